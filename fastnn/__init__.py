@@ -1,0 +1,32 @@
+"""fastnn trains small neural networks on a CPU: one in microseconds, a million in seconds."""
+
+from . import datasets, reference
+from .execution import Interrupted
+from .initialization import Uniform
+from .job import NUMERICS_VERSION
+from .network import Network
+from .optimizers import GradientDescent
+from .results import Run, Runs
+from .status import Status
+from .summary import Summary
+from .training import train, train_many
+from .version import __version__
+
+
+
+__all__ = [
+    "NUMERICS_VERSION",
+    "GradientDescent",
+    "Interrupted",
+    "Network",
+    "Run",
+    "Runs",
+    "Status",
+    "Summary",
+    "Uniform",
+    "__version__",
+    "datasets",
+    "reference",
+    "train",
+    "train_many",
+]

@@ -1,0 +1,74 @@
+"""The activation functions: one definition each, read by kernels, reference, networks and tests.
+
+A definition holds the compiled form and the textbook NumPy form of the function and of its slope.
+Slopes are written as functions of the output y, which back-propagation has at hand.
+To add an activation, add one row to `ACTIVATIONS`; its place in the list is its run-time code.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .lanes import elementary
+from .lanes.compiling import inlined
+from .lanes.operations import fma, like, select
+
+
+@inlined
+def _sigmoid_slope(y):
+    return fma(-y, y, y)  # y (1 - y), rounded once
+
+
+@inlined
+def _tanh_slope(y):
+    return fma(-y, y, like(y, 1.0))
+
+
+@inlined
+def _relu(x):
+    zero = like(x, 0.0)
+    return select(x < zero, zero, x)  # a NaN stays a NaN
+
+
+@inlined
+def _relu_slope(y):
+    return select(y > like(y, 0.0), like(y, 1.0), like(y, 0.0))
+
+
+@inlined
+def _identity(x):
+    return x
+
+
+@inlined
+def _identity_slope(y):
+    return like(y, 1.0)
+
+
+@dataclass(frozen=True)
+class Activation:
+    """One activation function y = f(x), compiled and in NumPy."""
+
+    name: str
+    function: Callable[..., Any]
+    slope: Callable[..., Any]
+    numpy: Callable[[np.ndarray], np.ndarray]
+    numpy_slope: Callable[[np.ndarray], Any]
+
+
+ACTIVATIONS = (
+    Activation(
+        "sigmoid",
+        elementary.sigmoid,
+        _sigmoid_slope,
+        lambda x: 1 / (1 + np.exp(-x)),
+        lambda y: y * (1 - y),
+    ),
+    Activation("tanh", elementary.tanh, _tanh_slope, np.tanh, lambda y: 1 - y * y),
+    Activation("relu", _relu, _relu_slope, lambda x: np.maximum(x, 0), lambda y: y > 0),
+    Activation("identity", _identity, _identity_slope, lambda x: x, lambda y: 1),
+)
+BY_NAME = {activation.name: activation for activation in ACTIVATIONS}
+CODES = {activation.name: code for code, activation in enumerate(ACTIVATIONS)}

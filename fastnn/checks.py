@@ -1,0 +1,95 @@
+"""Checks of arguments: each names the argument, what was expected, and what came."""
+
+import math
+import numbers
+from typing import Any
+
+import numpy as np
+
+MAX_COUNT = 10**15
+
+
+def shown(value: Any) -> str:
+    """`value` as an error message shows it: short, and arrays by shape and dtype."""
+    if isinstance(value, np.ndarray) and value.ndim > 0:
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def integer(name: str, value: Any, low: int, high: int = MAX_COUNT) -> int:
+    """`value` as an int from `low` to `high`, both included."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name}: expected an integer, got {shown(value)}")
+    if not low <= value <= high:
+        raise ValueError(f"{name}: expected an integer from {low} to {high}, got {value}")
+    return int(value)
+
+
+def real_array(name: str, value: Any, dtype: Any = np.float64) -> np.ndarray:
+    """A contiguous copy of `value` as floats, of any shape, all finite."""
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise TypeError(f"{name}: expected an array of numbers, got {shown(value)}") from error
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")
+    with np.errstate(over="ignore"):
+        result = np.array(array, dtype=dtype, order="C", copy=True)
+    if not np.isfinite(result).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(result))[0])
+        place = f" at index {where}" if where else ""
+        raise ValueError(
+            f"{name}: expected finite {result.dtype} numbers, got {array[where]!r}{place}"
+        )
+    return result
+
+
+def hyperparameter(
+    name: str, value: Any, low: float = -math.inf, high: float = math.inf
+) -> float | np.ndarray:
+    """A finite number in [low, high], or a read-only array of them, one for each restart."""
+    array = real_array(name, value)
+    if array.ndim > 1 or array.size == 0:
+        raise ValueError(
+            f"{name}: expected a number or an array of shape (restarts,), got {shown(array)}"
+        )
+    outside = (array < low) | (array > high)
+    if outside.any():
+        bounds = f">= {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+        raise ValueError(
+            f"{name}: expected numbers {bounds}, got {float(np.extract(outside, array)[0])!r}"
+        )
+    if array.ndim == 0:
+        return float(array)
+    array.flags.writeable = False
+    return array
+
+
+def per_restart(
+    owner: str, values: dict[str, float | np.ndarray], restarts: int, dtype: np.dtype
+) -> np.ndarray:
+    """The hyperparameters `values` as rows: ``(1, n)``, or ``(restarts, n)`` if any is an array."""
+    for name, value in values.items():
+        if np.ndim(value) and len(np.atleast_1d(value)) != restarts:
+            raise ValueError(
+                f"{owner}({name}=): expected a number or an array of shape ({restarts},), one for "
+                f"each restart, got {shown(np.asarray(value))}"
+            )
+    columns = np.broadcast_arrays(*(np.atleast_1d(value) for value in values.values()))
+    with np.errstate(over="ignore"):
+        rows = np.ascontiguousarray(np.stack(columns, axis=1).astype(dtype))
+    if not np.isfinite(rows).all():
+        raise ValueError(f"{owner}: expected numbers that fit {dtype}, got larger ones")
+    return rows
+
+
+def float_type(value: Any) -> np.dtype:
+    """`value` as float64 or float32."""
+    try:
+        dtype = np.dtype(value)
+    except TypeError:
+        dtype = None
+    if value is None or dtype not in (np.float64, np.float32):
+        raise ValueError(f"dtype: expected float64 or float32, got {shown(value)}")
+    return dtype

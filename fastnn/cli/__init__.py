@@ -1,0 +1,51 @@
+"""The command ``fastnn``: one module for each subcommand, errors as one line each."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from ..version import __version__
+from . import info, restarts, xor
+
+# Exit codes: bad arguments as argparse has it, failures of the system, and Ctrl-C as shells do.
+USAGE, FAILURE, INTERRUPTED = 2, 1, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with `arguments`, by default the process's own; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="fastnn", description="Train small neural networks, one or a million at a time."
+    )
+    parser.add_argument("--version", action="version", version=f"fastnn {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for module in (xor, restarts, info):
+        name = module.__name__.rpartition(".")[2]
+        summary, _, rest = (module.__doc__ or "").partition("\n")
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=f"{summary}\n{rest}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    options = parser.parse_args(arguments)
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("fastnn: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except (ValueError, TypeError) as error:
+        print(f"fastnn: error: {error}", file=sys.stderr)
+        return USAGE
+    except (OSError, MemoryError) as error:
+        print(f"fastnn: error: {error or type(error).__name__}", file=sys.stderr)
+        return FAILURE

@@ -1,0 +1,63 @@
+"""Show versions, machine, lanes, threads, and whether compiled kernels are at hand."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import time
+
+import numpy as np
+
+from ..chunks import LANES
+from ..execution import available_threads
+from ..job import NUMERICS_VERSION
+from ..kernels.engine import trainer
+from ..version import __version__
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options: none."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    import llvmlite
+    import llvmlite.binding
+    import matplotlib
+    import numba
+
+    features = llvmlite.binding.get_host_cpu_features()
+    units = [name for name in ("avx512f", "avx2", "fma", "neon") if features.get(name)]
+    rows = [
+        ("fastnn", f"{__version__} (numerics version {NUMERICS_VERSION})"),
+        ("python", platform.python_version()),
+        ("numpy", np.__version__),
+        ("numba", f"{numba.__version__} (llvmlite {llvmlite.__version__})"),
+        ("matplotlib", matplotlib.__version__),
+        ("system", f"{platform.system()} {platform.machine()}"),
+        ("processor", f"{llvmlite.binding.get_host_cpu_name()} with {', '.join(units) or 'none of the known vector units'}"),
+        ("threads", str(available_threads())),
+        ("lanes", ", ".join(f"{count} of {dtype}" for dtype, count in LANES.items())),
+    ]
+    for name, value in rows:
+        print(f"{name:<12}{value}")
+    one = np.dtype(np.float64)
+    for lanes, label in ((1, "train"), (LANES[one], "train_many")):
+        seconds, loaded = _load(lanes)
+        how = "warm: loaded from the cache" if loaded else "cold: compiled now, kept for later"
+        print(f"{label:<12}{how} in {seconds:.2f} s")
+    print(f"{'cache':<12}{trainer(1).stats.cache_path}")
+    return 0
+
+
+def _load(lanes: int) -> tuple[float, bool]:
+    """How long the kernel for float64 took to load or compile, and whether it was in the cache."""
+    from ..chunks import train_chunk
+    from ..datasets import xor
+    from ..job import make_job
+    from ..network import Network
+
+    job = make_job(Network([2, 2, 1]), *xor(), epochs=0)
+    start = time.perf_counter()
+    train_chunk(job, 0, 1, lanes=lanes)
+    return time.perf_counter() - start, bool(trainer(lanes).stats.cache_hits)

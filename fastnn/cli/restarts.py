@@ -1,0 +1,85 @@
+"""Train many random restarts of a small network on XOR, and count how they end."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from ..datasets import xor
+from ..execution import Interrupted
+from ..initialization import Uniform
+from ..network import Network
+from ..optimizers import GradientDescent
+from ..plotting import plot_runs
+from ..results import Runs
+from ..training import train_many
+from .files import check_figure, check_output, new_figure, save_figure, save_runs
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add("restarts", type=int, nargs="?", default=100_000, help="how many, default %(default)s")
+    add("--epochs", type=int, default=10_000, help="the most epochs of each, default %(default)s")
+    add("--learning-rate", type=float, default=0.5, metavar="RATE", help="default %(default)s")
+    add("--low", type=float, default=0.0, help="initial weights from here, default %(default)s")
+    add("--high", type=float, default=1.0, help="to here, default %(default)s")
+    add("--target", type=float, default=0.04, help="stop below this SSE, default %(default)s")
+    add("--no-target", action="store_const", dest="target", const=None, help="never stop early")
+    add("--seed", type=int, default=0, help="default %(default)s")
+    add("--hidden", type=int, nargs="*", default=[2], help="units per hidden layer, default 2")
+    add("--activation", default="sigmoid", help="default %(default)s")
+    add("--bias", action="store_true", help="give the units biases")
+    add("--dtype", default="float64", help="float64 (default) or float32")
+    add("--threads", type=int, help="by default as many as this process may use CPUs")
+    add("--save", type=Path, metavar="FILE.npz", help="save all results")
+    add("--figure", type=Path, metavar="FILE", help="save a figure: .png, .pdf or .svg")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    if options.save is not None:
+        check_output("--save", options.save, ["npz"])
+    if options.figure is not None:
+        check_figure(options.figure)
+    net = Network([2, *options.hidden, 1], activation=options.activation, bias=options.bias)
+    X, y = xor()
+    print(net)
+    sys.stdout.flush()
+    start = time.perf_counter()
+    code = 0
+    try:
+        runs = train_many(
+            net,
+            X,
+            y,
+            restarts=options.restarts,
+            optimizer=GradientDescent(options.learning_rate),
+            epochs=options.epochs,
+            target_sse=options.target,
+            seed=options.seed,
+            init=Uniform(options.low, options.high),
+            dtype=options.dtype,
+            threads=options.threads,
+        )
+    except Interrupted as interrupted:
+        runs, code = interrupted.runs, 130
+        print(f"fastnn: {interrupted}", file=sys.stderr)
+    seconds = time.perf_counter() - start
+    print(runs.summary())
+    print(f"{seconds:.2f} s, {len(runs) / seconds:,.0f} restarts/s")
+    _write(runs, options)
+    return code
+
+
+def _write(runs: Runs, options: argparse.Namespace) -> None:
+    if options.save is not None:
+        save_runs(runs, options, options.save)
+        print(f"results saved as {options.save}")
+    if options.figure is not None:
+        figure = new_figure(10, 4)
+        plot_runs(runs, figure.subplots(1, 2))
+        save_figure(figure, options.figure)
+        print(f"figure saved as {options.figure}")

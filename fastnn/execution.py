@@ -1,0 +1,205 @@
+"""Many chunks: who trains which, progress, Ctrl-C, and the collection of results."""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .chunks import ChunkResult, lanes_for, train_chunk
+from .job import Job
+from .results import Runs
+from .status import Status
+
+# A chunk should take this long: short enough for smooth progress and an even end, long enough that
+# handing it out and filling and draining its lanes are nothing beside it.
+CHUNK_SECONDS = 0.25
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during `train_many`.
+
+    Attributes
+    ----------
+    runs : Runs
+        The restarts that had ended by then.
+    """
+
+    def __init__(self, runs: Runs, restarts: int) -> None:
+        super().__init__(f"interrupted after {len(runs):,} of {restarts:,} restarts")
+        self.runs = runs
+
+
+def available_threads() -> int:
+    """How many CPUs this process may use: its affinity and its container's limit."""
+    if hasattr(os, "sched_getaffinity"):
+        cpus = len(os.sched_getaffinity(0))
+    else:
+        cpus = os.cpu_count() or 1
+    limit = _container_limit()
+    return cpus if limit is None else max(1, min(cpus, int(limit)))
+
+
+def _container_limit(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float | None:
+    """The CPUs that the control groups of this process allow, or None if they set no limit."""
+    limits = []
+    groups = {Path()}
+    try:
+        for line in own.read_text().splitlines():
+            path = Path(line.split(":", 2)[2].lstrip("/"))
+            groups.update([path, *path.parents])
+    except (OSError, IndexError):
+        pass
+    for group in groups:
+        try:  # version 2
+            quota, period = (root / group / "cpu.max").read_text().split()
+            if quota != "max":
+                limits.append(int(quota) / int(period))
+        except (OSError, ValueError, ZeroDivisionError):
+            pass
+        try:  # version 1
+            folder = root / "cpu" / group
+            quota_us = int((folder / "cpu.cfs_quota_us").read_text())
+            if quota_us > 0:
+                limits.append(quota_us / int((folder / "cpu.cfs_period_us").read_text()))
+        except (OSError, ValueError, ZeroDivisionError):
+            pass
+    return min(limits, default=None)
+
+
+class _Arrays:
+    """Collects chunks into arrays in memory."""
+
+    def __init__(self, job: Job, keep_parameters: bool) -> None:
+        self.job = job
+        size = job.restarts
+        self.loss = np.full(size, np.nan, dtype=job.dtype)
+        self.epochs = np.zeros(size, dtype=np.int64)
+        self.status = np.full(size, Status.NOT_RUN, dtype=np.int8)
+        shape = (size, job.net.n_parameters)
+        self.parameters = np.empty(shape, dtype=job.dtype) if keep_parameters else None
+        self.ended = self.converged = 0
+
+    def add(self, chunk: ChunkResult) -> int:
+        """Take in a chunk; returns how many of its restarts had ended."""
+        rows = slice(chunk.start, chunk.start + len(chunk.status))
+        if self.parameters is not None:
+            self.parameters[rows] = chunk.parameters
+        self.loss[rows] = chunk.loss
+        self.epochs[rows] = chunk.epochs
+        self.status[rows] = chunk.status  # last: a row counts as ended once it has a status
+        ended = int(np.count_nonzero(chunk.status != Status.NOT_RUN))
+        self.ended += ended
+        self.converged += int(np.count_nonzero(chunk.status == Status.CONVERGED))
+        return ended
+
+    def runs(self) -> Runs:
+        """The restarts that have ended."""
+        indices = np.arange(self.job.first, self.job.first + self.job.restarts, dtype=np.int64)
+        runs = Runs(self.job, indices, self.loss, self.epochs, self.status, self.parameters)
+        ended = self.status != Status.NOT_RUN
+        return runs if ended.all() else runs[ended]
+
+
+class _Sizes:
+    """How large the next chunk should be, from how long the last ones took."""
+
+    def __init__(self, job: Job, workers: int, fixed: int | None) -> None:
+        self.smallest = 2 * lanes_for(job)
+        self.size = 4 * self.smallest
+        self.workers = workers
+        self.fixed = fixed
+
+    def next(self, left: int) -> int:
+        """The size of the next chunk when `left` restarts have not been handed out."""
+        if self.fixed is not None:
+            return min(self.fixed, left)
+        share = -(-left // (2 * self.workers))  # towards the end smaller, so that all end together
+        return min(left, max(min(self.size, share), min(self.smallest, -(-left // self.workers))))
+
+    def learn(self, size: int, seconds: float) -> None:
+        """A chunk of `size` restarts took `seconds`."""
+        wanted = int(size * CHUNK_SECONDS / max(seconds, 1e-6))
+        self.size = max(self.smallest, min(wanted, 8 * size))
+
+
+def _timed_chunk(*args: Any, **kwargs: Any) -> tuple[ChunkResult, float]:
+    start = time.perf_counter()
+    return train_chunk(*args, **kwargs), time.perf_counter() - start
+
+
+def run_job(
+    job: Job,
+    *,
+    threads: int,
+    executor: Executor | None,
+    chunk: int | None,
+    progress: bool | None,
+    keep_parameters: bool,
+) -> Runs:
+    """Train all restarts of `job` and collect them; raises `Interrupted` on Ctrl-C."""
+    arrays = _Arrays(job, keep_parameters)
+    lanes = lanes_for(job)
+    train_chunk(job, 0, 0, lanes=lanes)  # compiles here, where Ctrl-C can reach it
+    sizes = _Sizes(job, threads, chunk)
+    shares_memory = executor is None or isinstance(executor, ThreadPoolExecutor)
+    stop_flag = np.zeros(1, dtype=np.int64)
+    options = {
+        "lanes": lanes,
+        "keep_parameters": keep_parameters,
+        "stop_flag": stop_flag if shares_memory else None,
+    }
+    pool = executor or ThreadPoolExecutor(threads, thread_name_prefix="fastnn")
+    pending: set[Future[tuple[ChunkResult, float]]] = set()
+    next_row = 0
+    bar = _progress_bar(job, progress)
+    try:
+        while next_row < job.restarts or pending:
+            # One chunk waits behind each that is being trained, so that no worker waits for us.
+            while next_row < job.restarts and len(pending) < 2 * threads:
+                stop = next_row + sizes.next(job.restarts - next_row)
+                pending.add(pool.submit(_timed_chunk, job, next_row, stop, **options))
+                next_row = stop
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                result, seconds = future.result()
+                sizes.learn(len(result.status), seconds)
+                bar.update(arrays.add(result))
+            if job.target > 0:
+                share = arrays.converged / max(1, arrays.ended)
+                bar.set_postfix_str(f"converged {share:.1%}", refresh=False)
+    except BaseException as error:
+        stop_flag[0] = 1
+        for future in pending:
+            future.cancel()
+        if not isinstance(error, KeyboardInterrupt):
+            raise
+        if shares_memory:
+            wait(pending)
+        for future in pending:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                arrays.add(future.result()[0])
+        raise Interrupted(arrays.runs(), job.restarts) from None
+    finally:
+        bar.close()
+        if executor is None:
+            pool.shutdown()
+    return arrays.runs()
+
+
+def _progress_bar(job: Job, progress: bool | None) -> Any:
+    """A bar of restarts on the terminal; `progress` None means only if there is a terminal."""
+    from tqdm import tqdm
+
+    return tqdm(
+        total=job.restarts,
+        unit=" restarts",
+        unit_scale=True,
+        smoothing=0.1,
+        delay=0.0 if progress else 0.5,
+        disable=None if progress is None else not progress,
+    )

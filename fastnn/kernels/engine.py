@@ -1,0 +1,173 @@
+"""Training a chunk of restarts: lanes take up restarts, train them epoch by epoch, and go on.
+
+All lanes move in step, one epoch per tick.  A lane whose restart has ended is recorded and given
+the next restart at once, so that lanes idle only when the chunk has no restarts left.
+"""
+
+from functools import cache
+
+import numpy as np
+
+from ..initialization import EXPLICIT
+from ..lanes.compiling import entry, glue, kernel, source_digest
+from ..lanes.operations import any_lane, buffer, by_type, in_lanes, like, load_shared, numbers
+from ..lanes.philox import philox
+from ..optimizers.gradient_descent import update
+from ..status import Status
+from .passes import loss_and_gradient
+
+EPOCH_LIMIT = int(Status.EPOCH_LIMIT)
+CONVERGED = int(Status.CONVERGED)
+DIVERGED = int(Status.DIVERGED)
+IDLE = -1
+NEVER = np.iinfo(np.int64).max
+
+
+@kernel
+def start_restart(values, stride, count, init_code, init, seed, k):
+    """The initial parameters of restart k, into every `stride`-th number of `values`.
+
+    A uniform number is ``low + (high - low) * u``, u from the stream of (seed, k) with as many
+    random bits as a float of the type has digits: 53 or 24.
+    """
+    if init_code == EXPLICIT:
+        for m in range(count):
+            values[m * stride] = init[m]
+        return
+    low, high = init[0], init[1]
+    unit = by_type(low, 2.0**-53, 2.0**-24)
+    unused_bits = np.uint64(by_type(low, 11.0, 40.0))
+    for block in range((count + 3) // 4):
+        raw = philox(seed, k, np.uint64(block + 1))
+        for m in range(4 * block, min(4 * block + 4, count)):
+            u = like(low, raw[m % 4] >> unused_bits) * unit
+            values[m * stride] = low + (high - low) * u
+
+
+@glue
+def canonical(number):
+    """`number`, with one bit pattern for all NaNs, which differ between machines."""
+    return like(number, np.nan) if number != number else number
+
+
+@kernel
+def record(values, stride, count, row, out):
+    """A restart's parameters, from every `stride`-th number of `values`, into its row of `out`."""
+    for m in range(count):
+        out[row * count + m] = canonical(values[m * stride])
+
+
+@kernel
+def fill(values, stride, count, value):
+    """`value` into every `stride`-th number of `values`."""
+    for m in range(count):
+        values[m * stride] = value
+
+
+@cache
+def trainer(lanes: int):
+    """The compiled entry that trains `lanes` restarts at once; 1 means plain numbers."""
+    return _make_trainer(source_digest(), lanes)
+
+
+def _make_trainer(digest, lanes):
+    def train_restarts(
+        layers, tile, offsets, n_parameters, X, Y, workspace, lane_state,
+        hyper, init_code, init, seed, first, epochs, target, stop_flag,
+        keep_parameters, out_parameters, out_loss, out_epochs, out_status, history, history_every,
+    ):  # fmt: skip
+        """Train restarts ``first … first + len(out_loss) - 1``; return the number of ticks.
+
+        `hyper` and `init` have one row for all restarts or one for each.
+        """
+        digest  # noqa: B018  closed over, so that the cache's key changes with the sources
+        depth, samples, count, n_hyper = len(layers), len(X), len(out_loss), hyper.shape[1]
+        table, x, y, stop = buffer(layers), buffer(X), buffer(Y), buffer(stop_flag)
+        space = in_lanes(buffer(workspace), lanes)
+        parameters, gradient = space + offsets[0], space + offsets[1]
+        delta, other = space + offsets[2], space + offsets[3]
+        hyperparameters = space + offsets[4]
+        losses, targets = space + offsets[5], space + (offsets[5] + 1)
+        # rows[lane]: the restart in a lane, counted from 0; born[lane]: the tick of its epoch 0.
+        rows, born, finished = lane_state[:lanes], lane_state[lanes : 2 * lanes], lane_state[2 * lanes :]
+        never = like(target, -np.inf)
+        zero = like(target, 0.0)
+
+        # Every lane begins as if its restart had just ended.
+        for lane in range(lanes):
+            finished[lane] = lane
+        n_finished = lanes
+        next_row = 0
+        active = 0
+        tick = -1
+        deadline = NEVER  # the tick at which some lane reaches its last epoch
+        while True:
+            for f in range(n_finished):
+                lane = finished[f]
+                weights = numbers(parameters) + lane
+                rates = numbers(hyperparameters) + lane
+                if next_row < count:
+                    row = next_row
+                    next_row += 1
+                    active += 1
+                    init_row = buffer(init) + (row * init.shape[1] if len(init) > 1 else 0)
+                    start_restart(
+                        weights, lanes, n_parameters, init_code, init_row, seed,
+                        first + np.uint64(row),
+                    )  # fmt: skip
+                    for h in range(n_hyper):
+                        rates[h * lanes] = hyper[row if len(hyper) > 1 else 0, h]
+                    numbers(targets)[lane] = target
+                    rows[lane] = row
+                    born[lane] = tick + 1
+                    deadline = min(deadline, tick + 1 + epochs)
+                else:
+                    # Zeros that no step moves, and a target that no loss meets.
+                    fill(weights, lanes, n_parameters, zero)
+                    fill(rates, lanes, n_hyper, zero)
+                    numbers(targets)[lane] = never
+                    rows[lane] = IDLE
+            n_finished = 0
+            tick += 1
+            if active == 0 or load_shared(stop) != 0:
+                return tick
+
+            loss = loss_and_gradient(
+                table, depth, x, y, samples, tile,
+                parameters, gradient, n_parameters, space, delta, other,
+            )  # fmt: skip
+            losses[0] = loss
+            if history_every > 0 and tick % history_every == 0:
+                history[tick // history_every] = canonical(numbers(losses)[0])
+
+            ended = (loss < targets[0]) | (loss == np.inf) | (loss != loss)
+            if tick == deadline or any_lane(ended):
+                deadline = NEVER
+                for lane in range(lanes):
+                    row = rows[lane]
+                    if row == IDLE:
+                        continue
+                    value = numbers(losses)[lane]
+                    if not value < np.inf:
+                        status = DIVERGED
+                    elif value < target:
+                        status = CONVERGED
+                    elif tick - born[lane] == epochs:
+                        status = EPOCH_LIMIT
+                    else:
+                        deadline = min(deadline, born[lane] + epochs)
+                        continue
+                    if keep_parameters:
+                        weights = numbers(parameters) + lane
+                        record(weights, lanes, n_parameters, row, buffer(out_parameters))
+                    out_loss[row] = canonical(value)
+                    out_epochs[row] = tick - born[lane]
+                    out_status[row] = status
+                    finished[n_finished] = lane
+                    n_finished += 1
+                    active -= 1
+
+            # Lanes that have just ended take this step too: they are overwritten right after it.
+            update(parameters, gradient, hyperparameters, n_parameters)
+
+    return entry(train_restarts)

@@ -1,0 +1,54 @@
+"""How kernels are compiled: every flag in one place, and a cache that cannot go stale."""
+
+import hashlib
+import warnings
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import config
+
+# A kernel without flags of its own would inherit fastmath and error_model from its first caller.
+FLAGS = {"nogil": True, "fastmath": False, "error_model": "numpy", "boundscheck": False}
+
+# Kernels are called by kernels only, and take values that Python cannot hold: no wrappers.
+_INNER = {**FLAGS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+kernel = numba.njit(**_INNER)
+inlined = numba.njit(**_INNER, forceinline=True)
+glue = numba.njit(**FLAGS, inline="always")
+
+
+@cache
+def source_digest() -> int:
+    """An integer that changes with every edit of the package."""
+    package = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode())
+        digest.update(path.read_bytes())
+    return int.from_bytes(digest.digest()[:7], "little")
+
+
+def entry(function: Callable[..., Any]) -> Any:
+    """Compile a `function` that Python calls, and keep the machine code on disk.
+
+    Numba's cache notices edits of the function's own file only, but its key holds the integers that
+    the function closes over.  So an entry is made by a factory and closes over ``source_digest()``.
+    """
+    if config.DISABLE_JIT:
+        raise RuntimeError(
+            "fastnn's kernels exist only compiled, and NUMBA_DISABLE_JIT is set; unset it, "
+            "or use fastnn.reference"
+        )
+    try:
+        return numba.njit(**FLAGS, no_cfunc_wrapper=True, cache=True)(function)
+    except RuntimeError as error:  # no folder to write to
+        warnings.warn(
+            f"compiled kernels are not kept for the next process: {error}; "
+            "set NUMBA_CACHE_DIR to a writable folder",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return numba.njit(**FLAGS, no_cfunc_wrapper=True)(function)

@@ -1,0 +1,59 @@
+"""Gradient descent: step against the gradient."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..checks import hyperparameter
+from ..lanes.compiling import kernel
+from ..lanes.operations import fma
+
+
+@dataclass(frozen=True, eq=False)
+class GradientDescent:
+    """Gradient descent, ``w -= learning_rate * gradient``.
+
+    The gradient is that of the sum of squared errors itself, so it holds a factor 2 that texts
+    which minimise half the sum leave out: their learning rates are twice these.
+
+    Parameters
+    ----------
+    learning_rate : float or (restarts,) array of float, default 0.1
+        Step per unit of gradient, finite and not negative; an array gives each restart its own.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `learning_rate` is not of that kind.
+
+    References
+    ----------
+    D. E. Rumelhart, G. E. Hinton and R. J. Williams, "Learning representations by back-propagating
+    errors", Nature 323 (1986) 533–536, equation 8.
+    """
+
+    learning_rate: ArrayLike = 0.1
+
+    hyperparameters: ClassVar[tuple[str, ...]] = ("learning_rate",)
+
+    def __post_init__(self) -> None:
+        rate = hyperparameter("learning_rate", self.learning_rate, low=0.0)
+        object.__setattr__(self, "learning_rate", rate)
+
+    @staticmethod
+    def numpy_update(
+        arrays: list[np.ndarray], gradients: list[np.ndarray], learning_rate: float
+    ) -> None:
+        """The textbook's step, in place."""
+        for array, gradient in zip(arrays, gradients, strict=True):
+            array -= learning_rate * gradient
+
+
+@kernel
+def update(parameters, gradient, hyperparameters, n_parameters):
+    """One step; ``hyperparameters[0]`` is the learning rate."""
+    step = -hyperparameters[0]
+    for m in range(n_parameters):
+        parameters[m] = fma(step, gradient[m], parameters[m])

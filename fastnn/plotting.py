@@ -1,0 +1,185 @@
+"""Figures.  Every function draws into given Axes, or into a new figure, and shows nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .checks import shown
+from .status import Status
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from .network import Network
+    from .results import Run, Runs
+
+# Blue and vermilion of Okabe and Ito's palette, which colour-blind readers tell apart.
+BLUE, RED, GREY = "#0072B2", "#D55E00", "#666666"
+
+
+def _axes(ax: Any) -> Axes:
+    from matplotlib.axes import Axes
+
+    if ax is None:
+        from matplotlib import pyplot
+
+        return pyplot.subplots(layout="constrained")[1]
+    if not isinstance(ax, Axes):
+        raise TypeError(f"ax: expected matplotlib Axes or None, got {shown(ax)}")
+    return ax
+
+
+def plot_history(run: Run, ax: Axes | None = None, *, log: bool = True) -> Axes:
+    """The loss of `run` against the epoch."""
+    if run.history is None:
+        raise ValueError(
+            "plot: expected a run with a history; train with history=True, or take "
+            "runs.restart(k) of many runs"
+        )
+    ax = _axes(ax)
+    epochs = np.arange(len(run.history)) * run.history_every
+    marker = "o" if len(epochs) == 1 else None
+    ax.plot(epochs, run.history, color=BLUE, marker=marker)
+    positive = run.history[np.isfinite(run.history)] > 0
+    if log and positive.any():
+        ax.set_yscale("log")
+    else:
+        ax.set_ylim(bottom=0)
+    ax.set_xlabel("epoch (updates made)")
+    ax.set_ylabel("sum of squared errors")
+    ax.set_title(f"Restart {run.restart}: SSE {run.loss:.3g} after {run.epochs:,} epochs")
+    ax.grid(alpha=0.3)
+    return ax
+
+
+def plot_converged(runs: Runs, ax: Axes | None = None) -> Axes:
+    """The share of restarts that have converged, against epochs."""
+    ax = _axes(ax)
+    epochs = np.sort(runs.epochs[runs.status == Status.CONVERGED])
+    trained = int(np.count_nonzero(runs.status != Status.NOT_RUN))
+    longest = max(1, int(runs.epochs.max(initial=1)))
+    if len(epochs):
+        steps, last = np.unique(epochs, return_index=True)
+        share = np.append(last[1:], len(epochs)) / trained
+        x = np.concatenate([[0], steps, [longest]])
+        y = np.concatenate([[0], share, [share[-1]]])
+        ax.step(x, 100 * y, where="post", color=BLUE)
+        ax.annotate(
+            f"{share[-1]:.1%}",
+            (longest, 100 * share[-1]),
+            textcoords="offset points",
+            xytext=(-4, 6),
+            ha="right",
+            color=BLUE,
+        )
+    ax.set_xlim(0, longest)
+    ax.set_ylim(0, 105)
+    ax.set_xlabel("epoch (updates made)")
+    ax.set_ylabel("restarts converged (%)")
+    ax.set_title(f"{trained:,} restarts")
+    ax.grid(alpha=0.3)
+    return ax
+
+
+def plot_final_sse(runs: Runs, ax: Axes | None = None) -> Axes:
+    """The distribution of the final SSE, on a logarithmic axis."""
+    ax = _axes(ax)
+    ended = runs.status != Status.NOT_RUN
+    finite = runs.loss[ended & np.isfinite(runs.loss) & (runs.loss > 0)]
+    left_out = int(np.count_nonzero(ended)) - len(finite)
+    if len(finite):
+        low, high = np.log10(float(finite.min())), np.log10(float(finite.max()))
+        if high - low < 0.1:
+            low, high = low - 0.05, high + 0.05
+        bins = np.logspace(low, high, 61)
+        bins[0], bins[-1] = min(bins[0], finite.min()), max(bins[-1], finite.max())
+        ax.hist(finite, bins=bins, color=BLUE)
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        ax.set_ylim(bottom=0.7)
+    ax.set_xlabel("final sum of squared errors")
+    ax.set_ylabel("restarts")
+    ax.set_title("Where they end" + (f" ({left_out:,} not finite or zero)" if left_out else ""))
+    ax.grid(alpha=0.3)
+    return ax
+
+
+def plot_runs(runs: Runs, axes: Any = None) -> np.ndarray:
+    """`plot_converged` and `plot_final_sse` side by side."""
+    if axes is None:
+        from matplotlib import pyplot
+
+        axes = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")[1]
+    pair = np.asarray(axes, dtype=object).ravel()
+    if len(pair) != 2:
+        raise ValueError(f"axes: expected two matplotlib Axes, got {len(pair)}")
+    plot_converged(runs, pair[0])
+    plot_final_sse(runs, pair[1])
+    return pair
+
+
+MAX_DRAWN = 16
+"""Units of a layer that are drawn; larger layers show their first and last."""
+
+
+def plot_network(
+    net: Network,
+    weights: Sequence[Any] | None = None,
+    biases: Sequence[Any] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Nodes and links; colour shows the sign, width the magnitude of a weight."""
+    ax = _axes(ax)
+    drawn = [_drawn_units(size) for size in net.sizes]
+    places = [np.linspace(0, 1, 2 * len(units) + 1)[1::2][::-1] for units in drawn]
+    matrices = None if weights is None else [np.asarray(matrix) for matrix in weights]
+    largest = max((float(np.abs(m).max()) for m in matrices or []), default=0.0) or 1.0
+    label = len(net.sizes) <= 4 and max(map(len, drawn)) <= 4
+    for layer in range(net.depth):
+        for a, i in enumerate(drawn[layer]):
+            for b, j in enumerate(drawn[layer + 1]):
+                start, end = (layer, places[layer][a]), (layer + 1, places[layer + 1][b])
+                color, width = GREY, 1.0
+                if matrices is not None:
+                    value = float(matrices[layer][i, j])
+                    color = BLUE if value >= 0 else RED
+                    width = 0.4 + 5.6 * abs(value) / largest
+                ax.plot(*zip(start, end, strict=True), color=color, lw=width, zorder=1)
+                if matrices is not None and label:
+                    at = 0.3 if (a + b) % 2 else 0.62
+                    ax.text(
+                        start[0] + at,
+                        start[1] + at * (end[1] - start[1]),
+                        f"{value:.3g}",
+                        ha="center",
+                        va="center",
+                        fontsize="small",
+                        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+                    )
+    for layer, (units, heights) in enumerate(zip(drawn, places, strict=True)):
+        for unit, height in zip(units, heights, strict=True):
+            color = "white"
+            if layer and biases is not None and len(biases):
+                color = BLUE if biases[layer - 1][unit] >= 0 else RED
+            ax.scatter([layer], [height], s=260, color=color, edgecolor="black", zorder=2)
+        name = "input" if layer == 0 else net.activation[layer - 1]
+        size = net.sizes[layer]
+        ax.text(layer, -0.06, f"{size} {name}", ha="center", va="top")
+        if size > len(units):
+            ax.text(layer, 0.5, "⋮", ha="center", va="center", zorder=3)
+    ax.set_xlim(-0.3, net.depth + 0.3)
+    ax.set_ylim(-0.15, 1.05)
+    ax.set_axis_off()
+    if matrices is not None:
+        ax.set_title("Weights: blue positive, red negative")
+    return ax
+
+
+def _drawn_units(size: int) -> list[int]:
+    if size <= MAX_DRAWN:
+        return list(range(size))
+    half = MAX_DRAWN // 2
+    return [*range(half), *range(size - half, size)]

@@ -1,0 +1,211 @@
+"""The two public calls: train one network, or many."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from .checks import integer, shown
+from .execution import available_threads, run_job
+from .job import Job, make_job
+from .network import Network
+from .optimizers import GradientDescent
+from .results import Run, Runs, train_one
+
+KEEP_LIMIT = 2**30
+"""Bytes of results that are kept without being asked for."""
+
+# About as many multiplications as one core does in a tenth of a second, with one network at a time.
+QUICK = 1e8
+
+
+def train(
+    net: Network,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    optimizer: GradientDescent | None = None,
+    epochs: int = 1000,
+    target_sse: float | None = None,
+    seed: int = 0,
+    restart: int = 0,
+    init: Any = None,
+    dtype: DTypeLike = np.float64,
+    history: bool | int = True,
+) -> Run:
+    """Train one network by back-propagation on the sum of squared errors (SSE).
+
+    An epoch computes the SSE and its gradient over all samples, then makes one update.
+
+    Parameters
+    ----------
+    net : Network
+    X : (n, n_in) array of float
+        Inputs, finite, at least one sample.
+    y : (n, n_out) array of float, or (n,) for one output
+        Targets, finite.
+    optimizer : GradientDescent, default ``GradientDescent(learning_rate=0.1)``
+    epochs : int, default 1000
+        The most updates to make; 0 gives the start itself.
+    target_sse : float, optional
+        Training ends, with status ``CONVERGED``, at the first epoch whose SSE is below it.
+    seed : int from 0 to 2**64 - 1, default 0
+    restart : int, default 0
+        Index of the restart: with the seed it is the key of the random initial parameters.
+    init : Uniform or explicit weights, default ``Uniform(-1, 1)``
+        Explicit are a flat vector, ``[W1, W2, …]``, with biases ``[W1, b1, W2, b2, …]`` or
+        ``(weights, biases)``.
+    dtype : float64 or float32, default float64
+        The type of all numbers; data of other types are converted.
+    history : bool or int, default True
+        Whether to record the loss of every epoch, or of every `history`-th.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its kind, before any training.
+    KeyboardInterrupt
+        On Ctrl-C, within an epoch.
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> X, y = fastnn.datasets.xor()
+    >>> run = fastnn.train(fastnn.Network([2, 2, 1], bias=False), X, y, epochs=10_000,
+    ...                    optimizer=fastnn.GradientDescent(0.5), init=fastnn.Uniform(0, 1))
+    >>> run.predict(X).round(1).ravel()
+    array([0.1, 0.9, 0.9, 0.1])
+    """
+    job = make_job(
+        net, X, y, optimizer=optimizer, epochs=epochs, target_sse=target_sse,
+        seed=seed, init=init, dtype=dtype, first=restart,
+    )  # fmt: skip
+    every = history_interval(history, job)
+    if job.epochs * len(job.X) * job.net.n_parameters < QUICK:
+        return train_one(job, every)
+    # In a worker thread, since Python cannot answer Ctrl-C while a kernel runs in this one.
+    train_one(replace(job, epochs=0))  # compiles here, where Ctrl-C can reach it
+    stop_flag = np.zeros(1, dtype=np.int64)
+    with ThreadPoolExecutor(1, thread_name_prefix="fastnn") as pool:
+        future = pool.submit(train_one, job, every, stop_flag)
+        try:
+            return future.result()
+        finally:
+            stop_flag[0] = 1
+
+
+def train_many(
+    net: Network,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    restarts: int,
+    optimizer: GradientDescent | None = None,
+    epochs: int = 1000,
+    target_sse: float | None = None,
+    seed: int = 0,
+    init: Any = None,
+    dtype: DTypeLike = np.float64,
+    first: int = 0,
+    keep: str | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+    chunk: int | None = None,
+    progress: bool | None = None,
+) -> Runs:
+    """Train many networks that differ in their random start, each independently of the others.
+
+    Restart k has the bits that ``train(…, restart=k)`` gives, however the work is cut up.
+
+    Parameters
+    ----------
+    net, X, y, epochs, target_sse, seed, dtype
+        As for `train`.
+    restarts : int
+        How many.
+    optimizer : GradientDescent
+        As for `train`; its numbers may be arrays ``(restarts,)``.
+    init : Uniform or explicit weights
+        As for `train`; its numbers may be arrays ``(restarts,)``, and explicit weights an array
+        ``(restarts, n_parameters)``.
+    first : int, default 0
+        Index of the first restart.
+    keep : "all", "outcomes" or None, default None
+        Whether to keep the parameters of every restart or only loss, epochs and status.  None
+        keeps all up to 1 GiB and refuses more.
+    threads : int, optional
+        Worker threads; by default as many as this process may use CPUs.
+    executor : concurrent.futures.Executor, optional
+        Who runs the chunks instead of own threads; it is not shut down.
+    chunk : int, optional
+        Restarts per call of a kernel; by default what takes a quarter of a second.
+    progress : bool, optional
+        Whether to show a progress bar; by default if there is a terminal.
+
+    Returns
+    -------
+    Runs
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its kind, before any training.
+    Interrupted
+        On Ctrl-C, within a second; its `runs` are the restarts that had ended.
+    """
+    restarts = integer("restarts", restarts, 1, 10**12)
+    job = make_job(
+        net, X, y, optimizer=optimizer, epochs=epochs, target_sse=target_sse,
+        seed=seed, init=init, dtype=dtype, first=first, restarts=restarts,
+    )  # fmt: skip
+    workers = available_threads() if threads is None else integer("threads", threads, 1, 4096)
+    if chunk is not None:
+        integer("chunk", chunk, 1)
+    if executor is not None and not isinstance(executor, Executor):
+        raise TypeError(
+            f"executor: expected a concurrent.futures.Executor, got {shown(executor)}"
+        )
+    if progress is not None and not isinstance(progress, bool | np.bool_):
+        raise TypeError(f"progress: expected True, False or None, got {shown(progress)}")
+    return run_job(
+        job,
+        threads=workers,
+        executor=executor,
+        chunk=chunk,
+        progress=progress,
+        keep_parameters=_keeps_parameters(keep, job),
+    )
+
+
+def history_interval(history: Any, job: Job) -> int:
+    """Epochs between recorded losses; 0 for none."""
+    every = int(history) if isinstance(history, bool) else integer("history", history, 1)
+    size = (job.epochs // every + 1) * job.dtype.itemsize if every else 0
+    if size > KEEP_LIMIT:
+        raise ValueError(
+            f"history: {job.epochs} epochs would take {size / 2**30:.1f} GiB; expected False or "
+            f"an interval of at least {-(-job.epochs * job.dtype.itemsize // KEEP_LIMIT)}"
+        )
+    return every
+
+
+def _keeps_parameters(keep: Any, job: Job) -> bool:
+    if keep not in (None, "all", "outcomes"):
+        raise ValueError(f"keep: expected 'all', 'outcomes' or None, got {shown(keep)}")
+    outcome = job.dtype.itemsize + 8 + 1 + 8
+    whole = outcome + job.net.n_parameters * job.dtype.itemsize
+    if keep is None and job.restarts * whole > KEEP_LIMIT:
+        raise ValueError(
+            f"keep: {job.restarts:,} restarts would take {job.restarts * whole / 2**30:.1f} GiB; "
+            f"expected keep='outcomes' ({job.restarts * outcome / 2**30:.1f} GiB without their "
+            "parameters, any of which runs.restart(k) gives) or keep='all'"
+        )
+    return keep != "outcomes"
