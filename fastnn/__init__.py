@@ -12,8 +12,6 @@ from .summary import Summary
 from .training import train, train_many
 from .version import __version__
 
-
-
 __all__ = [
     "NUMERICS_VERSION",
     "GradientDescent",

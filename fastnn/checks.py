@@ -21,9 +21,10 @@ def integer(name: str, value: Any, low: int, high: int = MAX_COUNT) -> int:
     """`value` as an int from `low` to `high`, both included."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name}: expected an integer, got {shown(value)}")
-    if not low <= value <= high:
-        raise ValueError(f"{name}: expected an integer from {low} to {high}, got {value}")
-    return int(value)
+    number = int(value)
+    if not low <= number <= high:
+        raise ValueError(f"{name}: expected an integer from {low} to {high}, got {number}")
+    return number
 
 
 def real_array(name: str, value: Any, dtype: Any = np.float64) -> np.ndarray:

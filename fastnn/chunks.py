@@ -16,6 +16,9 @@ from .status import Status
 LANES = {np.dtype(np.float64): 32, np.dtype(np.float32): 64}
 # One network at a time is as fast up to this many.
 FEW = 3
+# Bytes that the parameters of all lanes together may take: beyond the first number lanes are
+# quartered, to stay near the second-level cache; beyond the second there is one, to save memory.
+LANE_BYTES = (4 * 2**20, 64 * 2**20)
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,13 @@ class ChunkResult:
 
 def lanes_for(job: Job) -> int:
     """How many networks of this job to train at once."""
-    return 1 if job.restarts <= FEW else LANES[job.dtype]
+    if job.restarts <= FEW:
+        return 1
+    lanes = LANES[job.dtype]
+    n_bytes = job.net.n_parameters * job.dtype.itemsize
+    if lanes * n_bytes > LANE_BYTES[0]:
+        lanes //= 4
+    return 1 if lanes * n_bytes > LANE_BYTES[1] else lanes
 
 
 def train_chunk(

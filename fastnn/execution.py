@@ -36,15 +36,17 @@ class Interrupted(KeyboardInterrupt):
 
 def available_threads() -> int:
     """How many CPUs this process may use: its affinity and its container's limit."""
-    if hasattr(os, "sched_getaffinity"):
+    try:
         cpus = len(os.sched_getaffinity(0))
-    else:
+    except AttributeError:  # not on every system
         cpus = os.cpu_count() or 1
     limit = _container_limit()
     return cpus if limit is None else max(1, min(cpus, int(limit)))
 
 
-def _container_limit(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float | None:
+def _container_limit(
+    root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
+) -> float | None:
     """The CPUs that the control groups of this process allow, or None if they set no limit."""
     limits = []
     groups = {Path()}
@@ -144,7 +146,6 @@ def run_job(
     """Train all restarts of `job` and collect them; raises `Interrupted` on Ctrl-C."""
     arrays = _Arrays(job, keep_parameters)
     lanes = lanes_for(job)
-    train_chunk(job, 0, 0, lanes=lanes)  # compiles here, where Ctrl-C can reach it
     sizes = _Sizes(job, threads, chunk)
     shares_memory = executor is None or isinstance(executor, ThreadPoolExecutor)
     stop_flag = np.zeros(1, dtype=np.int64)
@@ -158,6 +159,7 @@ def run_job(
     next_row = 0
     bar = _progress_bar(job, progress)
     try:
+        train_chunk(job, 0, 0, lanes=lanes)  # compiles in this thread, where Ctrl-C can reach it
         while next_row < job.restarts or pending:
             # One chunk waits behind each that is being trained, so that no worker waits for us.
             while next_row < job.restarts and len(pending) < 2 * threads:

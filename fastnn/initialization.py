@@ -47,7 +47,9 @@ class Uniform:
             )
         if np.any(np.greater(low, high)):
             raise ValueError(f"low, high: expected low <= high, got {shown(low)}, {shown(high)}")
-        if not np.all(np.isfinite(np.subtract(high, low))):
+        with np.errstate(over="ignore"):
+            width = np.subtract(high, low)
+        if not np.all(np.isfinite(width)):
             raise ValueError("low, high: expected a finite difference, got one that overflows")
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)
@@ -71,7 +73,7 @@ def start_values(
         expected += f", or an array of shape ({restarts}, {net.n_parameters})"
     if isinstance(init, np.ndarray):
         array = real_array("init", init, dtype)
-        shapes = [(net.n_parameters,)]
+        shapes: list[tuple[int, ...]] = [(net.n_parameters,)]
         if restarts is not None:
             shapes.append((restarts, net.n_parameters))
         if array.shape not in shapes:

@@ -97,7 +97,7 @@ def make_job(
         init_code=code,
         init=values,
         epochs=integer("epochs", epochs, 0),
-        target=_target(target_sse),
+        target=_target(target_sse, number),
         seed=integer("seed", seed, 0, MAX_SEED),
         first=first,
         restarts=count,
@@ -127,10 +127,12 @@ def _data(net: Network, X: Any, y: Any, dtype: np.dtype) -> tuple[np.ndarray, np
     return inputs, targets
 
 
-def _target(target_sse: Any) -> float:
+def _target(target_sse: Any, dtype: np.dtype) -> float:
     if target_sse is None:
         return -np.inf
-    value = real_array("target_sse", target_sse)
+    value = real_array("target_sse", target_sse, dtype)
     if value.ndim != 0 or not value > 0:
-        raise ValueError(f"target_sse: expected a positive number or None, got {shown(target_sse)}")
+        raise ValueError(
+            f"target_sse: expected a positive {dtype} number or None, got {shown(target_sse)}"
+        )
     return float(value)

@@ -71,7 +71,9 @@ class Network:
             integer(f"sizes[{i}]", size, 1, MAX_PARAMETERS) for i, size in enumerate(sizes)
         )
         if len(checked) < 2:
-            raise ValueError(f"sizes: expected at least an input and an output layer, got {checked}")
+            raise ValueError(
+                f"sizes: expected at least an input and an output layer, got {checked}"
+            )
         if not isinstance(bias, bool | np.bool_):
             raise TypeError(f"bias: expected True or False, got {shown(bias)}")
         object.__setattr__(self, "sizes", checked)

@@ -96,8 +96,9 @@ def plot_final_sse(runs: Runs, ax: Axes | None = None) -> Axes:
             low, high = low - 0.05, high + 0.05
         bins = np.logspace(low, high, 61)
         bins[0], bins[-1] = min(bins[0], finite.min()), max(bins[-1], finite.max())
-        ax.hist(finite, bins=bins, color=BLUE)
+        ax.hist(finite, bins=bins.tolist(), color=BLUE)
         ax.set_xscale("log")
+        _label_decades(ax.xaxis, high - low)
         ax.set_yscale("log")
         ax.set_ylim(bottom=0.7)
     ax.set_xlabel("final sum of squared errors")
@@ -105,6 +106,17 @@ def plot_final_sse(runs: Runs, ax: Axes | None = None) -> Axes:
     ax.set_title("Where they end" + (f" ({left_out:,} not finite or zero)" if left_out else ""))
     ax.grid(alpha=0.3)
     return ax
+
+
+def _label_decades(axis: Any, decades: float) -> None:
+    """Label a logarithmic axis plainly: 1, 2 and 5 in each of up to three decades, else powers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    if decades > 3:
+        return
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def plot_runs(runs: Runs, axes: Any = None) -> np.ndarray:

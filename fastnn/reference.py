@@ -69,7 +69,10 @@ def train_many(
     dtype: DTypeLike = np.float64,
     first: int = 0,
 ) -> Runs:
-    """Train many networks one after another; as `fastnn.train_many` less what concerns execution."""
+    """Train many networks one after another; as `fastnn.train_many`, less what concerns speed.
+
+    ``restart(k)`` of the result trains with the kernels.
+    """
     restarts = integer("restarts", restarts, 1, 10**12)
     optimizer = GradientDescent() if optimizer is None else optimizer
     job = make_job(

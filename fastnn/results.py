@@ -225,7 +225,9 @@ class Runs:
         """
         finite = np.flatnonzero(np.isfinite(self.loss) & (self.status != Status.NOT_RUN))
         if not len(finite):
-            raise ValueError(f"best: expected a restart with a finite loss, got {len(self)} without")
+            raise ValueError(
+                f"best: expected a restart with a finite loss, got {len(self)} without"
+            )
         lowest = finite[self.loss[finite] == self.loss[finite].min()]
         position = int(lowest[np.argmin(self.indices[lowest])])
         if self.parameters is None:
@@ -334,7 +336,9 @@ class Runs:
             return guess
         found = np.flatnonzero(self.indices == index)
         if not len(found):
-            raise ValueError(f"restart: expected one of the {len(self)} indices of these runs, got {k}")
+            raise ValueError(
+                f"restart: expected one of the {len(self)} indices of these runs, got {k}"
+            )
         return int(found[0])
 
 

@@ -13,7 +13,9 @@ from .status import Status
 QUARTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-def wilson_interval(successes: int, trials: int, z: float = 1.959963984540054) -> tuple[float, float]:
+def wilson_interval(
+    successes: int, trials: int, z: float = 1.959963984540054
+) -> tuple[float, float]:
     """The Wilson score interval of a proportion, 95 % for the default z.
 
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of

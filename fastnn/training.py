@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -170,9 +171,7 @@ def train_many(
     if chunk is not None:
         integer("chunk", chunk, 1)
     if executor is not None and not isinstance(executor, Executor):
-        raise TypeError(
-            f"executor: expected a concurrent.futures.Executor, got {shown(executor)}"
-        )
+        raise TypeError(f"executor: expected a concurrent.futures.Executor, got {shown(executor)}")
     if progress is not None and not isinstance(progress, bool | np.bool_):
         raise TypeError(f"progress: expected True, False or None, got {shown(progress)}")
     return run_job(
@@ -202,6 +201,13 @@ def _keeps_parameters(keep: Any, job: Job) -> bool:
         raise ValueError(f"keep: expected 'all', 'outcomes' or None, got {shown(keep)}")
     outcome = job.dtype.itemsize + 8 + 1 + 8
     whole = outcome + job.net.n_parameters * job.dtype.itemsize
+    needed = job.restarts * (outcome if keep == "outcomes" else whole)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if keep is not None and needed > memory:
+        raise ValueError(
+            f"keep: {job.restarts:,} restarts would take {needed / 2**30:.1f} GiB, "
+            f"more than the {memory / 2**30:.1f} GiB of this machine"
+        )
     if keep is None and job.restarts * whole > KEEP_LIMIT:
         raise ValueError(
             f"keep: {job.restarts:,} restarts would take {job.restarts * whole / 2**30:.1f} GiB; "

@@ -30,7 +30,9 @@ def new_figure(width: float, height: float) -> Figure:
 def check_output(option: str, path: Path, suffixes: list[str]) -> None:
     """Raise unless a file with one of `suffixes` can be made at `path`."""
     if path.suffix.lower().lstrip(".") not in suffixes:
-        raise ValueError(f"{option}: expected a file name ending in .{', .'.join(suffixes)}, got {path}")
+        raise ValueError(
+            f"{option}: expected a file name ending in .{', .'.join(suffixes)}, got {path}"
+        )
     folder = path.parent
     if not folder.is_dir():
         raise ValueError(f"{option}: expected an existing folder, got {folder}")

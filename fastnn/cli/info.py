@@ -28,6 +28,7 @@ def run(options: argparse.Namespace) -> int:
 
     features = llvmlite.binding.get_host_cpu_features()
     units = [name for name in ("avx512f", "avx2", "fma", "neon") if features.get(name)]
+    processor = f"{llvmlite.binding.get_host_cpu_name()} ({', '.join(units) or 'no vector units'})"
     rows = [
         ("fastnn", f"{__version__} (numerics version {NUMERICS_VERSION})"),
         ("python", platform.python_version()),
@@ -35,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
         ("numba", f"{numba.__version__} (llvmlite {llvmlite.__version__})"),
         ("matplotlib", matplotlib.__version__),
         ("system", f"{platform.system()} {platform.machine()}"),
-        ("processor", f"{llvmlite.binding.get_host_cpu_name()} with {', '.join(units) or 'none of the known vector units'}"),
+        ("processor", processor),
         ("threads", str(available_threads())),
         ("lanes", ", ".join(f"{count} of {dtype}" for dtype, count in LANES.items())),
     ]

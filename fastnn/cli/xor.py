@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -74,9 +75,7 @@ def run(options: argparse.Namespace) -> int:
     print(f"\n{options.restarts:,} random restarts until SSE < {TARGET_SSE}:")
     train_many(net, X, y, restarts=64, **{**settings, "epochs": 0})  # compiles
     clock = time.perf_counter()
-    runs = train_many(
-        net, X, y, restarts=options.restarts, target_sse=TARGET_SSE, **settings
-    )
+    runs = train_many(net, X, y, restarts=options.restarts, target_sse=TARGET_SSE, **settings)
     seconds = time.perf_counter() - clock
     print(runs.summary())
     epochs = int(runs.epochs.sum())
@@ -103,7 +102,7 @@ def _print_truth_table(trained: Run, X: np.ndarray, y: np.ndarray) -> None:
         print(f" {inputs[0]:.0f}  {inputs[1]:.0f}     {target[0]:.0f}   {output[0]:.4f}")
 
 
-def _seconds(call) -> float:  # type: ignore[no-untyped-def]
+def _seconds(call: Callable[[], object]) -> float:
     start = time.perf_counter()
     call()
     return time.perf_counter() - start

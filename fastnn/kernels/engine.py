@@ -9,8 +9,9 @@ from functools import cache
 import numpy as np
 
 from ..initialization import EXPLICIT
+from ..lanes.buffers import buffer, in_lanes, load_shared, numbers
 from ..lanes.compiling import entry, glue, kernel, source_digest
-from ..lanes.operations import any_lane, buffer, by_type, in_lanes, like, load_shared, numbers
+from ..lanes.operations import any_lane, by_type, like
 from ..lanes.philox import philox
 from ..optimizers.gradient_descent import update
 from ..status import Status
@@ -89,7 +90,11 @@ def _make_trainer(digest, lanes):
         hyperparameters = space + offsets[4]
         losses, targets = space + offsets[5], space + (offsets[5] + 1)
         # rows[lane]: the restart in a lane, counted from 0; born[lane]: the tick of its epoch 0.
-        rows, born, finished = lane_state[:lanes], lane_state[lanes : 2 * lanes], lane_state[2 * lanes :]
+        rows, born, finished = (
+            lane_state[:lanes],
+            lane_state[lanes : 2 * lanes],
+            lane_state[2 * lanes :],
+        )
         never = like(target, -np.inf)
         zero = like(target, 0.0)
 

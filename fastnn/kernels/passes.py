@@ -11,8 +11,9 @@ ascending order, the loss adds outputs within samples, and each product is fused
 """
 
 from ..activations import ACTIVATIONS
+from ..lanes.buffers import lane_count, packed
 from ..lanes.compiling import glue, kernel
-from ..lanes.operations import fma, lane_count, like, packed
+from ..lanes.operations import fma, like
 from .plan import ACTIVATION, COLUMNS, HAS_BIAS, N_IN, N_OUT, OUTPUTS, WEIGHTS
 
 

@@ -49,10 +49,11 @@ def _padded(count: int) -> int:
 
 
 def make_plan(net: Network, samples: int, lanes: int, itemsize: int, n_hyper: int = 0) -> Plan:
-    """The plan for `samples` samples and `lanes` networks at once of numbers of `itemsize` bytes."""
+    """The plan for `samples` samples and `lanes` networks at once, `itemsize` bytes a number."""
     widest = max(net.sizes[1:])
     per_sample = (sum(net.sizes[1:]) + 2 * widest) * lanes * itemsize
-    tile = max(1, min(samples, max(4, TILE_BYTES // per_sample)))
+    fewest = 4 if per_sample < 2**20 else 1
+    tile = max(1, min(samples, max(fewest, TILE_BYTES // per_sample)))
     layers = np.zeros((net.depth, COLUMNS), dtype=np.int64)
     weights = end = 0
 

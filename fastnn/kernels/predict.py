@@ -4,8 +4,8 @@ from functools import cache
 
 import numpy as np
 
+from ..lanes.buffers import buffer
 from ..lanes.compiling import entry, source_digest
-from ..lanes.operations import buffer
 from ..network import Network
 from .passes import forward
 from .plan import N_OUT, OUTPUTS, make_plan, workspace

@@ -6,8 +6,6 @@ out the blocks c = 1, 2, …; block 0 is never used.
 """
 
 import numpy as np
-from numba import types
-from numba.extending import intrinsic
 
 from .compiling import inlined
 from .operations import high_product

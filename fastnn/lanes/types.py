@@ -15,6 +15,8 @@ class Lanes(types.Type):
     """`count` values of `element` (float64, float32, or boolean for a mask), one per lane."""
 
     def __init__(self, element: types.Type, count: int) -> None:
+        if count < 2 or count & (count - 1):
+            raise ValueError(f"count: expected a power of two from 2, got {count}")
         self.element = element
         self.count = count
         # Numba takes types of equal name for one type, so the name must tell them all apart.

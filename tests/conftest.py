@@ -1,0 +1,53 @@
+"""What many tests use: the exercise's network and data, and subprocesses."""
+
+import os
+import subprocess
+import sys
+
+import matplotlib
+import numpy as np
+import pytest
+
+import fastnn
+
+matplotlib.use("Agg")
+
+
+@pytest.fixture()
+def xor():
+    """The exercise: 2-2-1 without biases, inputs, targets."""
+    return fastnn.Network([2, 2, 1], bias=False), *fastnn.datasets.xor()
+
+
+@pytest.fixture()
+def exercise():
+    """The exercise's settings."""
+    return {"optimizer": fastnn.GradientDescent(0.5), "init": fastnn.Uniform(0, 1)}
+
+
+def bits(array):
+    """The bits of a float array, so that NaNs and signed zeros compare too."""
+    array = np.ascontiguousarray(array)
+    return array.view(f"u{array.itemsize}")
+
+
+def assert_same_bits(runs, expected):
+    """Every column of two `Runs` is equal, bit for bit."""
+    for name in ("parameters", "loss"):
+        np.testing.assert_array_equal(bits(getattr(runs, name)), bits(getattr(expected, name)))
+    for name in ("indices", "epochs", "status"):
+        np.testing.assert_array_equal(getattr(runs, name), getattr(expected, name))
+
+
+def python(code, *, check=True, **environment):
+    """Run `code` in a new Python; returns the finished process."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    if check:
+        assert done.returncode == 0, done.stderr
+    return done

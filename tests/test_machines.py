@@ -1,0 +1,73 @@
+"""The same bits on every machine: stored digests, under three instruction sets."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+from conftest import bits, python
+
+import fastnn
+
+# SHA-256 of the parameters and the SSE of 1,000 restarts.  They may change only together with
+# fastnn.NUMERICS_VERSION.
+DIGESTS = {
+    "xor": "237d5034be5a90a19b5e09e367a93164b67292b11c910a6d8448ce609a53cc7e",
+    "xor-float32": "58247f49270e7f8f88084b6aff086e9381a363bc75a7aaf69613fe1d3bffe051",
+    "encoder": "ebe2682123b173146fad41e9fa7a092086092a22cbd23f7a3561d8dc5e23ea9b",
+    "deep": "3ad0ae14dbb0a693545f84c2fa8e6036ce8c02a735de219d21661954bdc86e84",
+}
+
+TARGETS = {
+    "avx2": {
+        "NUMBA_CPU_NAME": "haswell",
+        "NUMBA_CPU_FEATURES": "+sse2,+avx,+avx2,+fma,+bmi,+bmi2,+popcnt",
+    },
+    "plain": {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""},
+}
+
+
+def results():
+    """The four jobs: little-endian digests of what they give."""
+    corners = np.eye(10)
+    grid = np.stack(np.meshgrid(np.linspace(-1, 1, 4), np.linspace(-1, 1, 4)), axis=-1)
+    grid = grid.reshape(-1, 2)
+    saddle = grid[:, :1] * grid[:, 1:]
+    exercise = fastnn.Network([2, 2, 1], bias=False)
+    deep = fastnn.Network([2, 5, 4, 1], activation=["tanh", "relu", "identity"])
+    xor = fastnn.datasets.xor()
+    jobs = {
+        "xor": (exercise, *xor, 0.5, 60, "float64"),
+        "xor-float32": (exercise, *xor, 0.5, 60, "float32"),
+        "encoder": (fastnn.Network([10, 5, 10]), corners, corners, 0.5, 6, "float64"),
+        "deep": (deep, grid, saddle, 0.01, 10, "float64"),
+    }
+    found = {}
+    for name, (net, X, y, rate, epochs, dtype) in jobs.items():
+        runs = fastnn.train_many(
+            net, X, y, restarts=1000, epochs=epochs, dtype=dtype, seed=3,
+            optimizer=fastnn.GradientDescent(rate), target_sse=0.9, init=fastnn.Uniform(-2, 2),
+        )  # fmt: skip
+        digest = hashlib.sha256()
+        for column in (runs.parameters, runs.loss):
+            digest.update(bits(column).astype(f"<u{column.itemsize}").tobytes())
+        found[name] = digest.hexdigest()
+    return found
+
+
+def test_digests_on_this_machine():
+    assert results() == DIGESTS
+    assert fastnn.NUMERICS_VERSION == 1
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_digests_under_other_instruction_sets(target, tmp_path):
+    from pathlib import Path
+
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "import json, test_machines\n"
+        "print(json.dumps(test_machines.results()))"
+    )
+    done = python(code, NUMBA_CACHE_DIR=str(tmp_path), **TARGETS[target])
+    assert json.loads(done.stdout) == DIGESTS
