@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import queue
 import time
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .chunks import ChunkResult, lanes_for, train_chunk
+from .interrupts import CtrlC
 from .job import Job
 from .results import Runs
 from .status import Status
@@ -145,59 +147,79 @@ def run_job(
 ) -> Runs:
     """Train all restarts of `job` and collect them; raises `Interrupted` on Ctrl-C."""
     arrays = _Arrays(job, keep_parameters)
+    try:
+        _run_chunks(job, arrays, threads, executor, chunk, progress)
+    except KeyboardInterrupt:
+        raise Interrupted(arrays.runs(), job.restarts) from None
+    return arrays.runs()
+
+
+def _run_chunks(
+    job: Job,
+    arrays: _Arrays,
+    threads: int,
+    executor: Executor | None,
+    chunk: int | None,
+    progress: bool | None,
+) -> None:
+    """Train all restarts into `arrays`; raises KeyboardInterrupt once nothing runs any more."""
     lanes = lanes_for(job)
+    train_chunk(job, 0, 0, lanes=lanes)  # compiles in this thread, where Ctrl-C can reach it
     sizes = _Sizes(job, threads, chunk)
-    shares_memory = executor is None or isinstance(executor, ThreadPoolExecutor)
-    stop_flag = np.zeros(1, dtype=np.int64)
-    options = {
-        "lanes": lanes,
-        "keep_parameters": keep_parameters,
-        "stop_flag": stop_flag if shares_memory else None,
-    }
-    pool = executor or ThreadPoolExecutor(threads, thread_name_prefix="fastnn")
+    # A woken main thread finds either a finished chunk here or, after Ctrl-C, None.
+    finished: queue.SimpleQueue[Future[tuple[ChunkResult, float]] | None] = queue.SimpleQueue()
     pending: set[Future[tuple[ChunkResult, float]]] = set()
     next_row = 0
-    bar = _progress_bar(job, progress)
-    try:
-        train_chunk(job, 0, 0, lanes=lanes)  # compiles in this thread, where Ctrl-C can reach it
-        while next_row < job.restarts or pending:
-            # One chunk waits behind each that is being trained, so that no worker waits for us.
-            while next_row < job.restarts and len(pending) < 2 * threads:
-                stop = next_row + sizes.next(job.restarts - next_row)
-                pending.add(pool.submit(_timed_chunk, job, next_row, stop, **options))
-                next_row = stop
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            for future in done:
-                result, seconds = future.result()
+    pool = executor or ThreadPoolExecutor(threads, thread_name_prefix="fastnn")
+    shares_memory = isinstance(pool, ThreadPoolExecutor)
+    with CtrlC(wake=lambda: finished.put(None)) as ctrl_c, _progress_bar(job, progress) as bar:
+        options = {
+            "lanes": lanes,
+            "keep_parameters": arrays.parameters is not None,
+            "stop_flag": ctrl_c.flag if shares_memory else None,
+        }
+        try:
+            while (next_row < job.restarts or pending) and not ctrl_c.pressed:
+                # One chunk waits behind each that is being trained, so that no worker waits for us.
+                while next_row < job.restarts and len(pending) < 2 * threads:
+                    stop = next_row + sizes.next(job.restarts - next_row)
+                    future = pool.submit(_timed_chunk, job, next_row, stop, **options)
+                    pending.add(future)
+                    future.add_done_callback(finished.put)
+                    next_row = stop
+                done = finished.get()
+                if done is None:
+                    break
+                pending.remove(done)
+                result, seconds = done.result()
                 sizes.learn(len(result.status), seconds)
                 bar.update(arrays.add(result))
-            if job.target > 0:
-                share = arrays.converged / max(1, arrays.ended)
-                bar.set_postfix_str(f"converged {share:.1%}", refresh=False)
-    except BaseException as error:
-        stop_flag[0] = 1
-        for future in pending:
-            future.cancel()
-        if not isinstance(error, KeyboardInterrupt):
-            raise
-        if shares_memory:
-            wait(pending)
-        for future in pending:
-            if future.done() and not future.cancelled() and future.exception() is None:
-                arrays.add(future.result()[0])
-        raise Interrupted(arrays.runs(), job.restarts) from None
-    finally:
-        bar.close()
-        if executor is None:
-            pool.shutdown()
-    return arrays.runs()
+                if job.target > 0:
+                    share = arrays.converged / max(1, arrays.ended)
+                    bar.set_postfix_str(f"converged {share:.1%}", refresh=False)
+        finally:
+            ctrl_c.flag[0] = 1
+            for future in pending:
+                future.cancel()
+            if executor is None:
+                pool.shutdown()
+            if shares_memory:
+                wait(pending)
+            for future in pending:
+                if future.done() and not future.cancelled() and future.exception() is None:
+                    arrays.add(future.result()[0])
+        if ctrl_c.pressed:
+            raise KeyboardInterrupt
 
 
 def _progress_bar(job: Job, progress: bool | None) -> Any:
     """A bar of restarts on the terminal; `progress` None means only if there is a terminal."""
     from tqdm import tqdm
 
-    return tqdm(
+    class Bar(tqdm):
+        monitor_interval = 0  # no thread that outlives the run
+
+    return Bar(
         total=job.restarts,
         unit=" restarts",
         unit_scale=True,

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .checks import integer, shown
 from .execution import available_threads, run_job
+from .interrupts import CtrlC
 from .job import Job, make_job
 from .network import Network
 from .optimizers import GradientDescent
@@ -94,13 +95,14 @@ def train(
         return train_one(job, every)
     # In a worker thread, since Python cannot answer Ctrl-C while a kernel runs in this one.
     train_one(replace(job, epochs=0))  # compiles here, where Ctrl-C can reach it
-    stop_flag = np.zeros(1, dtype=np.int64)
-    with ThreadPoolExecutor(1, thread_name_prefix="fastnn") as pool:
-        future = pool.submit(train_one, job, every, stop_flag)
+    with CtrlC() as ctrl_c, ThreadPoolExecutor(1, thread_name_prefix="fastnn") as pool:
         try:
-            return future.result()
+            run = pool.submit(train_one, job, every, ctrl_c.flag).result()
         finally:
-            stop_flag[0] = 1
+            ctrl_c.flag[0] = 1
+    if ctrl_c.pressed:
+        raise KeyboardInterrupt
+    return run
 
 
 def train_many(

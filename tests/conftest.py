@@ -13,13 +13,13 @@ import fastnn
 matplotlib.use("Agg")
 
 
-@pytest.fixture()
+@pytest.fixture
 def xor():
     """The exercise: 2-2-1 without biases, inputs, targets."""
     return fastnn.Network([2, 2, 1], bias=False), *fastnn.datasets.xor()
 
 
-@pytest.fixture()
+@pytest.fixture
 def exercise():
     """The exercise's settings."""
     return {"optimizer": fastnn.GradientDescent(0.5), "init": fastnn.Uniform(0, 1)}

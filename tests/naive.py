@@ -18,7 +18,9 @@ def sse(net, parameters, X, y):
         for n_out, name in zip(net.sizes[1:], net.activation, strict=True):
             n_in = len(values)
             weights, at = parameters[at : at + n_in * n_out], at + n_in * n_out
-            biases, at = (parameters[at : at + n_out], at + n_out) if net.bias else ([0] * n_out, at)
+            biases, at = (
+                (parameters[at : at + n_out], at + n_out) if net.bias else ([0] * n_out, at)
+            )
             values = [
                 FUNCTIONS[name](
                     biases[j] + sum(values[i] * weights[i * n_out + j] for i in range(n_in))

@@ -82,7 +82,7 @@ def test_divergence_keeps_the_first_parameters_without_a_finite_loss(train):
 
 @pytest.mark.parametrize("train", [fastnn.train, fastnn.reference.train], ids=["kernel", "numpy"])
 def test_errors_belong_to_the_parameters_that_are_returned(train, xor, exercise):
-    net, X, y = xor
+    _, X, y = xor
     run = train(*xor, epochs=10_000, target_sse=0.04, **exercise)
     assert run.status == fastnn.Status.CONVERGED
     assert len(run.history) == run.epochs + 1

@@ -41,7 +41,11 @@ def same(a, b):
 def binary(function, lanes):
     @numba.njit(**FLAGS)
     def apply(a, b, out):
-        x, y, z = in_lanes(buffer(a), lanes), in_lanes(buffer(b), lanes), in_lanes(buffer(out), lanes)
+        x, y, z = (
+            in_lanes(buffer(a), lanes),
+            in_lanes(buffer(b), lanes),
+            in_lanes(buffer(out), lanes),
+        )
         for i in range(len(a) // lanes):
             z[i] = function(x[i], y[i])
 

@@ -1,6 +1,7 @@
 """Networks: immutable descriptions, and packing of parameters."""
 
 import pickle
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -35,7 +36,12 @@ def test_equality_hash_and_immutability():
 
 @pytest.mark.parametrize(
     ("sizes", "bias", "n"),
-    [([2, 2, 1], False, 6), ([2, 2, 1], True, 9), ([10, 5, 10], True, 115), ([64, 32, 10], True, 2410)],
+    [
+        ([2, 2, 1], False, 6),
+        ([2, 2, 1], True, 9),
+        ([10, 5, 10], True, 115),
+        ([64, 32, 10], True, 2410),
+    ],
 )
 def test_number_of_parameters(sizes, bias, n):
     assert fastnn.Network(sizes, bias=bias).n_parameters == n
@@ -46,7 +52,7 @@ def test_unpack_inverts_pack(sizes, bias):
     net = fastnn.Network(sizes, bias=bias)
     flat = np.arange(net.n_parameters, dtype=float)
     weights, biases = net.unpack(flat)
-    assert [w.shape for w in weights] == list(zip(sizes[:-1], sizes[1:], strict=True))
+    assert [w.shape for w in weights] == list(pairwise(sizes))
     assert [b.shape for b in biases] == ([(n,) for n in sizes[1:]] if bias else [])
     np.testing.assert_array_equal(net.pack(weights, biases), flat)
 

@@ -15,7 +15,7 @@ def _close():
     pyplot.close("all")
 
 
-@pytest.fixture()
+@pytest.fixture
 def runs(xor, exercise):
     return fastnn.train_many(*xor, restarts=300, epochs=6000, target_sse=0.04, **exercise)
 

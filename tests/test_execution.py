@@ -1,0 +1,177 @@
+"""Threads, chunk sizes, progress, and memory."""
+
+import os
+import threading
+import tracemalloc
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+from conftest import assert_same_bits, python
+
+import fastnn
+from fastnn.execution import _container_limit, _Sizes, available_threads
+from fastnn.job import make_job
+
+
+def groups(tmp_path, own, files):
+    for name, text in files.items():
+        path = tmp_path / "cgroup" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    mine = tmp_path / "self"
+    mine.write_text(own)
+    return tmp_path / "cgroup", mine
+
+
+@pytest.mark.parametrize(
+    ("own", "files", "limit"),
+    [
+        ("0::/\n", {}, None),
+        ("0::/\n", {"cpu.max": "max 100000"}, None),
+        ("0::/\n", {"cpu.max": "150000 100000"}, 1.5),
+        ("0::/a/b\n", {"a/cpu.max": "300000 100000", "a/b/cpu.max": "400000 100000"}, 3.0),
+        ("0::/a/b\n", {"c/cpu.max": "100000 100000"}, None),
+        ("4:cpu,cpuacct:/x\n", {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "1"}, None),
+        (
+            "4:cpu,cpuacct:/x\n",
+            {"cpu/x/cpu.cfs_quota_us": "50000", "cpu/x/cpu.cfs_period_us": "25000"},
+            2.0,
+        ),
+        ("nonsense", {"cpu.max": "nonsense"}, None),
+    ],
+)
+def test_container_limit(own, files, limit, tmp_path):
+    assert _container_limit(*groups(tmp_path, own, files)) == limit
+
+
+def test_no_control_groups(tmp_path):
+    assert _container_limit(tmp_path / "none", tmp_path / "no file") is None
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity on this system")
+def test_affinity_is_respected():
+    code = (
+        "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
+        "from fastnn.execution import available_threads; print(available_threads())"
+    )
+    assert python(code).stdout == "1\n"
+    assert 1 <= available_threads() <= len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize("restarts", [1, 5, 100, 12345, 10**7])
+@pytest.mark.parametrize("seconds", [0.001, 0.25, 30.0])
+@pytest.mark.parametrize("workers", [1, 2, 64])
+def test_chunk_sizes_cover_everything(restarts, seconds, workers, xor):
+    sizes = _Sizes(make_job(*xor, restarts=restarts), workers, None)
+    left, chunks = restarts, []
+    while left:
+        size = sizes.next(left)
+        assert 1 <= size <= left
+        chunks.append(size)
+        sizes.learn(size, seconds)
+        left -= size
+    assert sum(chunks) == restarts
+    if restarts >= workers:
+        assert len(chunks) >= min(workers, restarts)
+    if seconds == 0.001:
+        assert len(chunks) < 30 + 20 * workers
+
+
+def test_fixed_chunk_size(xor):
+    sizes = _Sizes(make_job(*xor, restarts=10), 2, 4)
+    assert [sizes.next(10), sizes.next(6), sizes.next(2)] == [4, 4, 2]
+
+
+class Eager(Executor):
+    """Runs each task at once, in the caller's thread."""
+
+    def submit(self, function, /, *args, **kwargs):
+        future = Future()
+        future.set_result(function(*args, **kwargs))
+        return future
+
+
+def test_any_executor(xor, exercise):
+    arguments = {"restarts": 300, "epochs": 20, **exercise}
+    expected = fastnn.train_many(*xor, **arguments)
+    assert_same_bits(fastnn.train_many(*xor, executor=Eager(), **arguments), expected)
+
+
+@pytest.mark.slow
+def test_processes(xor, exercise):
+    arguments = {"restarts": 300, "epochs": 20, **exercise}
+    expected = fastnn.train_many(*xor, **arguments)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+        runs = fastnn.train_many(*xor, executor=executor, chunk=100, **arguments)
+    assert_same_bits(runs, expected)
+
+
+def test_a_failing_executor_is_reported(xor):
+    class Failing(Executor):
+        def submit(self, function, /, *args, **kwargs):
+            future = Future()
+            future.set_exception(OSError("a worker was lost"))
+            return future
+
+    with pytest.raises(OSError, match="a worker was lost"):
+        fastnn.train_many(*xor, restarts=100, executor=Failing())
+
+
+def test_no_thread_is_left_behind(xor):
+    before = set(threading.enumerate())
+    fastnn.train_many(*xor, restarts=1000, epochs=10, threads=4)
+    assert set(threading.enumerate()) - before == set()
+
+
+def test_progress_is_shown_when_asked_for(xor, exercise, capsys):
+    arguments = {"restarts": 5000, "epochs": 8000, "target_sse": 0.04, **exercise}
+    fastnn.train_many(*xor, progress=True, **arguments)
+    shown = capsys.readouterr()
+    assert "restarts/s" in shown.err
+    assert "converged 9" in shown.err
+    assert "100%" in shown.err
+    assert shown.out == ""
+    fastnn.train_many(*xor, **arguments)
+    fastnn.train_many(*xor, progress=False, **arguments)
+    assert capsys.readouterr().err == ""
+
+
+def test_memory_is_that_of_the_results(xor):
+    restarts = 200_000
+    arguments = {"restarts": restarts, "epochs": 1}
+    fastnn.train_many(*xor, **arguments)
+    tracemalloc.start()
+    runs = fastnn.train_many(*xor, **arguments)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    results = sum(
+        column.nbytes
+        for column in (runs.parameters, runs.loss, runs.epochs, runs.status, runs.indices)
+    )
+    assert results < peak < results + 30 * 2**20
+
+
+def test_concurrent_calls(xor, exercise):
+    expected = fastnn.train_many(*xor, restarts=200, epochs=50, **exercise)
+    found = []
+
+    def call():
+        found.append(fastnn.train_many(*xor, restarts=200, epochs=50, threads=2, **exercise))
+
+    callers = [threading.Thread(target=call) for _ in range(8)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert len(found) == 8
+    for runs in found:
+        assert_same_bits(runs, expected)
+
+
+def test_long_single_runs_leave_the_callers_thread(xor, exercise, monkeypatch):
+    monkeypatch.setattr("fastnn.training.QUICK", 0)
+    run = fastnn.train(*xor, epochs=500, **exercise)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(run.history, fastnn.train(*xor, epochs=500, **exercise).history)

@@ -1,0 +1,112 @@
+"""House rules, read off the sources."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import fastnn
+
+ROOT = Path(fastnn.__file__).parent.parent
+SOURCES = sorted((ROOT / "fastnn").rglob("*.py"))
+ALL = SOURCES + sorted(
+    path for folder in ("tests", "benchmarks", "examples") for path in (ROOT / folder).rglob("*.py")
+)
+
+
+def name(path):
+    return str(path.relative_to(ROOT))
+
+
+def calls(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_kernels_get_their_flags_from_one_place(path):
+    tree = ast.parse(path.read_text())
+    if path.name == "compiling.py":
+        for function, node in calls(tree):
+            if function.endswith("njit"):
+                spread = {
+                    ast.unparse(keyword.value) for keyword in node.keywords if not keyword.arg
+                }
+                assert spread & {"FLAGS", "_INNER"}
+        return
+    assert not any(function.split(".")[-1] in ("njit", "jit") for function, _ in calls(tree))
+    for node in ast.walk(tree):
+        for decorator in getattr(node, "decorator_list", []):
+            assert ast.unparse(decorator).split(".")[-1] not in ("njit", "jit", "vectorize")
+
+
+def test_every_compiled_function_has_the_flags():
+    from numba.core.registry import CPUDispatcher
+
+    from fastnn import activations
+    from fastnn.kernels import engine, passes, predict
+    from fastnn.lanes import elementary, philox
+    from fastnn.optimizers import gradient_descent
+
+    modules = [activations, engine, passes, predict, elementary, philox, gradient_descent]
+    found = [
+        value
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, CPUDispatcher)
+    ]
+    found.append(engine.trainer(1))
+    assert len(found) > 20
+    for dispatcher in found:
+        options = dispatcher.targetoptions
+        assert options["fastmath"] is False
+        assert options["error_model"] == "numpy"
+        assert options["nogil"] is True
+        assert options["boundscheck"] is False
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_only_the_command_line_prints(path):
+    if path.parent.name != "cli":
+        assert not any(function == "print" for function, _ in calls(ast.parse(path.read_text())))
+
+
+@pytest.mark.parametrize("path", ALL, ids=name)
+def test_files_are_short_and_say_what_they_are(path):
+    text = path.read_text()
+    assert text.count("\n") <= 400
+    assert not text or ast.get_docstring(ast.parse(text))
+
+
+def test_imports_point_one_way():
+    """Interface, drivers, kernels, definitions, lane vectors: nobody imports upward."""
+    rank = {"lanes": 0, "checks": 0, "status": 0, "version": 0, "datasets": 0, "interrupts": 0,
+            "activations": 1, "plotting": 1, "optimizers": 2, "network": 2,
+            "initialization": 3, "job": 4, "kernels": 4, "chunks": 5, "summary": 5,
+            "results": 6, "execution": 7, "training": 8, "reference": 9,
+            "__init__": 10, "cli": 11, "__main__": 12}  # fmt: skip
+    for path in SOURCES:
+        own = path.relative_to(ROOT / "fastnn").parts
+        level = rank[own[0].removesuffix(".py")]
+        depth = len(own)
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ImportFrom) and node.level == depth:
+                targets = [node.module] if node.module else [alias.name for alias in node.names]
+                for target in targets:
+                    assert rank[target.split(".")[0]] <= level, f"{name(path)} imports {target}"
+
+
+def test_public_names_have_docstrings():
+    for public in fastnn.__all__:
+        value = getattr(fastnn, public)
+        if callable(value):
+            assert value.__doc__, public
+
+
+def test_importing_is_light():
+    from conftest import python
+
+    heavy = ("matplotlib", "pandas", "scipy", "tqdm")
+    code = f"import sys, fastnn; print([name for name in {heavy} if name in sys.modules])"
+    assert python(code).stdout == "[]\n"
