@@ -116,40 +116,47 @@ def _forward(
 
 
 def _train_job(job: Job, optimizer: GradientDescent, every: int) -> Run:
+    update = optimizer.numpy_update
+    X, y = job.X, job.y
     parameters = _initial_parameters(job)
     weights, biases = job.net.unpack(parameters)  # views: updating them updates `parameters`
+    functions = [BY_NAME[name].numpy for name in job.net.activation]
     slopes = [BY_NAME[name].numpy_slope for name in job.net.activation]
-    hyper = [job.dtype.type(value) for value in job.hyper[0]]
-    target = job.dtype.type(job.target)
+    layers = list(zip(weights, biases or [None] * len(weights), functions, strict=True))
+    arrays = weights + biases
+    hyper = job.hyper[0].tolist()
+    target, limit = job.target, job.epochs
     last = job.net.depth - 1
     history = []
     epoch = 0
     with np.errstate(over="ignore", invalid="ignore"):
         while True:
-            outputs = _forward(job.net, weights, biases, job.X)
-            error = outputs[-1] - job.y
+            outputs = [X]
+            for W, b, function in layers:
+                z = outputs[-1] @ W
+                if b is not None:
+                    z += b
+                outputs.append(function(z))
+            error = outputs[-1] - y
             sse = np.vdot(error, error)
             if every and epoch % every == 0:
                 history.append(sse)
-            if not math.isfinite(sse):
-                status = Status.DIVERGED
-                break
-            if sse < target:
-                status = Status.CONVERGED
-                break
-            if epoch == job.epochs:
-                status = Status.EPOCH_LIMIT
+            if sse < target or epoch == limit or not math.isfinite(sse):
                 break
             delta = 2 * error * slopes[last](outputs[-1])
-            gradients = [outputs[last].T @ delta]
-            bias_gradients = [delta.sum(axis=0)] if biases else []
+            deltas = [delta]
             for layer in range(last, 0, -1):
                 delta = delta @ weights[layer].T * slopes[layer - 1](outputs[layer])
-                gradients.insert(0, outputs[layer - 1].T @ delta)
-                if biases:
-                    bias_gradients.insert(0, delta.sum(axis=0))
-            optimizer.numpy_update(weights + biases, gradients + bias_gradients, *hyper)
+                deltas.insert(0, delta)
+            gradients = [a.T @ delta for a, delta in zip(outputs, deltas)]  # noqa: B905
+            if biases:
+                gradients += [delta.sum(axis=0) for delta in deltas]
+            update(arrays, gradients, *hyper)
             epoch += 1
+    if not math.isfinite(sse):
+        status = Status.DIVERGED
+    else:
+        status = Status.CONVERGED if sse < target else Status.EPOCH_LIMIT
     return Run(
         network=job.net,
         parameters=parameters,

@@ -99,7 +99,6 @@ def test_any_executor(xor, exercise):
     assert_same_bits(fastnn.train_many(*xor, executor=Eager(), **arguments), expected)
 
 
-@pytest.mark.slow
 def test_processes(xor, exercise):
     arguments = {"restarts": 300, "epochs": 20, **exercise}
     expected = fastnn.train_many(*xor, **arguments)

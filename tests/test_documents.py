@@ -1,0 +1,75 @@
+"""The README's code and commands, and the examples, do what they say."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fastnn.cli import main
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def run(command, folder):
+    environment = {**os.environ, "MPLBACKEND": "Agg"}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+    )
+
+
+def test_python_blocks_run_and_print_what_they_show(tmp_path):
+    source = blocks("python")
+    assert source
+    for block in source:
+        done = run([sys.executable, "-W", "error", "-c", block], tmp_path)
+        assert done.returncode == 0, done.stderr
+        shown = re.findall(r"print\(.*\)  # (.+)$", block, flags=re.MULTILINE)
+        assert done.stdout.splitlines() == shown
+
+
+def test_set_up_is_two_commands_in_the_first_thirty_lines():
+    head = README.splitlines()[:30]
+    commands = [line for line in head if line.startswith("python3 -m venv .venv && ")]
+    assert len(commands) == 2
+    assert commands[0].endswith("fastnn xor")
+    assert commands[1].endswith("-m pytest")
+
+
+def test_commands_that_the_readme_names_exist(capsys):
+    named = set(re.findall(r"^\.venv/bin/fastnn (\w+)", README, flags=re.MULTILINE))
+    assert named >= {"xor", "restarts", "info"}
+    for command in named:
+        with pytest.raises(SystemExit) as error:
+            main([command, "--help"])
+        assert error.value.code == 0
+        assert capsys.readouterr().out
+    for file in re.findall(r"\b(?:benchmarks|examples|tests)/\w+\.\w+", README):
+        assert (ROOT / file).exists(), file
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_examples_run(example, tmp_path):
+    done = run([sys.executable, "-W", "error", str(example)], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    figures = list(tmp_path.glob("*.png"))
+    assert figures
+    assert all(figure.read_bytes().startswith(b"\x89PNG") for figure in figures)
+
+
+def test_nothing_in_the_project_names_a_machine_or_another_folder():
+    git = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    files = git.stdout.split() if git.returncode == 0 else []
+    for file in files:
+        path = ROOT / file
+        if path.suffix in {".py", ".md", ".toml", ".txt", ""} and path.exists():
+            assert not re.search(r"\.\./(?!\.)\w|/(home|root|Users)/", path.read_text()), file
