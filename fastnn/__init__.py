@@ -6,7 +6,8 @@ from .initialization import Uniform
 from .job import NUMERICS_VERSION
 from .network import Network
 from .optimizers import GradientDescent
-from .results import Run, Runs
+from .run import Run
+from .runs import Runs
 from .status import Status
 from .summary import Summary
 from .training import train, train_many

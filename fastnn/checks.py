@@ -13,7 +13,10 @@ def shown(value: Any) -> str:
     """`value` as an error message shows it: short, and arrays by shape and dtype."""
     if isinstance(value, np.ndarray) and value.ndim > 0:
         return f"an array of shape {value.shape} and dtype {value.dtype}"
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # an object's own, or an integer of too many digits
+        text = f"a {type(value).__name__}"
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -23,15 +26,17 @@ def integer(name: str, value: Any, low: int, high: int = MAX_COUNT) -> int:
         raise TypeError(f"{name}: expected an integer, got {shown(value)}")
     number = int(value)
     if not low <= number <= high:
-        raise ValueError(f"{name}: expected an integer from {low} to {high}, got {number}")
+        raise ValueError(f"{name}: expected an integer from {low} to {high}, got {shown(number)}")
     return number
 
 
 def real_array(name: str, value: Any, dtype: Any = np.float64) -> np.ndarray:
     """A contiguous copy of `value` as floats, of any shape, all finite."""
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name}: expected numbers without a mask, got masked ones")
     try:
         array = np.asarray(value)
-    except (ValueError, TypeError) as error:
+    except Exception as error:  # an object's own conversion may raise anything
         raise TypeError(f"{name}: expected an array of numbers, got {shown(value)}") from error
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")
@@ -41,7 +46,7 @@ def real_array(name: str, value: Any, dtype: Any = np.float64) -> np.ndarray:
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(result))[0])
         place = f" at index {where}" if where else ""
         raise ValueError(
-            f"{name}: expected finite {result.dtype} numbers, got {array[where]!r}{place}"
+            f"{name}: expected finite {result.dtype} numbers, got {array[where].item()!r}{place}"
         )
     return result
 
@@ -51,6 +56,8 @@ def hyperparameter(
 ) -> float | np.ndarray:
     """A finite number in [low, high], or a read-only array of them, one for each restart."""
     array = real_array(name, value)
+    if np.asarray(value).dtype == bool:
+        raise TypeError(f"{name}: expected real numbers, got dtype bool")
     if array.ndim > 1 or array.size == 0:
         raise ValueError(
             f"{name}: expected a number or an array of shape (restarts,), got {shown(array)}"
@@ -80,8 +87,8 @@ def per_restart(
     columns = np.broadcast_arrays(*(np.atleast_1d(value) for value in values.values()))
     with np.errstate(over="ignore"):
         rows = np.ascontiguousarray(np.stack(columns, axis=1).astype(dtype))
-    if not np.isfinite(rows).all():
-        raise ValueError(f"{owner}: expected numbers that fit {dtype}, got larger ones")
+    if not np.isfinite(rows).all() or np.any((rows == 0) != (np.stack(columns, axis=1) == 0)):
+        raise ValueError(f"{owner}: expected numbers that fit {dtype}, got larger or smaller ones")
     return rows
 
 
@@ -89,7 +96,7 @@ def float_type(value: Any) -> np.dtype:
     """`value` as float64 or float32."""
     try:
         dtype = np.dtype(value)
-    except TypeError:
+    except Exception:  # numpy raises several kinds
         dtype = None
     if value is None or dtype not in (np.float64, np.float32):
         raise ValueError(f"dtype: expected float64 or float32, got {shown(value)}")

@@ -16,9 +16,9 @@ from .status import Status
 LANES = {np.dtype(np.float64): 32, np.dtype(np.float32): 64}
 # One network at a time is as fast up to this many.
 FEW = 3
-# Bytes that the parameters of all lanes together may take: beyond the first number lanes are
-# quartered, to stay near the second-level cache; beyond the second there is one, to save memory.
-LANE_BYTES = (4 * 2**20, 64 * 2**20)
+# Bytes that parameters and gradients of all lanes may take; above it one network is trained at a
+# time, to save memory.
+LANE_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,11 @@ class ChunkResult:
     """Epochs that the kernel computed, each for all its lanes."""
 
 
-def lanes_for(job: Job) -> int:
-    """How many networks of this job to train at once."""
-    if job.restarts <= FEW:
-        return 1
+def lanes_for(job: Job, restarts: int) -> int:
+    """How many networks to train at once in a chunk of `restarts` restarts."""
     lanes = LANES[job.dtype]
-    n_bytes = job.net.n_parameters * job.dtype.itemsize
-    if lanes * n_bytes > LANE_BYTES[0]:
-        lanes //= 4
-    return 1 if lanes * n_bytes > LANE_BYTES[1] else lanes
+    n_bytes = 2 * job.net.n_parameters * job.dtype.itemsize * lanes
+    return 1 if restarts <= FEW or n_bytes > LANE_BYTES else lanes
 
 
 def train_chunk(
@@ -60,13 +56,13 @@ def train_chunk(
 ) -> ChunkResult:
     """Train the restarts at positions ``start … stop - 1`` of `job`.
 
-    A pure function of the first three arguments, whose result does not depend on the others:
-    `lanes` networks are trained at once; a non-zero ``stop_flag[0]`` (int64) ends the chunk within
-    an epoch; `history` (for one restart) receives the loss of every `history_every`-th epoch.
+    A pure function of the first three arguments: `lanes` (networks at once) changes no bit.  A
+    non-zero ``stop_flag[0]`` (int64) ends the chunk within a tile of samples; `history` (with one
+    lane and one restart) receives the loss of every `history_every`-th epoch.
     """
     part = job.rows(start, stop)
-    lanes = lanes_for(job) if lanes is None else lanes
     count = part.restarts
+    lanes = lanes_for(job, count) if lanes is None else lanes
     n_hyper = part.hyper.shape[1]
     plan = make_plan(job.net, len(job.X), lanes, job.dtype.itemsize, n_hyper)
     offsets = (

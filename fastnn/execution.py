@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
+import shutil
+import sys
 import time
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -14,7 +17,7 @@ import numpy as np
 from .chunks import ChunkResult, lanes_for, train_chunk
 from .interrupts import CtrlC
 from .job import Job
-from .results import Runs
+from .runs import Runs
 from .status import Status
 
 # A chunk should take this long: short enough for smooth progress and an even end, long enough that
@@ -29,11 +32,17 @@ class Interrupted(KeyboardInterrupt):
     ----------
     runs : Runs
         The restarts that had ended by then.
+    restarts : int
+        How many there were to be.
     """
 
     def __init__(self, runs: Runs, restarts: int) -> None:
         super().__init__(f"interrupted after {len(runs):,} of {restarts:,} restarts")
         self.runs = runs
+        self.restarts = restarts
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Interrupted, (self.runs, self.restarts)
 
 
 def available_threads() -> int:
@@ -113,7 +122,7 @@ class _Sizes:
     """How large the next chunk should be, from how long the last ones took."""
 
     def __init__(self, job: Job, workers: int, fixed: int | None) -> None:
-        self.smallest = 2 * lanes_for(job)
+        self.smallest = 2 * lanes_for(job, job.restarts)
         self.size = 4 * self.smallest
         self.workers = workers
         self.fixed = fixed
@@ -162,19 +171,20 @@ def _run_chunks(
     chunk: int | None,
     progress: bool | None,
 ) -> None:
-    """Train all restarts into `arrays`; raises KeyboardInterrupt once nothing runs any more."""
-    lanes = lanes_for(job)
-    train_chunk(job, 0, 0, lanes=lanes)  # compiles in this thread, where Ctrl-C can reach it
+    """Train all restarts into `arrays`; raises KeyboardInterrupt once its own threads rest."""
+    # Compiles in this thread, where Ctrl-C can reach it.
+    train_chunk(job, 0, 0, lanes=lanes_for(job, job.restarts))
     sizes = _Sizes(job, threads, chunk)
     # A woken main thread finds either a finished chunk here or, after Ctrl-C, None.
     finished: queue.SimpleQueue[Future[tuple[ChunkResult, float]] | None] = queue.SimpleQueue()
     pending: set[Future[tuple[ChunkResult, float]]] = set()
     next_row = 0
-    pool = executor or ThreadPoolExecutor(threads, thread_name_prefix="fastnn")
+    pool = executor
+    if pool is None:
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="fastnn")
     shares_memory = isinstance(pool, ThreadPoolExecutor)
     with CtrlC(wake=lambda: finished.put(None)) as ctrl_c, _progress_bar(job, progress) as bar:
         options = {
-            "lanes": lanes,
             "keep_parameters": arrays.parameters is not None,
             "stop_flag": ctrl_c.flag if shares_memory else None,
         }
@@ -199,17 +209,40 @@ def _run_chunks(
                     bar.set_postfix_str(f"converged {share:.1%}", refresh=False)
         finally:
             ctrl_c.flag[0] = 1
-            for future in pending:
-                future.cancel()
+            running = [future for future in pending if not future.cancel()]
             if executor is None:
                 pool.shutdown()
-            if shares_memory:
-                wait(pending)
-            for future in pending:
-                if future.done() and not future.cancelled() and future.exception() is None:
+            if shares_memory:  # they have seen the flag
+                wait(running)
+            for future in running:
+                if future.done() and future.exception() is None:
                     arrays.add(future.result()[0])
         if ctrl_c.pressed:
             raise KeyboardInterrupt
+
+
+class _Terminal:
+    """Standard error for a progress bar, whose failures must not end the training."""
+
+    def __init__(self) -> None:
+        self.stream = sys.stderr
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+    def isatty(self) -> bool:
+        try:
+            return bool(self.stream.isatty())
+        except (AttributeError, OSError, ValueError):  # none, or closed
+            return False
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            self.stream.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            self.stream.flush()
 
 
 def _progress_bar(job: Job, progress: bool | None) -> Any:
@@ -219,11 +252,14 @@ def _progress_bar(job: Job, progress: bool | None) -> Any:
     class Bar(tqdm):
         monitor_interval = 0  # no thread that outlives the run
 
+    terminal = _Terminal()
     return Bar(
         total=job.restarts,
         unit=" restarts",
         unit_scale=True,
         smoothing=0.1,
         delay=0.0 if progress else 0.5,
-        disable=None if progress is None else not progress,
+        file=terminal,
+        ncols=shutil.get_terminal_size().columns,  # 80 where it is not known
+        disable=not (terminal.isatty() if progress is None else progress),
     )

@@ -64,7 +64,12 @@ def start_values(
     """
     if isinstance(init, Uniform):
         values: dict[str, Any] = {"low": init.low, "high": init.high}
-        return UNIFORM, per_restart("Uniform", values, restarts or 1, dtype)
+        rows = per_restart("Uniform", values, restarts or 1, dtype)
+        with np.errstate(over="ignore"):
+            widths = rows[:, 1] - rows[:, 0]
+        if not np.isfinite(widths).all():
+            raise ValueError(f"low, high: expected a difference that fits {dtype}, got more")
+        return UNIFORM, rows
     expected = (
         f"init: expected fastnn.Uniform(low, high), a flat vector of {net.n_parameters} numbers, "
         "or a list of arrays [W1, W2, …] (with biases [W1, b1, W2, b2, …] or (weights, biases))"
@@ -84,16 +89,20 @@ def start_values(
     if not any(isinstance(item, list | tuple | np.ndarray) for item in init):
         return start_values(real_array("init", init, dtype), net, restarts, dtype)
     weights, biases = _layers(init, net, expected)
-    flat = net.pack(weights, biases)
+    try:
+        flat = net.pack(weights, biases)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"init: {error}") from None
     return EXPLICIT, real_array("init", flat, dtype).reshape(1, -1)
 
 
 def _layers(init: Sequence[Any], net: Network, expected: str) -> tuple[list[Any], list[Any]]:
     """Weights and biases out of `[W1, W2]`, `[W1, b1, W2, b2]` or `(weights, biases)`."""
-    if len(init) == 2 and all(isinstance(part, list | tuple) for part in init):
+    if len(init) == 2 and isinstance(init[0], list | tuple):
         weights, biases = init
-        if len(weights) == net.depth and all(map(_is_matrix, weights)):
-            return list(weights), list(biases)
+        pair = isinstance(biases, list | tuple) or biases is None
+        if pair and len(weights) == net.depth and all(map(_is_matrix, weights)):
+            return list(weights), list(biases or ())
     if net.bias and len(init) == 2 * net.depth:
         return list(init[0::2]), list(init[1::2])
     if not net.bias and len(init) == net.depth:

@@ -131,7 +131,7 @@ def _target(target_sse: Any, dtype: np.dtype) -> float:
     if target_sse is None:
         return -np.inf
     value = real_array("target_sse", target_sse, dtype)
-    if value.ndim != 0 or not value > 0:
+    if value.ndim != 0 or not value > 0 or isinstance(target_sse, bool | np.bool_):
         raise ValueError(
             f"target_sse: expected a positive {dtype} number or None, got {shown(target_sse)}"
         )

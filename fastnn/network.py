@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,11 +61,12 @@ class Network:
 
     def __init__(
         self,
-        sizes: Iterable[int],
+        sizes: Sequence[int] | np.ndarray,
         activation: str | Sequence[str] = "sigmoid",
         bias: bool = True,
     ) -> None:
-        if isinstance(sizes, str | bytes) or not isinstance(sizes, Iterable):
+        listed = isinstance(sizes, Sequence) and not isinstance(sizes, str | bytes)
+        if not listed and not (isinstance(sizes, np.ndarray) and sizes.ndim == 1):
             raise TypeError(f"sizes: expected a sequence of integers, got {shown(sizes)}")
         checked = tuple(
             integer(f"sizes[{i}]", size, 1, MAX_PARAMETERS) for i, size in enumerate(sizes)
@@ -154,6 +155,9 @@ class Network:
             If a number is not finite, or an array's shape or the number of arrays wrong.
         """
         expected = self.depth if self.bias else 0
+        for name, arrays in (("weights", weights), ("biases", biases)):
+            if not isinstance(arrays, Sequence | np.ndarray):
+                raise TypeError(f"{name}: expected a sequence of arrays, got {shown(arrays)}")
         if len(weights) != self.depth or len(biases) != expected:
             raise ValueError(
                 f"expected {self.depth} weight and {expected} bias arrays for {self!r}, "
@@ -189,9 +193,12 @@ class Network:
         """
         from .plotting import plot_network
 
-        if weights is not None:
-            zeros = [np.zeros(size) for size in self.sizes[1:]] if self.bias else []
-            self.pack(weights, zeros if biases is None else biases)
+        if weights is not None or biases is not None:
+            zero_weights, zero_biases = self.unpack(np.zeros(self.n_parameters))
+            self.pack(
+                zero_weights if weights is None else weights,
+                zero_biases if biases is None else biases,
+            )
         return plot_network(self, weights, biases, ax)
 
 

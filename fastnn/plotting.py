@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from .network import Network
-    from .results import Run, Runs
+    from .run import Run
+    from .runs import Runs
 
 # Blue and vermilion of Okabe and Ito's palette, which colour-blind readers tell apart.
-BLUE, RED, GREY = "#0072B2", "#D55E00", "#666666"
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
+LARGEST_DRAWN = 1e100
 
 
 def _axes(ax: Any) -> Axes:
@@ -42,15 +44,18 @@ def plot_history(run: Run, ax: Axes | None = None, *, log: bool = True) -> Axes:
     ax = _axes(ax)
     epochs = np.arange(len(run.history)) * run.history_every
     marker = "o" if len(epochs) == 1 else None
-    ax.plot(epochs, run.history, color=BLUE, marker=marker)
-    positive = run.history[np.isfinite(run.history)] > 0
-    if log and positive.any():
+    # Matplotlib's ticks fail on numbers near the end of the range, which diverging runs reach.
+    with np.errstate(invalid="ignore"):
+        shown_loss = np.where(run.history < LARGEST_DRAWN, run.history, np.nan)
+    ax.plot(epochs, shown_loss, color=BLUE, marker=marker)
+    if log and np.any(shown_loss > 0):
         ax.set_yscale("log")
     else:
         ax.set_ylim(bottom=0)
     ax.set_xlabel("epoch (updates made)")
     ax.set_ylabel("sum of squared errors")
-    ax.set_title(f"Restart {run.restart}: SSE {run.loss:.3g} after {run.epochs:,} epochs")
+    fate = "diverged" if run.status == Status.DIVERGED else f"SSE {run.loss:.3g}"
+    ax.set_title(f"Restart {run.restart}: {fate} after {run.epochs:,} epochs")
     ax.grid(alpha=0.3)
     return ax
 
@@ -71,15 +76,17 @@ def plot_converged(runs: Runs, ax: Axes | None = None) -> Axes:
             f"{share[-1]:.1%}",
             (longest, 100 * share[-1]),
             textcoords="offset points",
-            xytext=(-4, 6),
+            xytext=(-4, -14 if share[-1] > 0.9 else 6),
             ha="right",
             color=BLUE,
         )
-    ax.set_xlim(0, longest)
+    elif trained:
+        ax.text(0.5, 0.5, "none converged", ha="center", transform=ax.transAxes)
+    ax.set_xlim(0, 1.03 * longest)
     ax.set_ylim(0, 105)
     ax.set_xlabel("epoch (updates made)")
     ax.set_ylabel("restarts converged (%)")
-    ax.set_title(f"{trained:,} restarts")
+    ax.set_title(f"{trained:,} restart{'s' if trained != 1 else ''}")
     ax.grid(alpha=0.3)
     return ax
 
@@ -101,6 +108,8 @@ def plot_final_sse(runs: Runs, ax: Axes | None = None) -> Axes:
         _label_decades(ax.xaxis, high - low)
         ax.set_yscale("log")
         ax.set_ylim(bottom=0.7)
+    elif ended.any():
+        ax.text(0.5, 0.5, "none finite and positive", ha="center", transform=ax.transAxes)
     ax.set_xlabel("final sum of squared errors")
     ax.set_ylabel("restarts")
     ax.set_title("Where they end" + (f" ({left_out:,} not finite or zero)" if left_out else ""))
@@ -157,7 +166,7 @@ def plot_network(
                 color, width = GREY, 1.0
                 if matrices is not None:
                     value = float(matrices[layer][i, j])
-                    color = BLUE if value >= 0 else RED
+                    color = BLUE if value >= 0 else ORANGE
                     width = 0.4 + 5.6 * abs(value) / largest
                 ax.plot(*zip(start, end, strict=True), color=color, lw=width, zorder=1)
                 if matrices is not None and label:
@@ -175,18 +184,18 @@ def plot_network(
         for unit, height in zip(units, heights, strict=True):
             color = "white"
             if layer and biases is not None and len(biases):
-                color = BLUE if biases[layer - 1][unit] >= 0 else RED
+                color = BLUE if biases[layer - 1][unit] >= 0 else ORANGE
             ax.scatter([layer], [height], s=260, color=color, edgecolor="black", zorder=2)
         name = "input" if layer == 0 else net.activation[layer - 1]
         size = net.sizes[layer]
-        ax.text(layer, -0.06, f"{size} {name}", ha="center", va="top")
-        if size > len(units):
-            ax.text(layer, 0.5, "⋮", ha="center", va="center", zorder=3)
+        drawn_of = f"\n({len(units)} shown)" if size > len(units) else ""
+        ax.text(layer, -0.06, f"{size} {name}{drawn_of}", ha="center", va="top")
     ax.set_xlim(-0.3, net.depth + 0.3)
-    ax.set_ylim(-0.15, 1.05)
+    ax.set_ylim(-0.2, 1.05)
     ax.set_axis_off()
     if matrices is not None:
-        ax.set_title("Weights: blue positive, red negative")
+        what = "Weights and biases" if biases is not None and len(biases) else "Weights"
+        ax.set_title(f"{what}: blue positive, orange negative")
     return ax
 
 

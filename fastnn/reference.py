@@ -1,7 +1,8 @@
 """The same training in textbook NumPy, one network at a time: slow, short, and independent.
 
-Nothing here calls a kernel.  Results agree with the compiled ones to rounding, not to the bit:
-NumPy sums in its own order and has its own exponential.
+Training and `predict` here call no kernel; the `predict` of the run that they return does.  Results
+agree with the compiled ones to rounding, not to the bit: NumPy sums in its own order and has its
+own exponential.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from .initialization import EXPLICIT
 from .job import Job, check_inputs, make_job
 from .network import Network
 from .optimizers import GradientDescent
-from .results import Run, Runs
+from .run import Run
+from .runs import Runs
 from .status import Status
 from .training import history_interval
 
@@ -26,10 +28,10 @@ from .training import history_interval
 def predict(net: Network, parameters: ArrayLike, X: ArrayLike) -> np.ndarray:
     """Outputs (n, n_out) of one network, `parameters` a flat vector, for `X` (n, n_in)."""
     flat = np.asarray(parameters)
-    weights, biases = net.unpack(flat)
+    layers = _layers(net, flat)
     inputs = check_inputs(net, X, flat.dtype if flat.dtype.kind == "f" else np.dtype(float))
     with np.errstate(over="ignore"):
-        return _forward(net, weights, biases, inputs)[-1]
+        return _forward(layers, inputs)[-1]
 
 
 def train(
@@ -82,7 +84,7 @@ def train_many(
     runs = [_train_job(job.rows(i, i + 1), optimizer, 0) for i in range(restarts)]
     return Runs(
         job,
-        indices=np.arange(first, first + restarts, dtype=np.int64),
+        indices=np.arange(job.first, job.first + restarts, dtype=np.int64),
         loss=np.array([run.loss for run in runs], dtype=job.dtype),
         epochs=np.array([run.epochs for run in runs], dtype=np.int64),
         status=np.array([run.status for run in runs], dtype=np.int8),
@@ -102,16 +104,22 @@ def _initial_parameters(job: Job) -> np.ndarray:
     return low + (high - low) * ((raw >> np.uint64(40)).astype(np.float32) * np.float32(2**-24))
 
 
-def _forward(
-    net: Network, weights: list[np.ndarray], biases: list[np.ndarray], X: np.ndarray
-) -> list[np.ndarray]:
+def _layers(net: Network, parameters: np.ndarray) -> list[tuple[Any, Any, Any]]:
+    """Weights, biases (None without) and activation of every layer; views of `parameters`."""
+    weights, biases = net.unpack(parameters)
+    no_biases: list[Any] = [None] * net.depth
+    functions = [BY_NAME[name].numpy for name in net.activation]
+    return list(zip(weights, biases or no_biases, functions, strict=True))
+
+
+def _forward(layers: list[tuple[Any, Any, Any]], X: np.ndarray) -> list[np.ndarray]:
     """The outputs of every layer, the input first."""
     outputs = [X]
-    for layer, name in enumerate(net.activation):
-        z = outputs[-1] @ weights[layer]
-        if biases:
-            z = z + biases[layer]
-        outputs.append(BY_NAME[name].numpy(z))
+    for W, b, function in layers:
+        z = outputs[-1] @ W
+        if b is not None:
+            z += b
+        outputs.append(function(z))
     return outputs
 
 
@@ -120,9 +128,8 @@ def _train_job(job: Job, optimizer: GradientDescent, every: int) -> Run:
     X, y = job.X, job.y
     parameters = _initial_parameters(job)
     weights, biases = job.net.unpack(parameters)  # views: updating them updates `parameters`
-    functions = [BY_NAME[name].numpy for name in job.net.activation]
     slopes = [BY_NAME[name].numpy_slope for name in job.net.activation]
-    layers = list(zip(weights, biases or [None] * len(weights), functions, strict=True))
+    layers = _layers(job.net, parameters)
     arrays = weights + biases
     hyper = job.hyper[0].tolist()
     target, limit = job.target, job.epochs
@@ -131,12 +138,7 @@ def _train_job(job: Job, optimizer: GradientDescent, every: int) -> Run:
     epoch = 0
     with np.errstate(over="ignore", invalid="ignore"):
         while True:
-            outputs = [X]
-            for W, b, function in layers:
-                z = outputs[-1] @ W
-                if b is not None:
-                    z += b
-                outputs.append(function(z))
+            outputs = _forward(layers, X)
             error = outputs[-1] - y
             sse = np.vdot(error, error)
             if every and epoch % every == 0:

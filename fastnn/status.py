@@ -20,3 +20,6 @@ class Status(IntEnum):
     """Its gradient became small enough."""
     VALIDATION = 6
     """Its loss on the validation set stopped improving."""
+
+    def __str__(self) -> str:
+        return self.name

@@ -67,17 +67,17 @@ class Summary:
         for name, count in self.counts.items():
             if count:
                 share = count / max(1, sum(self.counts.values()))
-                lines.append(f"  {name.lower().replace('_', ' '):<12} {count:>13,}  {share:8.3%}")
+                lines.append(f"  {name.lower().replace('_', ' '):<12} {count:>13,}  {share:7.2%}")
         if self.success_rate is not None and self.success_interval is not None:
             low, high = self.success_interval
             lines.append(
-                f"success rate {self.success_rate:.4%} (95 % interval {low:.4%} to {high:.4%})"
+                f"success rate {self.success_rate:.2%} (95% interval {low:.2%} to {high:.2%})"
             )
         whose = "" if self.success_rate is None else " to converge"
         if self.epochs is not None:
             lines.append(f"epochs{whose}: " + _five(self.epochs, "{:,.0f}"))
         if self.sse is not None:
-            lines.append("final SSE: " + _five(self.sse, "{:.4g}"))
+            lines.append("final SSE: " + _five(self.sse, "{:.6g}"))
         return "\n".join(lines)
 
 

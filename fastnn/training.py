@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import replace
+from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
@@ -12,17 +12,14 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .checks import integer, shown
 from .execution import available_threads, run_job
-from .interrupts import CtrlC
 from .job import Job, make_job
 from .network import Network
 from .optimizers import GradientDescent
-from .results import Run, Runs, train_one
+from .run import Run, train_one
+from .runs import HISTORY_LIMIT, Runs
 
 KEEP_LIMIT = 2**30
 """Bytes of results that are kept without being asked for."""
-
-# About as many multiplications as one core does in a tenth of a second, with one network at a time.
-QUICK = 1e8
 
 
 def train(
@@ -90,19 +87,7 @@ def train(
         net, X, y, optimizer=optimizer, epochs=epochs, target_sse=target_sse,
         seed=seed, init=init, dtype=dtype, first=restart,
     )  # fmt: skip
-    every = history_interval(history, job)
-    if job.epochs * len(job.X) * job.net.n_parameters < QUICK:
-        return train_one(job, every)
-    # In a worker thread, since Python cannot answer Ctrl-C while a kernel runs in this one.
-    train_one(replace(job, epochs=0))  # compiles here, where Ctrl-C can reach it
-    with CtrlC() as ctrl_c, ThreadPoolExecutor(1, thread_name_prefix="fastnn") as pool:
-        try:
-            run = pool.submit(train_one, job, every, ctrl_c.flag).result()
-        finally:
-            ctrl_c.flag[0] = 1
-    if ctrl_c.pressed:
-        raise KeyboardInterrupt
-    return run
+    return train_one(job, history_interval(history, job))
 
 
 def train_many(
@@ -145,7 +130,8 @@ def train_many(
         Whether to keep the parameters of every restart or only loss, epochs and status.  None
         keeps all up to 1 GiB and refuses more.
     threads : int, optional
-        Worker threads; by default as many as this process may use CPUs.
+        Worker threads; by default as many as this process may use CPUs.  With `executor`, how many
+        workers it has, twice as many chunks being in flight; by default what it says itself.
     executor : concurrent.futures.Executor, optional
         Who runs the chunks instead of own threads; it is not shut down.
     chunk : int, optional
@@ -169,16 +155,18 @@ def train_many(
         net, X, y, optimizer=optimizer, epochs=epochs, target_sse=target_sse,
         seed=seed, init=init, dtype=dtype, first=first, restarts=restarts,
     )  # fmt: skip
-    workers = available_threads() if threads is None else integer("threads", threads, 1, 4096)
+    if threads is not None:
+        integer("threads", threads, 1, 4096)
     if chunk is not None:
         integer("chunk", chunk, 1)
     if executor is not None and not isinstance(executor, Executor):
         raise TypeError(f"executor: expected a concurrent.futures.Executor, got {shown(executor)}")
     if progress is not None and not isinstance(progress, bool | np.bool_):
         raise TypeError(f"progress: expected True, False or None, got {shown(progress)}")
+    workers = threads or getattr(executor, "_max_workers", None) or available_threads()
     return run_job(
         job,
-        threads=workers,
+        threads=int(workers),
         executor=executor,
         chunk=chunk,
         progress=progress,
@@ -188,23 +176,23 @@ def train_many(
 
 def history_interval(history: Any, job: Job) -> int:
     """Epochs between recorded losses; 0 for none."""
-    every = int(history) if isinstance(history, bool) else integer("history", history, 1)
+    every = int(history) if isinstance(history, bool | np.bool_) else integer("history", history, 1)
     size = (job.epochs // every + 1) * job.dtype.itemsize if every else 0
-    if size > KEEP_LIMIT:
+    if size > HISTORY_LIMIT:
         raise ValueError(
             f"history: {job.epochs} epochs would take {size / 2**30:.1f} GiB; expected False or "
-            f"an interval of at least {-(-job.epochs * job.dtype.itemsize // KEEP_LIMIT)}"
+            f"an interval of at least {-(-job.epochs * job.dtype.itemsize // HISTORY_LIMIT)}"
         )
     return every
 
 
 def _keeps_parameters(keep: Any, job: Job) -> bool:
-    if keep not in (None, "all", "outcomes"):
+    if keep is not None and (not isinstance(keep, str) or keep not in ("all", "outcomes")):
         raise ValueError(f"keep: expected 'all', 'outcomes' or None, got {shown(keep)}")
     outcome = job.dtype.itemsize + 8 + 1 + 8
     whole = outcome + job.net.n_parameters * job.dtype.itemsize
     needed = job.restarts * (outcome if keep == "outcomes" else whole)
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    memory = _physical_memory()
     if keep is not None and needed > memory:
         raise ValueError(
             f"keep: {job.restarts:,} restarts would take {needed / 2**30:.1f} GiB, "
@@ -217,3 +205,11 @@ def _keeps_parameters(keep: Any, job: Job) -> bool:
             "parameters, any of which runs.restart(k) gives) or keep='all'"
         )
     return keep != "outcomes"
+
+
+def _physical_memory() -> float:
+    """Bytes of memory of this machine; infinite where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return math.inf

@@ -8,6 +8,7 @@ from conftest import python
 
 import fastnn
 from fastnn.lanes import compiling
+from fastnn.lanes.cache import TolerantCache
 
 PACKAGE = Path(fastnn.__file__).parent
 CODE = """
@@ -54,6 +55,26 @@ def test_an_edit_of_a_helper_is_seen(copy, tmp_path):
 
     helper.write_text(source)
     assert train(copy, cache) == (before, 1)
+
+
+@pytest.mark.parametrize("ending", [".nbi", ".nbc"])
+def test_a_damaged_file_is_compiled_again(copy, tmp_path, ending):
+    cache = tmp_path / "cache"
+    before, _ = train(copy, cache)
+    for damage in (b"", b"nonsense"):
+        (file,) = (path for path in cache.rglob(f"*train_restarts*{ending}"))
+        file.write_bytes(damage)
+        assert train(copy, cache) == (before, 0)
+    assert train(copy, cache) == (before, 1)
+
+
+def test_a_failed_write_is_a_warning(monkeypatch):
+    class Full:
+        def save_overload(self, signature, data):
+            raise OSError(28, "No space left on device")
+
+    with pytest.warns(RuntimeWarning, match="No space left on device"):
+        TolerantCache(Full()).save_overload(None, None)
 
 
 def test_without_a_folder_to_write_to_it_still_works(monkeypatch):

@@ -60,7 +60,7 @@ def test_restarts(capsys, tmp_path):
 
 def test_restarts_of_other_networks(capsys):
     code, out, _ = run(
-        capsys, "restarts", 20, "--hidden", 3, 2, "--activation", "tanh", "--epochs", 5,
+        capsys, "restarts", "2e1", "--hidden", "3,2", "--activation", "tanh", "--epochs", 5,
         "--no-target", "--dtype", "float32", "--threads", 1,
     )  # fmt: skip
     assert code == 0
@@ -88,9 +88,13 @@ def test_info(capsys):
         (["restarts", "5", "--target", "-1"], "target_sse: expected a positive"),
         (["restarts", "5", "--save", "runs.csv"], "--save: expected a file name ending in .npz"),
         (["restarts", "5", "--save", "/nowhere/r.npz"], "--save: expected an existing folder"),
+        (["restarts", "5", "--save", "a" * 252 + ".npz"], "--save: expected a file name of up to"),
+        (["restarts", "5", "--save", "/dev/null/r.npz"], "--save: expected an existing folder"),
+        (["restarts", "5", "--keep", "some"], "keep: expected 'all', 'outcomes' or None"),
+        (["xor", "--restarts", "0"], "restarts: expected an integer from 1"),
         (["restarts", "5", "--figure", "runs"], "--figure: expected a file name ending in"),
         (["xor", "--figure", "/nowhere/xor.png"], "--figure: expected an existing folder"),
-        (["xor", "--epochs", "-3"], "epochs: expected an integer from 0"),
+        (["xor", "--epochs", "-3"], "epochs: expected an integer from 1"),
     ],
 )
 def test_errors_are_one_line(capsys, arguments, message):
@@ -115,7 +119,17 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(capsys, tmp_path, monkeypatc
     assert len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["xor", "--epochs", "many"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["xor", "--epochs", "many"],
+        ["restarts", "1.5"],
+        ["restarts", "5", "--hidden", "3,x"],
+        ["restarts", "5", "--no-target", "--target", "0.1"],
+    ],
+)
 def test_usage_errors(arguments):
     with pytest.raises(SystemExit) as error:
         main(arguments)
@@ -136,8 +150,36 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"fastnn {fastnn.__version__}\n"
 
 
-def test_a_reader_that_leaves():
-    command = f"{sys.executable} -m fastnn restarts 100 | head -1"
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=120)
-    assert done.stdout.startswith("Network")
+def test_a_reader_that_leaves_still_gets_the_files(tmp_path):
+    file = tmp_path / "runs.npz"
+    command = (
+        f"{sys.executable} -m fastnn restarts 100 --save {file} | true; exit ${{PIPESTATUS[0]}}"
+    )
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
     assert done.stderr == ""
+    assert done.returncode in (0, 141)
+    assert file.exists()
+
+
+@pytest.mark.parametrize("arguments", ["restarts 64", "info"])
+def test_without_standard_output(arguments):
+    command = f"{sys.executable} -m fastnn {arguments} >&-"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_link_is_followed(capsys, tmp_path):
+    real, link = tmp_path / "real.npz", tmp_path / "link.npz"
+    real.write_bytes(b"")
+    link.symlink_to(real)
+    assert run(capsys, "restarts", 5, "--epochs", 1, "--save", link)[0] == 0
+    assert link.is_symlink()
+    assert np.load(real)["loss"].shape == (5,)
+
+
+def test_without_compilation_it_says_so():
+    command = f"NUMBA_DISABLE_JIT=1 {sys.executable} -m fastnn restarts 5"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert done.stderr.startswith("fastnn: error: fastnn's kernels exist only compiled")
+    assert done.stderr.count("\n") == 1

@@ -53,7 +53,7 @@ def test_commands_that_the_readme_names_exist(capsys):
         assert error.value.code == 0
         assert capsys.readouterr().out
     for file in re.findall(r"\b(?:benchmarks|examples|tests)/\w+\.\w+", README):
-        assert (ROOT / file).exists(), file
+        assert (ROOT / file).stat().st_size > 0, file
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
@@ -67,9 +67,9 @@ def test_examples_run(example, tmp_path):
 
 
 def test_nothing_in_the_project_names_a_machine_or_another_folder():
-    git = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
-    files = git.stdout.split() if git.returncode == 0 else []
-    for file in files:
-        path = ROOT / file
-        if path.suffix in {".py", ".md", ".toml", ".txt", ""} and path.exists():
-            assert not re.search(r"\.\./(?!\.)\w|/(home|root|Users)/", path.read_text()), file
+    folders = ("fastnn", "tests", "benchmarks", "examples")
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    paths += [ROOT / name for name in ("README.md", "pyproject.toml", ".ci/run")]
+    assert len(paths) > 50
+    for path in paths:
+        assert not re.search(r"\.\./\w|/(home|root|Users)/\w", path.read_text()), path

@@ -1,9 +1,17 @@
 """Threads, chunk sizes, progress, and memory."""
 
+import io
 import os
+import signal
 import threading
 import tracemalloc
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import (
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
 from multiprocessing import get_context
 
 import numpy as np
@@ -11,6 +19,7 @@ import pytest
 from conftest import assert_same_bits, python
 
 import fastnn
+from fastnn.chunks import train_chunk
 from fastnn.execution import _container_limit, _Sizes, available_threads
 from fastnn.job import make_job
 
@@ -46,6 +55,13 @@ def test_container_limit(own, files, limit, tmp_path):
     assert _container_limit(*groups(tmp_path, own, files)) == limit
 
 
+def test_threads_respect_the_container_limit(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)))
+    for limit, threads in ((None, 8), (3.0, 3), (1.5, 1), (0.2, 1), (64.0, 8)):
+        monkeypatch.setattr("fastnn.execution._container_limit", lambda limit=limit: limit)
+        assert available_threads() == threads
+
+
 def test_no_control_groups(tmp_path):
     assert _container_limit(tmp_path / "none", tmp_path / "no file") is None
 
@@ -77,6 +93,15 @@ def test_chunk_sizes_cover_everything(restarts, seconds, workers, xor):
         assert len(chunks) >= min(workers, restarts)
     if seconds == 0.001:
         assert len(chunks) < 30 + 20 * workers
+
+
+def test_lanes_are_refilled(xor, exercise):
+    """Of the epochs that the kernel computes for all lanes, few are of lanes without a restart."""
+    count = 4000
+    job = make_job(*xor, restarts=count, epochs=10_000, target_sse=0.04, **exercise)
+    chunk = train_chunk(job, 0, count, lanes=32)
+    busy = int(chunk.epochs.sum() + count) / (32 * chunk.ticks)
+    assert 0.95 < busy <= 1
 
 
 def test_fixed_chunk_size(xor):
@@ -116,6 +141,52 @@ def test_a_failing_executor_is_reported(xor):
 
     with pytest.raises(OSError, match="a worker was lost"):
         fastnn.train_many(*xor, restarts=100, executor=Failing())
+
+
+def test_an_executor_that_is_shut_down_on_the_way_ends_the_run(xor):
+    executor = ThreadPoolExecutor(1)
+
+    class Closing(Executor):
+        submitted = 0
+
+        def submit(self, function, /, *args, **kwargs):
+            future = executor.submit(function, *args, **kwargs)
+            self.submitted += 1
+            if self.submitted == 2:
+                executor.shutdown(wait=False, cancel_futures=True)
+            return future
+
+    with pytest.raises((CancelledError, RuntimeError)):
+        fastnn.train_many(*xor, restarts=10**5, epochs=500, chunk=10**4, executor=Closing())
+
+
+def test_chunks_that_wait_in_a_busy_executor_are_taken_back(xor):
+    release = threading.Event()
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(release.wait)
+
+        def interrupt():
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+        timer = threading.Timer(0.3, interrupt)
+        timer.start()
+        try:
+            with pytest.raises(fastnn.Interrupted) as interrupted:
+                fastnn.train_many(*xor, restarts=100, executor=executor)
+            assert not release.is_set()
+        finally:
+            release.set()
+            timer.join()
+    assert len(interrupted.value.runs) == 0
+
+
+@pytest.mark.parametrize("progress", [None, True])
+def test_a_broken_terminal_does_not_end_the_training(xor, monkeypatch, progress):
+    closed = io.StringIO()
+    closed.close()
+    for stream in (None, closed):
+        monkeypatch.setattr("sys.stderr", stream)
+        assert len(fastnn.train_many(*xor, restarts=50, epochs=1, progress=progress)) == 50
 
 
 def test_no_thread_is_left_behind(xor):
@@ -170,7 +241,20 @@ def test_concurrent_calls(xor, exercise):
 
 
 def test_long_single_runs_leave_the_callers_thread(xor, exercise, monkeypatch):
-    monkeypatch.setattr("fastnn.training.QUICK", 0)
+    names = []
+    train_chunk_here = train_chunk
+
+    def noted(*args, **kwargs):
+        names.append(threading.current_thread().name)
+        return train_chunk_here(*args, **kwargs)
+
+    monkeypatch.setattr("fastnn.run.train_chunk", noted)
+    fastnn.train(*xor, epochs=1000, **exercise)
+    assert names == ["MainThread"]
+    fastnn.train(fastnn.Network([1, 1]), [[1.0]], [[1.0]], epochs=10**6)
+    assert names[-1].startswith("fastnn")
+    monkeypatch.setattr("fastnn.run.QUICK", 0)
     run = fastnn.train(*xor, epochs=500, **exercise)
+    assert names[-1].startswith("fastnn")
     monkeypatch.undo()
     np.testing.assert_array_equal(run.history, fastnn.train(*xor, epochs=500, **exercise).history)

@@ -84,8 +84,8 @@ def test_imports_point_one_way():
     rank = {"lanes": 0, "checks": 0, "status": 0, "version": 0, "datasets": 0, "interrupts": 0,
             "activations": 1, "plotting": 1, "optimizers": 2, "network": 2,
             "initialization": 3, "job": 4, "kernels": 4, "chunks": 5, "summary": 5,
-            "results": 6, "execution": 7, "training": 8, "reference": 9,
-            "__init__": 10, "cli": 11, "__main__": 12}  # fmt: skip
+            "run": 6, "runs": 7, "execution": 8, "training": 9, "reference": 10,
+            "__init__": 11, "cli": 12, "__main__": 13}  # fmt: skip
     for path in SOURCES:
         own = path.relative_to(ROOT / "fastnn").parts
         level = rank[own[0].removesuffix(".py")]

@@ -1,11 +1,11 @@
-"""Ctrl-C: answered within a second, with everything that was finished."""
+"""Ctrl-C: answered in the middle of a chunk, with everything that was finished.
+
+Each script sends itself the signal once its work is under way.
+"""
 
 import os
-import re
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -14,90 +14,130 @@ import fastnn
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 
-MANY = """
-import sys, threading, numpy as np, fastnn
+PREPARE = """
+import os, signal, sys, threading, time
+import numpy as np
+import fastnn
+from fastnn import execution
+
 X, y = fastnn.datasets.xor()
 net = fastnn.Network([2, 2, 1], bias=False)
-arguments = dict(optimizer=fastnn.GradientDescent(0.5), epochs=10_000, target_sse=0.04,
-                 init=fastnn.Uniform(0, 1))
-fastnn.train_many(net, X, y, restarts=64, **{**arguments, "epochs": 1})
-print("ready", flush=True)
+exercise = dict(optimizer=fastnn.GradientDescent(0.5), init=fastnn.Uniform(0, 1))
+arguments = dict(epochs=10_000, target_sse=0.04, **exercise)
+for count in (1, 64):
+    fastnn.train_many(net, X, y, restarts=count, epochs=1)
+sent = []
+
+def send():
+    sent.append(time.monotonic())
+    os.kill(os.getpid(), signal.SIGINT)
+
+def working():
+    return any(thread.name.startswith("fastnn") for thread in threading.enumerate())
+
+def send_once_working():
+    while not working():
+        pass
+    for restart in range(100):  # work, in place of waiting
+        fastnn.train(net, X, y, restart=restart, **arguments)
+    send()
+
+def send_after_chunks(self, chunk, add=execution._Arrays.add):
+    ended = add(self, chunk)
+    if self.ended > 2000 and not sent:
+        send()
+    return ended
+
+def ended():
+    print(f"{time.monotonic() - sent[0]:.2f} s after the signal")
+    assert not working()
+"""
+
+MANY = """
+execution._Arrays.add = send_after_chunks
 try:
     fastnn.train_many(net, X, y, restarts=10_000_000, **arguments)
 except fastnn.Interrupted as interrupted:
+    ended()
     runs = interrupted.runs
     assert isinstance(interrupted, KeyboardInterrupt)
-    assert threading.active_count() == 1
-    assert (runs.status != fastnn.Status.NOT_RUN).all()
-    np.savez(sys.argv[1], indices=runs.indices, parameters=runs.parameters, loss=runs.loss,
+    assert str(interrupted) == f"interrupted after {len(runs):,} of 10,000,000 restarts"
+    np.savez(sys.argv[1], restart=runs.indices, parameters=runs.parameters, loss=runs.loss,
              epochs=runs.epochs, status=runs.status)
-    print(interrupted, flush=True)
+"""
+
+ONE_CHUNK = """
+threading.Thread(target=send_once_working).start()
+try:
+    fastnn.train_many(net, X, y, restarts=10_000_000, chunk=10_000_000, **arguments)
+except fastnn.Interrupted as interrupted:
+    ended()
+    runs = interrupted.runs
+    np.savez(sys.argv[1], restart=runs.indices, parameters=runs.parameters, loss=runs.loss,
+             epochs=runs.epochs, status=runs.status)
 """
 
 SINGLE = """
-import fastnn, threading
-X, y = fastnn.datasets.xor()
-net = fastnn.Network([2, 2, 1])
-fastnn.train(net, X, y, epochs=1)
-print("ready", flush=True)
+threading.Thread(target=send_once_working).start()
 try:
     fastnn.train(net, X, y, epochs=10**14, history=False)
 except KeyboardInterrupt:
-    assert threading.active_count() == 1
-    print("interrupted", flush=True)
+    ended()
+"""
+
+COMMAND = """
+from fastnn.cli import main
+execution._Arrays.add = send_after_chunks
+code = main(["restarts", "1e7", "--save", sys.argv[1]])
+ended()
+sys.exit(code)
 """
 
 
-def interrupt(command, seconds):
-    """Interrupt `command` `seconds` after it is ready; its output, and how long it took to end."""
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+def run(script, *arguments):
+    return subprocess.run(
+        [sys.executable, "-c", PREPARE + script, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
-    assert process.stdout is not None
-    ready = process.stdout.readline()
-    assert ready, process.communicate()
-    with pytest.raises(subprocess.TimeoutExpired):  # it is in the middle of its work
-        process.wait(seconds)
-    clock = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    return process.returncode, ready + out, err, time.monotonic() - clock
 
 
-def test_script(tmp_path, xor, exercise):
-    file = tmp_path / "runs.npz"
-    code, out, err, seconds = interrupt([sys.executable, "-c", MANY, str(file)], 1.5)
-    assert (code, err) == (0, "")
-    print(f"ended {seconds:.2f} s after the signal")
-    match = re.search(r"interrupted after ([\d,]+) of 10,000,000 restarts", out)
-    saved = np.load(file)
-    count = len(saved["indices"])
-    assert match
-    assert int(match[1].replace(",", "")) == count > 1000
-    arguments = {"epochs": 10_000, "target_sse": 0.04, **exercise}
-    chosen = saved["indices"][:: count // 200]
-    for position, k in zip(range(0, count, count // 200), chosen, strict=True):
-        run = fastnn.train(*xor, restart=int(k), history=False, **arguments)
-        assert run.parameters.tobytes() == saved["parameters"][position].tobytes()
-        assert run.loss == saved["loss"][position]
-        assert (run.epochs, run.status) == (saved["epochs"][position], saved["status"][position])
+def check_saved(file, xor, exercise):
+    with np.load(file) as opened:
+        saved = dict(opened)
+    count = len(saved["restart"])
+    assert count > 100
+    assert (saved["status"] != fastnn.Status.NOT_RUN).all()
+    for position in range(0, count, count // 100):
+        k = int(saved["restart"][position])
+        expected = fastnn.train(*xor, restart=k, epochs=10_000, target_sse=0.04, **exercise)
+        assert expected.parameters.tobytes() == saved["parameters"][position].tobytes()
+        assert expected.loss == saved["loss"][position]
+        assert expected.epochs == saved["epochs"][position]
+        assert expected.status == saved["status"][position]
+
+
+@pytest.mark.parametrize("script", [MANY, ONE_CHUNK], ids=["between chunks", "within a chunk"])
+def test_script(script, tmp_path, xor, exercise):
+    done = run(script, tmp_path / "runs.npz")
+    print(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    check_saved(tmp_path / "runs.npz", xor, exercise)
 
 
 def test_single_run():
-    code, out, err, seconds = interrupt([sys.executable, "-c", SINGLE], 0.5)
-    print(f"ended {seconds:.2f} s after the signal")
-    assert (code, out, err) == (0, "ready\ninterrupted\n", "")
+    done = run(SINGLE)
+    print(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "after the signal" in done.stdout
 
 
-def test_command_line(tmp_path):
-    file = tmp_path / "runs.npz"
-    command = [sys.executable, "-m", "fastnn", "restarts", "10000000", "--save", str(file)]
-    code, out, err, seconds = interrupt(command, 3)
-    print(f"ended {seconds:.2f} s after the signal")
-    assert code == 130
-    assert "interrupted after" in err
-    assert "Traceback" not in err
-    assert "success rate" in out
-    with np.load(file) as saved:
-        assert (saved["status"] != fastnn.Status.NOT_RUN).all()
-        assert len(saved["status"]) > 0
+def test_command_line(tmp_path, xor, exercise):
+    done = run(COMMAND, tmp_path / "runs.npz")
+    print(done.stdout)
+    assert done.returncode == 130
+    assert "fastnn: interrupted after" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "success rate" in done.stdout
+    check_saved(tmp_path / "runs.npz", xor, exercise)

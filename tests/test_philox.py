@@ -35,7 +35,7 @@ def test_blocks_are_those_of_numpy(seed, k):
 
 
 def test_published_vector():
-    """Known answer of the authors' Random123 library: key and counter all ones."""
+    """Known answer of the authors' Random123 library: key and counter all zeros."""
 
     @numba.njit(**FLAGS)
     def zero():

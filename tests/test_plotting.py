@@ -6,7 +6,7 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 
 import fastnn
-from fastnn.plotting import BLUE, RED
+from fastnn.plotting import BLUE, ORANGE
 
 
 @pytest.fixture(autouse=True)
@@ -36,10 +36,12 @@ def test_history(xor, exercise):
 
 def test_history_of_a_diverged_run_and_of_no_epochs(xor):
     net = fastnn.Network([1, 1], activation="identity", bias=False)
-    run = fastnn.train(net, [[1.0]], [[0.0]], init=[1e100], epochs=9,
+    run = fastnn.train(net, [[1.0]], [[0.0]], init=[1e70], epochs=9,
                        optimizer=fastnn.GradientDescent(1e60))  # fmt: skip
     assert run.status == fastnn.Status.DIVERGED
-    run.plot().figure.canvas.draw()
+    ax = run.plot()
+    ax.figure.canvas.draw()
+    assert "diverged" in ax.get_title()
     fastnn.train(*xor, epochs=0).plot().figure.canvas.draw()
 
 
@@ -77,8 +79,8 @@ def test_network(xor):
     links = {tuple(line.get_xdata()): [] for line in ax.lines}
     for line in ax.lines:
         links[tuple(line.get_xdata())].append((line.get_color(), line.get_linewidth()))
-    assert [color for color, _ in links[0, 1]] == [BLUE, RED, BLUE, RED]
-    assert [color for color, _ in links[1, 2]] == [BLUE, RED]
+    assert [color for color, _ in links[0, 1]] == [BLUE, ORANGE, BLUE, ORANGE]
+    assert [color for color, _ in links[1, 2]] == [BLUE, ORANGE]
     widths = [width for _, width in links[0, 1] + links[1, 2]]
     assert widths == sorted(widths)
     assert "5" in {text.get_text() for text in ax.texts}

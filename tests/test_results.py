@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -126,6 +127,9 @@ def test_selection(runs):
     assert runs[10:20].indices.tolist() == list(range(60, 70))
     assert runs[[5, 3]].indices.tolist() == [55, 53]
     assert len(runs[[]]) == len(runs[:0]) == 0
+    assert runs.predict(np.zeros((3, 2)), []).shape == (0, 3, 1)
+    with pytest.raises(TypeError, match="expected a boolean mask"):
+        runs[[[1], [1, 2]]]
     with pytest.raises(TypeError, match=r"runs\.restart"):
         runs[3]
     with pytest.raises(IndexError):
@@ -141,6 +145,38 @@ def test_best(runs):
     assert best.loss == runs.loss.min()
     np.testing.assert_array_equal(best.parameters, runs.parameters[position])
     assert best.history is None
+
+
+def test_indices_and_epoch_limits_may_be_huge(xor, exercise):
+    arguments = {"restarts": 40, "first": 2**60, "epochs": 10**12, "target_sse": 10.0, **exercise}
+    runs = fastnn.train_many(*xor, keep="outcomes", **arguments)
+    assert runs.best.restart >= 2**60
+    run = runs.restart(2**60 + 7)
+    assert run.history.tolist() == [run.loss]
+    assert run.status == fastnn.Status.CONVERGED
+    assert runs.predict(xor[1], [2**60 + 7]).shape == (1, 4, 1)
+
+
+def test_long_histories_are_thinned(xor, exercise, monkeypatch):
+    runs = fastnn.train_many(*xor, restarts=8, epochs=100, **exercise)
+    monkeypatch.setattr("fastnn.runs.HISTORY_LIMIT", 100)
+    run = runs.restart(3)
+    assert run.history.nbytes <= 100
+    monkeypatch.undo()
+    np.testing.assert_array_equal(run.history, runs.restart(3).history[:: run.history_every])
+
+
+def test_mismatched_parameters_are_refused(xor):
+    run = fastnn.train(*xor, epochs=1)
+    wide = fastnn.Network([2, 300, 300, 1])
+    for changed in ({"network": wide}, {"parameters": run.parameters[:2]}):
+        with pytest.raises(ValueError, match="parameters: expected shape"):
+            replace(run, **changed).predict(xor[1])
+    runs = fastnn.train_many(*xor, restarts=4, epochs=1)
+    for wrong in (np.zeros((4, 1)), runs.parameters.astype(np.float32)):
+        runs.parameters = wrong
+        with pytest.raises(ValueError, match="parameters: expected shape"):
+            runs.predict(xor[1], "all")
 
 
 def test_best_takes_the_lowest_index_and_no_diverged_restart():
@@ -191,7 +227,7 @@ def test_summary(runs):
     assert summary.epochs == tuple(np.quantile(epochs, [0, 0.25, 0.5, 0.75, 1]))
     assert summary.sse == tuple(np.quantile(runs.sse, [0, 0.25, 0.5, 0.75, 1]))
     text = str(summary)
-    assert f"{converged / 200:.4%}" in text
+    assert f"{converged / 200:.2%}" in text
     assert "restarts     200" in text
     assert json.loads(json.dumps(summary.as_dict()))["counts"]["CONVERGED"] == converged
 
@@ -241,3 +277,6 @@ def test_results_can_be_pickled(runs):
     copy = pickle.loads(pickle.dumps(runs))
     assert_same_bits(copy, runs)
     np.testing.assert_array_equal(copy.restart(60).parameters, runs.restart(60).parameters)
+    interrupted = pickle.loads(pickle.dumps(fastnn.Interrupted(runs, 500)))
+    assert_same_bits(interrupted.runs, runs)
+    assert str(interrupted) == "interrupted after 200 of 500 restarts"

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from ..version import __version__
 from . import info, restarts, xor
 
-# Exit codes: bad arguments as argparse has it, failures of the system, and Ctrl-C as shells do.
-USAGE, FAILURE, INTERRUPTED = 2, 1, 130
+# Exit codes: bad arguments as argparse has it, failures of the system, and as shells do for Ctrl-C
+# and for a reader of the output that left.
+USAGE, FAILURE, INTERRUPTED, BROKEN_PIPE = 2, 1, 130, 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,17 +36,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         code: int = options.run(options)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return code
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return BROKEN_PIPE
     except KeyboardInterrupt:
         print("fastnn: interrupted", file=sys.stderr)
         return INTERRUPTED
     except (ValueError, TypeError) as error:
         print(f"fastnn: error: {error}", file=sys.stderr)
         return USAGE
-    except (OSError, MemoryError) as error:
+    except (OSError, MemoryError, RuntimeError) as error:
         print(f"fastnn: error: {error or type(error).__name__}", file=sys.stderr)
         return FAILURE

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..job import NUMERICS_VERSION
-from ..results import Runs
+from ..runs import Runs
 from ..version import __version__
 
 if TYPE_CHECKING:
@@ -33,11 +33,23 @@ def check_output(option: str, path: Path, suffixes: list[str]) -> None:
         raise ValueError(
             f"{option}: expected a file name ending in .{', .'.join(suffixes)}, got {path}"
         )
-    folder = path.parent
-    if not folder.is_dir():
-        raise ValueError(f"{option}: expected an existing folder, got {folder}")
-    if path.is_dir() or not os.access(folder, os.W_OK):
-        raise ValueError(f"{option}: cannot write {path}")
+    if len(os.fsencode(path.name)) > 255:
+        raise ValueError(f"{option}: expected a file name of up to 255 bytes, got {path.name}")
+    if not path.parent.is_dir():
+        raise ValueError(f"{option}: expected an existing folder, got {path.parent}")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{option}: expected a regular file, got {path}")
+    try:
+        handle, name = _temporary(path)
+    except OSError as error:
+        raise ValueError(f"{option}: cannot write {path}: {error.strerror}") from None
+    os.close(handle)
+    os.unlink(name)
+
+
+def _temporary(path: Path) -> tuple[int, str]:
+    """An open temporary file, and its name, in the folder of the file that `path` leads to."""
+    return tempfile.mkstemp(dir=path.resolve().parent, prefix=".fastnn-")
 
 
 def check_figure(path: Path) -> None:
@@ -47,14 +59,14 @@ def check_figure(path: Path) -> None:
 
 def write(path: Path, content: Callable[[Any], None]) -> None:
     """Let `content` write to a binary file that takes the place of `path` once it is complete."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = _temporary(path)
     try:
         with os.fdopen(handle, "wb") as file:
             content(file)
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(name, 0o666 & ~umask)
-        os.replace(name, path)
+        os.replace(name, path.resolve())
     except BaseException as error:
         os.unlink(name)
         if isinstance(error, OSError):

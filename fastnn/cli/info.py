@@ -42,12 +42,11 @@ def run(options: argparse.Namespace) -> int:
     ]
     for name, value in rows:
         print(f"{name:<12}{value}")
-    one = np.dtype(np.float64)
-    for lanes, label in ((1, "train"), (LANES[one], "train_many")):
+    for lanes, label in ((1, "train"), (LANES[np.dtype(np.float64)], "train_many")):
         seconds, loaded = _load(lanes)
-        how = "warm: loaded from the cache" if loaded else "cold: compiled now, kept for later"
+        how = "warm: loaded from the cache" if loaded else "cold: compiled now"
         print(f"{label:<12}{how} in {seconds:.2f} s")
-    print(f"{'cache':<12}{trainer(1).stats.cache_path}")
+    print(f"{'cache':<12}{trainer(1).stats.cache_path or 'none: set NUMBA_CACHE_DIR'}")
     return 0
 
 

@@ -7,33 +7,41 @@ import sys
 import time
 from pathlib import Path
 
+from ..activations import BY_NAME
 from ..datasets import xor
 from ..execution import Interrupted
 from ..initialization import Uniform
 from ..network import Network
 from ..optimizers import GradientDescent
 from ..plotting import plot_runs
-from ..results import Runs
+from ..runs import Runs
 from ..training import train_many
+from .arguments import sizes, whole
 from .files import check_figure, check_output, new_figure, save_figure, save_runs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
-    add("restarts", type=int, nargs="?", default=100_000, help="how many, default %(default)s")
-    add("--epochs", type=int, default=10_000, help="the most epochs of each, default %(default)s")
+    add("restarts", type=whole, nargs="?", default=100_000, help="how many, default %(default)s")
+    add("--epochs", type=whole, default=10_000, help="the most epochs of each, default %(default)s")
     add("--learning-rate", type=float, default=0.5, metavar="RATE", help="default %(default)s")
     add("--low", type=float, default=0.0, help="initial weights from here, default %(default)s")
     add("--high", type=float, default=1.0, help="to here, default %(default)s")
-    add("--target", type=float, default=0.04, help="stop below this SSE, default %(default)s")
-    add("--no-target", action="store_const", dest="target", const=None, help="never stop early")
+    target = parser.add_mutually_exclusive_group()
+    target.add_argument(
+        "--target", type=float, default=0.04, help="stop below this SSE, default %(default)s"
+    )
+    target.add_argument(
+        "--no-target", action="store_const", dest="target", const=None, help="never stop early"
+    )
     add("--seed", type=int, default=0, help="default %(default)s")
-    add("--hidden", type=int, nargs="*", default=[2], help="units per hidden layer, default 2")
-    add("--activation", default="sigmoid", help="default %(default)s")
+    add("--hidden", type=sizes, default=[2], metavar="N[,N…]", help="hidden units, default 2")
+    add("--activation", default="sigmoid", help=f"{', '.join(BY_NAME)}; default %(default)s")
     add("--bias", action="store_true", help="give the units biases")
     add("--dtype", default="float64", help="float64 (default) or float32")
     add("--threads", type=int, help="by default as many as this process may use CPUs")
+    add("--keep", help="all, or outcomes (no parameters); by default all that fits into 1 GiB")
     add("--save", type=Path, metavar="FILE.npz", help="save all results")
     add("--figure", type=Path, metavar="FILE", help="save a figure: .png, .pdf or .svg")
 
@@ -46,8 +54,6 @@ def run(options: argparse.Namespace) -> int:
         check_figure(options.figure)
     net = Network([2, *options.hidden, 1], activation=options.activation, bias=options.bias)
     X, y = xor()
-    print(net)
-    sys.stdout.flush()
     start = time.perf_counter()
     code = 0
     try:
@@ -63,23 +69,27 @@ def run(options: argparse.Namespace) -> int:
             init=Uniform(options.low, options.high),
             dtype=options.dtype,
             threads=options.threads,
+            keep=options.keep,
         )
     except Interrupted as interrupted:
         runs, code = interrupted.runs, 130
         print(f"fastnn: {interrupted}", file=sys.stderr)
     seconds = time.perf_counter() - start
+    saved = (
+        _write(runs, options) if len(runs) else []
+    )  # before anything that could fail to be printed
+    print(net)
     print(runs.summary())
     print(f"{seconds:.2f} s, {len(runs) / seconds:,.0f} restarts/s")
-    _write(runs, options)
+    print("".join(f"saved {path}\n" for path in saved), end="")
     return code
 
 
-def _write(runs: Runs, options: argparse.Namespace) -> None:
+def _write(runs: Runs, options: argparse.Namespace) -> list[Path]:
     if options.save is not None:
         save_runs(runs, options, options.save)
-        print(f"results saved as {options.save}")
     if options.figure is not None:
         figure = new_figure(10, 4)
         plot_runs(runs, figure.subplots(1, 2))
         save_figure(figure, options.figure)
-        print(f"figure saved as {options.figure}")
+    return [path for path in (options.save, options.figure) if path is not None]

@@ -7,6 +7,7 @@ then many random restarts, and saves a figure.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,14 +15,16 @@ from pathlib import Path
 import numpy as np
 
 from .. import reference
+from ..checks import integer
 from ..datasets import xor
-from ..execution import available_threads
+from ..execution import Interrupted, available_threads
 from ..initialization import Uniform
 from ..network import Network
 from ..optimizers import GradientDescent
 from ..plotting import plot_converged, plot_history, plot_network
-from ..results import Run
+from ..run import Run
 from ..training import train, train_many
+from .arguments import whole
 from .files import check_figure, new_figure, save_figure
 
 LEARNING_RATE, LOW, HIGH, SEED, TARGET_SSE = 0.5, 0, 1, 0, 0.04
@@ -29,8 +32,8 @@ LEARNING_RATE, LOW, HIGH, SEED, TARGET_SSE = 0.5, 0, 1, 0, 0.04
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--epochs", type=int, default=10_000, help="default %(default)s")
-    parser.add_argument("--restarts", type=int, default=100_000, help="default %(default)s")
+    parser.add_argument("--epochs", type=whole, default=10_000, help="default %(default)s")
+    parser.add_argument("--restarts", type=whole, default=100_000, help="default %(default)s")
     parser.add_argument(
         "--figure", type=Path, default=Path("xor.png"), help="where to save it, default %(default)s"
     )
@@ -39,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     check_figure(options.figure)
+    integer("epochs", options.epochs, 1)
+    integer("restarts", options.restarts, 1)
     X, y = xor()
     net = Network([2, 2, 1], activation="sigmoid", bias=False)
     settings = {
@@ -62,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     clock = time.perf_counter()
     textbook = reference.train(net, X, y, **settings)
     slow = time.perf_counter() - clock
-    per_epoch = max(1, options.epochs)
+    per_epoch = options.epochs
     print(f"fastnn          {fast * 1e3:10.2f} ms {fast / per_epoch * 1e9:10,.0f} ns per epoch")
     print(f"NumPy reference {slow * 1e3:10.2f} ms {slow / per_epoch * 1e9:10,.0f} ns per epoch")
     print(f"fastnn is {slow / fast:,.0f} times as fast; the largest relative difference is")
@@ -75,14 +80,19 @@ def run(options: argparse.Namespace) -> int:
     print(f"\n{options.restarts:,} random restarts until SSE < {TARGET_SSE}:")
     train_many(net, X, y, restarts=64, **{**settings, "epochs": 0})  # compiles
     clock = time.perf_counter()
-    runs = train_many(net, X, y, restarts=options.restarts, target_sse=TARGET_SSE, **settings)
+    code = 0
+    try:
+        runs = train_many(net, X, y, restarts=options.restarts, target_sse=TARGET_SSE, **settings)
+    except Interrupted as interrupted:
+        runs, code = interrupted.runs, 130
+        print(f"fastnn: {interrupted}", file=sys.stderr)
     seconds = time.perf_counter() - clock
     print(runs.summary())
     epochs = int(runs.epochs.sum())
     print(
         f"{epochs:,} epochs in {seconds:.2f} s with {available_threads()} threads: "
-        f"{seconds / max(1, epochs) * 1e9:.1f} ns per epoch, "
-        f"{slow / per_epoch * epochs / seconds:,.0f} times the reference's pace"
+        f"{seconds / max(1, epochs) * 1e9:.1f} ns per epoch; "
+        f"the reference, one after another, would take {slow / per_epoch * epochs:,.0f} s"
     )
 
     figure = new_figure(13, 4)
@@ -93,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
     right.set_title(f"{len(runs):,} restarts until SSE < {TARGET_SSE}")
     save_figure(figure, options.figure)
     print(f"\nfigure saved as {options.figure}")
-    return 0
+    return code
 
 
 def _print_truth_table(trained: Run, X: np.ndarray, y: np.ndarray) -> None:

@@ -127,20 +127,22 @@ def _make_trainer(digest, lanes):
                     born[lane] = tick + 1
                     deadline = min(deadline, tick + 1 + epochs)
                 else:
-                    # Zeros that no step moves, and a target that no loss meets.
+                    # Zeros, steps of no length, and a target that no loss meets.
                     fill(weights, lanes, n_parameters, zero)
                     fill(rates, lanes, n_hyper, zero)
                     numbers(targets)[lane] = never
                     rows[lane] = IDLE
             n_finished = 0
             tick += 1
-            if active == 0 or load_shared(stop) != 0:
+            if active == 0:
                 return tick
 
             loss = loss_and_gradient(
                 table, depth, x, y, samples, tile,
-                parameters, gradient, n_parameters, space, delta, other,
+                parameters, gradient, n_parameters, space, delta, other, stop,
             )  # fmt: skip
+            if load_shared(stop) != 0:
+                return tick
             losses[0] = loss
             if history_every > 0 and tick % history_every == 0:
                 history[tick // history_every] = canonical(numbers(losses)[0])

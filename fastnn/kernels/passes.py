@@ -11,7 +11,7 @@ ascending order, the loss adds outputs within samples, and each product is fused
 """
 
 from ..activations import ACTIVATIONS
-from ..lanes.buffers import lane_count, packed
+from ..lanes.buffers import lane_count, load_shared, packed
 from ..lanes.compiling import glue, kernel
 from ..lanes.operations import fma, like
 from .plan import ACTIVATION, COLUMNS, HAS_BIAS, N_IN, N_OUT, OUTPUTS, WEIGHTS
@@ -188,12 +188,13 @@ def backward(layers, depth, x, parameters, gradient, work, delta, other, samples
 
 @glue
 def loss_and_gradient(
-    layers, depth, x, y, samples, tile, parameters, gradient, n_parameters, work, delta, other
-):
+    layers, depth, x, y, samples, tile,
+    parameters, gradient, n_parameters, work, delta, other, stop,
+):  # fmt: skip
     """The loss at `parameters`; its gradient goes into `gradient`.  Samples are taken tile by tile.
 
     A tile's activations stay in the first-level cache between the way forward and the way back;
-    its size changes no sum's order.
+    its size changes no sum's order.  If `stop` is set on the way, the results mean nothing.
     """
     outputs = layers + (depth - 1) * COLUMNS
     n_out = outputs[N_OUT]
@@ -202,6 +203,8 @@ def loss_and_gradient(
     for m in range(n_parameters):
         gradient[m] = zero
     for first in range(0, samples, tile):
+        if load_shared(stop) != 0:
+            break
         count = min(tile, samples - first)
         inputs = x + first * layers[N_IN]
         targets = y + first * n_out

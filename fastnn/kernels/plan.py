@@ -9,14 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..activations import CODES
+from ..lanes.buffers import PACK
 from ..network import Network
 
 # Columns of the layer table, one row per layer after the input.
 COLUMNS = 6
 N_IN, N_OUT, ACTIVATION, HAS_BIAS, WEIGHTS, OUTPUTS = range(COLUMNS)
 
-# Element-wise passes run over whole vectors of up to 32 numbers, so every region is a multiple.
-PADDING = 32
+# Element-wise passes run over whole vectors, so every region is a multiple of the longest.
+PADDING = max(PACK.values())
 
 # Bytes of activations and deltas that one tile of samples may fill: two thirds of a first-level
 # cache of 48 KiB.  4-8-3 on 150 samples, 16 lanes, ns per network and epoch: 2,978 with a tile of

@@ -40,8 +40,19 @@ def _make_predictor(digest):
 def predict(net: Network, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
     """Outputs (networks, n, n_out) for `parameters` (networks, n_parameters) and `X` (n, n_in).
 
-    The arrays must be checked, C-contiguous and of one dtype: kernels trust them.
+    Raises
+    ------
+    ValueError
+        If `parameters` do not fit the network and the dtype of `X`.
     """
+    if parameters.shape != (len(parameters), net.n_parameters) or parameters.dtype != X.dtype:
+        raise ValueError(
+            f"parameters: expected shape (networks, {net.n_parameters}) and dtype {X.dtype} for "
+            f"{net!r}, got shape {parameters.shape} and dtype {parameters.dtype}"
+        )
+    if X.ndim != 2 or X.shape[1] != net.sizes[0] or not X.flags.c_contiguous:
+        raise ValueError(f"X: expected a contiguous (n, {net.sizes[0]}) array, got {X.shape}")
+    parameters = np.ascontiguousarray(parameters)
     plan = make_plan(net, len(X), 1, X.itemsize)
     outputs = np.empty((len(parameters), len(X), net.sizes[-1]), dtype=X.dtype)
     space = workspace(plan, 1, X.dtype)

@@ -1,7 +1,6 @@
 """How kernels are compiled: every flag in one place, and a cache that cannot go stale."""
 
 import hashlib
-import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -9,6 +8,8 @@ from typing import Any
 
 import numba
 from numba.core import config
+
+from .cache import TolerantCache, warn_not_kept
 
 # A kernel without flags of its own would inherit fastmath and error_model from its first caller.
 FLAGS = {"nogil": True, "fastmath": False, "error_model": "numpy", "boundscheck": False}
@@ -43,12 +44,9 @@ def entry(function: Callable[..., Any]) -> Any:
             "or use fastnn.reference"
         )
     try:
-        return numba.njit(**FLAGS, no_cfunc_wrapper=True, cache=True)(function)
+        compiled = numba.njit(**FLAGS, no_cfunc_wrapper=True, cache=True)(function)
     except RuntimeError as error:  # no folder to write to
-        warnings.warn(
-            f"compiled kernels are not kept for the next process: {error}; "
-            "set NUMBA_CACHE_DIR to a writable folder",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        warn_not_kept(error)
         return numba.njit(**FLAGS, no_cfunc_wrapper=True)(function)
+    compiled._cache = TolerantCache(compiled._cache)
+    return compiled

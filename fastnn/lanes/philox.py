@@ -29,10 +29,3 @@ def philox(seed, k, block):
         key0 += WEYL_0
         key1 += WEYL_1
     return c0, c1, c2, c3
-
-
-@inlined
-def philox_number(seed, k, position):
-    """Number `position` (from 0) of the stream that NumPy's ``Philox(key=[seed, k])`` gives out."""
-    block = philox(seed, k, np.uint64(position // 4 + 1))
-    return block[position % 4]

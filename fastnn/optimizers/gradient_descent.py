@@ -16,7 +16,8 @@ class GradientDescent:
     """Gradient descent, ``w -= learning_rate * gradient``.
 
     The gradient is that of the sum of squared errors itself, so it holds a factor 2 that texts
-    which minimise half the sum leave out: their learning rates are twice these.
+    which minimise half the sum leave out: their learning rates are twice these.  It is a sum, not a
+    mean: the more samples, the smaller a rate must be for the same stability.
 
     Parameters
     ----------

@@ -1,124 +1,25 @@
-"""What training gives back: one `Run`, or many `Runs`."""
+"""Many trained networks, column by column."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .checks import integer, shown
 from .chunks import train_chunk
-from .job import Job, check_inputs
+from .job import MAX_RESTART, Job, check_inputs
 from .kernels.predict import predict
-from .network import Network
+from .run import Run, train_one
 from .status import Status
 from .summary import Summary, summarize
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.axes import Axes
 
-COLUMNS = ("loss", "epochs", "status")
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """One trained network.
-
-    Attributes
-    ----------
-    network : Network
-    parameters : (n_parameters,) array of the run's dtype
-        Weights and biases after the last update, as one flat vector.
-    weights : list of (n_in, n_out) arrays, one per layer after the input
-    biases : list of (n_out,) arrays; empty without biases
-    loss, sse : float
-        The sum of squared errors of exactly these parameters.
-    epochs : int
-        Updates made before these parameters were reached.
-    status : Status
-        How training ended.
-    history : (epochs // history_every + 1,) array, or None if not recorded
-        The loss at the start of every `history_every`-th epoch, and of the epoch that would come
-        next: with `history_every` 1 the last entry is `loss`.
-    history_every : int
-    seed, restart : int
-        The key of the random stream that it started from.
-    """
-
-    network: Network
-    parameters: np.ndarray
-    loss: float
-    epochs: int
-    status: Status
-    history: np.ndarray | None
-    history_every: int
-    seed: int
-    restart: int
-
-    @property
-    def weights(self) -> list[np.ndarray]:
-        """The weights, layer by layer."""
-        return self.network.unpack(self.parameters)[0]
-
-    @property
-    def biases(self) -> list[np.ndarray]:
-        """The biases, layer by layer; empty without biases."""
-        return self.network.unpack(self.parameters)[1]
-
-    @property
-    def sse(self) -> float:
-        """The sum of squared errors."""
-        return self.loss
-
-    def predict(self, X: Any) -> np.ndarray:
-        """The network's outputs.
-
-        Parameters
-        ----------
-        X : (n, n_in) array of float
-
-        Returns
-        -------
-        (n, n_out) array of the run's dtype
-
-        Raises
-        ------
-        TypeError, ValueError
-            If `X` has another shape, or numbers that are not finite.
-        """
-        inputs = check_inputs(self.network, X, self.parameters.dtype)
-        return predict(self.network, self.parameters[np.newaxis], inputs)[0]
-
-    def plot(self, ax: Axes | None = None, *, log: bool = True) -> Axes:
-        """Draw the loss against the epoch.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            Where to draw; a new figure by default.
-        log : bool, default True
-            Whether the loss has a logarithmic axis.
-
-        Returns
-        -------
-        matplotlib Axes
-
-        Raises
-        ------
-        ValueError
-            If the run has no history.
-        """
-        from .plotting import plot_history
-
-        return plot_history(self, ax, log=log)
-
-    def __repr__(self) -> str:
-        return (
-            f"Run({self.network!r}, restart={self.restart}, status={self.status.name}, "
-            f"sse={self.loss:.6g}, epochs={self.epochs})"
-        )
+HISTORY_LIMIT = 2**30
+"""Bytes of history that a run takes at most."""
 
 
 class Runs:
@@ -174,7 +75,10 @@ class Runs:
             If the mask's length or a position does not fit.
         """
         if not isinstance(key, slice):
-            key = np.asarray(key)
+            try:
+                key = np.asarray(key)
+            except ValueError:  # rows of different lengths
+                key = np.array(None)
             if key.ndim != 1 or (key.dtype.kind not in "biu" and key.size):
                 raise TypeError(
                     "runs[…]: expected a boolean mask, a slice or an array of positions, got "
@@ -194,6 +98,8 @@ class Runs:
     def restart(self, k: int) -> Run:
         """Train restart k again, with its history; every bit is the same.
 
+        The history has every epoch, or every n-th (`Run.history_every`) if that took over 1 GiB.
+
         Parameters
         ----------
         k : int
@@ -208,15 +114,16 @@ class Runs:
         ValueError
             If k is not among `indices`.
         """
-        self._position(k)
-        position = int(k) - self._job.first
-        return train_one(self._job.rows(position, position + 1), history=1)
+        position = self._position(k)
+        epochs = int(self.epochs[position])
+        every = 1 + (epochs + 1) * self.loss.itemsize // HISTORY_LIMIT
+        return self._train_again(position, every)
 
     @property
     def best(self) -> Run:
         """The run of the lowest finite loss; ties go to the lowest index.
 
-        It has no history where `parameters` were kept; ``runs.restart(runs.best.restart)`` has.
+        It has no history; ``runs.restart(runs.best.restart)`` has.
 
         Raises
         ------
@@ -231,7 +138,7 @@ class Runs:
         lowest = finite[self.loss[finite] == self.loss[finite].min()]
         position = int(lowest[np.argmin(self.indices[lowest])])
         if self.parameters is None:
-            return self.restart(int(self.indices[position]))
+            return self._train_again(position, 0)
         return Run(
             network=self.network,
             parameters=self.parameters[position],
@@ -270,17 +177,14 @@ class Runs:
             positions = np.arange(len(self))
         else:
             wanted = np.asarray(which)
-            if wanted.ndim != 1 or wanted.dtype.kind not in "iu":
+            if wanted.ndim != 1 or (wanted.dtype.kind not in "iu" and wanted.size):
                 raise TypeError(f"which: expected 'best', 'all' or indices, got {shown(which)}")
             positions = np.array([self._position(k) for k in wanted], dtype=np.int64)
         inputs = check_inputs(self.network, X, self._job.dtype)
         if self.parameters is not None:
             chosen = np.ascontiguousarray(self.parameters[positions])
         else:
-            chosen = np.empty((len(positions), self.network.n_parameters), self._job.dtype)
-            for row, position in enumerate(positions):
-                start = int(self.indices[position]) - self._job.first
-                chosen[row] = train_chunk(self._job, start, start + 1, lanes=1).parameters
+            chosen = self._parameters_again(positions)
         return predict(self.network, chosen, inputs)
 
     def summary(self) -> Summary:
@@ -328,9 +232,30 @@ class Runs:
         parts = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
         return f"Runs({self.network!r}, {len(self):,} restarts: {parts})"
 
+    def _train_again(self, position: int, history: int) -> Run:
+        """The run of the restart at `position` of the columns."""
+        start = int(self.indices[position]) - self._job.first
+        job = self._job.rows(start, start + 1)
+        # It ended after so many epochs, and will again, whatever ended it.
+        return train_one(replace(job, epochs=int(self.epochs[position])), history)
+
+    def _parameters_again(self, positions: np.ndarray) -> np.ndarray:
+        """The parameters of the restarts at `positions`, trained again, neighbours together."""
+        rows = self.indices[positions] - self._job.first
+        result = np.empty((len(rows), self.network.n_parameters), self._job.dtype)
+        start = 0
+        while start < len(rows):
+            stop = start + 1
+            while stop < len(rows) and stop - start < 1024 and rows[stop] == rows[stop - 1] + 1:
+                stop += 1
+            chunk = train_chunk(self._job, int(rows[start]), int(rows[stop - 1]) + 1)
+            result[start:stop] = chunk.parameters
+            start = stop
+        return result
+
     def _position(self, k: Any) -> int:
         """The position of restart k in the columns."""
-        index = integer("restart", k.item() if isinstance(k, np.integer) else k, 0)
+        index = integer("restart", k, -MAX_RESTART, MAX_RESTART)
         guess = index - int(self.indices[0]) if len(self) else 0
         if 0 <= guess < len(self) and self.indices[guess] == index:
             return guess
@@ -340,26 +265,3 @@ class Runs:
                 f"restart: expected one of the {len(self)} indices of these runs, got {k}"
             )
         return int(found[0])
-
-
-def train_one(job: Job, history: int = 0, stop_flag: np.ndarray | None = None) -> Run:
-    """Train the only restart of `job`, keeping the loss of every `history`-th epoch (0: none)."""
-    losses = np.empty(job.epochs // history + 1 if history else 0, dtype=job.dtype)
-    chunk = train_chunk(
-        job, 0, 1, lanes=1, stop_flag=stop_flag, history=losses, history_every=history
-    )
-    if chunk.status[0] == Status.NOT_RUN:
-        raise KeyboardInterrupt
-    assert chunk.parameters is not None
-    epochs = int(chunk.epochs[0])
-    return Run(
-        network=job.net,
-        parameters=chunk.parameters[0],
-        loss=float(chunk.loss[0]),
-        epochs=epochs,
-        status=Status(int(chunk.status[0])),
-        history=losses[: epochs // history + 1].copy() if history else None,
-        history_every=history,
-        seed=job.seed,
-        restart=job.first,
-    )

@@ -1,0 +1,23 @@
+"""How numbers are written on the command line."""
+
+import argparse
+
+
+def whole(text: str) -> int:
+    """A whole number, also as 1e6 or 1_000_000."""
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.5
+    if not number.is_integer():
+        raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}")
+    return int(number)
+
+
+def sizes(text: str) -> list[int]:
+    """Whole numbers with commas between them, or none."""
+    return [whole(part) for part in text.split(",")] if text else []

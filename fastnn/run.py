@@ -1,0 +1,164 @@
+"""One trained network, and how it is trained."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .chunks import train_chunk
+from .interrupts import CtrlC
+from .job import Job, check_inputs
+from .kernels.predict import predict
+from .network import Network
+from .status import Status
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# About as many multiplications as take a tenth of a second, one network at a time.
+QUICK = 1e8
+# What an epoch costs beside its multiplications, in multiplications.
+EPOCH_COST = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One trained network.
+
+    Attributes
+    ----------
+    network : Network
+    parameters : (n_parameters,) array of the run's dtype
+        Weights and biases after the last update, as one flat vector.
+    weights : list of (n_in, n_out) arrays, one per layer after the input
+    biases : list of (n_out,) arrays; empty without biases
+    loss, sse : float
+        The sum of squared errors of exactly these parameters.
+    epochs : int
+        Updates made before these parameters were reached.
+    status : Status
+        How training ended.
+    history : (epochs // history_every + 1,) array, or None if not recorded
+        The loss at the start of every `history_every`-th epoch, and of the epoch that would come
+        next: with `history_every` 1 the last entry is `loss`.
+    history_every : int
+    seed, restart : int
+        The key of the random stream that it started from.
+    """
+
+    network: Network
+    parameters: np.ndarray
+    loss: float
+    epochs: int
+    status: Status
+    history: np.ndarray | None
+    history_every: int
+    seed: int
+    restart: int
+
+    @property
+    def weights(self) -> list[np.ndarray]:
+        """The weights, layer by layer."""
+        return self.network.unpack(self.parameters)[0]
+
+    @property
+    def biases(self) -> list[np.ndarray]:
+        """The biases, layer by layer; empty without biases."""
+        return self.network.unpack(self.parameters)[1]
+
+    @property
+    def sse(self) -> float:
+        """The sum of squared errors."""
+        return self.loss
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The network's outputs.
+
+        Parameters
+        ----------
+        X : (n, n_in) array of float
+
+        Returns
+        -------
+        (n, n_out) array of the run's dtype
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` has another shape, or numbers that are not finite.
+        """
+        inputs = check_inputs(self.network, X, self.parameters.dtype)
+        return predict(self.network, self.parameters[np.newaxis], inputs)[0]
+
+    def plot(self, ax: Axes | None = None, *, log: bool = True) -> Axes:
+        """Draw the loss against the epoch.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure by default.
+        log : bool, default True
+            Whether the loss has a logarithmic axis.
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Raises
+        ------
+        ValueError
+            If the run has no history.
+        """
+        from .plotting import plot_history
+
+        return plot_history(self, ax, log=log)
+
+    def __repr__(self) -> str:
+        return (
+            f"Run({self.network!r}, restart={self.restart}, status={self.status.name}, "
+            f"sse={self.loss:.6g}, epochs={self.epochs})"
+        )
+
+
+def train_one(job: Job, history: int = 0) -> Run:
+    """Train the only restart of `job`, keeping the loss of every `history`-th epoch (0: none).
+
+    Raises KeyboardInterrupt on Ctrl-C, within an epoch.
+    """
+    if job.epochs * (len(job.X) * job.net.n_parameters + EPOCH_COST) < QUICK:
+        return _train(job, history, None)
+    # In a worker thread, since Python cannot answer Ctrl-C while a kernel runs in this one.
+    _train(replace(job, epochs=0), 0, None)  # compiles here, where Ctrl-C can reach it
+    with CtrlC() as ctrl_c, ThreadPoolExecutor(1, thread_name_prefix="fastnn") as pool:
+        try:
+            run = pool.submit(_train, job, history, ctrl_c.flag).result()
+        finally:
+            ctrl_c.flag[0] = 1
+    if ctrl_c.pressed:
+        raise KeyboardInterrupt
+    return run
+
+
+def _train(job: Job, history: int, stop_flag: np.ndarray | None) -> Run:
+    losses = np.empty(job.epochs // history + 1 if history else 0, dtype=job.dtype)
+    chunk = train_chunk(
+        job, 0, 1, lanes=1, stop_flag=stop_flag, history=losses, history_every=history
+    )
+    if chunk.status[0] == Status.NOT_RUN:
+        raise KeyboardInterrupt
+    assert chunk.parameters is not None
+    epochs = int(chunk.epochs[0])
+    return Run(
+        network=job.net,
+        parameters=chunk.parameters[0],
+        loss=float(chunk.loss[0]),
+        epochs=epochs,
+        status=Status(int(chunk.status[0])),
+        history=losses[: epochs // history + 1].copy() if history else None,
+        history_every=history,
+        seed=job.seed,
+        restart=job.first,
+    )
