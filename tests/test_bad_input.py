@@ -47,7 +47,7 @@ CASES = [
     (network(itertools.repeat(1)), TypeError, "sizes: expected a sequence of integers, got r"),
     (network({3, 2, 1}), TypeError, "sizes: expected a sequence of integers, got {1, 2, 3}"),
     (network(np.array(5)), TypeError, "sizes: expected a sequence of integers, got array(5)"),
-    (network([10**5000, 1]), ValueError, "sizes[0]: expected an integer from 1 to 100000000, got a"),
+    (network([10**5000, 1]), ValueError, "sizes[0]: expected an integer from 1 to 100000000, got"),
     (network([2]), ValueError, "sizes: expected at least an input and an output layer, got (2,)"),
     (network([2, 0, 1]), ValueError, "sizes[1]: expected an integer from 1 to 100000000, got 0"),
     (network([2, -3, 1]), ValueError, "sizes[1]: expected an integer from 1 to 100000000, got -3"),

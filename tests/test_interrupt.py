@@ -69,7 +69,7 @@ except fastnn.Interrupted as interrupted:
 ONE_CHUNK = """
 threading.Thread(target=send_once_working).start()
 try:
-    fastnn.train_many(net, X, y, restarts=10_000_000, chunk=10_000_000, **arguments)
+    fastnn.train_many(net, X, y, restarts=1_000_000, chunk=1_000_000, **arguments)
 except fastnn.Interrupted as interrupted:
     ended()
     runs = interrupted.runs
