@@ -1,4 +1,4 @@
-"""fastnn trains small neural networks on a CPU: one in microseconds, a million in seconds."""
+"""fastnn trains small neural networks on a CPU: one, or a million random restarts at a time."""
 
 from . import datasets, reference
 from .execution import Interrupted
