@@ -67,6 +67,7 @@ def train_chunk(
     plan = make_plan(job.net, len(job.X), lanes, job.dtype.itemsize, n_hyper)
     offsets = (
         plan.parameters, plan.gradient, *plan.deltas, plan.hyperparameters, plan.per_lane,
+        plan.transposed,
     )  # fmt: skip
     parameters = np.empty((count if keep_parameters else 0, plan.n_parameters), dtype=job.dtype)
     loss = np.full(count, np.nan, dtype=job.dtype)

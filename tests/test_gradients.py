@@ -8,7 +8,7 @@ import fastnn
 from fastnn.activations import ACTIVATIONS
 
 NAMES = [activation.name for activation in ACTIVATIONS]
-DEPTHS = {1: [3, 2], 2: [3, 4, 2], 3: [2, 3, 4, 1], 4: [3, 2, 4, 3, 2]}
+DEPTHS = {1: [3, 2], 2: [3, 4, 2], 3: [2, 3, 4, 1], 4: [3, 2, 4, 3, 2], "wide": [9, 18, 11]}
 
 
 def problem(net, seed):
@@ -37,7 +37,11 @@ def check(net, seed, train):
 @pytest.mark.parametrize("depth", DEPTHS)
 @pytest.mark.parametrize("name", NAMES)
 def test_gradient(name, depth, bias, train):
-    check(fastnn.Network(DEPTHS[depth], activation=name, bias=bias), 7 * depth + bias, train)
+    check(
+        fastnn.Network(DEPTHS[depth], activation=name, bias=bias),
+        7 * len(DEPTHS[depth]) + bias,
+        train,
+    )
 
 
 @pytest.mark.parametrize("train", [fastnn.train, fastnn.reference.train], ids=["kernel", "numpy"])

@@ -45,11 +45,11 @@ def test_every_compiled_function_has_the_flags():
     from numba.core.registry import CPUDispatcher
 
     from fastnn import activations
-    from fastnn.kernels import engine, passes, predict
+    from fastnn.kernels import engine, passes, predict, single
     from fastnn.lanes import elementary, philox
     from fastnn.optimizers import gradient_descent
 
-    modules = [activations, engine, passes, predict, elementary, philox, gradient_descent]
+    modules = [activations, engine, passes, predict, single, elementary, philox, gradient_descent]
     found = [
         value
         for module in modules

@@ -86,15 +86,17 @@ def _make_trainer(digest, lanes):
         table, x, y, stop = buffer(layers), buffer(X), buffer(Y), buffer(stop_flag)
         space = in_lanes(buffer(workspace), lanes)
         parameters, gradient = space + offsets[0], space + offsets[1]
-        delta, other = space + offsets[2], space + offsets[3]
+        delta, other, spare = space + offsets[2], space + offsets[3], space + offsets[6]
         hyperparameters = space + offsets[4]
         losses, targets = space + offsets[5], space + (offsets[5] + 1)
         # rows[lane]: the restart in a lane, counted from 0; born[lane]: the tick of its epoch 0.
-        rows, born, finished = (
-            lane_state[:lanes],
-            lane_state[lanes : 2 * lanes],
-            lane_state[2 * lanes :],
-        )
+        rows = buffer(lane_state)
+        born, finished = rows + lanes, rows + 2 * lanes
+        final_parameters, final_loss = buffer(out_parameters), buffer(out_loss)
+        final_epochs, final_status = buffer(out_epochs), buffer(out_status)
+        hyper_values, init_values, losses_by_epoch = buffer(hyper), buffer(init), buffer(history)
+        hyper_step = n_hyper if len(hyper) > 1 else 0
+        init_step = init.shape[1] if len(init) > 1 else 0
         never = like(target, -np.inf)
         zero = like(target, 0.0)
 
@@ -115,13 +117,11 @@ def _make_trainer(digest, lanes):
                     row = next_row
                     next_row += 1
                     active += 1
-                    init_row = buffer(init) + (row * init.shape[1] if len(init) > 1 else 0)
-                    start_restart(
-                        weights, lanes, n_parameters, init_code, init_row, seed,
-                        first + np.uint64(row),
-                    )  # fmt: skip
+                    k = first + np.uint64(row)
+                    start = init_values + row * init_step
+                    start_restart(weights, lanes, n_parameters, init_code, start, seed, k)
                     for h in range(n_hyper):
-                        rates[h * lanes] = hyper[row if len(hyper) > 1 else 0, h]
+                        rates[h * lanes] = hyper_values[row * hyper_step + h]
                     numbers(targets)[lane] = target
                     rows[lane] = row
                     born[lane] = tick + 1
@@ -139,13 +139,13 @@ def _make_trainer(digest, lanes):
 
             loss = loss_and_gradient(
                 table, depth, x, y, samples, tile,
-                parameters, gradient, n_parameters, space, delta, other, stop,
+                parameters, gradient, n_parameters, space, delta, other, spare, stop,
             )  # fmt: skip
             if load_shared(stop) != 0:
                 return tick
             losses[0] = loss
             if history_every > 0 and tick % history_every == 0:
-                history[tick // history_every] = canonical(numbers(losses)[0])
+                losses_by_epoch[tick // history_every] = canonical(numbers(losses)[0])
 
             ended = (loss < targets[0]) | (loss == np.inf) | (loss != loss)
             if tick == deadline or any_lane(ended):
@@ -166,10 +166,10 @@ def _make_trainer(digest, lanes):
                         continue
                     if keep_parameters:
                         weights = numbers(parameters) + lane
-                        record(weights, lanes, n_parameters, row, buffer(out_parameters))
-                    out_loss[row] = canonical(value)
-                    out_epochs[row] = tick - born[lane]
-                    out_status[row] = status
+                        record(weights, lanes, n_parameters, row, final_parameters)
+                    final_loss[row] = canonical(value)
+                    final_epochs[row] = tick - born[lane]
+                    final_status[row] = status
                     finished[n_finished] = lane
                     n_finished += 1
                     active -= 1

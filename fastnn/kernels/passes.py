@@ -10,20 +10,24 @@ and add inputs in ascending order, gradients add samples in ascending order, del
 ascending order, the loss adds outputs within samples, and each product is fused into its sum.
 """
 
+from numba.extending import overload
+
 from ..activations import ACTIVATIONS
 from ..lanes.buffers import lane_count, load_shared, packed
-from ..lanes.compiling import glue, kernel
+from ..lanes.compiling import FLAGS, glue, kernel
 from ..lanes.operations import fma, like
+from ..lanes.types import Lanes
 from .plan import ACTIVATION, COLUMNS, HAS_BIAS, N_IN, N_OUT, OUTPUTS, WEIGHTS
+from .single import add_gradient_blocks, preactivate_blocks, transpose
 
 
 @kernel
-def preactivate(x, w, has_bias, z, samples, n_in, n_out):
-    """``z = x @ w + b``."""
+def preactivate_rest(x, w, has_bias, z, samples, n_in, n_out, done):
+    """``z = x @ w + b`` for the columns from `done` on."""
     b = w + n_in * n_out
     zero = like(z[0], 0.0)
     for n in range(samples):
-        for j in range(n_out):
+        for j in range(done, n_out):
             total = b[j] if has_bias else zero
             for i in range(n_in):
                 total = fma(x[n * n_in + i], w[i * n_out + j], total)
@@ -31,17 +35,17 @@ def preactivate(x, w, has_bias, z, samples, n_in, n_out):
 
 
 @kernel
-def add_gradient(x, delta, has_bias, g, samples, n_in, n_out):
-    """``g += x.T @ delta``, then the biases' part ``+= delta.sum(axis=0)``."""
+def add_gradient_rest(x, delta, has_bias, g, samples, n_in, n_out, done):
+    """``g += x.T @ delta``, biases' part ``+= delta.sum(axis=0)``, for columns from `done` on."""
     for i in range(n_in):
-        for j in range(n_out):
+        for j in range(done, n_out):
             total = g[i * n_out + j]
             for n in range(samples):
                 total = fma(x[n * n_in + i], delta[n * n_out + j], total)
             g[i * n_out + j] = total
     if has_bias:
         b = g + n_in * n_out
-        for j in range(n_out):
+        for j in range(done, n_out):
             total = b[j]
             for n in range(samples):
                 total = total + delta[n * n_out + j]
@@ -58,91 +62,107 @@ def squared_error(outputs, targets, delta, count, loss):
     return loss
 
 
-# One compiled pass serves every activation: which one is a number read once per pass.  The passes
-# below are chains of loops, one loop per definition, each with its function inlined.
+# One compiled pass serves every activation: which one is a number read once per pass.  Each pass
+# is a choice among loops, one loop per definition, with its function inlined.
 
 
-@glue
-def _no_activation(code, z, count):
-    pass
+def _choice(arguments, loops):
+    """A kernel of `code` and `arguments` that runs loop number `code`, each branch written out."""
+    lines = [f"def choose(code, {arguments}):"]
+    for code in range(len(loops)):
+        lines.append(f"    {'el' if code else ''}if code == {code}: loop{code}({arguments})")
+    namespace = {f"loop{code}": loop for code, loop in enumerate(loops)}
+    exec("\n".join(lines), namespace)
+    return kernel(namespace["choose"])
 
 
-@glue
-def _no_slope(code, y, delta, count):
-    pass
-
-
-@glue
-def _no_backpropagation(code, w, delta, y, before, samples, n_in, n_out):
-    pass
-
-
-def _activation_link(own_code, function, next_link):
+def _activation_loop(function):
     @kernel
     def loop(z, count):
         for m in range(count):
             z[m] = function(z[m])
 
-    @glue
-    def activate(code, z, count):
-        if code == own_code:
-            loop(z, count)
-        else:
-            next_link(code, z, count)
-
-    return activate
+    return loop
 
 
-def _slope_link(own_code, slope, next_link):
+def _slope_loop(slope):
     @kernel
     def loop(y, delta, count):
         for m in range(count):
             delta[m] = delta[m] * slope(y[m])
 
-    @glue
-    def multiply_by_slope(code, y, delta, count):
-        if code == own_code:
-            loop(y, delta, count)
-        else:
-            next_link(code, y, delta, count)
-
-    return multiply_by_slope
+    return loop
 
 
-def _backpropagation_link(own_code, slope, next_link):
+def _backpropagation_loop(slope):
     @kernel
     def loop(w, delta, y, before, samples, n_in, n_out):
+        zero = like(w[0], 0.0)
         for n in range(samples):
             for i in range(n_in):
-                total = w[i * n_out] * delta[n * n_out]
-                for j in range(1, n_out):
+                total = zero
+                for j in range(n_out):
                     total = fma(w[i * n_out + j], delta[n * n_out + j], total)
                 before[n * n_in + i] = total * slope(y[n * n_in + i])
 
-    @glue
-    def backpropagate(code, w, delta, y, before, samples, n_in, n_out):
-        if code == own_code:
-            loop(w, delta, y, before, samples, n_in, n_out)
-        else:
-            next_link(code, w, delta, y, before, samples, n_in, n_out)
-
-    return backpropagate
+    return loop
 
 
-activate = _no_activation
+activate = _choice("z, count", [_activation_loop(a.function) for a in ACTIVATIONS])
 """``z = f(z)``, element by element."""
-multiply_by_slope = _no_slope
+multiply_by_slope = _choice("y, delta, count", [_slope_loop(a.slope) for a in ACTIVATIONS])
 """``delta *= f'`` in terms of the outputs y."""
-backpropagate = _no_backpropagation
+backpropagate = _choice(
+    "w, delta, y, before, samples, n_in, n_out",
+    [_backpropagation_loop(a.slope) for a in ACTIVATIONS],
+)
 """``before = (delta @ w.T) * f'``, the deltas of the layer below, whose outputs are y.
 
 The slope is part of this pass because a pass of its own costs another trip through memory: XOR took
 14.4 to 15.5 ns per network and epoch with it and 12.4 to 12.7 without.
 """
-for _code, _activation in reversed(list(enumerate(ACTIVATIONS))):
-    activate = _activation_link(_code, _activation.function, activate)
-    multiply_by_slope = _slope_link(_code, _activation.slope, multiply_by_slope)
-    backpropagate = _backpropagation_link(_code, _activation.slope, backpropagate)
+
+
+@glue
+def preactivate(x, w, has_bias, z, samples, n_in, n_out):
+    """``z = x @ w + b``."""
+    done = preactivate_blocks(x, w, has_bias, z, samples, n_in, n_out)
+    if done < n_out:
+        preactivate_rest(x, w, has_bias, z, samples, n_in, n_out, done)
+
+
+@glue
+def add_gradient(x, delta, has_bias, g, samples, n_in, n_out):
+    """``g += x.T @ delta``, then the biases' part ``+= delta.sum(axis=0)``."""
+    done = add_gradient_blocks(x, delta, has_bias, g, samples, n_in, n_out)
+    if done < n_out:
+        add_gradient_rest(x, delta, has_bias, g, samples, n_in, n_out, done)
+
+
+@glue
+def vectors_of(values, count):
+    """How many packed vectors hold the first `count` elements; the last may reach into padding."""
+    width = lane_count(packed(values))
+    return (count * lane_count(values) + width - 1) // width
+
+
+def backpropagate_layer(code, w, delta, y, before, spare, samples, n_in, n_out):
+    """``before = (delta @ w.T) * f'``, with room for ``w.T`` in `spare`."""
+    raise NotImplementedError("compiled code only")
+
+
+@overload(backpropagate_layer, jit_options=FLAGS)
+def _backpropagate_layer(code, w, delta, y, before, spare, samples, n_in, n_out):
+    def lanes(code, w, delta, y, before, spare, samples, n_in, n_out):
+        backpropagate(code, w, delta, y, before, samples, n_in, n_out)
+
+    def numbers(code, w, delta, y, before, spare, samples, n_in, n_out):
+        transpose(w, spare, n_in, n_out)
+        preactivate(delta, spare, False, before, samples, n_out, n_in)
+        count = vectors_of(y, samples * n_in)
+        multiply_by_slope(code, packed(y), packed(before), count)
+
+    return lanes if isinstance(w.element, Lanes) else numbers
 
 
 @glue
@@ -158,21 +178,19 @@ def forward(layers, depth, x, parameters, work, samples):
         else:
             below = work + (layers + (level - 1) * COLUMNS)[OUTPUTS]
             preactivate(below, w, has_bias, z, samples, n_in, n_out)
-        # The last vector may reach into the region's padding, where any value will do.
-        vectors = packed(z)
-        width = lane_count(vectors)
-        count = (samples * n_out * lane_count(z) + width - 1) // width
-        activate(layer[ACTIVATION], vectors, count)
+        activate(layer[ACTIVATION], packed(z), vectors_of(z, samples * n_out))
 
 
 @glue
-def backward(layers, depth, x, parameters, gradient, work, delta, other, samples):
+def backward(layers, depth, x, parameters, gradient, work, delta, other, spare, samples):
     """Add the gradient of `samples` samples, given the loss's derivative by the outputs in `delta`.
 
-    `other` is a second buffer for deltas; both are overwritten.
+    `other` is a second buffer for deltas, `spare` room for a layer's weights.
     """
     layer = layers + (depth - 1) * COLUMNS
-    multiply_by_slope(layer[ACTIVATION], work + layer[OUTPUTS], delta, samples * layer[N_OUT])
+    y = work + layer[OUTPUTS]
+    count = vectors_of(y, samples * layer[N_OUT])
+    multiply_by_slope(layer[ACTIVATION], packed(y), packed(delta), count)
     for level in range(depth - 1, 0, -1):
         layer = layers + level * COLUMNS
         below = layers + (level - 1) * COLUMNS
@@ -181,7 +199,7 @@ def backward(layers, depth, x, parameters, gradient, work, delta, other, samples
         g = gradient + layer[WEIGHTS]
         w = parameters + layer[WEIGHTS]
         add_gradient(y, delta, has_bias, g, samples, n_in, n_out)
-        backpropagate(below[ACTIVATION], w, delta, y, other, samples, n_in, n_out)
+        backpropagate_layer(below[ACTIVATION], w, delta, y, other, spare, samples, n_in, n_out)
         delta, other = other, delta
     add_gradient(x, delta, layers[HAS_BIAS] != 0, gradient, samples, layers[N_IN], layers[N_OUT])
 
@@ -189,7 +207,7 @@ def backward(layers, depth, x, parameters, gradient, work, delta, other, samples
 @glue
 def loss_and_gradient(
     layers, depth, x, y, samples, tile,
-    parameters, gradient, n_parameters, work, delta, other, stop,
+    parameters, gradient, n_parameters, work, delta, other, spare, stop,
 ):  # fmt: skip
     """The loss at `parameters`; its gradient goes into `gradient`.  Samples are taken tile by tile.
 
@@ -210,5 +228,5 @@ def loss_and_gradient(
         targets = y + first * n_out
         forward(layers, depth, inputs, parameters, work, count)
         loss = squared_error(work + outputs[OUTPUTS], targets, delta, count * n_out, loss)
-        backward(layers, depth, inputs, parameters, gradient, work, delta, other, count)
+        backward(layers, depth, inputs, parameters, gradient, work, delta, other, spare, count)
     return loss

@@ -5,6 +5,8 @@ numbers when one network is trained, lane vectors when many are.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
 
 import numpy as np
 
@@ -36,6 +38,8 @@ class Plan:
     """Samples per tile."""
     deltas: tuple[int, int]
     """Offsets of the two buffers between which deltas go back and forth."""
+    transposed: int
+    """Offset of the transposed weights of a layer; used for one network only."""
     gradient: int
     parameters: int
     hyperparameters: int
@@ -73,6 +77,7 @@ def make_plan(net: Network, samples: int, lanes: int, itemsize: int, n_hyper: in
         n_parameters=net.n_parameters,
         tile=tile,
         deltas=(take(tile * widest), take(tile * widest)),
+        transposed=take(max(map(prod, pairwise(net.sizes))) if lanes == 1 else 0),
         gradient=take(net.n_parameters),
         parameters=take(net.n_parameters),
         hyperparameters=take(n_hyper),
