@@ -151,6 +151,7 @@ def backpropagate_layer(code, w, delta, y, before, spare, samples, n_in, n_out):
     raise NotImplementedError("compiled code only")
 
 
+# Not inlined by Numba: its inlining of overloads mixes up variables of this size of function.
 @overload(backpropagate_layer, jit_options=FLAGS)
 def _backpropagate_layer(code, w, delta, y, before, spare, samples, n_in, n_out):
     def lanes(code, w, delta, y, before, spare, samples, n_in, n_out):
@@ -158,7 +159,8 @@ def _backpropagate_layer(code, w, delta, y, before, spare, samples, n_in, n_out)
 
     def numbers(code, w, delta, y, before, spare, samples, n_in, n_out):
         transpose(w, spare, n_in, n_out)
-        preactivate(delta, spare, False, before, samples, n_out, n_in)
+        no_bias = n_in < 0  # never; a literal False would compile the passes once more
+        preactivate(delta, spare, no_bias, before, samples, n_out, n_in)
         count = vectors_of(y, samples * n_in)
         multiply_by_slope(code, packed(y), packed(before), count)
 
