@@ -5,8 +5,8 @@ samples or four inputs at a time, so that each number that is read serves severa
 sum has the order that `passes.py` states: the bits are the same.  Each function returns how many
 columns it has done; the plain loops do the rest, and everything where parameters are lane vectors.
 
-µs per epoch with plain loops and with these: 4-8-3 on 150 samples 15.9 and 7.9, 64-32-10 on 1,797
-samples 3,854 and 480, 4-32-16-4 on 10,000 samples 8,364 and 1,542.
+µs per epoch with plain loops and with these: 4-8-3 on 150 samples 15.9 and 10.3, 64-32-10 on 1,797
+samples 3,854 and 554, 4-32-16-4 on 10,000 samples 8,364 and 1,882.
 """
 
 from numba.extending import overload
