@@ -14,6 +14,8 @@ import numpy as np
 
 import fastnn
 
+START = fastnn.Uniform(-1, 1)
+
 
 @dataclass(frozen=True, eq=False)
 class Work:
@@ -30,7 +32,7 @@ class Work:
     """The number of epochs, or with a target the most."""
     restarts: int
     """Networks that a fast contender trains in one call; others train fewer."""
-    init: fastnn.Uniform = fastnn.Uniform(-1, 1)
+    init: fastnn.Uniform = START
     rates: tuple[float, float] | None = None
     """Learning rates log-spaced from … to … among the restarts, instead of one for all."""
     target_sse: float | None = None
