@@ -12,39 +12,37 @@ from typing import Any
 import numpy as np
 
 from .lanes import elementary
-from .lanes.compiling import inlined
-from .lanes.operations import fma, like, select
+from .lanes.formulas import Term, fma, formula, select
 
 
-@inlined
-def _sigmoid_slope(y):
+@formula
+def _sigmoid_slope(y: Term) -> Term:
     return fma(-y, y, y)  # y (1 - y), rounded once
 
 
-@inlined
-def _tanh_slope(y):
-    return fma(-y, y, like(y, 1.0))
+@formula
+def _tanh_slope(y: Term) -> Term:
+    return fma(-y, y, 1.0)
 
 
-@inlined
-def _relu(x):
-    zero = like(x, 0.0)
-    return select(x < zero, zero, x)  # a NaN stays a NaN
+@formula
+def _relu(x: Term) -> Term:
+    return select(x < 0.0, 0.0, x)  # a NaN stays a NaN
 
 
-@inlined
-def _relu_slope(y):
-    return select(y > like(y, 0.0), like(y, 1.0), like(y, 0.0))
+@formula
+def _relu_slope(y: Term) -> Term:
+    return select(y > 0.0, 1.0, 0.0)
 
 
-@inlined
-def _identity(x):
+@formula
+def _identity(x: Term) -> Term:
     return x
 
 
-@inlined
-def _identity_slope(y):
-    return like(y, 1.0)
+@formula
+def _identity_slope(y: Term) -> Term:
+    return y.constant(1.0)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from .job import Job
 from .kernels.engine import trainer
 from .kernels.plan import make_plan, workspace
+from .lanes.types import register_bytes
 from .status import Status
 
 # Networks trained at once.  XOR 2-2-1, ns per network and epoch with AVX-512: float64 18.1 with 8
@@ -43,6 +44,11 @@ def lanes_for(job: Job, restarts: int) -> int:
     return 1 if restarts <= FEW or n_bytes > LANE_BYTES else lanes
 
 
+def vector_width(lanes: int, dtype: np.dtype) -> int:
+    """How many of `lanes` networks lie in one vector, which is as long as a register."""
+    return min(lanes, register_bytes() // dtype.itemsize)
+
+
 def train_chunk(
     job: Job,
     start: int,
@@ -67,13 +73,13 @@ def train_chunk(
     plan = make_plan(job.net, len(job.X), lanes, job.dtype.itemsize, n_hyper)
     offsets = (
         plan.parameters, plan.gradient, *plan.deltas, plan.hyperparameters, plan.per_lane,
-        plan.transposed,
+        plan.transposed, plan.zeros, plan.one,
     )  # fmt: skip
     parameters = np.empty((count if keep_parameters else 0, plan.n_parameters), dtype=job.dtype)
     loss = np.full(count, np.nan, dtype=job.dtype)
     epochs = np.zeros(count, dtype=np.int64)
     status = np.full(count, Status.NOT_RUN, dtype=np.int8)
-    ticks = trainer(lanes)(
+    ticks = trainer(vector_width(lanes, job.dtype))(
         plan.layers,
         plan.tile,
         offsets,

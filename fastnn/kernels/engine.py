@@ -65,13 +65,23 @@ def fill(values, stride, count, value):
         values[m * stride] = value
 
 
+@kernel
+def some_ended(strips, losses, targets):
+    """Whether any loss is below its target or not finite."""
+    ended = losses[0] != losses[0]
+    for s in range(strips):
+        loss = losses[s]
+        ended = ended | (loss < targets[s]) | (loss == np.inf) | (loss != loss)
+    return any_lane(ended)
+
+
 @cache
-def trainer(lanes: int):
-    """The compiled entry that trains `lanes` restarts at once; 1 means plain numbers."""
-    return _make_trainer(source_digest(), lanes)
+def trainer(width: int):
+    """The compiled entry that trains restarts in vectors of `width`; 1 means plain numbers."""
+    return _make_trainer(source_digest(), width)
 
 
-def _make_trainer(digest, lanes):
+def _make_trainer(digest, width):
     def train_restarts(
         layers, tile, offsets, n_parameters, X, Y, workspace, lane_state,
         hyper, init_code, init, seed, first, epochs, target, stop_flag,
@@ -84,11 +94,17 @@ def _make_trainer(digest, lanes):
         digest  # noqa: B018  closed over, so that the cache's key changes with the sources
         depth, samples, count, n_hyper = len(layers), len(X), len(out_loss), hyper.shape[1]
         table, x, y, stop = buffer(layers), buffer(X), buffer(Y), buffer(stop_flag)
-        space = in_lanes(buffer(workspace), lanes)
-        parameters, gradient = space + offsets[0], space + offsets[1]
-        delta, other, spare = space + offsets[2], space + offsets[3], space + offsets[6]
-        hyperparameters = space + offsets[4]
-        losses, targets = space + offsets[5], space + (offsets[5] + 1)
+        lanes = len(lane_state) // 3
+        strips = lanes // width
+        space = in_lanes(buffer(workspace), width)
+        parameters, gradient = space + offsets[0] * strips, space + offsets[1] * strips
+        delta, other = space + offsets[2] * strips, space + offsets[3] * strips
+        hyperparameters = space + offsets[4] * strips
+        losses = space + offsets[5] * strips
+        targets = losses + strips
+        spare, zeros = space + offsets[6] * strips, space + offsets[7] * strips
+        one = numbers(space + offsets[8] * strips)
+        one[0] = 1.0
         # rows[lane]: the restart in a lane, counted from 0; born[lane]: the tick of its epoch 0.
         rows = buffer(lane_state)
         born, finished = rows + lanes, rows + 2 * lanes
@@ -137,18 +153,16 @@ def _make_trainer(digest, lanes):
             if active == 0:
                 return tick
 
-            loss = loss_and_gradient(
-                table, depth, x, y, samples, tile,
-                parameters, gradient, n_parameters, space, delta, other, spare, stop,
+            loss_and_gradient(
+                strips, lanes, table, depth, x, y, samples, tile,
+                parameters, gradient, space, delta, other, spare, zeros, one, losses, stop,
             )  # fmt: skip
             if load_shared(stop) != 0:
                 return tick
-            losses[0] = loss
             if history_every > 0 and tick % history_every == 0:
                 losses_by_epoch[tick // history_every] = canonical(numbers(losses)[0])
 
-            ended = (loss < targets[0]) | (loss == np.inf) | (loss != loss)
-            if tick == deadline or any_lane(ended):
+            if tick == deadline or some_ended(strips, losses, targets):
                 deadline = NEVER
                 for lane in range(lanes):
                     row = rows[lane]
@@ -175,6 +189,6 @@ def _make_trainer(digest, lanes):
                     active -= 1
 
             # Lanes that have just ended take this step too: they are overwritten right after it.
-            update(parameters, gradient, hyperparameters, n_parameters)
+            update(strips, parameters, gradient, hyperparameters, n_parameters)
 
     return entry(train_restarts)

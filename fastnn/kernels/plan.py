@@ -1,7 +1,7 @@
 """Where everything lies: the layer table that kernels walk along, and their workspace.
 
-Kernels read shapes and offsets from the table and allocate nothing.  Offsets count elements: plain
-numbers when one network is trained, lane vectors when many are.
+Kernels read shapes and offsets from the table and allocate nothing.  Offsets count elements: one
+number when one network is trained, as many as there are lanes when many are.
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,8 @@ N_IN, N_OUT, ACTIVATION, HAS_BIAS, WEIGHTS, OUTPUTS = range(COLUMNS)
 
 # Element-wise passes run over whole vectors, so every region is a multiple of the longest.
 PADDING = max(PACK.values())
+# Samples come in multiples of this many, the rows of a tile of results in `lanes.tiles`.
+ROWS = 4
 
 # Bytes of activations and deltas that one tile of samples may fill: two thirds of a first-level
 # cache of 48 KiB.  4-8-3 on 150 samples, 16 lanes, ns per network and epoch: 2,978 with a tile of
@@ -45,26 +47,28 @@ class Plan:
     hyperparameters: int
     per_lane: int
     """Two elements: the loss and the target of each lane."""
+    zeros: int
+    """As many zeros as a vector has, or lanes."""
+    one: int
+    """The number 1."""
     size: int
     """Elements of the whole workspace."""
-
-
-def _padded(count: int) -> int:
-    return -(-count // PADDING) * PADDING
 
 
 def make_plan(net: Network, samples: int, lanes: int, itemsize: int, n_hyper: int = 0) -> Plan:
     """The plan for `samples` samples and `lanes` networks at once, `itemsize` bytes a number."""
     widest = max(net.sizes[1:])
     per_sample = (sum(net.sizes[1:]) + 2 * widest) * lanes * itemsize
-    fewest = 4 if per_sample < 2**20 else 1
-    tile = max(1, min(samples, max(fewest, TILE_BYTES // per_sample)))
+    fewest = ROWS if per_sample < 2**20 else 1
+    tile = max(fewest, TILE_BYTES // per_sample // ROWS * ROWS)
+    tile = min(samples, tile)
+    step = max(1, PADDING // lanes)
     layers = np.zeros((net.depth, COLUMNS), dtype=np.int64)
     weights = end = 0
 
     def take(count: int) -> int:
         nonlocal end
-        start, end = end, end + _padded(count)
+        start, end = end, end + -(-count // step) * step
         return start
 
     for row, n_in, n_out, name in zip(
@@ -82,6 +86,8 @@ def make_plan(net: Network, samples: int, lanes: int, itemsize: int, n_hyper: in
         parameters=take(net.n_parameters),
         hyperparameters=take(n_hyper),
         per_lane=take(2),
+        zeros=take(PADDING if lanes == 1 else 1),
+        one=take(1),
         size=end,
     )
 

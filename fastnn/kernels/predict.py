@@ -17,19 +17,20 @@ def _predictor():
 
 
 def _make_predictor(digest):
-    def predict_samples(layers, tile, x, parameters, workspace, outputs):
+    def predict_samples(layers, tile, zeros, x, parameters, workspace, outputs):
         digest  # noqa: B018  closed over, so that the cache's key changes with the sources
         depth = layers.shape[0]
         samples, n_in = x.shape
         n_out = layers[depth - 1, N_OUT]
-        result = buffer(workspace) + layers[depth - 1, OUTPUTS]
+        space = buffer(workspace)
+        result = space + layers[depth - 1, OUTPUTS]
         out = buffer(outputs)
         for network in range(parameters.shape[0]):
             weights = buffer(parameters) + network * parameters.shape[1]
             for first in range(0, samples, tile):
                 count = min(tile, samples - first)
                 inputs = buffer(x) + first * n_in
-                forward(buffer(layers), depth, inputs, weights, buffer(workspace), count)
+                forward(1, 1, buffer(layers), depth, inputs, weights, space, space + zeros, count)
                 start = (network * samples + first) * n_out
                 for m in range(count * n_out):
                     out[start + m] = result[m]
@@ -56,5 +57,5 @@ def predict(net: Network, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
     plan = make_plan(net, len(X), 1, X.itemsize)
     outputs = np.empty((len(parameters), len(X), net.sizes[-1]), dtype=X.dtype)
     space = workspace(plan, 1, X.dtype)
-    _predictor()(plan.layers, plan.tile, X, parameters, space, outputs)
+    _predictor()(plan.layers, plan.tile, plan.zeros, X, parameters, space, outputs)
     return outputs

@@ -11,10 +11,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic, lower_builtin, type_callable
 
 from .conversion import convert
-from .types import Buffer, Lanes, llvm_value, number_of
+from .types import Buffer, Lanes, llvm_value, number_of, register_lanes
 
-# Width of vectors across the units of one network: a cache line.
-ACROSS = {types.float64: 8, types.float32: 16}
 # Width of element-wise passes: 2 vector registers of 64 bytes or 4 of 32, enough to hide latencies
 # and few enough to stay in registers (32 float64 spill: 0.62 ns per sigmoid against 0.59).
 PACK = {types.float64: 16, types.float32: 32}
@@ -140,53 +138,16 @@ def numbers(typingctx, vectors):
 
 
 @intrinsic
-def wide(typingctx, number):
-    """`number`, a plain float, in every lane of a vector across units or samples."""
-    if number not in ACROSS:
+def across(typingctx, values):
+    """The same numbers in vectors that fill a register, for neighbouring units of one network."""
+    if not (isinstance(values, Buffer) and isinstance(values.element, types.Float)):
         return None
-    kind = Lanes(number, ACROSS[number])
+    element = Lanes(values.element, register_lanes(values.element))
 
     def generate(context, builder, signature, arguments):
-        return convert(context, builder, arguments[0], number, kind)
+        return builder.bitcast(arguments[0], llvm_value(element).as_pointer())
 
-    return kind(number), generate
-
-
-@intrinsic
-def load(typingctx, numbers, index, example):
-    """What begins at `index` of a buffer of numbers: one number or a vector, as `example` is."""
-    if not _reaches(numbers, index, example):
-        return None
-
-    def generate(context, builder, signature, arguments):
-        pointer = _element_pointer(context, builder, arguments[0], arguments[1], index)
-        pointer = builder.bitcast(pointer, llvm_value(example).as_pointer())
-        return builder.load(pointer, align=_alignment(example))
-
-    return example(numbers, index, example), generate
-
-
-@intrinsic
-def store(typingctx, numbers, index, value):
-    """Put `value`, one number or a vector, where `index` of a buffer of numbers begins."""
-    if not _reaches(numbers, index, value):
-        return None
-
-    def generate(context, builder, signature, arguments):
-        pointer = _element_pointer(context, builder, arguments[0], arguments[1], index)
-        pointer = builder.bitcast(pointer, llvm_value(value).as_pointer())
-        builder.store(arguments[2], pointer, align=_alignment(value))
-        return context.get_dummy_value()
-
-    return types.none(numbers, index, value), generate
-
-
-def _reaches(numbers, index, value):
-    return (
-        isinstance(numbers, Buffer)
-        and isinstance(index, types.Integer)
-        and numbers.element == number_of(value)
-    )
+    return Buffer(element)(values), generate
 
 
 @intrinsic

@@ -6,8 +6,11 @@ a lane vector, so that a kernel's source reads ``w[i]`` whatever flows through i
 a Python form: both live and die inside compiled code.
 """
 
-from llvmlite import ir
+from functools import cache
+
+from llvmlite import binding, ir
 from numba import types
+from numba.core import config
 from numba.extending import models, register_model
 
 
@@ -58,6 +61,21 @@ def llvm_value(kind: types.Type) -> ir.Type:
     if isinstance(kind, Lanes):
         return ir.VectorType(llvm_element(kind.element), kind.count)
     return llvm_element(kind)
+
+
+@cache
+def register_bytes() -> int:
+    """Bytes of a vector register of the machine that kernels are compiled for."""
+    if config.CPU_FEATURES is None:
+        features = {name for name, present in binding.get_host_cpu_features().items() if present}
+    else:
+        features = {name[1:] for name in config.CPU_FEATURES.split(",") if name.startswith("+")}
+    return 64 if "avx512f" in features else 32 if "avx2" in features else 16
+
+
+def register_lanes(number: types.Type) -> int:
+    """How many floats of type `number` fill a vector register; no bit depends on it."""
+    return register_bytes() * 8 // int(number.bitwidth)
 
 
 @register_model(Lanes)

@@ -53,8 +53,9 @@ class GradientDescent:
 
 
 @kernel
-def update(parameters, gradient, hyperparameters, n_parameters):
-    """One step; ``hyperparameters[0]`` is the learning rate."""
-    step = -hyperparameters[0]
-    for m in range(n_parameters):
-        parameters[m] = fma(step, gradient[m], parameters[m])
+def update(strips, parameters, gradient, hyperparameters, n_parameters):
+    """One step; the first hyperparameter is the learning rate."""
+    for s in range(strips):
+        step = -hyperparameters[s]
+        for m in range(s, s + n_parameters * strips, strips):
+            parameters[m] = fma(step, gradient[m], parameters[m])

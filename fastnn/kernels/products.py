@@ -1,0 +1,87 @@
+"""Matrix products of all passes, for many networks in lanes and for one.
+
+``c = start + a @ b`` with any steps between rows and columns; each sum begins at its start and
+ascends, each product is fused into it.  In lanes a vector holds one number of each network; for one
+network it holds neighbouring columns, the last vector being filled in part.
+"""
+
+from numba.extending import overload
+
+from ..lanes.buffers import across, lane_count
+from ..lanes.compiling import FLAGS, kernel
+from ..lanes.tiles import multiply_columns
+from ..lanes.types import Lanes
+
+
+@kernel
+def _multiply(
+    strips, a, a_row, a_step, b, b_step, b_column,
+    start, start_row, start_column, c, c_row, c_column, rows, columns, inner,
+):  # fmt: skip
+    j = 0
+    while columns - j >= 4:
+        multiply_columns(
+            strips, a, a_row, a_step, b, b_step, b_column,
+            start, start_row, start_column, c, c_row, c_column, rows, inner, j, 4, 0,
+        )  # fmt: skip
+        j += 4
+    if columns - j >= 2:
+        multiply_columns(
+            strips, a, a_row, a_step, b, b_step, b_column,
+            start, start_row, start_column, c, c_row, c_column, rows, inner, j, 2, 0,
+        )  # fmt: skip
+        j += 2
+    if columns > j:
+        multiply_columns(
+            strips, a, a_row, a_step, b, b_step, b_column,
+            start, start_row, start_column, c, c_row, c_column, rows, inner, j, 1, 0,
+        )  # fmt: skip
+
+
+def multiply(
+    strips, a, a_row, a_step, b, b_step, b_column,
+    start, start_row, start_column, c, c_row, c_column, rows, columns, inner,
+):  # fmt: skip
+    """``c[r, j] = start[r, j] + sum(a[r, s] * b[s, j] for s in range(inner))``, s ascending.
+
+    All steps count numbers.  With lane vectors there are `strips` of them side by side; with plain
+    numbers the steps between columns are 1 (that of start may be 0, if it holds as many equal
+    numbers as a vector).
+    """
+    raise NotImplementedError("compiled code only")
+
+
+@overload(multiply, jit_options=FLAGS)
+def _choose_multiply(
+    strips, a, a_row, a_step, b, b_step, b_column,
+    start, start_row, start_column, c, c_row, c_column, rows, columns, inner,
+):  # fmt: skip
+    def lanes(
+        strips, a, a_row, a_step, b, b_step, b_column,
+        start, start_row, start_column, c, c_row, c_column, rows, columns, inner,
+    ):  # fmt: skip
+        _multiply(
+            strips, a, a_row, a_step, b, b_step, b_column,
+            start, start_row, start_column, c, c_row, c_column, rows, columns, inner,
+        )  # fmt: skip
+
+    def numbers(
+        strips, a, a_row, a_step, b, b_step, b_column,
+        start, start_row, start_column, c, c_row, c_column, rows, columns, inner,
+    ):  # fmt: skip
+        width = lane_count(across(b))
+        blocks = columns // width
+        rest = columns - blocks * width
+        step = width * start_column
+        if blocks > 0:
+            _multiply(
+                1, a, a_row, a_step, across(b), b_step, width, across(start), start_row, step,
+                across(c), c_row, width, rows, blocks, inner,
+            )  # fmt: skip
+        if rest > 0:
+            multiply_columns(
+                1, a, a_row, a_step, across(b), b_step, width, across(start), start_row, step,
+                across(c), c_row, width, rows, inner, blocks, 0, rest,
+            )  # fmt: skip
+
+    return lanes if isinstance(b.element, Lanes) else numbers

@@ -1,0 +1,42 @@
+"""Pieces of LLVM code that several intrinsics emit, for plain floats and lane vectors alike."""
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+from .types import Lanes, llvm_value, number_of
+
+MANTISSA_BITS = {types.float64: 52, types.float32: 23}
+
+
+def call_fma(builder, kind, a, b, c):
+    """``a * b + c`` rounded once, of three values of type `kind`."""
+    vector = llvm_value(kind)
+    lanes = f"v{kind.count}" if isinstance(kind, Lanes) else ""
+    # llvmlite's own helpers for intrinsics refuse vectors: declare it by its full name.
+    name = f"llvm.fma.{lanes}f{number_of(kind).bitwidth}"
+    function = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(vector, [vector] * 3), name
+    )
+    return builder.call(function, [a, b, c])
+
+
+def choose(builder, condition, yes, no):
+    """`yes` where `condition`, a bit or one in every lane or Numba's boolean byte, holds."""
+    if condition.type == ir.IntType(8):
+        condition = builder.trunc(condition, ir.IntType(1))
+    return builder.select(condition, yes, no)
+
+
+def bits_type(kind):
+    """The integer type as wide as `kind`."""
+    integer = ir.IntType(number_of(kind).bitwidth)
+    return ir.VectorType(integer, kind.count) if isinstance(kind, Lanes) else integer
+
+
+def constant_bits(kind, value):
+    """The integer `value`, in every lane, as wide as the numbers of `kind`."""
+    integers = bits_type(kind)
+    if isinstance(kind, Lanes):
+        return ir.Constant(integers, [value] * kind.count)
+    return ir.Constant(integers, value)

@@ -1,0 +1,179 @@
+"""Formulas: functions of one number, written with operators, that become machine code directly.
+
+A formula runs in Python while a kernel is compiled, on a `Term` that stands for its argument; each
+operator emits the instruction for a plain float or for all lanes of a vector.  Numba would infer
+types and compile every small function by itself: with formulas a kernel compiles in two thirds of
+the time.  A float in a formula is a constant of the argument's type.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from .conversion import convert, is_value, lanes_among
+from .emit import MANTISSA_BITS, bits_type, call_fma, choose, constant_bits
+from .types import Lanes, llvm_value, number_of
+
+
+class Term:
+    """A float, or one in every lane, or the outcome of a comparison, in a formula."""
+
+    def __init__(self, builder: ir.IRBuilder, kind: types.Type, value: ir.Value) -> None:
+        self.builder = builder
+        self.kind = kind
+        self.value = value
+
+    def constant(self, number: float) -> Term:
+        """`number`, rounded to the type of this term, in every lane."""
+        vector = llvm_value(self.kind)
+        if isinstance(self.kind, Lanes):
+            return self._new(ir.Constant(vector, [number] * self.kind.count))
+        return self._new(ir.Constant(vector, number))
+
+    def by_type(self, for_float64: float, for_float32: float) -> Term:
+        """One of two constants, whichever fits the numbers of this term."""
+        double = number_of(self.kind) == types.float64
+        return self.constant(for_float64 if double else for_float32)
+
+    @property
+    def is_double(self) -> bool:
+        """Whether the numbers are float64."""
+        return bool(number_of(self.kind) == types.float64)
+
+    def _new(self, value: ir.Value) -> Term:
+        return Term(self.builder, self.kind, value)
+
+    def _like(self, other: Term | float) -> Term:
+        return other if isinstance(other, Term) else self.constant(other)
+
+    def __add__(self, other: Term | float) -> Term:
+        return self._new(self.builder.fadd(self.value, self._like(other).value))
+
+    def __radd__(self, other: float) -> Term:
+        return self._like(other) + self
+
+    def __sub__(self, other: Term | float) -> Term:
+        return self._new(self.builder.fsub(self.value, self._like(other).value))
+
+    def __rsub__(self, other: float) -> Term:
+        return self._like(other) - self
+
+    def __mul__(self, other: Term | float) -> Term:
+        return self._new(self.builder.fmul(self.value, self._like(other).value))
+
+    def __rmul__(self, other: float) -> Term:
+        return self._like(other) * self
+
+    def __truediv__(self, other: Term | float) -> Term:
+        return self._new(self.builder.fdiv(self.value, self._like(other).value))
+
+    def __rtruediv__(self, other: float) -> Term:
+        return self._like(other) / self
+
+    def __neg__(self) -> Term:
+        return self._new(self.builder.fneg(self.value))
+
+    def __lt__(self, other: Term | float) -> Term:
+        return self._compare("<", other)
+
+    def __gt__(self, other: Term | float) -> Term:
+        return self._compare(">", other)
+
+    def _compare(self, how: str, other: Term | float) -> Term:
+        return self._new(self.builder.fcmp_ordered(how, self.value, self._like(other).value))
+
+
+def fma(a: Term | float, b: Term | float, c: Term | float) -> Term:
+    """``a * b + c``, rounded once."""
+    some = next(term for term in (a, b, c) if isinstance(term, Term))
+    values = [some._like(term).value for term in (a, b, c)]
+    return some._new(call_fma(some.builder, some.kind, *values))
+
+
+def select(condition: Term, yes: Term | float, no: Term | float) -> Term:
+    """Per lane `yes` where `condition` holds, else `no`."""
+    yes, no = condition._like(yes), condition._like(no)
+    return condition._new(choose(condition.builder, condition.value, yes.value, no.value))
+
+
+def at_least(x: Term, bound: Term | float) -> Term:
+    """The larger of the two, and a NaN in `x` stays a NaN: ordered comparisons are false of it."""
+    return select(x._like(bound) > x, bound, x)
+
+
+def at_most(x: Term, bound: Term | float) -> Term:
+    """The smaller of the two; a NaN in `x` stays a NaN."""
+    return select(x._like(bound) < x, bound, x)
+
+
+def scale_by_bits(x: Term, shifted: Term) -> Term:
+    """``x * 2**k`` for a normal result, k the integer in the last bits of `shifted`'s mantissa.
+
+    Adding a large constant rounds a number to an integer and leaves that integer in the low bits
+    of the sum; moved to the exponent's place they scale by adding integers.
+    """
+    integers = bits_type(x.kind)
+    bits, power = (x.builder.bitcast(term.value, integers) for term in (x, shifted))
+    places = constant_bits(x.kind, MANTISSA_BITS[number_of(x.kind)])
+    total = x.builder.add(bits, x.builder.shl(power, places))
+    return x._new(x.builder.bitcast(total, llvm_value(x.kind)))
+
+
+def magnitude(x: Term) -> Term:
+    """The absolute value, by clearing the sign bit."""
+    bits = x.builder.bitcast(x.value, bits_type(x.kind))
+    keep = constant_bits(x.kind, (1 << (number_of(x.kind).bitwidth - 1)) - 1)
+    return x._new(x.builder.bitcast(x.builder.and_(bits, keep), llvm_value(x.kind)))
+
+
+def with_sign(x: Term, sign: Term) -> Term:
+    """The magnitude `x`, which must have a clear sign bit, with the sign of `sign`."""
+    bits, source = (x.builder.bitcast(term.value, bits_type(x.kind)) for term in (x, sign))
+    keep = constant_bits(x.kind, 1 << (number_of(x.kind).bitwidth - 1))
+    joined = x.builder.or_(bits, x.builder.and_(source, keep))
+    return x._new(x.builder.bitcast(joined, llvm_value(x.kind)))
+
+
+def formula(function: Callable[..., Term]) -> Any:
+    """Let kernels call `function` of one to three numbers, plain floats or lane vectors.
+
+    Plain floats beside lane vectors go into every lane; a mask may stand among the arguments.
+    """
+
+    def typed(*kinds):
+        values = [kind for kind in kinds if is_value(kind)]
+        kind = lanes_among(*values) or (values[0] if len(set(values)) == 1 else None)
+        if kind is None:
+            return None
+        mask = kind.mask if isinstance(kind, Lanes) else types.boolean
+        if any(not is_value(other) and other != mask for other in kinds):
+            return None
+
+        def generate(context, builder, signature, arguments):
+            terms = [
+                Term(
+                    builder,
+                    kind,
+                    convert(context, builder, value, source, kind) if is_value(source) else value,
+                )
+                for value, source in zip(arguments, signature.args, strict=True)
+            ]
+            return function(*terms).value
+
+        return kind(*kinds), generate
+
+    # Numba reads the number of arguments off the signature.
+    forms = (
+        lambda typingctx, a: typed(a),
+        lambda typingctx, a, b: typed(a, b),
+        lambda typingctx, a, b, c: typed(a, b, c),
+    )
+    emitted = intrinsic(forms[len(inspect.signature(function).parameters) - 1])
+    emitted.__doc__ = function.__doc__
+    return emitted
