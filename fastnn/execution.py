@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .chunks import ChunkResult, lanes_for, train_chunk
+from .chunks import ChunkResult, lanes_for, most_lanes, train_chunk
 from .interrupts import CtrlC
 from .job import Job
 from .runs import Runs
@@ -122,8 +122,11 @@ class _Sizes:
     """How large the next chunk should be, from how long the last ones took."""
 
     def __init__(self, job: Job, workers: int, fixed: int | None) -> None:
-        self.smallest = 2 * lanes_for(job, job.restarts)
-        self.size = 4 * self.smallest
+        self.smallest = 2 * most_lanes(job)
+        # A guess for the first chunks, rather too long: if all restarts go on to the last epoch.
+        weights, units = job.net.n_parameters, sum(job.net.sizes[1:])
+        seconds = 1e-9 * max(1, job.epochs) * len(job.X) * (0.2 * weights + 0.5 * units)
+        self.size = max(self.smallest, int(CHUNK_SECONDS / seconds))
         self.workers = workers
         self.fixed = fixed
 
@@ -131,7 +134,8 @@ class _Sizes:
         """The size of the next chunk when `left` restarts have not been handed out."""
         if self.fixed is not None:
             return min(self.fixed, left)
-        share = -(-left // (2 * self.workers))  # towards the end smaller, so that all end together
+        # Towards the end smaller, so that all workers end together.
+        share = left if self.workers == 1 else -(-left // (2 * self.workers))
         return min(left, max(min(self.size, share), min(self.smallest, -(-left // self.workers))))
 
     def learn(self, size: int, seconds: float) -> None:

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from ..chunks import LANES
+from ..chunks import MOST_LANES
 from ..execution import available_threads
 from ..job import NUMERICS_VERSION
 from ..kernels.engine import trainer
@@ -38,11 +38,11 @@ def run(options: argparse.Namespace) -> int:
         ("system", f"{platform.system()} {platform.machine()}"),
         ("processor", processor),
         ("threads", str(available_threads())),
-        ("lanes", ", ".join(f"{count} of {dtype}" for dtype, count in LANES.items())),
+        ("lanes", ", ".join(f"up to {n} of {dtype}" for dtype, n in MOST_LANES.items())),
     ]
     for name, value in rows:
         print(f"{name:<12}{value}")
-    for lanes, label in ((1, "train"), (LANES[np.dtype(np.float64)], "train_many")):
+    for lanes, label in ((1, "train"), (MOST_LANES[np.dtype(np.float64)], "train_many")):
         seconds, loaded = _load(lanes)
         how = "warm: loaded from the cache" if loaded else "cold: compiled now"
         print(f"{label:<12}{how} in {seconds:.2f} s")
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _load(lanes: int) -> tuple[float, bool]:
     """How long the kernel for float64 took to load or compile, and whether it was in the cache."""
-    from ..chunks import train_chunk
+    from ..chunks import train_chunk, vector_width
     from ..datasets import xor
     from ..job import make_job
     from ..network import Network
@@ -60,4 +60,5 @@ def _load(lanes: int) -> tuple[float, bool]:
     job = make_job(Network([2, 2, 1]), *xor(), epochs=0)
     start = time.perf_counter()
     train_chunk(job, 0, 1, lanes=lanes)
-    return time.perf_counter() - start, bool(trainer(lanes).stats.cache_hits)
+    seconds = time.perf_counter() - start
+    return seconds, bool(trainer(vector_width(lanes, job.dtype)).stats.cache_hits)

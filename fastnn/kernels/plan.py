@@ -23,10 +23,11 @@ PADDING = max(PACK.values())
 # Samples come in multiples of this many, the rows of a tile of results in `lanes.tiles`.
 ROWS = 4
 
-# Bytes of activations and deltas that one tile of samples may fill: two thirds of a first-level
-# cache of 48 KiB.  4-8-3 on 150 samples, 16 lanes, ns per network and epoch: 2,978 with a tile of
-# 10 samples (34 KiB), 3,129 with 5, 3,542 with 50.
-TILE_BYTES = 32 * 1024
+# Bytes of activations and deltas that one tile of samples may fill, in the first two levels of
+# cache.  ns per network and epoch with 32, 64, 96, 128 and 192 KiB: 10-5-10 with 16 lanes 159, 139,
+# 137, 141, 139; 4-8-3 on 150 samples with 16 lanes 1,175, 1,131, 1,162, 1,232, 1,369; 64-32-10 on
+# 1,797 samples with 8 lanes 335,000, 290,000, 261,000, 260,000, 284,000.
+TILE_BYTES = 96 * 1024
 
 
 @dataclass(frozen=True)
