@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .job import Job
 from .kernels.engine import trainer
-from .kernels.plan import ROWS, make_plan, workspace
+from .kernels.plan import CACHE_LINE, ROWS, make_plan, make_single_plan, zeros_aligned
+from .kernels.single_engine import LEAST_GROUPS, RUNS, single_trainer
 from .lanes.types import register_bytes
 from .status import Status
 
@@ -46,7 +49,7 @@ def most_lanes(job: Job) -> int:
     """How many networks of `job` to train at once if there are many; 1 means one at a time."""
     net, size = job.net, job.dtype.itemsize
     width = register_bytes() // size
-    if 2 * net.n_parameters * size * width > LARGE:
+    if job.parallel == "samples" or 2 * net.n_parameters * size * width > LARGE:
         return 1
     values = ROWS * (sum(net.sizes[1:]) + 2 * max(net.sizes[1:]))
     fitting = LANE_BYTES // ((2 * net.n_parameters + values) * size)
@@ -84,35 +87,26 @@ def train_chunk(
     stop_flag: np.ndarray | None = None,
     history: np.ndarray | None = None,
     history_every: int = 0,
+    threads: int = 1,
 ) -> ChunkResult:
     """Train the restarts at positions ``start … stop - 1`` of `job`.
 
-    A pure function of the first three arguments: `lanes` (networks at once) changes no bit.  A
-    non-zero ``stop_flag[0]`` (int64) ends the chunk within a tile of samples; `history` (with one
-    lane and one restart) receives the loss of every `history_every`-th epoch.
+    A pure function of the first three arguments: `lanes` (networks at once) changes no bit, nor do
+    `threads` (for each network, if the job has samples in lanes).  A non-zero ``stop_flag[0]``
+    (int64) ends the chunk within a tile of samples; `history` (with one lane and one restart)
+    receives the loss of every `history_every`-th epoch.
     """
+    if stop_flag is None:
+        stop_flag = np.zeros(1, dtype=np.int64)
     part = job.rows(start, stop)
     count = part.restarts
     lanes = lanes_for(job, count) if lanes is None else lanes
-    n_hyper = part.hyper.shape[1]
-    plan = make_plan(job.net, len(job.X), lanes, job.dtype.itemsize, n_hyper)
-    offsets = (
-        plan.parameters, plan.gradient, *plan.deltas, plan.hyperparameters, plan.per_lane,
-        plan.transposed, plan.zeros, plan.one,
-    )  # fmt: skip
-    parameters = np.empty((count if keep_parameters else 0, plan.n_parameters), dtype=job.dtype)
+    n_parameters = job.net.n_parameters
+    parameters = np.empty((count if keep_parameters else 0, n_parameters), dtype=job.dtype)
     loss = np.full(count, np.nan, dtype=job.dtype)
     epochs = np.zeros(count, dtype=np.int64)
     status = np.full(count, Status.NOT_RUN, dtype=np.int8)
-    ticks = trainer(vector_width(lanes, job.dtype))(
-        plan.layers,
-        plan.tile,
-        offsets,
-        plan.n_parameters,
-        job.X,
-        job.y,
-        workspace(plan, lanes, job.dtype),
-        np.zeros(3 * lanes, dtype=np.int64),
+    common = (
         part.hyper,
         part.init_code,
         part.init,
@@ -120,13 +114,94 @@ def train_chunk(
         np.uint64(part.first),
         part.epochs,
         job.dtype.type(part.target),
-        np.zeros(1, dtype=np.int64) if stop_flag is None else stop_flag,
+        stop_flag,
         keep_parameters,
         parameters,
         loss,
         epochs,
         status,
-        np.empty(0, dtype=job.dtype) if history is None else history,
-        history_every,
     )
+    if lanes > 1:
+        ticks = _train_in_lanes(part, lanes, common)
+    else:
+        losses = np.empty(0, dtype=job.dtype) if history is None else history
+        ticks = _train_singly(part, (*common, losses, history_every), threads, stop_flag)
     return ChunkResult(start, parameters if keep_parameters else None, loss, epochs, status, ticks)
+
+
+def _train_in_lanes(job: Job, lanes: int, common: tuple[Any, ...]) -> int:
+    plan = make_plan(job.net, len(job.X), lanes, job.dtype.itemsize, job.hyper.shape[1])
+    offsets = (
+        plan.parameters, plan.gradient, *plan.deltas, plan.hyperparameters, plan.per_lane,
+        plan.zeros, plan.one,
+    )  # fmt: skip
+    ticks: int = trainer(vector_width(lanes, job.dtype))(
+        plan.layers,
+        plan.tile,
+        offsets,
+        plan.n_parameters,
+        job.X,
+        job.y,
+        zeros_aligned(plan.size * lanes, job.dtype),
+        np.zeros(3 * lanes, dtype=np.int64),
+        *common,
+    )
+    return ticks
+
+
+def _train_singly(
+    job: Job, common: tuple[Any, ...], threads: int, stop_flag: np.ndarray
+) -> int:
+    samples, size = len(job.X), job.dtype.itemsize
+    in_lanes = job.parallel == "samples"
+    group, register = CACHE_LINE // size, register_bytes() // size
+    plan = make_single_plan(job.net, samples, size, job.hyper.shape[1], group, in_lanes)
+    offsets = (
+        plan.parameters, plan.gradient, *plan.deltas, plan.spare, plan.hyperparameters, plan.zeros,
+        plan.one, plan.sums, plan.losses,
+    )  # fmt: skip
+    groups = -(-samples // group)
+    run_length = max(-(-groups // RUNS), LEAST_GROUPS) * group if in_lanes else samples
+    runs = -(-samples // run_length)
+    threads = min(threads, runs) if in_lanes else 1
+    train = single_trainer(register if in_lanes else 1)
+    by_unit = [_by_unit(array, groups * group) for array in (job.X, job.y)]
+    shares = np.zeros(2 * runs * (plan.n_parameters + 1), dtype=job.dtype)
+    arrived = np.zeros(1, dtype=np.int64)
+
+    def work(thread: int) -> int:
+        ticks: int = train(
+            plan.layers,
+            plan.tile,
+            offsets,
+            plan.n_parameters,
+            *by_unit,
+            samples,
+            group // register,
+            zeros_aligned(plan.size, job.dtype),
+            *common,
+            thread,
+            threads,
+            run_length,
+            shares,
+            arrived,
+        )
+        return ticks
+
+    if threads == 1:
+        return work(0)
+    # All write the same results: of the same bits, since each adds the same shares in one order.
+    with ThreadPoolExecutor(threads, thread_name_prefix="fastnn-samples") as pool:
+        try:
+            return max(pool.map(work, range(threads)))
+        except BaseException:
+            stop_flag[0] = 1  # those that have begun wait for the others
+            raise
+
+
+def _by_unit(array: np.ndarray, columns: int) -> np.ndarray:
+    """`array` (n, units) with a row for each unit, of `columns` numbers, zeros at its end."""
+    n, units = array.shape
+    result = zeros_aligned(units * columns, array.dtype).reshape(units, columns)
+    result[:, :n] = array.T
+    return result

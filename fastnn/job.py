@@ -15,6 +15,7 @@ from .optimizers import GradientDescent
 NUMERICS_VERSION = 2
 """Raised whenever a bit of any result may change."""
 
+PARALLEL = ("restarts", "samples")
 MAX_SEED = 2**64 - 1
 MAX_RESTART = 2**63 - 1
 
@@ -40,6 +41,8 @@ class Job:
     seed: int
     first: int
     restarts: int
+    parallel: str = "restarts"
+    """One of `PARALLEL`: what lies in the lanes, which decides the order of sums over samples."""
 
     def rows(self, start: int, stop: int) -> Job:
         """The job of the restarts at positions ``start … stop - 1``."""
@@ -69,6 +72,7 @@ def make_job(
     dtype: Any = np.float64,
     first: int = 0,
     restarts: int | None = None,
+    parallel: str = "restarts",
 ) -> Job:
     """Check every argument and put it into the kernels' form; `restarts` is None for one run."""
     if not isinstance(net, Network):
@@ -81,6 +85,10 @@ def make_job(
     count = 1 if restarts is None else integer("restarts", restarts, 1, 10**12)
     first_name = "restart" if restarts is None else "first"
     first = integer(first_name, first, 0, MAX_RESTART - count)
+    if not isinstance(parallel, str) or parallel not in PARALLEL:
+        raise ValueError(
+            f"parallel: expected {' or '.join(map(repr, PARALLEL))}, got {shown(parallel)}"
+        )
     names = optimizer.hyperparameters
     code, values = start_values(Uniform() if init is None else init, net, restarts, number)
     return Job(
@@ -101,6 +109,7 @@ def make_job(
         seed=integer("seed", seed, 0, MAX_SEED),
         first=first,
         restarts=count,
+        parallel=parallel,
     )
 
 

@@ -123,18 +123,19 @@ class Run:
         )
 
 
-def train_one(job: Job, history: int = 0) -> Run:
+def train_one(job: Job, history: int = 0, threads: int = 1) -> Run:
     """Train the only restart of `job`, keeping the loss of every `history`-th epoch (0: none).
 
     Raises KeyboardInterrupt on Ctrl-C, within an epoch.
     """
-    if job.epochs * (len(job.X) * job.net.n_parameters + EPOCH_COST) < QUICK:
-        return _train(job, history, None)
+    cost = job.epochs * (len(job.X) * job.net.n_parameters + EPOCH_COST)
+    if threads == 1 and cost < QUICK:
+        return _train(job, history, None, 1)
     # In a worker thread, since Python cannot answer Ctrl-C while a kernel runs in this one.
-    _train(replace(job, epochs=0), 0, None)  # compiles here, where Ctrl-C can reach it
+    _train(replace(job, epochs=0), 0, None, 1)  # compiles here, where Ctrl-C can reach it
     with CtrlC() as ctrl_c, ThreadPoolExecutor(1, thread_name_prefix="fastnn") as pool:
         try:
-            run = pool.submit(_train, job, history, ctrl_c.flag).result()
+            run = pool.submit(_train, job, history, ctrl_c.flag, threads).result()
         finally:
             ctrl_c.flag[0] = 1
     if ctrl_c.pressed:
@@ -142,11 +143,12 @@ def train_one(job: Job, history: int = 0) -> Run:
     return run
 
 
-def _train(job: Job, history: int, stop_flag: np.ndarray | None) -> Run:
+def _train(job: Job, history: int, stop_flag: np.ndarray | None, threads: int) -> Run:
     losses = np.empty(job.epochs // history + 1 if history else 0, dtype=job.dtype)
     chunk = train_chunk(
-        job, 0, 1, lanes=1, stop_flag=stop_flag, history=losses, history_every=history
-    )
+        job, 0, 1, lanes=1, stop_flag=stop_flag, history=losses, history_every=history,
+        threads=threads,
+    )  # fmt: skip
     if chunk.status[0] == Status.NOT_RUN:
         raise KeyboardInterrupt
     assert chunk.parameters is not None

@@ -8,54 +8,16 @@ from functools import cache
 
 import numpy as np
 
-from ..initialization import EXPLICIT
 from ..lanes.buffers import buffer, in_lanes, load_shared, numbers
-from ..lanes.compiling import entry, glue, kernel, source_digest
-from ..lanes.operations import any_lane, by_type, like
-from ..lanes.philox import philox
+from ..lanes.compiling import entry, kernel, source_digest
+from ..lanes.operations import any_lane, like
 from ..optimizers.gradient_descent import update
-from ..status import Status
 from .passes import loss_and_gradient
+from .restarts import CONVERGED, DIVERGED, EPOCH_LIMIT, canonical, record, start_restart
+from .single_engine import single_trainer
 
-EPOCH_LIMIT = int(Status.EPOCH_LIMIT)
-CONVERGED = int(Status.CONVERGED)
-DIVERGED = int(Status.DIVERGED)
 IDLE = -1
 NEVER = np.iinfo(np.int64).max
-
-
-@kernel
-def start_restart(values, stride, count, init_code, init, seed, k):
-    """The initial parameters of restart k, into every `stride`-th number of `values`.
-
-    A uniform number is ``low + (high - low) * u``, u from the stream of (seed, k) with as many
-    random bits as a float of the type has digits: 53 or 24.
-    """
-    if init_code == EXPLICIT:
-        for m in range(count):
-            values[m * stride] = init[m]
-        return
-    low, high = init[0], init[1]
-    unit = by_type(low, 2.0**-53, 2.0**-24)
-    unused_bits = np.uint64(by_type(low, 11.0, 40.0))
-    for block in range((count + 3) // 4):
-        raw = philox(seed, k, np.uint64(block + 1))
-        for m in range(4 * block, min(4 * block + 4, count)):
-            u = like(low, raw[m % 4] >> unused_bits) * unit
-            values[m * stride] = low + (high - low) * u
-
-
-@glue
-def canonical(number):
-    """`number`, with one bit pattern for all NaNs, which differ between machines."""
-    return like(number, np.nan) if number != number else number
-
-
-@kernel
-def record(values, stride, count, row, out):
-    """A restart's parameters, from every `stride`-th number of `values`, into its row of `out`."""
-    for m in range(count):
-        out[row * count + m] = canonical(values[m * stride])
 
 
 @kernel
@@ -77,7 +39,9 @@ def some_ended(strips, losses, targets):
 
 @cache
 def trainer(width: int):
-    """The compiled entry that trains restarts in vectors of `width`; 1 means plain numbers."""
+    """The compiled entry that trains `width` restarts in each vector, or one after another."""
+    if width == 1:
+        return single_trainer(1)
     return _make_trainer(source_digest(), width)
 
 
@@ -85,7 +49,7 @@ def _make_trainer(digest, width):
     def train_restarts(
         layers, tile, offsets, n_parameters, X, Y, workspace, lane_state,
         hyper, init_code, init, seed, first, epochs, target, stop_flag,
-        keep_parameters, out_parameters, out_loss, out_epochs, out_status, history, history_every,
+        keep_parameters, out_parameters, out_loss, out_epochs, out_status,
     ):  # fmt: skip
         """Train restarts ``first … first + len(out_loss) - 1``; return the number of ticks.
 
@@ -102,15 +66,14 @@ def _make_trainer(digest, width):
         hyperparameters = space + offsets[4] * strips
         losses = space + offsets[5] * strips
         targets = losses + strips
-        spare, zeros = space + offsets[6] * strips, space + offsets[7] * strips
-        one = numbers(space + offsets[8] * strips)
+        zeros, one = space + offsets[6] * strips, numbers(space + offsets[7] * strips)
         one[0] = 1.0
         # rows[lane]: the restart in a lane, counted from 0; born[lane]: the tick of its epoch 0.
         rows = buffer(lane_state)
         born, finished = rows + lanes, rows + 2 * lanes
         final_parameters, final_loss = buffer(out_parameters), buffer(out_loss)
         final_epochs, final_status = buffer(out_epochs), buffer(out_status)
-        hyper_values, init_values, losses_by_epoch = buffer(hyper), buffer(init), buffer(history)
+        hyper_values, init_values = buffer(hyper), buffer(init)
         hyper_step = n_hyper if len(hyper) > 1 else 0
         init_step = init.shape[1] if len(init) > 1 else 0
         never = like(target, -np.inf)
@@ -155,12 +118,10 @@ def _make_trainer(digest, width):
 
             loss_and_gradient(
                 strips, lanes, table, depth, x, y, samples, tile,
-                parameters, gradient, space, delta, other, spare, zeros, one, losses, stop,
+                parameters, gradient, space, delta, other, zeros, one, losses, stop,
             )  # fmt: skip
             if load_shared(stop) != 0:
                 return tick
-            if history_every > 0 and tick % history_every == 0:
-                losses_by_epoch[tick // history_every] = canonical(numbers(losses)[0])
 
             if tick == deadline or some_ended(strips, losses, targets):
                 deadline = NEVER

@@ -53,14 +53,6 @@ def squared_error(strips, outputs, targets, delta, count, losses):
         losses[s] = loss
 
 
-@kernel
-def transpose(w, transposed, n_in, n_out):
-    """``transposed = w.T``, for one network."""
-    for i in range(n_in):
-        for j in range(n_out):
-            transposed[j * n_in + i] = w[i * n_out + j]
-
-
 @glue
 def vectors_of(values, count):
     """How many packed vectors hold the first `count` numbers; the last may reach into padding."""
@@ -101,22 +93,14 @@ def add_gradient(
 
 
 @glue
-def backpropagate(strips, unit, code, w, delta, y, zeros, before, spare, samples, n_in, n_out):
+def backpropagate(strips, unit, code, w, delta, y, zeros, before, samples, n_in, n_out):
     """``before = (delta @ w.T) * f'``, the deltas of the layer below, whose outputs are y."""
     row = n_in * unit
-    if unit == 1:  # `multiply` wants columns side by side
-        transpose(w, spare, n_in, n_out)
-        multiply(
-            strips, delta, n_out, 1, spare, n_in, 1, zeros, 0, 0, before, n_in, 1,
-            samples, n_in, n_out,
-        )  # fmt: skip
-    else:
-        multiply(
-            strips, delta, n_out * unit, unit, w, unit, n_out * unit, zeros, 0, 0,
-            before, row, unit, samples, n_in, n_out,
-        )  # fmt: skip
-    count = vectors_of(y, samples * row)
-    multiply_by_slope(code, packed(y), packed(before), count)
+    multiply(
+        strips, delta, n_out * unit, unit, w, unit, n_out * unit, zeros, 0, 0,
+        before, row, unit, samples, n_in, n_out,
+    )  # fmt: skip
+    multiply_by_slope(code, packed(y), packed(before), vectors_of(y, samples * row))
 
 
 @glue
@@ -138,12 +122,12 @@ def forward(strips, unit, layers, depth, x, parameters, work, zeros, samples):
 
 @glue
 def backward(
-    strips, unit, layers, depth, x, parameters, gradient, work, delta, other, spare, zeros, one,
+    strips, unit, layers, depth, x, parameters, gradient, work, delta, other, zeros, one,
     fresh, samples,
 ):  # fmt: skip
     """Add the gradient of `samples` samples, given the loss's derivative by the outputs in `delta`.
 
-    `other` is a second buffer for deltas, `spare` room for a layer's weights.
+    `other` is a second buffer for deltas.
     """
     layer = layers + (depth - 1) * COLUMNS
     y = work + layer[OUTPUTS] * strips
@@ -161,7 +145,7 @@ def backward(
             samples, n_in, n_out,
         )  # fmt: skip
         backpropagate(
-            strips, unit, below[ACTIVATION], w, delta, y, zeros, other, spare, samples, n_in, n_out
+            strips, unit, below[ACTIVATION], w, delta, y, zeros, other, samples, n_in, n_out
         )
         delta, other = other, delta
     n_in, n_out, has_bias = layers[N_IN], layers[N_OUT], layers[HAS_BIAS] != 0
@@ -173,7 +157,7 @@ def backward(
 @glue
 def loss_and_gradient(
     strips, unit, layers, depth, x, y, samples, tile,
-    parameters, gradient, work, delta, other, spare, zeros, one, losses, stop,
+    parameters, gradient, work, delta, other, zeros, one, losses, stop,
 ):  # fmt: skip
     """The losses at `parameters`; their gradient goes into `gradient`.
 
@@ -194,6 +178,6 @@ def loss_and_gradient(
         predicted = work + outputs[OUTPUTS] * strips
         squared_error(strips, predicted, targets, delta, count * n_out, losses)
         backward(
-            strips, unit, layers, depth, inputs, parameters, gradient, work, delta, other, spare,
+            strips, unit, layers, depth, inputs, parameters, gradient, work, delta, other,
             zeros, one, first == 0, count,
         )  # fmt: skip

@@ -5,8 +5,6 @@ number when one network is trained, as many as there are lanes when many are.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
-from math import prod
 
 import numpy as np
 
@@ -20,6 +18,8 @@ N_IN, N_OUT, ACTIVATION, HAS_BIAS, WEIGHTS, OUTPUTS = range(COLUMNS)
 
 # Element-wise passes run over whole vectors, so every region is a multiple of the longest.
 PADDING = max(PACK.values())
+# Bytes; also of the sums that `single` makes side by side.
+CACHE_LINE = 64
 # Samples come in multiples of this many, the rows of a tile of results in `lanes.tiles`.
 ROWS = 4
 
@@ -28,6 +28,8 @@ ROWS = 4
 # 137, 141, 139; 4-8-3 on 150 samples with 16 lanes 1,175, 1,131, 1,162, 1,232, 1,369; 64-32-10 on
 # 1,797 samples with 8 lanes 335,000, 290,000, 261,000, 260,000, 284,000.
 TILE_BYTES = 96 * 1024
+# The same for one network.
+SINGLE_TILE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,6 @@ class Plan:
     """Samples per tile."""
     deltas: tuple[int, int]
     """Offsets of the two buffers between which deltas go back and forth."""
-    transposed: int
-    """Offset of the transposed weights of a layer; used for one network only."""
     gradient: int
     parameters: int
     hyperparameters: int
@@ -82,7 +82,6 @@ def make_plan(net: Network, samples: int, lanes: int, itemsize: int, n_hyper: in
         n_parameters=net.n_parameters,
         tile=tile,
         deltas=(take(tile * widest), take(tile * widest)),
-        transposed=take(max(map(prod, pairwise(net.sizes))) if lanes == 1 else 0),
         gradient=take(net.n_parameters),
         parameters=take(net.n_parameters),
         hyperparameters=take(n_hyper),
@@ -93,13 +92,65 @@ def make_plan(net: Network, samples: int, lanes: int, itemsize: int, n_hyper: in
     )
 
 
-def workspace(plan: Plan, lanes: int, dtype: np.dtype) -> np.ndarray:
-    """Zeros for `plan`, aligned to cache lines.
+@dataclass(frozen=True)
+class SinglePlan(Plan):
+    """The same for one network with samples side by side; offsets count numbers."""
+
+    spare: int
+    """As large as one of the deltas: errors, then transposed deltas."""
+    sums: int
+    """Where gradients are summed: `gradient` itself, or a group of sums for each parameter."""
+    losses: int
+    """The sum of the losses, or a group of sums."""
+
+
+def make_single_plan(
+    net: Network, samples: int, itemsize: int, n_hyper: int, group: int, sums_in_lanes: bool
+) -> SinglePlan:
+    """The plan for `samples` samples in groups of `group`, which vectors hold side by side."""
+    widest = max(net.sizes)
+    per_sample = (sum(net.sizes[1:]) + 3 * widest) * itemsize
+    tile = max(PADDING, SINGLE_TILE_BYTES // per_sample // PADDING * PADDING)
+    tile = min(-(-samples // group) * group, tile)
+    layers = np.zeros((net.depth, COLUMNS), dtype=np.int64)
+    weights = end = 0
+
+    def take(count: int) -> int:
+        nonlocal end
+        start, end = end, end + -(-count // PADDING) * PADDING
+        return start
+
+    for row, n_in, n_out, name in zip(
+        layers, net.sizes[:-1], net.sizes[1:], net.activation, strict=True
+    ):
+        row[:] = n_in, n_out, CODES[name], net.bias, weights, take(tile * n_out)
+        weights += (n_in + net.bias) * n_out
+    gradient = take(net.n_parameters)
+    return SinglePlan(
+        layers=layers,
+        n_parameters=net.n_parameters,
+        tile=tile,
+        deltas=(take(tile * widest), take(tile * widest)),
+        gradient=gradient,
+        parameters=take(net.n_parameters),
+        hyperparameters=take(n_hyper),
+        per_lane=0,
+        zeros=take(max(group, PADDING)),
+        one=take(1),
+        spare=take(tile * widest),
+        sums=take(group * net.n_parameters) if sums_in_lanes else gradient,
+        losses=take(group),
+        size=end,
+    )
+
+
+def zeros_aligned(count: int, dtype: np.dtype) -> np.ndarray:
+    """`count` zeros that begin at a cache line.
 
     A vector that straddles two cache lines costs two loads: XOR took 13.6 ns per network and epoch
     with NumPy's 16-byte alignment and 11.7 with 64.
     """
-    n_bytes = plan.size * lanes * dtype.itemsize
-    memory = np.zeros(n_bytes + 64, dtype=np.uint8)
-    start = -memory.ctypes.data % 64
+    n_bytes = count * dtype.itemsize
+    memory = np.zeros(n_bytes + CACHE_LINE, dtype=np.uint8)
+    start = -memory.ctypes.data % CACHE_LINE
     return memory[start : start + n_bytes].view(dtype)

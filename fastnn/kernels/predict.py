@@ -8,7 +8,7 @@ from ..lanes.buffers import buffer
 from ..lanes.compiling import entry, source_digest
 from ..network import Network
 from .passes import forward
-from .plan import N_OUT, OUTPUTS, make_plan, workspace
+from .plan import N_OUT, OUTPUTS, make_plan, zeros_aligned
 
 
 @cache
@@ -56,6 +56,6 @@ def predict(net: Network, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
     parameters = np.ascontiguousarray(parameters)
     plan = make_plan(net, len(X), 1, X.itemsize)
     outputs = np.empty((len(parameters), len(X), net.sizes[-1]), dtype=X.dtype)
-    space = workspace(plan, 1, X.dtype)
+    space = zeros_aligned(plan.size, X.dtype)
     _predictor()(plan.layers, plan.tile, plan.zeros, X, parameters, space, outputs)
     return outputs

@@ -14,10 +14,11 @@ from ..lanes.types import Lanes
 
 
 @kernel
-def _multiply(
+def multiply_elements(
     strips, a, a_row, a_step, b, b_step, b_column,
     start, start_row, start_column, c, c_row, c_column, rows, columns, inner,
 ):  # fmt: skip
+    """As `multiply`, with any steps between columns: their elements need not lie side by side."""
     j = 0
     while columns - j >= 4:
         multiply_columns(
@@ -60,7 +61,7 @@ def _choose_multiply(
         strips, a, a_row, a_step, b, b_step, b_column,
         start, start_row, start_column, c, c_row, c_column, rows, columns, inner,
     ):  # fmt: skip
-        _multiply(
+        multiply_elements(
             strips, a, a_row, a_step, b, b_step, b_column,
             start, start_row, start_column, c, c_row, c_column, rows, columns, inner,
         )  # fmt: skip
@@ -74,7 +75,7 @@ def _choose_multiply(
         rest = columns - blocks * width
         step = width * start_column
         if blocks > 0:
-            _multiply(
+            multiply_elements(
                 1, a, a_row, a_step, across(b), b_step, width, across(start), start_row, step,
                 across(c), c_row, width, rows, blocks, inner,
             )  # fmt: skip

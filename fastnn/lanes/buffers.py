@@ -5,7 +5,9 @@ misaligned vector load would crash the process.  Nothing checks bounds.
 """
 
 import operator
+import sys
 
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, lower_builtin, type_callable
@@ -164,11 +166,43 @@ def lane_count(typingctx, vectors):
 
 @intrinsic
 def load_shared(typingctx, numbers):
-    """The first number of an int64 buffer that another thread may write at any time."""
+    """The first number of an int64 buffer that another thread may write at any time.
+
+    What that thread wrote before it is then visible too.
+    """
     if numbers != Buffer(types.int64):
         return None
 
     def generate(context, builder, signature, arguments):
-        return builder.load_atomic(arguments[0], "monotonic", 8)
+        return builder.load_atomic(arguments[0], "acquire", 8)
 
     return types.int64(numbers), generate
+
+
+@intrinsic
+def add_shared(typingctx, numbers, value):
+    """Add an int64 to the first number of a buffer that other threads add to as well."""
+    if not (numbers == Buffer(types.int64) and isinstance(value, types.Integer)):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        value = context.cast(builder, arguments[1], signature.args[1], types.int64)
+        builder.atomic_rmw("add", arguments[0], value, "seq_cst")
+        return context.get_dummy_value()
+
+    return types.none(numbers, value), generate
+
+
+@intrinsic
+def give_way(typingctx):
+    """Let another thread have this processor, where the system offers that."""
+
+    def generate(context, builder, signature, arguments):
+        if sys.platform != "win32":
+            function = cgutils.get_or_insert_function(
+                builder.module, ir.FunctionType(ir.IntType(32), []), "sched_yield"
+            )
+            builder.call(function, [])
+        return context.get_dummy_value()
+
+    return types.none(), generate

@@ -65,6 +65,32 @@ def any_lane(typingctx, mask):
 
 
 @intrinsic
+def sum_of_halves(typingctx, vector):
+    """The sum of all lanes: the upper half is added to the lower, and so on until one is left."""
+    if not (isinstance(vector, Lanes) and is_value(vector)):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        total, count = arguments[0], vector.count
+        while count > 1:
+            count //= 2
+            low, high = (
+                builder.shuffle_vector(
+                    total,
+                    ir.Constant(total.type, ir.Undefined),
+                    ir.Constant(
+                        ir.VectorType(ir.IntType(32), count), list(range(first, first + count))
+                    ),
+                )
+                for first in (0, count)
+            )
+            total = builder.fadd(low, high)
+        return builder.extract_element(total, ir.IntType(32)(0))
+
+    return vector.element(vector), generate
+
+
+@intrinsic
 def high_product(typingctx, a, b):
     """The upper 64 bits of the 128-bit product of two uint64."""
     if not a == b == types.uint64:

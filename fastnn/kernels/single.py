@@ -1,0 +1,242 @@
+"""The passes for one network, with samples side by side in the vectors.
+
+Regions lie unit by unit: output j of sample n of a tile is number ``j * tile + n``, so that every
+pass works on full vectors however narrow the layers are.  Sums over samples come in two orders,
+told apart by the type of what they go into:
+
+in order (plain numbers)
+    Sample after sample, as `passes` has it: the bits of a network trained in lanes.
+in lanes (vectors, ``parallel="samples"``)
+    `width` sums, of which sum l adds sample l of every group of `width`, in ascending order of
+    the groups.  `strips` vectors side by side hold the sums of one number.
+"""
+
+from numba.extending import overload
+
+from ..lanes.buffers import across, lane_count, packed
+from ..lanes.compiling import FLAGS, glue, kernel
+from ..lanes.operations import fma, like, sum_of_halves
+from ..lanes.types import Lanes
+from .passes import activate, multiply_by_slope
+from .plan import ACTIVATION, COLUMNS, HAS_BIAS, N_IN, N_OUT, OUTPUTS, WEIGHTS
+from .products import multiply, multiply_elements
+
+# Layers of fewer units add their gradients number by number; the others pay for a transposition.
+NARROW = 4
+
+
+@kernel
+def preactivate(x, x_step, w, has_bias, z, tile, blocks, n_in, n_out):
+    """``z = b + w.T @ x`` for `blocks` vectors of samples."""
+    width = lane_count(across(z))
+    zero = like(w[0], 0.0)
+    for j in range(n_out):
+        start = w[n_in * n_out + j] if has_bias else zero
+        row = across(z + j * tile)
+        for s in range(blocks):
+            row[s] = start
+    multiply_elements(
+        1, w, 1, n_out, across(x), x_step, width, across(z), tile, width,
+        across(z), tile, width, n_out, blocks, n_in,
+    )  # fmt: skip
+
+
+@kernel
+def backpropagate(code, w, delta, y, zeros, before, tile, blocks, n_in, n_out):
+    """``before = (w @ delta) * f'``, the deltas of the layer below, whose outputs are y."""
+    width = lane_count(across(before))
+    multiply_elements(
+        1, w, n_out, 1, across(delta), tile, width, across(zeros), 0, 0,
+        across(before), tile, width, n_in, blocks, n_out,
+    )  # fmt: skip
+    multiply_by_slope(code, packed(y), packed(before), packs(y, n_in * tile))
+
+
+@glue
+def packs(values, count):
+    """How many packed vectors hold `count` numbers; the last may reach into padding."""
+    width = lane_count(packed(values))
+    return (count + width - 1) // width
+
+
+@kernel
+def errors(outputs, targets, target_step, error, delta, tile, blocks, n_out):
+    """``error = outputs - targets`` and ``delta = 2 error``."""
+    for j in range(n_out):
+        predicted, wanted = across(outputs + j * tile), across(targets + j * target_step)
+        e, d = across(error + j * tile), across(delta + j * tile)
+        for s in range(blocks):
+            difference = predicted[s] - wanted[s]
+            e[s] = difference
+            d[s] = difference + difference
+
+
+@kernel
+def clear_columns(error, delta, tile, begin, end, n_out):
+    """Zeros into columns ``begin … end - 1``, which belong to no sample."""
+    for j in range(n_out):
+        for n in range(begin, end):
+            error[j * tile + n] = 0.0
+            delta[j * tile + n] = 0.0
+
+
+@kernel
+def transpose(delta, tile, count, n_out, transposed):
+    """``transposed = delta.T``, so that outputs lie side by side."""
+    for n in range(count):
+        for j in range(n_out):
+            transposed[n * n_out + j] = delta[j * tile + n]
+
+
+def add_losses(error, strips, tile, count, n_out, losses):
+    """Add the squares of all errors to the losses, outputs within samples."""
+    raise NotImplementedError("compiled code only")
+
+
+@overload(add_losses, jit_options=FLAGS)
+def _add_losses(error, strips, tile, count, n_out, losses):
+    def in_order(error, strips, tile, count, n_out, losses):
+        loss = losses[0]
+        for n in range(count):
+            for j in range(n_out):
+                loss = fma(error[j * tile + n], error[j * tile + n], loss)
+        losses[0] = loss
+
+    def in_lanes(error, strips, tile, count, n_out, losses):
+        width = strips * lane_count(losses)
+        groups = (count + width - 1) // width
+        for s in range(strips):
+            loss = losses[s]
+            for group in range(groups):
+                for j in range(n_out):
+                    e = across(error + j * tile)[group * strips + s]
+                    loss = fma(e, e, loss)
+            losses[s] = loss
+
+    return in_lanes if isinstance(losses.element, Lanes) else in_order
+
+
+def add_gradient(
+    x, x_row, delta, has_bias, zeros, one, spare, g, strips, fresh, tile, count, n_in, n_out
+):
+    """``g += x @ delta.T``, and the biases' part ``+= delta.sum(axis=1)``; from 0 if `fresh`."""
+    raise NotImplementedError("compiled code only")
+
+
+@overload(add_gradient, jit_options=FLAGS)
+def _add_gradient(
+    x, x_row, delta, has_bias, zeros, one, spare, g, strips, fresh, tile, count, n_in, n_out
+):
+    def in_order(
+        x, x_row, delta, has_bias, zeros, one, spare, g, strips, fresh, tile, count, n_in, n_out
+    ):
+        start = zeros if fresh else g
+        row, step = (0, 0) if fresh else (n_out, 1)
+        bias = g + n_in * n_out
+        bias_start = zeros if fresh else bias
+        if n_out < NARROW:
+            multiply_elements(
+                1, x, x_row, 1, delta, 1, tile, start, row, step, g, n_out, 1, n_in, n_out, count
+            )
+            if has_bias:
+                multiply_elements(
+                    1, one, 0, 0, delta, 1, tile, bias_start, 0, step, bias, 0, 1, 1, n_out, count
+                )
+        else:
+            transpose(delta, tile, count, n_out, spare)
+            multiply(
+                1, x, x_row, 1, spare, n_out, 1, start, row, step, g, n_out, 1, n_in, n_out, count
+            )
+            if has_bias:
+                multiply(
+                    1, one, 0, 0, spare, n_out, 1, bias_start, 0, step, bias, 0, 1, 1, n_out, count
+                )
+
+    def in_lanes(
+        x, x_row, delta, has_bias, zeros, one, spare, g, strips, fresh, tile, count, n_in, n_out
+    ):
+        width = strips * lane_count(g)
+        groups = (count + width - 1) // width
+        start = across(zeros) if fresh else g
+        row, step = (0, 0) if fresh else (n_out * width, width)
+        multiply_elements(
+            strips, across(x), x_row, width, across(delta), width, tile, start, row, step,
+            g, n_out * width, width, n_in, n_out, groups,
+        )  # fmt: skip
+        if has_bias:
+            bias = g + n_in * n_out * strips
+            start = across(zeros) if fresh else bias
+            multiply_elements(
+                strips, one, 0, 0, across(delta), width, tile, start, 0, step,
+                bias, 0, width, 1, n_out, groups,
+            )  # fmt: skip
+
+    return in_lanes if isinstance(g.element, Lanes) else in_order
+
+
+def collect(sums, strips, count, totals):
+    """Into `totals` the `count` sums: of the lanes of each, halves are added until one is left."""
+    raise NotImplementedError("compiled code only")
+
+
+@overload(collect, jit_options=FLAGS)
+def _collect(sums, strips, count, totals):
+    def in_order(sums, strips, count, totals):
+        for m in range(count):
+            totals[m] = sums[m]
+
+    def in_lanes(sums, strips, count, totals):
+        for m in range(count):
+            parts = sums + m * strips
+            half = strips // 2
+            while half > 0:
+                for s in range(half):
+                    parts[s] = parts[s] + parts[s + half]
+                half //= 2
+            totals[m] = sum_of_halves(parts[0])
+
+    return in_lanes if isinstance(sums.element, Lanes) else in_order
+
+
+@glue
+def add_tile(
+    layers, depth, x, x_step, y, y_step, strips, parameters, sums, losses,
+    work, delta, other, spare, zeros, one, fresh, tile, count,
+):  # fmt: skip
+    """Add the losses and the gradient of the `count` samples that begin at columns x and y."""
+    narrow = lane_count(across(zeros))
+    width = strips * narrow
+    blocks = (count + width - 1) // width * strips
+    for level in range(depth):
+        layer = layers + level * COLUMNS
+        n_in, n_out, has_bias = layer[N_IN], layer[N_OUT], layer[HAS_BIAS] != 0
+        below = x if level == 0 else work + (layers + (level - 1) * COLUMNS)[OUTPUTS]
+        step = x_step if level == 0 else tile
+        z = work + layer[OUTPUTS]
+        preactivate(
+            below, step, parameters + layer[WEIGHTS], has_bias, z, tile, blocks, n_in, n_out
+        )
+        activate(layer[ACTIVATION], packed(z), packs(z, n_out * tile))
+
+    layer = layers + (depth - 1) * COLUMNS
+    n_out = layer[N_OUT]
+    z = work + layer[OUTPUTS]
+    errors(z, y, y_step, spare, delta, tile, blocks, n_out)
+    if lane_count(sums) > 1:  # sums in lanes are over whole groups
+        clear_columns(spare, delta, tile, count, blocks * narrow, n_out)
+    add_losses(spare, strips, tile, count, n_out, losses)
+    multiply_by_slope(layer[ACTIVATION], packed(z), packed(delta), packs(z, n_out * tile))
+    for level in range(depth - 1, -1, -1):
+        layer = layers + level * COLUMNS
+        n_in, n_out, has_bias = layer[N_IN], layer[N_OUT], layer[HAS_BIAS] != 0
+        below = x if level == 0 else work + (layers + (level - 1) * COLUMNS)[OUTPUTS]
+        step = x_step if level == 0 else tile
+        add_gradient(
+            below, step, delta, has_bias, zeros, one, spare, sums + layer[WEIGHTS] * strips, strips,
+            fresh, tile, count, n_in, n_out,
+        )  # fmt: skip
+        if level > 0:
+            code = (layers + (level - 1) * COLUMNS)[ACTIVATION]
+            w = parameters + layer[WEIGHTS]
+            backpropagate(code, w, delta, below, zeros, other, tile, blocks, n_in, n_out)
+            delta, other = other, delta
