@@ -78,6 +78,8 @@ def test_a_failed_write_is_a_warning(monkeypatch):
 
 
 def test_without_a_folder_to_write_to_it_still_works(monkeypatch):
+    import numba.typed  # noqa: F401  or it would be imported, and meet what stands in for njit
+
     njit = compiling.numba.njit
 
     def nowhere(**options):
