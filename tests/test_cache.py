@@ -78,14 +78,12 @@ def test_a_failed_write_is_a_warning(monkeypatch):
 
 
 def test_without_a_folder_to_write_to_it_still_works(monkeypatch):
-    import numba.typed  # noqa: F401  or it would be imported, and meet what stands in for njit
-
     njit = compiling.numba.njit
 
-    def nowhere(**options):
+    def nowhere(*functions, **options):
         if options.get("cache"):
             raise RuntimeError("cannot cache function: no locator available")
-        return njit(**options)
+        return njit(*functions, **options)
 
     monkeypatch.setattr(compiling.numba, "njit", nowhere)
     with pytest.warns(RuntimeWarning, match=r"not kept for the next process.*NUMBA_CACHE_DIR"):
