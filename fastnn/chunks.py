@@ -149,9 +149,7 @@ def _train_in_lanes(job: Job, lanes: int, common: tuple[Any, ...]) -> int:
     return ticks
 
 
-def _train_singly(
-    job: Job, common: tuple[Any, ...], threads: int, stop_flag: np.ndarray
-) -> int:
+def _train_singly(job: Job, common: tuple[Any, ...], threads: int, stop_flag: np.ndarray) -> int:
     samples, size = len(job.X), job.dtype.itemsize
     in_lanes = job.parallel == "samples"
     group, register = CACHE_LINE // size, register_bytes() // size

@@ -76,12 +76,12 @@ def _choose_multiply(
         step = width * start_column
         if blocks > 0:
             multiply_elements(
-                1, a, a_row, a_step, across(b), b_step, width, across(start), start_row, step,
+                strips, a, a_row, a_step, across(b), b_step, width, across(start), start_row, step,
                 across(c), c_row, width, rows, blocks, inner,
             )  # fmt: skip
         if rest > 0:
             multiply_columns(
-                1, a, a_row, a_step, across(b), b_step, width, across(start), start_row, step,
+                strips, a, a_row, a_step, across(b), b_step, width, across(start), start_row, step,
                 across(c), c_row, width, rows, inner, blocks, 0, rest,
             )  # fmt: skip
 

@@ -21,6 +21,8 @@ from .passes import activate, multiply_by_slope
 from .plan import ACTIVATION, COLUMNS, HAS_BIAS, N_IN, N_OUT, OUTPUTS, WEIGHTS
 from .products import multiply, multiply_elements
 
+# Steps of 0 and 1 below are computed from `lane_count`: for literals Numba would compile anew.
+
 # Layers of fewer units add their gradients number by number; the others pay for a transposition.
 NARROW = 4
 
@@ -28,7 +30,7 @@ NARROW = 4
 @kernel
 def preactivate(x, x_step, w, has_bias, z, tile, blocks, n_in, n_out):
     """``z = b + w.T @ x`` for `blocks` vectors of samples."""
-    width = lane_count(across(z))
+    width, unit = lane_count(across(z)), lane_count(w)
     zero = like(w[0], 0.0)
     for j in range(n_out):
         start = w[n_in * n_out + j] if has_bias else zero
@@ -36,7 +38,7 @@ def preactivate(x, x_step, w, has_bias, z, tile, blocks, n_in, n_out):
         for s in range(blocks):
             row[s] = start
     multiply_elements(
-        1, w, 1, n_out, across(x), x_step, width, across(z), tile, width,
+        unit, w, unit, n_out, across(x), x_step, width, across(z), tile, width,
         across(z), tile, width, n_out, blocks, n_in,
     )  # fmt: skip
 
@@ -44,9 +46,9 @@ def preactivate(x, x_step, w, has_bias, z, tile, blocks, n_in, n_out):
 @kernel
 def backpropagate(code, w, delta, y, zeros, before, tile, blocks, n_in, n_out):
     """``before = (w @ delta) * f'``, the deltas of the layer below, whose outputs are y."""
-    width = lane_count(across(before))
+    width, unit = lane_count(across(before)), lane_count(w)
     multiply_elements(
-        1, w, n_out, 1, across(delta), tile, width, across(zeros), 0, 0,
+        unit, w, n_out, unit, across(delta), tile, width, across(zeros), unit - unit, unit - unit,
         across(before), tile, width, n_in, blocks, n_out,
     )  # fmt: skip
     multiply_by_slope(code, packed(y), packed(before), packs(y, n_in * tile))
@@ -130,35 +132,43 @@ def _add_gradient(
     def in_order(
         x, x_row, delta, has_bias, zeros, one, spare, g, strips, fresh, tile, count, n_in, n_out
     ):
+        unit = lane_count(g)
+        still = unit - unit
         start = zeros if fresh else g
-        row, step = (0, 0) if fresh else (n_out, 1)
+        row, step = (still, still) if fresh else (n_out, unit)
         bias = g + n_in * n_out
         bias_start = zeros if fresh else bias
         if n_out < NARROW:
             multiply_elements(
-                1, x, x_row, 1, delta, 1, tile, start, row, step, g, n_out, 1, n_in, n_out, count
-            )
+                unit, x, x_row, unit, delta, unit, tile,
+                start, row, step, g, n_out, unit, n_in, n_out, count,
+            )  # fmt: skip
             if has_bias:
                 multiply_elements(
-                    1, one, 0, 0, delta, 1, tile, bias_start, 0, step, bias, 0, 1, 1, n_out, count
-                )
+                    unit, one, still, still, delta, unit, tile,
+                    bias_start, still, step, bias, still, unit, unit, n_out, count,
+                )  # fmt: skip
         else:
             transpose(delta, tile, count, n_out, spare)
             multiply(
-                1, x, x_row, 1, spare, n_out, 1, start, row, step, g, n_out, 1, n_in, n_out, count
-            )
+                unit, x, x_row, unit, spare, n_out, unit,
+                start, row, step, g, n_out, unit, n_in, n_out, count,
+            )  # fmt: skip
             if has_bias:
                 multiply(
-                    1, one, 0, 0, spare, n_out, 1, bias_start, 0, step, bias, 0, 1, 1, n_out, count
-                )
+                    unit, one, still, still, spare, n_out, unit,
+                    bias_start, still, step, bias, still, unit, unit, n_out, count,
+                )  # fmt: skip
 
     def in_lanes(
         x, x_row, delta, has_bias, zeros, one, spare, g, strips, fresh, tile, count, n_in, n_out
     ):
         width = strips * lane_count(g)
+        unit = lane_count(zeros)
+        still = unit - unit
         groups = (count + width - 1) // width
         start = across(zeros) if fresh else g
-        row, step = (0, 0) if fresh else (n_out * width, width)
+        row, step = (still, still) if fresh else (n_out * width, width)
         multiply_elements(
             strips, across(x), x_row, width, across(delta), width, tile, start, row, step,
             g, n_out * width, width, n_in, n_out, groups,
@@ -167,8 +177,8 @@ def _add_gradient(
             bias = g + n_in * n_out * strips
             start = across(zeros) if fresh else bias
             multiply_elements(
-                strips, one, 0, 0, across(delta), width, tile, start, 0, step,
-                bias, 0, width, 1, n_out, groups,
+                strips, one, still, still, across(delta), width, tile, start, still, step,
+                bias, still, width, unit, n_out, groups,
             )  # fmt: skip
 
     return in_lanes if isinstance(g.element, Lanes) else in_order
