@@ -1,55 +1,45 @@
-"""The exercise under pytest-benchmark: ``python -m pytest benchmarks``."""
+"""All contenders on all works, in turns: each is checked against fastnn, then timed."""
 
-import numpy as np
+import os
+import time
+
+import cpus
 import pytest
-from numpy_loops import textbook, tuned
+import session
 
-import fastnn
-
-NET = fastnn.Network([2, 2, 1], bias=False)
-X, Y = fastnn.datasets.xor()
-SETTINGS = {"optimizer": fastnn.GradientDescent(0.5), "init": fastnn.Uniform(0, 1)}
-EPOCHS = 1000
+# A turn spends about this long on each contender.
+SECONDS, FEWEST, MOST = 0.5, 2, 15
 
 
-@pytest.fixture(scope="module")
-def expected():
-    """The error of every epoch, on which all must agree before they are timed."""
-    return fastnn.train(NET, X, Y, epochs=EPOCHS, **SETTINGS).history
+@pytest.mark.filterwarnings("ignore")  # the peers' own
+def test_speed(benchmark, suite, request, turn, work, contender):
+    reason = session.reason(contender)
+    if reason:
+        suite.skip(contender.name, contender.title, reason)
+    benchmark.group = f"{work.key}: {work.title}"
+    with cpus.of_threads(contender.threads):
+        train = suite.prepare(work, contender)
+        about = suite.about[work.key, contender.name]
+        if turn == 0:
+            about["call_seconds"] = once(train)
+        rounds = int(min(MOST, max(FEWEST, SECONDS / about["call_seconds"])))
+        if about["call_seconds"] > 4 * SECONDS:
+            rounds = 1
+        benchmark.extra_info.update(about, turn=turn)
+        worked, waited = sum(os.times()[:4]), time.perf_counter()
+        benchmark.pedantic(train, rounds=rounds, iterations=1)
+        worked, waited = sum(os.times()[:4]) - worked, time.perf_counter() - waited
+        if contender.threads == 1:  # less than 1 if something else ran on this CPU
+            share = min(1.0, (worked + 0.02) / waited)  # the system counts in hundredths
+            about["cpu_share"] = min(share, about.get("cpu_share", 1.0))
+    if benchmark.stats:  # none with --benchmark-disable
+        suite.add(work, contender, benchmark.stats.stats.data)
+    if turn == request.config.option.turns - 1:
+        suite.release(work, contender)
 
 
-@pytest.mark.benchmark(group="one network, 1,000 epochs")
-@pytest.mark.parametrize("loop", [textbook, tuned])
-def test_numpy_loop(benchmark, loop, expected):
-    start = fastnn.train(NET, X, Y, epochs=0, **SETTINGS).parameters
-
-    def run():
-        W1, W2 = NET.unpack(start.copy())[0]
-        return loop(X, Y, W1, W2, 0.5, EPOCHS)
-
-    np.testing.assert_allclose(run(), expected[:-1], rtol=1e-12)
-    benchmark(run)
-
-
-@pytest.mark.benchmark(group="one network, 1,000 epochs")
-@pytest.mark.parametrize("train", [fastnn.reference.train, fastnn.train], ids=["numpy", "kernel"])
-def test_one_network(benchmark, train, expected):
-    np.testing.assert_allclose(
-        train(NET, X, Y, epochs=EPOCHS, **SETTINGS).history, expected, rtol=1e-12
-    )
-    benchmark(train, NET, X, Y, epochs=EPOCHS, **SETTINGS)
-
-
-@pytest.mark.benchmark(group="20,000 networks, 1,000 epochs")
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("threads", [1, 2])
-def test_many_networks(benchmark, threads, dtype, expected):
-    def run():
-        return fastnn.train_many(
-            NET, X, Y, restarts=20_000, epochs=EPOCHS, threads=threads, dtype=dtype, **SETTINGS
-        )
-
-    np.testing.assert_allclose(
-        run().loss[0], expected[-1], rtol=1e-12 if dtype[-2:] == "64" else 1e-4
-    )
-    benchmark.pedantic(run, rounds=5)
+def once(call):
+    """Seconds that `call` takes: the warm-up, which tells how many rounds fit into a turn."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start

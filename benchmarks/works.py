@@ -67,10 +67,10 @@ class Work:
         """What fastnn makes of it."""
         rates = self.learning_rates(restarts)
         rate = rates if self.rates is not None else float(rates[0])
+        options = {"optimizer": fastnn.GradientDescent(rate), "progress": False, **options}
         return fastnn.train_many(
-            self.net, *self.arrays, restarts=restarts, epochs=self.epochs,
-            optimizer=fastnn.GradientDescent(rate), init=self.init, target_sse=self.target_sse,
-            dtype=self.dtype, progress=False, **options,
+            self.net, *self.arrays, restarts=restarts, epochs=self.epochs, init=self.init,
+            target_sse=self.target_sse, dtype=self.dtype, **options,
         )  # fmt: skip
 
 

@@ -33,6 +33,8 @@ class Contender:
     """Key of each work that it can do: networks in one timed call, enough for a steady figure."""
     prepare: Callable[[Work, int], Train]
     threads: int = 1
+    tolerance: float | None = None
+    """Own tolerance, where its arithmetic differs by design; None: the work's."""
 
 
 def missing(*modules: str) -> Callable[[], str | None]:

@@ -1,0 +1,112 @@
+"""fastnn itself: one network, many on one thread and on two, and two processes."""
+
+from __future__ import annotations
+
+import inspect
+import multiprocessing
+import weakref
+from multiprocessing.connection import Connection
+
+import numpy as np
+from works import WORKS, Work
+
+import fastnn
+from contenders import Contender, Train
+
+MANY = {key: work.restarts for key, work in WORKS.items() if work.restarts > 1}
+ONE = {key: 1 for key, work in WORKS.items() if work.restarts == 1}
+SAMPLES = {key: 1 for key, work in WORKS.items() if work.samples_in_lanes}
+
+
+def here() -> None:
+    """Always at hand."""
+    return
+
+
+def samples_in_lanes() -> str | None:
+    """Whether this version can put samples into lanes."""
+    if "parallel" in inspect.signature(fastnn.train).parameters:
+        return None
+    return 'fastnn.train has no parallel="samples" yet'
+
+
+def one(history: bool, **options):
+    """`fastnn.train`, as its users call it."""
+
+    def prepare(work: Work, restarts: int) -> Train:
+        X, y = work.arrays
+        rate = float(work.learning_rates(1)[0])
+
+        def train() -> np.ndarray:
+            run = fastnn.train(
+                work.net, X, y, epochs=work.epochs, optimizer=fastnn.GradientDescent(rate),
+                init=work.init, target_sse=work.target_sse, dtype=work.dtype, history=history,
+                **options,
+            )  # fmt: skip
+            return np.array([run.loss])
+
+        return train
+
+    return prepare
+
+
+def many(threads: int):
+    """`fastnn.train_many` on so many threads."""
+
+    def prepare(work: Work, restarts: int) -> Train:
+        return lambda: work.train(restarts, threads=threads).loss
+
+    return prepare
+
+
+def _half(channel: Connection, key: str, first: int, restarts: int) -> None:
+    """What each of two processes does: train its half whenever it is told to."""
+    work = WORKS[key]
+
+    def train(count: int) -> np.ndarray:
+        return work.train(count, threads=1, first=first).loss
+
+    train(64)  # loads the kernels
+    channel.send(None)
+    while channel.recv():
+        channel.send(train(restarts))
+
+
+def processes(work: Work, restarts: int) -> Train:
+    """Two processes of one thread each, started beforehand; the time is from signal to answers."""
+    context = multiprocessing.get_context("spawn")
+    share = restarts // 2
+    channels = []
+    children = []
+    for first in (0, share):
+        channel, other = context.Pipe()
+        child = context.Process(target=_half, args=(other, work.key, first, share), daemon=True)
+        child.start()
+        channels.append(channel)
+        children.append(child)
+    for channel in channels:
+        channel.recv()
+
+    def train() -> np.ndarray:
+        for channel in channels:
+            channel.send(True)
+        return np.concatenate([channel.recv() for channel in channels])
+
+    weakref.finalize(train, lambda: [child.terminate() for child in children])
+    return train
+
+
+CONTENDERS = [
+    Contender("fastnn one", "`train`, history kept", "fastnn", here, ONE, one(True)),
+    Contender("fastnn one, no history", "`train`, no history", "fastnn", here, {"W1": 1},
+              one(False)),
+    Contender("fastnn samples", '`train(parallel="samples")`', "fastnn", samples_in_lanes,
+              SAMPLES, one(True, parallel="samples", threads=1)),
+    Contender("fastnn samples, 2 threads", '`train(parallel="samples")`, two threads', "fastnn",
+              samples_in_lanes, SAMPLES, one(True, parallel="samples", threads=2), threads=2),
+    Contender("fastnn many", "`train_many`", "fastnn", here, MANY, many(1)),
+    Contender("fastnn many, 2 threads", "`train_many`, two threads", "fastnn", here, MANY,
+              many(2), threads=2),
+    Contender("fastnn, 2 processes", "`train_many` in two processes", "fastnn", here,
+              {"W2": MANY["W2"]}, processes, threads=2),
+]  # fmt: skip

@@ -1,0 +1,96 @@
+"""What a record says: times, ratios turn by turn, and why a figure is not there."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import Any
+
+MANY, MANY_2, PROCESSES = "fastnn many", "fastnn many, 2 threads", "fastnn, 2 processes"
+ONE, SAMPLES, SAMPLES_2 = "fastnn one", "fastnn samples", "fastnn samples, 2 threads"
+TEXTBOOK, REFERENCE, LIMIT = "numpy textbook", "numpy reference", "limit"
+VMAP, VMAP_STOPPING, UNROLLED = "jax scan", "jax while", "jax unrolled"
+OWN = {ONE, "fastnn one, no history", SAMPLES, MANY}
+FAMILIES = {
+    "NumPy": "numpy", "scikit-learn": "sklearn", "PyTorch": "torch", "JAX": "jax", "FANN": "fann",
+}  # fmt: skip
+
+
+class NoFigureError(Exception):
+    """A figure that needs what this run has not measured."""
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times as long the one takes as the other, over the turns."""
+
+    median: float
+    low: float
+    high: float
+
+
+class Figures:
+    """A record, asked for figures."""
+
+    def __init__(self, record: dict[str, Any]) -> None:
+        self.record = record
+        self.rows = {(row["work"], row["contender"]): row for row in record["rows"]}
+
+    @property
+    def has_512(self) -> bool:
+        """Whether the machine has AVX-512."""
+        return "avx512f" in self.record["machine"]["vector_units"]
+
+    def row(self, work: str, contender: str) -> dict[str, Any]:
+        """The row of `contender` on `work`."""
+        try:
+            return self.rows[work, contender]
+        except KeyError:
+            left = self.record["skipped"].get(contender)
+            why = f" ({left['reason']})" if left else ""
+            raise NoFigureError(f"no {contender} on {work}{why}") from None
+
+    def _why(self, *families: str) -> str:
+        """Why contenders of `families` were left out."""
+        left = self.record["skipped"].items()
+        reasons = {about["reason"] for name, about in left if name.startswith(families)}
+        return f" ({'; '.join(sorted(reasons))})" if reasons else ""
+
+    def ns(self, work: str, contender: str) -> float:
+        """Median ns per network and epoch."""
+        return self.row(work, contender)["ns"]["median"]
+
+    def ratio(self, slow: tuple[str, str], fast: tuple[str, str]) -> Ratio:
+        """Times as long as `fast` that `slow` takes; both are (work, contender)."""
+        a, b = (self.row(*pair)["ns"]["turns"] for pair in (slow, fast))
+        ratios = [x / y for x, y in zip(a, b, strict=False)]
+        return Ratio(statistics.median(ratios), min(ratios), max(ratios))
+
+    def own(self, work: str) -> str:
+        """fastnn's fastest contender on one thread."""
+        return self._fastest(work, lambda row: row["contender"] in OWN)
+
+    def best(self, work: str, *families: str) -> str:
+        """The fastest contender on one thread whose name begins with one of `families`."""
+        prefixes = tuple(families)
+        return self._fastest(
+            work,
+            lambda row: row["threads"] == 1 and row["contender"].startswith(prefixes),
+            *prefixes,
+        )
+
+    def _fastest(self, work: str, wanted: Any, *names: str) -> str:
+        found = [row for (key, _), row in self.rows.items() if key == work and wanted(row)]
+        if not found:
+            who = " or ".join(names) or "fastnn"
+            raise NoFigureError(f"no {who} on {work}{self._why(*names) if names else ''}")
+        return min(found, key=lambda row: row["ns"]["median"])["contender"]
+
+    def measurement(self, *path: str) -> Any:
+        """Something that was measured beside the rows."""
+        value = self.record["measurements"]
+        for name in path:
+            if name not in value:
+                raise NoFigureError(f"{', '.join(path)} not measured")
+            value = value[name]
+        return value

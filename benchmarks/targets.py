@@ -1,0 +1,187 @@
+"""The suite's targets as data: which figure of a record is to be how large."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from figures_of import (
+    LIMIT,
+    MANY,
+    MANY_2,
+    ONE,
+    PROCESSES,
+    REFERENCE,
+    SAMPLES,
+    SAMPLES_2,
+    TEXTBOOK,
+    UNROLLED,
+    VMAP,
+    VMAP_STOPPING,
+    Figures,
+    NoFigureError,
+)
+
+DIGITS = (64, 32, 10), 1797
+
+
+@dataclass(frozen=True)
+class Target:
+    """One target."""
+
+    work: str
+    what: str
+    figure: Callable[[Figures], float]
+    threshold: float
+    """With AVX-512."""
+    threshold_256: float | None = None
+    """With AVX2 only, if it differs."""
+    least: bool = True
+    """Whether the figure is to be at least the threshold, or at most."""
+    unit: str = "×"
+
+    def bound(self, figures: Figures) -> float:
+        """The threshold on the record's machine."""
+        if self.threshold_256 is not None and not figures.has_512:
+            return self.threshold_256
+        return self.threshold
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A target held against a record."""
+
+    target: Target
+    bound: float
+    figure: float | None
+    reason: str | None
+    """Why there is no figure."""
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is met; None without a figure."""
+        if self.figure is None:
+            return None
+        return self.figure >= self.bound if self.target.least else self.figure <= self.bound
+
+
+def against(work: str, peer: str, own: str = MANY) -> Callable[[Figures], float]:
+    """Times as long as fastnn that `peer` takes."""
+    return lambda figures: figures.ratio((work, peer), (work, own)).median
+
+
+def longer(pair: tuple[str, str], than: tuple[str, str]) -> Callable[[Figures], float]:
+    """Times as long as `than` that `pair` takes."""
+    return lambda figures: figures.ratio(pair, than).median
+
+
+def against_best(work: str, own: str) -> Callable[[Figures], float]:
+    """Times as long as fastnn that the best of NumPy, JAX and PyTorch takes on one thread."""
+
+    def figure(figures: Figures) -> float:
+        for family in ("numpy", "jax", "torch"):  # all three must be there
+            figures.best(work, family)
+        best = figures.best(work, "numpy", "jax", "torch")
+        return figures.ratio((work, best), (work, own)).median
+
+    return figure
+
+
+def gain(work: str) -> Callable[[Figures], float]:
+    """How much better the ratio to JAX's stopping loop is than W2's ratio to JAX vmap."""
+    return lambda figures: (
+        against(work, VMAP_STOPPING)(figures) / against("W2", VMAP)(figures)
+    )  # fmt: skip
+
+
+def share_of_peak(figures: Figures) -> float:
+    """Multiply-adds of W5's products in a second, in per cent of the peak."""
+    from peak import multiply_adds_of
+
+    pace = multiply_adds_of(*DIGITS) / figures.ns("W5", MANY) * 1e9
+    return 100 * pace / figures.measurement("peak", "float64")
+
+
+def busy(work: str) -> Callable[[Figures], float]:
+    """Per cent of the lanes' time that trained a restart."""
+    return lambda figures: 100 * figures.measurement("lanes", work)
+
+
+def large_runs(figures: Figures) -> list[dict[str, Any]]:
+    """Points from 10^3 to 10^7 restarts."""
+    points = [p for p in figures.measurement("restarts") if p["restarts"] >= 1000]
+    if not any(p["restarts"] == 10**7 for p in points):
+        raise NoFigureError("10^7 restarts not measured (--huge)")
+    return points
+
+
+def flatness(figures: Figures) -> float:
+    """The largest time per network and epoch over the smallest, in per cent above it."""
+    ns = [point["ns"] for point in large_runs(figures)]
+    return 100 * (max(ns) / min(ns) - 1)
+
+
+def growth(figures: Figures) -> float:
+    """How much more memory beyond results the largest run takes than the smallest."""
+    memory = [point["memory"] for point in large_runs(figures)]
+    return max(memory) - min(memory)
+
+
+def start(*names: str) -> Callable[[Figures], float]:
+    """The longest of some start-up times."""
+    return lambda figures: max(figures.measurement("start", name) for name in names)
+
+
+TARGETS = [
+    Target("W2", "NumPy's textbook loop", against("W2", TEXTBOOK), 2000, 1200),
+    Target("W2", "JAX vmap", against("W2", VMAP), 4.5, 3),
+    Target("W2", "JAX unrolled by hand", against("W2", UNROLLED), 1.4),
+    Target("W2", "time of the C++ limit", longer(("W2", MANY), ("W2", LIMIT)), 1.2, least=False),
+    Target("W2", "two threads, of two processes",
+           lambda f: 100 * f.ratio(("W2", PROCESSES), ("W2", MANY_2)).median, 95, unit="%"),
+    Target("W2 float32", "own float64", longer(("W2", MANY), ("W2-float32", MANY)), 2.2),
+    Target("W2 float32", "JAX unrolled by hand", against("W2-float32", UNROLLED), 1.4),
+    Target("W2s", "time of an epoch of W2", longer(("W2s", MANY), ("W2", MANY)), 1.15,
+           least=False),
+    Target("W2s", "lanes busy", busy("W2s"), 95, unit="%"),
+    Target("W2s", "JAX vmap that stops, over the ratio of W2", gain("W2s"), 1.6),
+    Target("W2v", "time of an epoch of W2b", longer(("W2v", MANY), ("W2b", MANY)), 1.15,
+           least=False),
+    Target("W2v", "lanes busy", busy("W2v"), 95, unit="%"),
+    Target("W2v", "JAX vmap that stops, over the ratio of W2", gain("W2v"), 2.5),
+    Target("W1", "NumPy's textbook loop", against("W1", TEXTBOOK, ONE), 130),
+    Target("W1", "JAX scan", against("W1", VMAP, ONE), 5),
+    Target("W3", "JAX vmap", against("W3", VMAP), 5),
+    Target("W3", "time of W2", longer(("W3", MANY), ("W2", MANY)), 22, least=False),
+    Target("W3", "the C++ limit", against("W3", LIMIT), 1),
+    Target("W4", "NumPy's textbook loop", against("W4", REFERENCE), 14, 9),
+    Target("W4", "JAX vmap", against("W4", VMAP), 3.5, 2.5),
+    Target("W5", "best of NumPy, JAX and PyTorch", against_best("W5", MANY), 1.25),
+    Target("W5", "of the multiply-add peak", share_of_peak, 60, unit="%"),
+    *(target
+      for work in ("W5-one", "W6-one", "W6-one-float32")
+      for target in (
+          Target(work, "best of NumPy, JAX and PyTorch", against_best(work, SAMPLES), 1.1),
+          Target(work, "two threads", longer((work, SAMPLES), (work, SAMPLES_2)), 1.7),
+      )),
+    Target("scale", "10^3 … 10^7 restarts, spread of ns", flatness, 10, least=False, unit="%"),
+    Target("scale", "growth of memory beyond results", growth, 32, least=False, unit="MiB"),
+    Target("start", "import", start("import"), 0.4, least=False, unit="s"),
+    Target("start", "first result, warm", start("train, warm", "train_many, warm"), 1,
+           least=False, unit="s"),
+    Target("start", "first result, cold", start("train, cold", "train_many, cold"), 3,
+           least=False, unit="s"),
+]  # fmt: skip
+
+
+def outcomes(figures: Figures) -> list[Outcome]:
+    """Every target against a record."""
+    found = []
+    for target in TARGETS:
+        bound = target.bound(figures)
+        try:
+            found.append(Outcome(target, bound, target.figure(figures), None))
+        except NoFigureError as missing:
+            found.append(Outcome(target, bound, None, str(missing)))
+    return found

@@ -1,0 +1,129 @@
+"""Time and memory against the number of restarts, threads and weights; how busy lanes are."""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import cpus
+import numpy as np
+import peak
+import pytest
+import session
+from works import WORKS, Work, xor
+
+import fastnn
+from fastnn.cli.machine import CountingPool
+
+EPOCHS = WORKS["W2"].epochs
+BATCHED = [
+    contender
+    for contender in session.contenders()
+    if contender.kind == "peer" and contender.restarts.get("W2", 0) >= 500
+]
+
+
+def timed(call, rounds):
+    """Seconds of each of `rounds` calls, after one that does not count."""
+    call()
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+@pytest.mark.parametrize("power", range(8))
+def test_restarts(suite, request, power):
+    """ns per network and epoch, and memory, with 10**power restarts in a new process."""
+    if power == 7 and not request.config.option.huge:
+        suite.skip("restarts", "10^7 restarts", "only with --huge")
+    restarts = 10**power
+    rounds = {5: 3, 6: 1, 7: 1}.get(power, 7)
+    epochs = EPOCHS if restarts > 100 else 10_000
+    script = Path(__file__).with_name("scale.py")
+    command = [sys.executable, str(script), str(restarts), str(epochs), str(rounds)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    found = json.loads(done.stdout)
+    ns = 1e9 * statistics.median(found["seconds"]) / restarts / epochs
+    suite.measurements.setdefault("restarts", []).append(
+        {"restarts": restarts, "epochs": epochs, "ns": ns, "memory": found["memory"]}
+    )
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("contender", BATCHED, ids=lambda contender: contender.name)
+def test_restarts_of_peers(suite, contender):
+    """The same for peers that train many at once, as far as a call stays below some seconds."""
+    reason = session.reason(contender)
+    if reason:
+        suite.skip(contender.name, contender.title, reason)
+    work = replace(WORKS["W2"], epochs=EPOCHS)
+    points = suite.measurements.setdefault("restarts of peers", {})[contender.title] = []
+    with cpus.of_threads(contender.threads):
+        own = contender.restarts["W2"]  # it may take them in parts of a size that divides this
+        for restarts in (1, 8, 64, own, 8 * own):
+            train = contender.prepare(work, restarts)
+            np.testing.assert_allclose(train(), work.train(restarts).loss, rtol=work.tolerance)
+            seconds = min(timed(train, 2))
+            points.append({"restarts": restarts, "ns": 1e9 * seconds / restarts / EPOCHS})
+            if seconds > 0.4:  # the next would take much longer
+                break
+
+
+@pytest.mark.parametrize("key", ["W2", "W3", "W5"])
+def test_threads(suite, key):
+    """Speed-up against threads; the counts take turns."""
+    work = WORKS[key]
+    most = len(cpus.ALL)
+    if most == 1:
+        suite.skip("threads", "speed-up against threads", cpus.lacking(2))
+    counts = [t for t in range(1, most + 1) if t <= 4 or t % 4 == 0 or t == most]
+    times = {threads: [] for threads in counts}
+    with cpus.of_threads(most):
+        for _ in range(5):
+            for threads in counts:
+                # As many restarts for each thread, so that chunks are as large.
+                restarts = work.restarts * threads
+                seconds = timed(lambda n=restarts, t=threads: work.train(n, threads=t), 1)[0]
+                times[threads].append(restarts * work.epochs / seconds)
+    one = statistics.median(times[1])
+    suite.measurements.setdefault("threads", {})[key] = [
+        {"threads": threads, "speed_up": statistics.median(paces) / one}
+        for threads, paces in times.items()
+    ]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("hidden", [2, 4, 8, 16, 32, 64, 128])
+def test_size(suite, hidden, dtype):
+    """ns per network, epoch and weight of 2-h-1 networks on XOR."""
+    restarts = max(256, 16_384 // hidden)
+    net = fastnn.Network([2, hidden, 1], bias=False)
+    work = Work(f"h{hidden}", "", net, xor, 0.1, 200, restarts, dtype=dtype)
+    seconds = min(timed(lambda: work.train(restarts, threads=1), 3))
+    ns = 1e9 * seconds / restarts / work.epochs
+    suite.measurements.setdefault("size", {}).setdefault(dtype, []).append(
+        {"hidden": hidden, "weights": net.n_parameters, "ns": ns}
+    )
+
+
+@pytest.mark.parametrize("key", ["W2", "W2s", "W2v"])
+def test_lanes_are_busy(suite, key):
+    """Epochs that restarts trained, of all that the kernel computed in its lanes."""
+    work = WORKS[key]
+    with CountingPool(1) as pool:
+        runs = work.train(work.restarts, executor=pool)
+    busy = float(runs.epochs.sum() / pool.lane_ticks)
+    assert 0 < busy <= 1
+    suite.measurements.setdefault("lanes", {})[key] = busy
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_peak(suite, dtype):
+    """Multiply-adds per second that wait for nothing."""
+    suite.measurements.setdefault("peak", {})[dtype] = peak.peak(dtype)

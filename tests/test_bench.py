@@ -1,0 +1,56 @@
+"""``fastnn bench``: what it checks, prints and saves, with few networks and no word on times."""
+
+import json
+
+import pytest
+
+from fastnn.cli import bench, main
+
+
+def run(capsys, *arguments):
+    code = main([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_bench(capsys, tmp_path):
+    file = tmp_path / "bench.json"
+    code, out, err = run(capsys, "bench", "--turns", 2, "--restarts", 40, "--save", file)
+    assert (code, err) == (0, "")
+    assert "all agree with the NumPy reference" in out
+    assert "lanes busy" in out
+    saved = json.loads(file.read_text())
+    assert saved["machine"]["versions"]["fastnn"]
+    assert set(saved["loading"]) == {"train", "train_many", "train_many, float32"}
+    assert {row["task"] for row in saved["rows"]} == {task.title for task in bench.tasks(40)}
+    for row in saved["rows"]:
+        assert row["title"] in out
+        assert 0 < row["ns"]["min"] <= row["ns"]["median"] <= row["ns"]["max"]
+    assert all(0 < share <= 1 for share in saved["lanes_busy"].values())
+
+
+def test_bench_times_nothing_that_computes_something_else(monkeypatch):
+    task = bench.tasks(64)[0]
+    assert bench._check(task) < 1e-9
+    monkeypatch.setattr(bench.reference, "train", lambda *args, **settings: Wrong())
+    with pytest.raises(RuntimeError, match="restart 0 ends with SSE"):
+        bench._check(task)
+
+
+class Wrong:
+    sse = 1.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--turns", "0"], "turns: expected an integer from 1"),
+        (["--restarts", "0"], "restarts: expected an integer from 1"),
+        (["--save", "bench.csv"], "--save: expected a file name ending in .json"),
+    ],
+)
+def test_errors_are_one_line(capsys, arguments, message):
+    code, _, err = run(capsys, "bench", *arguments)
+    assert code == 2
+    assert err.startswith(f"fastnn: error: {message}")
+    assert err.count("\n") == 1

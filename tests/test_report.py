@@ -1,0 +1,163 @@
+"""The benchmark suite's report: tables, targets, plots and the README's section, from a record."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+sys.path.insert(0, str(BENCHMARKS))
+
+import figures  # noqa: E402
+import report  # noqa: E402
+import tables  # noqa: E402
+from figures_of import MANY, Figures, NoFigureError  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+from targets import TARGETS, outcomes  # noqa: E402
+
+
+def row(work, contender, kind, *turns, threads=1):
+    return {
+        "work": work, "contender": contender, "title": f"title of {contender}", "kind": kind,
+        "threads": threads, "restarts": 100, "epochs": 1000, "rounds": len(turns),
+        "ns": {"min": min(turns), "median": sorted(turns)[len(turns) // 2], "max": max(turns),
+               "turns": list(turns)},
+    }  # fmt: skip
+
+
+@pytest.fixture
+def record():
+    """W2 with peers behind, W3 with a peer ahead, W1 without NumPy, nothing of the rest."""
+    return {
+        "machine": {
+            "processor": "Made-up 3000", "architecture": "znver5", "threads": 2,
+            "vector_units": ["avx512f", "avx2", "fma"], "system": "Linux x86_64",
+            "versions": {"fastnn": "0.1", "numpy": "2.4", "numba": "0.68"},
+            "peers": {"jax": "0.10"}, "compiler": "c++ 12", "cleared": ["OPENBLAS_CORETYPE"],
+            "imported_before": [], "date": "2026-01-01",
+        },
+        "works": {"W1": "XOR, one network", "W2": "XOR", "W3": "10-5-10 encoder"},
+        "rows": [
+            row("W2", MANY, "fastnn", 10.0, 10.0, 20.0),
+            row("W2", "numpy textbook", "peer", 25_000.0, 25_000.0, 50_000.0),
+            row("W2", "jax scan", "peer", 40.0, 42.0, 80.0),
+            row("W2", "limit", "limit", 9.0, 9.0, 18.0),
+            row("W3", MANY, "fastnn", 200.0, 200.0, 200.0),
+            row("W3", "jax scan", "peer", 160.0, 160.0, 170.0),
+        ],
+        "measurements": {
+            "restarts": [
+                {"restarts": 10**n, "epochs": 9, "ns": 10.0 + n / 10, "memory": n} for n in range(8)
+            ],
+            "restarts of peers": {"JAX": [{"restarts": 1, "ns": 150.0}]},
+            "threads": {"W2": [{"threads": t, "speed_up": float(t)} for t in (1, 2)]},
+            "size": {"float64": [{"hidden": h, "weights": 3 * h, "ns": 5.0 * h} for h in (2, 4)]},
+            "lanes": {"W2s": 0.97},
+            "peak": {"float64": 6e10},
+        },
+        "skipped": {"torch vmap": {"title": "PyTorch, vmap", "reason": "torch not installed"}},
+    }  # fmt: skip
+
+
+def outcome(record, work, what):
+    return next(
+        o for o in outcomes(Figures(record)) if (o.target.work, o.target.what) == (work, what)
+    )
+
+
+def test_ratios_are_taken_turn_by_turn(record):
+    ratio = Figures(record).ratio(("W2", "jax scan"), ("W2", MANY))
+    assert (ratio.low, ratio.median, ratio.high) == (4.0, 4.0, 4.2)
+
+
+def test_targets_are_met_missed_or_without_a_figure(record):
+    numpy = outcome(record, "W2", "NumPy's textbook loop")
+    assert (numpy.met, numpy.figure, numpy.bound) == (True, 2500, 2000)
+    assert outcome(record, "W2", "JAX vmap").met is False
+    assert outcome(record, "W2", "time of the C++ limit").met is True
+    assert outcome(record, "W2s", "lanes busy").figure == 97
+    assert outcome(record, "scale", "10^3 … 10^7 restarts, spread of ns").met is True
+    assert outcome(record, "W3", "time of W2").figure == 20
+    missing = outcome(record, "W1", "JAX scan")
+    assert missing.met is None
+    assert missing.reason == "no jax scan on W1"
+    assert len(outcomes(Figures(record))) == len(TARGETS)
+
+
+def test_the_machine_chooses_the_bound(record):
+    record["machine"]["vector_units"] = ["avx2", "fma"]
+    assert outcome(record, "W2", "NumPy's textbook loop").bound == 1200
+
+
+def test_a_missing_peer_is_named_with_its_reason(record):
+    with pytest.raises(NoFigureError, match=r"no torch on W2 \(torch not installed\)"):
+        Figures(record).best("W2", "torch")
+    text = "\n".join(tables.report(record))
+    assert "left out: PyTorch, vmap: torch not installed" in text
+
+
+def test_terminal_tables(record):
+    text = "\n".join(tables.report(record))
+    for part in ("Made-up 3000", "OPENBLAS_CORETYPE", "W2: XOR", "NOT MET", "no figure: "):
+        assert part in text
+    lines = text.splitlines()
+    fast = next(line for line in lines if line.startswith(f"  title of {MANY}"))
+    assert fast.split()[-4:] == ["10.0", "10.0", "20.0", "1.00"]
+    for target in TARGETS:
+        assert f"{target.work}: {target.what}" in text
+
+
+def test_readme_section(record):
+    text = tables.readme(record)
+    assert "2026-01-01" in text
+    assert "Made-up 3000" in text
+    assert "| two threads | NumPy loop | NumPy | JAX | C++ limit |" in text
+    assert "| W2: XOR | 10.0 |  | 2,500 | 2,500 | 4.00 | **0.90** |" in text
+    assert "| W3: 10-5-10 encoder | 200 |  |  |  | **0.80** |  |" in text
+    assert "- W2, JAX vmap: 4.00 ×, target ≥ 4.5 ×" in text
+    assert "PyTorch, vmap: torch not installed" in text
+
+
+def test_readme_markers(record):
+    before = f"# Title\n\n{report.BEGIN}\nold\n{report.END}\n\nrest\n"
+    section = tables.readme(record)
+    once = report.with_section(before, section)
+    assert once == f"# Title\n\n{report.BEGIN}\n{section}\n{report.END}\n\nrest\n"
+    assert report.with_section(once, section) == once
+    assert report.section_of(once) == section.strip("\n")
+    with pytest.raises(ValueError, match="speed: begin"):
+        report.with_section("no markers", section)
+
+
+def test_plots(record, tmp_path):
+    drawn = figures.draw_all(record, tmp_path)
+    assert [path.name for path in drawn] == list(figures.DRAWINGS)
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
+    before = [path.read_bytes() for path in drawn]
+    assert [path.read_bytes() for path in figures.draw_all(record, tmp_path)] == before
+
+
+def test_no_peer_is_left_out_of_the_plot_for_want_of_colours(record):
+    names = [f"peer {i}" for i in range(20)]
+    points = [{"restarts": 1, "ns": 150.0}]
+    record["measurements"]["restarts of peers"] = dict.fromkeys(names, points)
+    figure = Figure()
+    figures.restarts(Figures(record), figure)
+    lines = figure.axes[0].lines
+    assert {line.get_label() for line in lines} >= set(names)
+    assert len({(n.get_color(), n.get_linestyle()) for n in lines}) == 21
+
+
+def test_plots_without_numbers_are_left_out(record, tmp_path):
+    record["measurements"] = {}
+    drawn = figures.draw_all(record, tmp_path)
+    assert [path.name for path in drawn] == ["ratios.png"]
+    assert "restarts.png" not in tables.readme(record)
+
+
+def test_the_readme_is_what_the_record_makes():
+    record = json.loads(report.RECORD.read_text())
+    assert report.section_of(report.README.read_text()) == tables.readme(record).strip("\n")
+    for file in set(figures.DRAWINGS) & {path.name for path in (BENCHMARKS / "figures").iterdir()}:
+        assert f"benchmarks/figures/{file}" in report.README.read_text()
