@@ -43,6 +43,7 @@ class ChunkResult:
     """`Status.NOT_RUN` where the chunk was stopped before the restart's end."""
     ticks: int
     """Epochs that the kernel computed, each for all its lanes."""
+    lanes: int
 
 
 def most_lanes(job: Job) -> int:
@@ -126,7 +127,8 @@ def train_chunk(
     else:
         losses = np.empty(0, dtype=job.dtype) if history is None else history
         ticks = _train_singly(part, (*common, losses, history_every), threads, stop_flag)
-    return ChunkResult(start, parameters if keep_parameters else None, loss, epochs, status, ticks)
+    kept = parameters if keep_parameters else None
+    return ChunkResult(start, kept, loss, epochs, status, ticks, lanes)
 
 
 def _train_in_lanes(job: Job, lanes: int, common: tuple[Any, ...]) -> int:

@@ -8,9 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ..chunks import LANES
 from ..execution import available_threads
 from ..job import NUMERICS_VERSION
 from ..version import __version__
@@ -77,4 +74,4 @@ class CountingPool(ThreadPoolExecutor):
     def _count(self, future: Future[Any]) -> None:
         if not future.cancelled() and future.exception() is None:
             chunk = future.result()[0]
-            self.lane_ticks += chunk.ticks * LANES[np.dtype(chunk.loss.dtype)]
+            self.lane_ticks += chunk.ticks * chunk.lanes

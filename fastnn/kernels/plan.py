@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..activations import CODES
-from ..lanes.buffers import PACK
 from ..network import Network
 
 # Columns of the layer table, one row per layer after the input.
@@ -17,7 +16,7 @@ COLUMNS = 6
 N_IN, N_OUT, ACTIVATION, HAS_BIAS, WEIGHTS, OUTPUTS = range(COLUMNS)
 
 # Element-wise passes run over whole vectors, so every region is a multiple of the longest.
-PADDING = max(PACK.values())
+PADDING = 64
 # Bytes; also of the sums that `single` makes side by side.
 CACHE_LINE = 64
 # Samples come in multiples of this many, the rows of a tile of results in `lanes.tiles`.

@@ -17,7 +17,7 @@ from ..lanes.buffers import across, lane_count, packed
 from ..lanes.compiling import FLAGS, glue, kernel
 from ..lanes.operations import fma, like, sum_of_halves
 from ..lanes.types import Lanes
-from .passes import activate, multiply_by_slope
+from .passes import activate_few, multiply_by_slope
 from .plan import ACTIVATION, COLUMNS, HAS_BIAS, N_IN, N_OUT, OUTPUTS, WEIGHTS
 from .products import multiply, multiply_elements
 
@@ -226,7 +226,7 @@ def add_tile(
         preactivate(
             below, step, parameters + layer[WEIGHTS], has_bias, z, tile, blocks, n_in, n_out
         )
-        activate(layer[ACTIVATION], packed(z), packs(z, n_out * tile))
+        activate_few(layer[ACTIVATION], packed(z), packs(z, n_out * tile))
 
     layer = layers + (depth - 1) * COLUMNS
     n_out = layer[N_OUT]

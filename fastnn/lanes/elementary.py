@@ -90,19 +90,42 @@ def exp(x: Term) -> Term:
     return scale_by_bits(1.0 + _expm1(r), half) * scale_by_bits(x.constant(1.0), rest)
 
 
+def _sigmoid_begin(x: Term) -> tuple[Term, Term]:
+    """What the sigmoid needs of ``exp(-x) = 2**k exp(r)``: k in the last bits of a sum, and r."""
+    z = at_most(x, x.by_type(708.0, 87.0))
+    shift = _rounding_shift(x)
+    shifted = fma(z, -LOG2_E, shift)
+    return shifted, _remainder(-z, shifted - shift)
+
+
+@formula
+def sigmoid_power(x: Term) -> Term:
+    """The first value that `sigmoid_end` takes."""
+    return _sigmoid_begin(x)[0]
+
+
+@formula
+def sigmoid_remainder(x: Term) -> Term:
+    """The second value that `sigmoid_end` takes."""
+    return _sigmoid_begin(x)[1]
+
+
+def _sigmoid_end(x: Term, shifted: Term, r: Term) -> Term:
+    a, b = _exp_ratio(r)
+    y = a / (a + scale_by_bits(b, shifted))
+    return select(x < -x.by_type(708.0, 87.0), 0.0, y)
+
+
+sigmoid_end = formula(_sigmoid_end)
+
+
 @formula
 def sigmoid(x: Term) -> Term:
     """``1 / (1 + exp(-x))`` to 2.5 ULP for x >= -708 (float32: -87); 0 below.
 
     With ``exp(-x) = 2**k b / a`` it is ``a / (a + 2**k b)``.
     """
-    bound = x.by_type(708.0, 87.0)
-    z = at_most(x, bound)
-    shift = _rounding_shift(x)
-    shifted = fma(z, -LOG2_E, shift)
-    a, b = _exp_ratio(_remainder(-z, shifted - shift))
-    y = a / (a + scale_by_bits(b, shifted))
-    return select(x < -bound, 0.0, y)
+    return _sigmoid_end(x, *_sigmoid_begin(x))
 
 
 @formula
