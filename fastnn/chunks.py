@@ -135,7 +135,7 @@ def _train_in_lanes(job: Job, lanes: int, common: tuple[Any, ...]) -> int:
     plan = make_plan(job.net, len(job.X), lanes, job.dtype.itemsize, job.hyper.shape[1])
     offsets = (
         plan.parameters, plan.gradient, *plan.deltas, plan.hyperparameters, plan.per_lane,
-        plan.zeros, plan.one,
+        plan.one,
     )  # fmt: skip
     ticks: int = trainer(vector_width(lanes, job.dtype))(
         plan.layers,
@@ -157,8 +157,8 @@ def _train_singly(job: Job, common: tuple[Any, ...], threads: int, stop_flag: np
     group, register = CACHE_LINE // size, register_bytes() // size
     plan = make_single_plan(job.net, samples, size, job.hyper.shape[1], group, in_lanes)
     offsets = (
-        plan.parameters, plan.gradient, *plan.deltas, plan.spare, plan.hyperparameters, plan.zeros,
-        plan.one, plan.sums, plan.losses,
+        plan.parameters, plan.gradient, *plan.deltas, plan.spare, plan.hyperparameters, plan.one,
+        plan.sums, plan.losses,
     )  # fmt: skip
     groups = -(-samples // group)
     run_length = max(-(-groups // RUNS), LEAST_GROUPS) * group if in_lanes else samples

@@ -66,7 +66,7 @@ def _make_trainer(digest, width):
         hyperparameters = space + offsets[4] * strips
         losses = space + offsets[5] * strips
         targets = losses + strips
-        zeros, one = space + offsets[6] * strips, numbers(space + offsets[7] * strips)
+        one = numbers(space + offsets[6] * strips)
         one[0] = 1.0
         # rows[lane]: the restart in a lane, counted from 0; born[lane]: the tick of its epoch 0.
         rows = buffer(lane_state)
@@ -118,7 +118,7 @@ def _make_trainer(digest, width):
 
             loss_and_gradient(
                 strips, lanes, table, depth, x, y, samples, tile,
-                parameters, gradient, space, delta, other, zeros, one, losses, stop,
+                parameters, gradient, space, delta, other, one, losses, stop,
             )  # fmt: skip
             if load_shared(stop) != 0:
                 return tick

@@ -13,7 +13,8 @@ ascending order, the loss adds outputs within samples, and each product is fused
 from ..activations import ACTIVATIONS
 from ..lanes.buffers import lane_count, load_shared, packed, packed_wide
 from ..lanes.compiling import glue, kernel
-from ..lanes.operations import fma
+from ..lanes.operations import fma, like
+from ..lanes.tiles import ITSELF, ROW, ZERO
 from .plan import ACTIVATION, COLUMNS, HAS_BIAS, N_IN, N_OUT, OUTPUTS, WEIGHTS
 from .products import multiply
 
@@ -102,50 +103,43 @@ def wide_vectors_of(values, count):
 
 
 @glue
-def preactivate(strips, unit, x, x_row, x_step, w, has_bias, zeros, z, samples, n_in, n_out):
+def preactivate(strips, unit, x, x_row, x_step, w, has_bias, z, samples, n_in, n_out):
     """``z = x @ w + b``."""
-    start = w + n_in * n_out * strips if has_bias else zeros
-    step = unit if has_bias else 0
+    b = w + n_in * n_out * strips
     row = n_out * unit
     multiply(
-        strips, x, x_row, x_step, w, row, unit, start, 0, step, z, row, unit, samples, n_out, n_in
-    )
+        strips, x, x_row, x_step, w, row, unit,
+        ROW if has_bias else ZERO, b, z, row, unit, samples, n_out, n_in,
+    )  # fmt: skip
 
 
 @glue
 def add_gradient(
-    strips, unit, x, x_row, x_step, delta, has_bias, zeros, one, g, fresh, samples, n_in, n_out
+    strips, unit, x, x_row, x_step, delta, has_bias, one, g, begin, samples, n_in, n_out
 ):
-    """``g += x.T @ delta``, then the biases' part ``+= delta.sum(axis=0)``; from 0 if `fresh`."""
+    """``g += x.T @ delta``, then the biases' part ``+= delta.sum(axis=0)``; or begin from 0."""
     row = n_out * unit
-    start = zeros if fresh else g
-    start_row, start_step = (0, 0) if fresh else (row, unit)
     multiply(
-        strips, x, x_step, x_row, delta, row, unit,
-        start, start_row, start_step, g, row, unit, n_in, n_out, samples,
-    )  # fmt: skip
+        strips, x, x_step, x_row, delta, row, unit, begin, g, g, row, unit, n_in, n_out, samples
+    )
     if has_bias:
         b = g + n_in * n_out * strips
-        start = zeros if fresh else b
-        multiply(
-            strips, one, 0, 0, delta, row, unit,
-            start, 0, start_step, b, 0, unit, 1, n_out, samples,
-        )  # fmt: skip
+        multiply(strips, one, 0, 0, delta, row, unit, begin, b, b, 0, unit, 1, n_out, samples)
 
 
 @glue
-def backpropagate(strips, unit, code, w, delta, y, zeros, before, samples, n_in, n_out):
+def backpropagate(strips, unit, code, w, delta, y, before, samples, n_in, n_out):
     """``before = (delta @ w.T) * f'``, the deltas of the layer below, whose outputs are y."""
     row = n_in * unit
     multiply(
-        strips, delta, n_out * unit, unit, w, unit, n_out * unit, zeros, 0, 0,
-        before, row, unit, samples, n_in, n_out,
+        strips, delta, n_out * unit, unit, w, unit, n_out * unit, ZERO, before, before, row, unit,
+        samples, n_in, n_out,
     )  # fmt: skip
     multiply_by_slope(code, packed(y), packed(before), vectors_of(y, samples * row))
 
 
 @glue
-def forward(strips, unit, layers, depth, x, parameters, work, zeros, samples):
+def forward(strips, unit, layers, depth, x, parameters, work, samples):
     """The outputs of every layer for `samples` samples, each into its place in `work`."""
     for level in range(depth):
         layer = layers + level * COLUMNS
@@ -153,19 +147,18 @@ def forward(strips, unit, layers, depth, x, parameters, work, zeros, samples):
         w = parameters + layer[WEIGHTS] * strips
         z = work + layer[OUTPUTS] * strips
         if level == 0:
-            preactivate(strips, unit, x, n_in, 1, w, has_bias, zeros, z, samples, n_in, n_out)
+            preactivate(strips, unit, x, n_in, 1, w, has_bias, z, samples, n_in, n_out)
         else:
             below = work + (layers + (level - 1) * COLUMNS)[OUTPUTS] * strips
             row = n_in * unit
-            preactivate(strips, unit, below, row, unit, w, has_bias, zeros, z, samples, n_in, n_out)
+            preactivate(strips, unit, below, row, unit, w, has_bias, z, samples, n_in, n_out)
         count = wide_vectors_of(z, samples * n_out * unit)
         activate(layer[ACTIVATION], packed_wide(z), count)
 
 
 @glue
 def backward(
-    strips, unit, layers, depth, x, parameters, gradient, work, delta, other, zeros, one,
-    fresh, samples,
+    strips, unit, layers, depth, x, parameters, gradient, work, delta, other, one, begin, samples,
 ):  # fmt: skip
     """Add the gradient of `samples` samples, given the last layer's deltas.
 
@@ -179,23 +172,21 @@ def backward(
         g = gradient + layer[WEIGHTS] * strips
         w = parameters + layer[WEIGHTS] * strips
         add_gradient(
-            strips, unit, y, n_in * unit, unit, delta, has_bias, zeros, one, g, fresh,
+            strips, unit, y, n_in * unit, unit, delta, has_bias, one, g, begin,
             samples, n_in, n_out,
         )  # fmt: skip
-        backpropagate(
-            strips, unit, below[ACTIVATION], w, delta, y, zeros, other, samples, n_in, n_out
-        )
+        backpropagate(strips, unit, below[ACTIVATION], w, delta, y, other, samples, n_in, n_out)
         delta, other = other, delta
     n_in, n_out, has_bias = layers[N_IN], layers[N_OUT], layers[HAS_BIAS] != 0
     add_gradient(
-        strips, unit, x, n_in, 1, delta, has_bias, zeros, one, gradient, fresh, samples, n_in, n_out
+        strips, unit, x, n_in, 1, delta, has_bias, one, gradient, begin, samples, n_in, n_out
     )
 
 
 @glue
 def loss_and_gradient(
     strips, unit, layers, depth, x, y, samples, tile,
-    parameters, gradient, work, delta, other, zeros, one, losses, stop,
+    parameters, gradient, work, delta, other, one, losses, stop,
 ):  # fmt: skip
     """The losses at `parameters`; their gradient goes into `gradient`.
 
@@ -205,18 +196,18 @@ def loss_and_gradient(
     outputs = layers + (depth - 1) * COLUMNS
     n_out = outputs[N_OUT]
     for s in range(strips):
-        losses[s] = zeros[s]
+        losses[s] = like(losses[s], 0.0)
     for first in range(0, samples, tile):
         if load_shared(stop) != 0:
             break
         count = min(tile, samples - first)
         inputs = x + first * layers[N_IN]
         targets = y + first * n_out
-        forward(strips, unit, layers, depth, inputs, parameters, work, zeros, count)
+        forward(strips, unit, layers, depth, inputs, parameters, work, count)
         predicted = work + outputs[OUTPUTS] * strips
         code = outputs[ACTIVATION]
         output_errors(code, strips, predicted, targets, delta, count * n_out, losses)
         backward(
-            strips, unit, layers, depth, inputs, parameters, gradient, work, delta, other,
-            zeros, one, first == 0, count,
+            strips, unit, layers, depth, inputs, parameters, gradient, work, delta, other, one,
+            ZERO if first == 0 else ITSELF, count,
         )  # fmt: skip

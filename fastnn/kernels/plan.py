@@ -47,8 +47,6 @@ class Plan:
     hyperparameters: int
     per_lane: int
     """Two elements: the loss and the target of each lane."""
-    zeros: int
-    """As many zeros as a vector has, or lanes."""
     one: int
     """The number 1."""
     size: int
@@ -85,7 +83,6 @@ def make_plan(net: Network, samples: int, lanes: int, itemsize: int, n_hyper: in
         parameters=take(net.n_parameters),
         hyperparameters=take(n_hyper),
         per_lane=take(2),
-        zeros=take(PADDING if lanes == 1 else 1),
         one=take(1),
         size=end,
     )
@@ -134,7 +131,6 @@ def make_single_plan(
         parameters=take(net.n_parameters),
         hyperparameters=take(n_hyper),
         per_lane=0,
-        zeros=take(max(group, PADDING)),
         one=take(1),
         spare=take(tile * widest),
         sums=take(group * net.n_parameters) if sums_in_lanes else gradient,

@@ -17,7 +17,7 @@ def _predictor():
 
 
 def _make_predictor(digest):
-    def predict_samples(layers, tile, zeros, x, parameters, workspace, outputs):
+    def predict_samples(layers, tile, x, parameters, workspace, outputs):
         digest  # noqa: B018  closed over, so that the cache's key changes with the sources
         depth = layers.shape[0]
         samples, n_in = x.shape
@@ -30,7 +30,7 @@ def _make_predictor(digest):
             for first in range(0, samples, tile):
                 count = min(tile, samples - first)
                 inputs = buffer(x) + first * n_in
-                forward(1, 1, buffer(layers), depth, inputs, weights, space, space + zeros, count)
+                forward(1, 1, buffer(layers), depth, inputs, weights, space, count)
                 start = (network * samples + first) * n_out
                 for m in range(count * n_out):
                     out[start + m] = result[m]
@@ -57,5 +57,5 @@ def predict(net: Network, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
     plan = make_plan(net, len(X), 1, X.itemsize)
     outputs = np.empty((len(parameters), len(X), net.sizes[-1]), dtype=X.dtype)
     space = zeros_aligned(plan.size, X.dtype)
-    _predictor()(plan.layers, plan.tile, plan.zeros, X, parameters, space, outputs)
+    _predictor()(plan.layers, plan.tile, X, parameters, space, outputs)
     return outputs

@@ -16,38 +16,38 @@ from ..lanes.types import Lanes
 @kernel
 def multiply_elements(
     strips, a, a_row, a_step, b, b_step, b_column,
-    start, start_row, start_column, c, c_row, c_column, rows, columns, inner,
+    begin, start, c, c_row, c_column, rows, columns, inner,
 ):  # fmt: skip
     """As `multiply`, with any steps between columns: their elements need not lie side by side."""
     j = 0
     while columns - j >= 4:
         multiply_columns(
             strips, a, a_row, a_step, b, b_step, b_column,
-            start, start_row, start_column, c, c_row, c_column, rows, inner, j, 4, 0,
+            begin, start, c, c_row, c_column, rows, inner, j, 4, 0,
         )  # fmt: skip
         j += 4
     if columns - j >= 2:
         multiply_columns(
             strips, a, a_row, a_step, b, b_step, b_column,
-            start, start_row, start_column, c, c_row, c_column, rows, inner, j, 2, 0,
+            begin, start, c, c_row, c_column, rows, inner, j, 2, 0,
         )  # fmt: skip
         j += 2
     if columns > j:
         multiply_columns(
             strips, a, a_row, a_step, b, b_step, b_column,
-            start, start_row, start_column, c, c_row, c_column, rows, inner, j, 1, 0,
+            begin, start, c, c_row, c_column, rows, inner, j, 1, 0,
         )  # fmt: skip
 
 
 def multiply(
     strips, a, a_row, a_step, b, b_step, b_column,
-    start, start_row, start_column, c, c_row, c_column, rows, columns, inner,
+    begin, start, c, c_row, c_column, rows, columns, inner,
 ):  # fmt: skip
-    """``c[r, j] = start[r, j] + sum(a[r, s] * b[s, j] for s in range(inner))``, s ascending.
+    """``c[r, j] = start + sum(a[r, s] * b[s, j] for s in range(inner))``, s ascending.
 
-    All steps count numbers.  With lane vectors there are `strips` of them side by side; with plain
-    numbers the steps between columns are 1 (that of start may be 0, if it holds as many equal
-    numbers as a vector).
+    Start is 0, ``start[j]`` or c itself, as `begin` says: `ZERO`, `ROW` or `ITSELF`.  All steps
+    count numbers.  With lane vectors there are `strips` of them side by side; with plain numbers
+    the steps between columns are 1.
     """
     raise NotImplementedError("compiled code only")
 
@@ -55,33 +55,32 @@ def multiply(
 @overload(multiply, jit_options=FLAGS)
 def _choose_multiply(
     strips, a, a_row, a_step, b, b_step, b_column,
-    start, start_row, start_column, c, c_row, c_column, rows, columns, inner,
+    begin, start, c, c_row, c_column, rows, columns, inner,
 ):  # fmt: skip
     def lanes(
         strips, a, a_row, a_step, b, b_step, b_column,
-        start, start_row, start_column, c, c_row, c_column, rows, columns, inner,
+        begin, start, c, c_row, c_column, rows, columns, inner,
     ):  # fmt: skip
         multiply_elements(
             strips, a, a_row, a_step, b, b_step, b_column,
-            start, start_row, start_column, c, c_row, c_column, rows, columns, inner,
+            begin, start, c, c_row, c_column, rows, columns, inner,
         )  # fmt: skip
 
     def numbers(
         strips, a, a_row, a_step, b, b_step, b_column,
-        start, start_row, start_column, c, c_row, c_column, rows, columns, inner,
+        begin, start, c, c_row, c_column, rows, columns, inner,
     ):  # fmt: skip
         width = lane_count(across(b))
         blocks = columns // width
         rest = columns - blocks * width
-        step = width * start_column
         if blocks > 0:
             multiply_elements(
-                strips, a, a_row, a_step, across(b), b_step, width, across(start), start_row, step,
+                strips, a, a_row, a_step, across(b), b_step, width, begin, across(start),
                 across(c), c_row, width, rows, blocks, inner,
             )  # fmt: skip
         if rest > 0:
             multiply_columns(
-                strips, a, a_row, a_step, across(b), b_step, width, across(start), start_row, step,
+                strips, a, a_row, a_step, across(b), b_step, width, begin, across(start),
                 across(c), c_row, width, rows, inner, blocks, 0, rest,
             )  # fmt: skip
 

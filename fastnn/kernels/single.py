@@ -16,6 +16,7 @@ from numba.extending import overload
 from ..lanes.buffers import across, lane_count, packed
 from ..lanes.compiling import FLAGS, glue, kernel
 from ..lanes.operations import fma, like, sum_of_halves
+from ..lanes.tiles import ITSELF, ZERO
 from ..lanes.types import Lanes
 from .passes import activate_few, multiply_by_slope
 from .plan import ACTIVATION, COLUMNS, HAS_BIAS, N_IN, N_OUT, OUTPUTS, WEIGHTS
@@ -31,6 +32,7 @@ NARROW = 4
 def preactivate(x, x_step, w, has_bias, z, tile, blocks, n_in, n_out):
     """``z = b + w.T @ x`` for `blocks` vectors of samples."""
     width, unit = lane_count(across(z)), lane_count(w)
+    begin = ITSELF * unit
     zero = like(w[0], 0.0)
     for j in range(n_out):
         start = w[n_in * n_out + j] if has_bias else zero
@@ -38,17 +40,17 @@ def preactivate(x, x_step, w, has_bias, z, tile, blocks, n_in, n_out):
         for s in range(blocks):
             row[s] = start
     multiply_elements(
-        unit, w, unit, n_out, across(x), x_step, width, across(z), tile, width,
+        unit, w, unit, n_out, across(x), x_step, width, begin, across(z),
         across(z), tile, width, n_out, blocks, n_in,
     )  # fmt: skip
 
 
 @kernel
-def backpropagate(code, w, delta, y, zeros, before, tile, blocks, n_in, n_out):
+def backpropagate(code, w, delta, y, before, tile, blocks, n_in, n_out):
     """``before = (w @ delta) * f'``, the deltas of the layer below, whose outputs are y."""
     width, unit = lane_count(across(before)), lane_count(w)
     multiply_elements(
-        unit, w, n_out, unit, across(delta), tile, width, across(zeros), unit - unit, unit - unit,
+        unit, w, n_out, unit, across(delta), tile, width, ZERO * unit, across(before),
         across(before), tile, width, n_in, blocks, n_out,
     )  # fmt: skip
     multiply_by_slope(code, packed(y), packed(before), packs(y, n_in * tile))
@@ -118,67 +120,55 @@ def _add_losses(error, strips, tile, count, n_out, losses):
     return in_lanes if isinstance(losses.element, Lanes) else in_order
 
 
-def add_gradient(
-    x, x_row, delta, has_bias, zeros, one, spare, g, strips, fresh, tile, count, n_in, n_out
-):
-    """``g += x @ delta.T``, and the biases' part ``+= delta.sum(axis=1)``; from 0 if `fresh`."""
+def add_gradient(x, x_row, delta, has_bias, one, spare, g, strips, begin, tile, count, n_in, n_out):
+    """``g += x @ delta.T``, and the biases' part ``+= delta.sum(axis=1)``; or begin from 0."""
     raise NotImplementedError("compiled code only")
 
 
 @overload(add_gradient, jit_options=FLAGS)
 def _add_gradient(
-    x, x_row, delta, has_bias, zeros, one, spare, g, strips, fresh, tile, count, n_in, n_out
+    x, x_row, delta, has_bias, one, spare, g, strips, begin, tile, count, n_in, n_out
 ):
-    def in_order(
-        x, x_row, delta, has_bias, zeros, one, spare, g, strips, fresh, tile, count, n_in, n_out
-    ):
+    def in_order(x, x_row, delta, has_bias, one, spare, g, strips, begin, tile, count, n_in, n_out):
         unit = lane_count(g)
         still = unit - unit
-        start = zeros if fresh else g
-        row, step = (still, still) if fresh else (n_out, unit)
         bias = g + n_in * n_out
-        bias_start = zeros if fresh else bias
         if n_out < NARROW:
             multiply_elements(
                 unit, x, x_row, unit, delta, unit, tile,
-                start, row, step, g, n_out, unit, n_in, n_out, count,
+                begin, g, g, n_out, unit, n_in, n_out, count,
             )  # fmt: skip
             if has_bias:
                 multiply_elements(
                     unit, one, still, still, delta, unit, tile,
-                    bias_start, still, step, bias, still, unit, unit, n_out, count,
+                    begin, bias, bias, still, unit, unit, n_out, count,
                 )  # fmt: skip
         else:
             transpose(delta, tile, count, n_out, spare)
             multiply(
                 unit, x, x_row, unit, spare, n_out, unit,
-                start, row, step, g, n_out, unit, n_in, n_out, count,
+                begin, g, g, n_out, unit, n_in, n_out, count,
             )  # fmt: skip
             if has_bias:
                 multiply(
                     unit, one, still, still, spare, n_out, unit,
-                    bias_start, still, step, bias, still, unit, unit, n_out, count,
+                    begin, bias, bias, still, unit, unit, n_out, count,
                 )  # fmt: skip
 
-    def in_lanes(
-        x, x_row, delta, has_bias, zeros, one, spare, g, strips, fresh, tile, count, n_in, n_out
-    ):
+    def in_lanes(x, x_row, delta, has_bias, one, spare, g, strips, begin, tile, count, n_in, n_out):
         width = strips * lane_count(g)
-        unit = lane_count(zeros)
+        unit = lane_count(x)
         still = unit - unit
         groups = (count + width - 1) // width
-        start = across(zeros) if fresh else g
-        row, step = (still, still) if fresh else (n_out * width, width)
         multiply_elements(
-            strips, across(x), x_row, width, across(delta), width, tile, start, row, step,
-            g, n_out * width, width, n_in, n_out, groups,
+            strips, across(x), x_row, width, across(delta), width, tile,
+            begin, g, g, n_out * width, width, n_in, n_out, groups,
         )  # fmt: skip
         if has_bias:
             bias = g + n_in * n_out * strips
-            start = across(zeros) if fresh else bias
             multiply_elements(
-                strips, one, still, still, across(delta), width, tile, start, still, step,
-                bias, still, width, unit, n_out, groups,
+                strips, one, still, still, across(delta), width, tile,
+                begin, bias, bias, still, width, unit, n_out, groups,
             )  # fmt: skip
 
     return in_lanes if isinstance(g.element, Lanes) else in_order
@@ -211,10 +201,10 @@ def _collect(sums, strips, count, totals):
 @glue
 def add_tile(
     layers, depth, x, x_step, y, y_step, strips, parameters, sums, losses,
-    work, delta, other, spare, zeros, one, fresh, tile, count,
+    work, delta, other, spare, one, begin, tile, count,
 ):  # fmt: skip
     """Add the losses and the gradient of the `count` samples that begin at columns x and y."""
-    narrow = lane_count(across(zeros))
+    narrow = lane_count(across(work))
     width = strips * narrow
     blocks = (count + width - 1) // width * strips
     for level in range(depth):
@@ -242,11 +232,11 @@ def add_tile(
         below = x if level == 0 else work + (layers + (level - 1) * COLUMNS)[OUTPUTS]
         step = x_step if level == 0 else tile
         add_gradient(
-            below, step, delta, has_bias, zeros, one, spare, sums + layer[WEIGHTS] * strips, strips,
-            fresh, tile, count, n_in, n_out,
+            below, step, delta, has_bias, one, spare, sums + layer[WEIGHTS] * strips, strips,
+            begin, tile, count, n_in, n_out,
         )  # fmt: skip
         if level > 0:
             code = (layers + (level - 1) * COLUMNS)[ACTIVATION]
             w = parameters + layer[WEIGHTS]
-            backpropagate(code, w, delta, below, zeros, other, tile, blocks, n_in, n_out)
+            backpropagate(code, w, delta, below, other, tile, blocks, n_in, n_out)
             delta, other = other, delta

@@ -7,6 +7,7 @@ import numpy as np
 from ..lanes.buffers import add_shared, buffer, give_way, in_lanes, load_shared
 from ..lanes.compiling import entry, kernel, source_digest
 from ..lanes.operations import like
+from ..lanes.tiles import ITSELF, ZERO
 from ..optimizers.gradient_descent import update
 from .restarts import CONVERGED, DIVERGED, EPOCH_LIMIT, canonical, record, start_restart
 from .single import add_tile, collect
@@ -67,10 +68,10 @@ def _make_trainer(digest, width):
         space = buffer(workspace)
         parameters, gradient = space + offsets[0], space + offsets[1]
         delta, other, spare = space + offsets[2], space + offsets[3], space + offsets[4]
-        hyperparameters, zeros, one = space + offsets[5], space + offsets[6], space + offsets[7]
-        sums, losses = in_lanes(space + offsets[8], width), in_lanes(space + offsets[9], width)
+        hyperparameters, one = space + offsets[5], space + offsets[6]
+        sums, losses = in_lanes(space + offsets[7], width), in_lanes(space + offsets[8], width)
         one[0] = 1.0
-        total = space + offsets[9]
+        total = space + offsets[8]
         final_parameters, final_loss = buffer(out_parameters), buffer(out_loss)
         final_epochs, final_status = buffer(out_epochs), buffer(out_status)
         hyper_values, init_values, losses_by_epoch = buffer(hyper), buffer(init), buffer(history)
@@ -99,10 +100,11 @@ def _make_trainer(digest, width):
                     for tile_begin in range(begin, end, tile):
                         if load_shared(stop) != 0:
                             return tick
+                        count_here = min(tile, end - tile_begin)
                         add_tile(
                             table, depth, x + tile_begin, x_step, y + tile_begin, y_step, strips,
-                            parameters, sums, losses, space, delta, other, spare, zeros, one,
-                            tile_begin == begin, tile, min(tile, end - tile_begin),
+                            parameters, sums, losses, space, delta, other, spare, one,
+                            ZERO if tile_begin == begin else ITSELF, tile, count_here,
                         )  # fmt: skip
                     if width > 1:
                         share = shared + run * stride

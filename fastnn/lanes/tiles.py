@@ -16,6 +16,8 @@ from .types import Buffer, Lanes, llvm_value, number_of
 
 # Rows of a tile, the largest first.
 HEIGHTS = (4, 2, 1)
+# Where the sums of a product start: from zero, each row from the same row, or from what is there.
+ZERO, ROW, ITSELF = range(3)
 
 INTP = ir.IntType(64)
 POINTER = ir.IntType(8).as_pointer()
@@ -24,15 +26,17 @@ POINTER = ir.IntType(8).as_pointer()
 @intrinsic(prefer_literal=True)
 def multiply_columns(
     typingctx, strips, a, a_row, a_step, b, b_step, b_column,
-    start, start_row, start_column, c, c_row, c_column, rows, inner, first, columns, valid,
+    begin, start, c, c_row, c_column, rows, inner, first, columns, valid,
 ):  # fmt: skip
-    """``c[r, j] = start[r, j] + sum(a[r, s] * b[s, j] for s in range(inner))``, s ascending.
+    """``c[r, j] = start + sum(a[r, s] * b[s, j] for s in range(inner))``, s ascending.
 
     For `rows` rows r and for columns j from `first` on, their number `columns` a constant.  The
     elements of b, c and start are of one type, lane vectors or plain numbers, and of each there are
     `strips` side by side; those of a are like them, or single numbers that hold for all strips and
     lanes.  All steps count numbers: a[r, s] begins at ``r * a_row + s * a_step``, b[s, j] at
-    ``s * b_step + j * b_column``.  `inner` is at least 1; c may be start itself.
+    ``s * b_step + j * b_column``.  `inner` is at least 1.  Sums start from 0 if `begin` is `ZERO`,
+    from ``start[j]`` if it is `ROW`, with the same step between columns as c, and from c itself if
+    it is `ITSELF`.
 
     With the constant 0 for `columns` there is one column, of whose elements only the first `valid`
     lanes are read or written.
@@ -46,36 +50,34 @@ def multiply_columns(
 
     def generate(context, builder, signature, arguments):
         size = INTP(number_of(element).bitwidth // 8)
-        (strips, a, a_row, a_step, b, b_step, b_column, start, start_row, start_column,
-         c, c_row, c_column, rows, inner, first, _, valid) = (
+        (strips, a, a_row, a_step, b, b_step, b_column, begin, start, c, c_row, c_column, rows,
+         inner, first, _, valid) = (
             builder.bitcast(value, POINTER) if isinstance(kind, Buffer)
             else context.cast(builder, value, kind, types.intp)
             for value, kind in zip(arguments, signature.args, strict=True)
         )  # fmt: skip
         steps = [
-            builder.mul(step, size)
-            for step in (a_row, a_step, b_step, b_column, start_row, start_column, c_row, c_column)
+            builder.mul(step, size) for step in (a_row, a_step, b_step, b_column, c_row, c_column)
         ]
-        a_row, _, _, b_column, start_row, start_column, c_row, c_column = steps
+        a_row, _, _, b_column, c_row, c_column = steps
         b = builder.gep(b, [builder.mul(first, b_column)])
-        start = builder.gep(start, [builder.mul(first, start_column)])
+        start = builder.gep(start, [builder.mul(first, c_column)])
         c = builder.gep(c, [builder.mul(first, c_column)])
         for height in HEIGHTS:
             # Rows that fill tiles of this height, then what is left for the next.
             tiles = builder.udiv(rows, INTP(height))
             with builder.if_then(builder.icmp_signed(">", tiles, INTP(0))):
                 function = _tiles(builder.module, element, broadcast, height, width)
-                builder.call(function, [a, b, start, c, *steps, inner, strips, tiles, valid])
+                builder.call(function, [a, b, start, c, *steps, begin, inner, strips, tiles, valid])
             done = builder.mul(tiles, INTP(height))
             rows = builder.sub(rows, done)
             a = builder.gep(a, [builder.mul(done, a_row)])
-            start = builder.gep(start, [builder.mul(done, start_row)])
             c = builder.gep(c, [builder.mul(done, c_row)])
         return context.get_dummy_value()
 
     return types.none(
         strips, a, a_row, a_step, b, b_step, b_column,
-        start, start_row, start_column, c, c_row, c_column, rows, inner, first, columns, valid,
+        begin, start, c, c_row, c_column, rows, inner, first, columns, valid,
     ), generate  # fmt: skip
 
 
@@ -89,7 +91,7 @@ def _tiles(module, element, broadcast, height, width):
     if name in module.globals:
         return module.globals[name]
     function = ir.Function(
-        module, ir.FunctionType(ir.VoidType(), [POINTER] * 4 + [INTP] * 12), name
+        module, ir.FunctionType(ir.VoidType(), [POINTER] * 4 + [INTP] * 11), name
     )
     function.linkage = "internal"
     function.attributes.add("noinline")
@@ -114,27 +116,48 @@ class _TileBuilder:
 
     def emit(self):
         """Emit the body."""
-        blocks = ["entry", "tile", "strip", "products", "results", "next", "end"]
-        entry, tile, strip, products, results, after, end = map(
+        blocks = ["entry", "tile", "strip", "row", "itself", "ready", "products", "results",
+                  "next", "end"]  # fmt: skip
+        entry, tile, strip, row, itself, ready, products, results, after, end = map(
             self.function.append_basic_block, blocks
         )
-        (a, b, start, c, a_row, a_step, b_step, b_column, start_row, start_column,
-         c_row, c_column, inner, strips, tiles, valid) = self.function.args  # fmt: skip
+        (a, b, start, c, a_row, a_step, b_step, b_column, c_row, c_column,
+         begin, inner, strips, tiles, valid) = self.function.args  # fmt: skip
         zero, one, stride = INTP(0), INTP(1), INTP(self.align * self.lanes)
         builder = ir.IRBuilder(entry)
         mask = self._mask(builder, valid) if self.masked else None
         builder.branch(tile)
 
         builder = ir.IRBuilder(tile)
-        t, a_tile, start_tile, c_tile = _phis(builder, INTP, POINTER, POINTER, POINTER)
+        t, a_tile, c_tile = _phis(builder, INTP, POINTER, POINTER)
         builder.branch(strip)
 
         builder = ir.IRBuilder(strip)
         s, a_strip, b_strip, start_strip, c_strip = _phis(builder, INTP, *[POINTER] * 4)
-        starts = [
-            self._load(builder, pointer, mask)
-            for pointer in self._grid(builder, start_strip, start_row, start_column)
+        choice = builder.switch(begin, ready)  # ZERO
+        choice.add_case(INTP(ROW), row)
+        choice.add_case(INTP(ITSELF), itself)
+
+        builder = ir.IRBuilder(row)
+        of_row = self.height * [
+            self._load(builder, builder.gep(start_strip, [column]), mask)
+            for column in _multiples(builder, c_column, self.width)
         ]
+        builder.branch(ready)
+        builder = ir.IRBuilder(itself)
+        of_itself = [
+            self._load(builder, pointer, mask)
+            for pointer in self._grid(builder, c_strip, c_row, c_column)
+        ]
+        builder.branch(ready)
+
+        builder = ir.IRBuilder(ready)
+        starts = _phis(builder, *[self.vector] * (self.height * self.width))
+        nothing = ir.Constant(self.vector, [0.0] * self.lanes if self.lanes > 1 else 0.0)
+        for phi, value, other in zip(starts, of_row, of_itself, strict=True):
+            phi.add_incoming(nothing, strip)
+            phi.add_incoming(value, row)
+            phi.add_incoming(other, itself)
         builder.branch(products)
 
         builder = ir.IRBuilder(products)
@@ -155,7 +178,7 @@ class _TileBuilder:
             builder.gep(b_here, [b_step]),
             *sums,
         ]
-        _close([step, a_here, b_here, *totals], [zero, a_strip, b_strip, *starts], strip,
+        _close([step, a_here, b_here, *totals], [zero, a_strip, b_strip, *starts], ready,
                moved, products)  # fmt: skip
         self._repeat(builder, moved[0], inner, products, results)
 
@@ -172,15 +195,15 @@ class _TileBuilder:
             )
         ]
         _close([s, a_strip, b_strip, start_strip, c_strip],
-               [zero, a_tile, b, start_tile, c_tile], tile, moved, results)  # fmt: skip
+               [zero, a_tile, b, start, c_tile], tile, moved, results)  # fmt: skip
         self._repeat(builder, moved[0], strips, strip, after)
 
         builder = ir.IRBuilder(after)
         moved = [builder.add(t, one)] + [
             builder.gep(pointer, [builder.mul(step, INTP(self.height))])
-            for pointer, step in ((a_tile, a_row), (start_tile, start_row), (c_tile, c_row))
+            for pointer, step in ((a_tile, a_row), (c_tile, c_row))
         ]
-        _close([t, a_tile, start_tile, c_tile], [zero, a, start, c], entry, moved, after)
+        _close([t, a_tile, c_tile], [zero, a, c], entry, moved, after)
         self._repeat(builder, moved[0], tiles, tile, end)
         ir.IRBuilder(end).ret_void()
 
