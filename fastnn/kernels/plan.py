@@ -93,7 +93,7 @@ class SinglePlan(Plan):
     """The same for one network with samples side by side; offsets count numbers."""
 
     spare: int
-    """As large as one of the deltas: errors, then transposed deltas."""
+    """As large as one of the deltas: their transposition."""
     sums: int
     """Where gradients are summed: `gradient` itself, or a group of sums for each parameter."""
     losses: int

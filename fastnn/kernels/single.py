@@ -1,8 +1,8 @@
 """The passes for one network, with samples side by side in the vectors.
 
-Regions lie unit by unit: output j of sample n of a tile is number ``j * tile + n``, so that every
-pass works on full vectors however narrow the layers are.  Sums over samples come in two orders,
-told apart by the type of what they go into:
+Samples lie tile by tile, and in a tile unit by unit: output j of sample n is number
+``j * tile + n``, so that every pass works on full vectors however narrow the layers are.  Sums over
+samples come in two orders, told apart by the type of what they go into:
 
 in order (plain numbers)
     Sample after sample, as `passes` has it: the bits of a network trained in lanes.
@@ -15,7 +15,7 @@ from numba.extending import overload
 
 from ..lanes.buffers import across, lane_count, packed
 from ..lanes.compiling import FLAGS, glue, kernel
-from ..lanes.operations import fma, like, sum_of_halves
+from ..lanes.operations import fma, like, sum_of_halves, sums_of_halves
 from ..lanes.tiles import ITSELF, ZERO
 from ..lanes.types import Lanes
 from .passes import activate_few, multiply_by_slope
@@ -29,7 +29,7 @@ NARROW = 4
 
 
 @kernel
-def preactivate(x, x_step, w, has_bias, z, tile, blocks, n_in, n_out):
+def preactivate(x, w, has_bias, z, tile, blocks, n_in, n_out):
     """``z = b + w.T @ x`` for `blocks` vectors of samples."""
     width, unit = lane_count(across(z)), lane_count(w)
     begin = ITSELF * unit
@@ -40,7 +40,7 @@ def preactivate(x, x_step, w, has_bias, z, tile, blocks, n_in, n_out):
         for s in range(blocks):
             row[s] = start
     multiply_elements(
-        unit, w, unit, n_out, across(x), x_step, width, begin, across(z),
+        unit, w, unit, n_out, across(x), tile, width, begin, across(z),
         across(z), tile, width, n_out, blocks, n_in,
     )  # fmt: skip
 
@@ -64,10 +64,10 @@ def packs(values, count):
 
 
 @kernel
-def errors(outputs, targets, target_step, error, delta, tile, blocks, n_out):
+def errors(outputs, targets, error, delta, tile, blocks, n_out):
     """``error = outputs - targets`` and ``delta = 2 error``."""
     for j in range(n_out):
-        predicted, wanted = across(outputs + j * tile), across(targets + j * target_step)
+        predicted, wanted = across(outputs + j * tile), across(targets + j * tile)
         e, d = across(error + j * tile), across(delta + j * tile)
         for s in range(blocks):
             difference = predicted[s] - wanted[s]
@@ -92,21 +92,27 @@ def transpose(delta, tile, count, n_out, transposed):
             transposed[n * n_out + j] = delta[j * tile + n]
 
 
-def add_losses(error, strips, tile, count, n_out, losses):
-    """Add the squares of all errors to the losses, outputs within samples."""
+def add_losses(error, delta, spare, strips, tile, count, n_out, losses):
+    """Add the squares of all errors to the losses, outputs within samples.
+
+    Where sums are in order, the deltas are transposed into `spare` on the way: each square waits
+    for the one before, so that there is time.
+    """
     raise NotImplementedError("compiled code only")
 
 
 @overload(add_losses, jit_options=FLAGS)
-def _add_losses(error, strips, tile, count, n_out, losses):
-    def in_order(error, strips, tile, count, n_out, losses):
+def _add_losses(error, delta, spare, strips, tile, count, n_out, losses):
+    def in_order(error, delta, spare, strips, tile, count, n_out, losses):
         loss = losses[0]
         for n in range(count):
             for j in range(n_out):
-                loss = fma(error[j * tile + n], error[j * tile + n], loss)
+                e = error[j * tile + n]
+                loss = fma(e, e, loss)
+                spare[n * n_out + j] = delta[j * tile + n]
         losses[0] = loss
 
-    def in_lanes(error, strips, tile, count, n_out, losses):
+    def in_lanes(error, delta, spare, strips, tile, count, n_out, losses):
         width = strips * lane_count(losses)
         groups = (count + width - 1) // width
         for s in range(strips):
@@ -120,16 +126,36 @@ def _add_losses(error, strips, tile, count, n_out, losses):
     return in_lanes if isinstance(losses.element, Lanes) else in_order
 
 
-def add_gradient(x, x_row, delta, has_bias, one, spare, g, strips, begin, tile, count, n_in, n_out):
-    """``g += x @ delta.T``, and the biases' part ``+= delta.sum(axis=1)``; or begin from 0."""
+def add_gradient(
+    x, x_row, delta, transposed, has_bias, one, spare, g, strips, begin, tile, count, n_in, n_out
+):
+    """``g += x @ delta.T``, and the biases' part ``+= delta.sum(axis=1)``; or begin from 0.
+
+    `transposed` tells whether `spare` holds ``delta.T`` already.
+    """
     raise NotImplementedError("compiled code only")
 
 
 @overload(add_gradient, jit_options=FLAGS)
 def _add_gradient(
-    x, x_row, delta, has_bias, one, spare, g, strips, begin, tile, count, n_in, n_out
+    x, x_row, delta, transposed, has_bias, one, spare, g, strips, begin, tile, count, n_in, n_out
 ):
-    def in_order(x, x_row, delta, has_bias, one, spare, g, strips, begin, tile, count, n_in, n_out):
+    def in_order(
+        x,
+        x_row,
+        delta,
+        transposed,
+        has_bias,
+        one,
+        spare,
+        g,
+        strips,
+        begin,
+        tile,
+        count,
+        n_in,
+        n_out,
+    ):
         unit = lane_count(g)
         still = unit - unit
         bias = g + n_in * n_out
@@ -144,7 +170,8 @@ def _add_gradient(
                     begin, bias, bias, still, unit, unit, n_out, count,
                 )  # fmt: skip
         else:
-            transpose(delta, tile, count, n_out, spare)
+            if not transposed:
+                transpose(delta, tile, count, n_out, spare)
             multiply(
                 unit, x, x_row, unit, spare, n_out, unit,
                 begin, g, g, n_out, unit, n_in, n_out, count,
@@ -155,7 +182,22 @@ def _add_gradient(
                     begin, bias, bias, still, unit, unit, n_out, count,
                 )  # fmt: skip
 
-    def in_lanes(x, x_row, delta, has_bias, one, spare, g, strips, begin, tile, count, n_in, n_out):
+    def in_lanes(
+        x,
+        x_row,
+        delta,
+        transposed,
+        has_bias,
+        one,
+        spare,
+        g,
+        strips,
+        begin,
+        tile,
+        count,
+        n_in,
+        n_out,
+    ):
         width = strips * lane_count(g)
         unit = lane_count(x)
         still = unit - unit
@@ -186,6 +228,7 @@ def _collect(sums, strips, count, totals):
             totals[m] = sums[m]
 
     def in_lanes(sums, strips, count, totals):
+        width = lane_count(sums)
         for m in range(count):
             parts = sums + m * strips
             half = strips // 2
@@ -193,17 +236,21 @@ def _collect(sums, strips, count, totals):
                 for s in range(half):
                     parts[s] = parts[s] + parts[s + half]
                 half //= 2
-            totals[m] = sum_of_halves(parts[0])
+        whole = count // width * width
+        for m in range(0, whole, width):
+            across(totals + m)[0] = sums_of_halves(sums + m * strips, strips)
+        for m in range(whole, count):
+            totals[m] = sum_of_halves(sums[m * strips])
 
     return in_lanes if isinstance(sums.element, Lanes) else in_order
 
 
 @glue
 def add_tile(
-    layers, depth, x, x_step, y, y_step, strips, parameters, sums, losses,
+    layers, depth, x, y, strips, parameters, sums, losses,
     work, delta, other, spare, one, begin, tile, count,
 ):  # fmt: skip
-    """Add the losses and the gradient of the `count` samples that begin at columns x and y."""
+    """Add the losses and the gradient of the `count` samples of one tile."""
     narrow = lane_count(across(work))
     width = strips * narrow
     blocks = (count + width - 1) // width * strips
@@ -211,29 +258,25 @@ def add_tile(
         layer = layers + level * COLUMNS
         n_in, n_out, has_bias = layer[N_IN], layer[N_OUT], layer[HAS_BIAS] != 0
         below = x if level == 0 else work + (layers + (level - 1) * COLUMNS)[OUTPUTS]
-        step = x_step if level == 0 else tile
         z = work + layer[OUTPUTS]
-        preactivate(
-            below, step, parameters + layer[WEIGHTS], has_bias, z, tile, blocks, n_in, n_out
-        )
+        preactivate(below, parameters + layer[WEIGHTS], has_bias, z, tile, blocks, n_in, n_out)
         activate_few(layer[ACTIVATION], packed(z), packs(z, n_out * tile))
 
     layer = layers + (depth - 1) * COLUMNS
     n_out = layer[N_OUT]
     z = work + layer[OUTPUTS]
-    errors(z, y, y_step, spare, delta, tile, blocks, n_out)
+    errors(z, y, other, delta, tile, blocks, n_out)
     if lane_count(sums) > 1:  # sums in lanes are over whole groups
-        clear_columns(spare, delta, tile, count, blocks * narrow, n_out)
-    add_losses(spare, strips, tile, count, n_out, losses)
+        clear_columns(other, delta, tile, count, blocks * narrow, n_out)
     multiply_by_slope(layer[ACTIVATION], packed(z), packed(delta), packs(z, n_out * tile))
+    add_losses(other, delta, spare, strips, tile, count, n_out, losses)
     for level in range(depth - 1, -1, -1):
         layer = layers + level * COLUMNS
         n_in, n_out, has_bias = layer[N_IN], layer[N_OUT], layer[HAS_BIAS] != 0
         below = x if level == 0 else work + (layers + (level - 1) * COLUMNS)[OUTPUTS]
-        step = x_step if level == 0 else tile
         add_gradient(
-            below, step, delta, has_bias, one, spare, sums + layer[WEIGHTS] * strips, strips,
-            begin, tile, count, n_in, n_out,
+            below, tile, delta, level == depth - 1, has_bias, one, spare,
+            sums + layer[WEIGHTS] * strips, strips, begin, tile, count, n_in, n_out,
         )  # fmt: skip
         if level > 0:
             code = (layers + (level - 1) * COLUMNS)[ACTIVATION]

@@ -36,10 +36,11 @@ def wait_for_all(arrived, expected, stop):
 def add_runs(shares, runs, stride, count, totals):
     """``totals``, the sums of the runs' shares, in the order of the runs."""
     for m in range(count):
-        total = shares[m]
-        for run in range(1, runs):
-            total = total + shares[run * stride + m]
-        totals[m] = total
+        totals[m] = shares[m]
+    for run in range(1, runs):
+        share = shares + run * stride
+        for m in range(count):
+            totals[m] = totals[m] + share[m]
 
 
 @cache
@@ -57,13 +58,13 @@ def _make_trainer(digest, width):
     ):  # fmt: skip
         """Train restarts ``first … first + len(out_loss) - 1``; return the number of epochs.
 
-        XT and YT have a row for each input and output and a column for each sample, and some
-        columns to spare.  Of `threads` threads that make this call at once, each with its own
+        XT and YT are ``(runs, tiles, units, samples of a tile)``, filled up with
+        zeros.  Of `threads` threads that make this call at once, each with its own
         workspace, all compute the same; `shares` and `arrived` are common to them.
         """
         digest  # noqa: B018  closed over, so that the cache's key changes with the sources
         depth, count, n_hyper = len(layers), len(out_loss), hyper.shape[1]
-        x_step, y_step = XT.shape[1], YT.shape[1]
+        tiles, n_in, n_out = XT.shape[1], XT.shape[2], YT.shape[2]
         table, x, y, stop = buffer(layers), buffer(XT), buffer(YT), buffer(stop_flag)
         space = buffer(workspace)
         parameters, gradient = space + offsets[0], space + offsets[1]
@@ -97,14 +98,14 @@ def _make_trainer(digest, width):
                     end = min(samples, begin + run_length)
                     for s in range(strips if width > 1 else 1):
                         losses[s] = like(losses[s], 0.0)
-                    for tile_begin in range(begin, end, tile):
+                    for t in range((end - begin + tile - 1) // tile):
                         if load_shared(stop) != 0:
                             return tick
-                        count_here = min(tile, end - tile_begin)
+                        place = (run * tiles + t) * tile
                         add_tile(
-                            table, depth, x + tile_begin, x_step, y + tile_begin, y_step, strips,
+                            table, depth, x + place * n_in, y + place * n_out, strips,
                             parameters, sums, losses, space, delta, other, spare, one,
-                            ZERO if tile_begin == begin else ITSELF, tile, count_here,
+                            ITSELF if t > 0 else ZERO, tile, min(tile, end - begin - t * tile),
                         )  # fmt: skip
                     if width > 1:
                         share = shared + run * stride

@@ -11,7 +11,7 @@ from numba.extending import intrinsic
 from . import formulas
 from .conversion import convert, is_mask, is_value
 from .formulas import formula
-from .types import Lanes, number_of
+from .types import Buffer, Lanes, number_of
 
 
 @intrinsic
@@ -74,20 +74,48 @@ def sum_of_halves(typingctx, vector):
         total, count = arguments[0], vector.count
         while count > 1:
             count //= 2
-            low, high = (
-                builder.shuffle_vector(
-                    total,
-                    ir.Constant(total.type, ir.Undefined),
-                    ir.Constant(
-                        ir.VectorType(ir.IntType(32), count), list(range(first, first + count))
-                    ),
-                )
-                for first in (0, count)
-            )
+            low = _shuffle(builder, total, total, range(count))
+            high = _shuffle(builder, total, total, range(count, 2 * count))
             total = builder.fadd(low, high)
         return builder.extract_element(total, ir.IntType(32)(0))
 
     return vector.element(vector), generate
+
+
+@intrinsic
+def sums_of_halves(typingctx, vectors, step):
+    """`sum_of_halves` of as many elements of a buffer as each has lanes, every `step`-th, as lanes.
+
+    Two vectors are added at once, each half filling half of a register, then two such sums.
+    """
+    if not (isinstance(vectors, Buffer) and isinstance(vectors.element, Lanes)):
+        return None
+    kind = vectors.element
+    number, lanes = kind.element, kind.count
+
+    def generate(context, builder, signature, arguments):
+        step = context.cast(builder, arguments[1], signature.args[1], types.intp)
+        parts = []
+        for m in range(lanes):
+            pointer = builder.gep(arguments[0], [builder.mul(step, ir.IntType(64)(m))])
+            parts.append(builder.load(pointer, align=number.bitwidth // 8))
+        size = lanes  # of the sums of each element that are left
+        while size > 1:
+            firsts = [m for m in range(2 * lanes) if m % size < size // 2]
+            lasts = [m for m in range(2 * lanes) if m % size >= size // 2]
+            parts = [
+                builder.fadd(_shuffle(builder, a, b, firsts), _shuffle(builder, a, b, lasts))
+                for a, b in zip(parts[::2], parts[1::2], strict=True)
+            ]
+            size //= 2
+        return parts[0]
+
+    return kind(vectors, step), generate
+
+
+def _shuffle(builder, a, b, places):
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), len(places)), list(places))
+    return builder.shuffle_vector(a, b, mask)
 
 
 @intrinsic

@@ -14,8 +14,8 @@ from .conversion import splat
 from .emit import call_fma
 from .types import Buffer, Lanes, llvm_value, number_of
 
-# Rows of a tile, the largest first.
-HEIGHTS = (4, 2, 1)
+# Rows of a tile, the largest first: at least eight sums at once, or they wait for each other.
+HEIGHTS = {1: (8, 4, 2, 1), 2: (4, 2, 1), 4: (4, 2, 1)}
 # Where the sums of a product start: from zero, each row from the same row, or from what is there.
 ZERO, ROW, ITSELF = range(3)
 
@@ -63,7 +63,7 @@ def multiply_columns(
         b = builder.gep(b, [builder.mul(first, b_column)])
         start = builder.gep(start, [builder.mul(first, c_column)])
         c = builder.gep(c, [builder.mul(first, c_column)])
-        for height in HEIGHTS:
+        for height in HEIGHTS[max(1, width)]:
             # Rows that fill tiles of this height, then what is left for the next.
             tiles = builder.udiv(rows, INTP(height))
             with builder.if_then(builder.icmp_signed(">", tiles, INTP(0))):
