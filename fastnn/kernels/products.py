@@ -8,7 +8,7 @@ network it holds neighbouring columns, the last vector being filled in part.
 from numba.extending import overload
 
 from ..lanes.buffers import across, lane_count
-from ..lanes.compiling import FLAGS, kernel
+from ..lanes.compiling import FLAGS, glue, kernel
 from ..lanes.tiles import multiply_columns
 from ..lanes.types import Lanes
 
@@ -36,6 +36,26 @@ def multiply_elements(
         multiply_columns(
             strips, a, a_row, a_step, b, b_step, b_column,
             begin, start, c, c_row, c_column, rows, inner, j, 1, 0,
+        )  # fmt: skip
+
+
+@glue
+def multiply_across(
+    unit, a, a_row, a_step, b, b_step, begin, start, c, c_row, rows, columns, inner
+):
+    """As `multiply` of plain numbers; `unit` is 1."""
+    width = lane_count(across(b))
+    blocks = columns // width
+    rest = columns - blocks * width
+    if blocks > 0:
+        multiply_elements(
+            unit, a, a_row, a_step, across(b), b_step, width, begin, across(start),
+            across(c), c_row, width, rows, blocks, inner,
+        )  # fmt: skip
+    if rest > 0:
+        multiply_columns(
+            unit, a, a_row, a_step, across(b), b_step, width, begin, across(start),
+            across(c), c_row, width, rows, inner, blocks, 0, rest,
         )  # fmt: skip
 
 
@@ -70,18 +90,8 @@ def _choose_multiply(
         strips, a, a_row, a_step, b, b_step, b_column,
         begin, start, c, c_row, c_column, rows, columns, inner,
     ):  # fmt: skip
-        width = lane_count(across(b))
-        blocks = columns // width
-        rest = columns - blocks * width
-        if blocks > 0:
-            multiply_elements(
-                strips, a, a_row, a_step, across(b), b_step, width, begin, across(start),
-                across(c), c_row, width, rows, blocks, inner,
-            )  # fmt: skip
-        if rest > 0:
-            multiply_columns(
-                strips, a, a_row, a_step, across(b), b_step, width, begin, across(start),
-                across(c), c_row, width, rows, inner, blocks, 0, rest,
-            )  # fmt: skip
+        multiply_across(
+            strips, a, a_row, a_step, b, b_step, begin, start, c, c_row, rows, columns, inner
+        )
 
     return lanes if isinstance(b.element, Lanes) else numbers

@@ -11,16 +11,13 @@ in lanes (vectors, ``parallel="samples"``)
     the groups.  `strips` vectors side by side hold the sums of one number.
 """
 
-from numba.extending import overload
-
 from ..lanes.buffers import across, lane_count, packed
-from ..lanes.compiling import FLAGS, glue, kernel
+from ..lanes.compiling import glue, kernel
 from ..lanes.operations import fma, like, sum_of_halves, sums_of_halves
 from ..lanes.tiles import ITSELF, ZERO
-from ..lanes.types import Lanes
 from .passes import activate_few, multiply_by_slope
 from .plan import ACTIVATION, COLUMNS, HAS_BIAS, N_IN, N_OUT, OUTPUTS, WEIGHTS
-from .products import multiply, multiply_elements
+from .products import multiply_across, multiply_elements
 
 # Steps of 0 and 1 below are computed from `lane_count`: for literals Numba would compile anew.
 
@@ -28,7 +25,7 @@ from .products import multiply, multiply_elements
 NARROW = 4
 
 
-@kernel
+@glue
 def preactivate(x, w, has_bias, z, tile, blocks, n_in, n_out):
     """``z = b + w.T @ x`` for `blocks` vectors of samples."""
     width, unit = lane_count(across(z)), lane_count(w)
@@ -45,7 +42,7 @@ def preactivate(x, w, has_bias, z, tile, blocks, n_in, n_out):
     )  # fmt: skip
 
 
-@kernel
+@glue
 def backpropagate(code, w, delta, y, before, tile, blocks, n_in, n_out):
     """``before = (w @ delta) * f'``, the deltas of the layer below, whose outputs are y."""
     width, unit = lane_count(across(before)), lane_count(w)
@@ -92,194 +89,145 @@ def transpose(delta, tile, count, n_out, transposed):
             transposed[n * n_out + j] = delta[j * tile + n]
 
 
-def add_losses(error, delta, spare, strips, tile, count, n_out, losses):
-    """Add the squares of all errors to the losses, outputs within samples.
-
-    Where sums are in order, the deltas are transposed into `spare` on the way: each square waits
-    for the one before, so that there is time.
-    """
-    raise NotImplementedError("compiled code only")
-
-
-@overload(add_losses, jit_options=FLAGS)
-def _add_losses(error, delta, spare, strips, tile, count, n_out, losses):
-    def in_order(error, delta, spare, strips, tile, count, n_out, losses):
-        loss = losses[0]
-        for n in range(count):
-            for j in range(n_out):
-                e = error[j * tile + n]
-                loss = fma(e, e, loss)
-                spare[n * n_out + j] = delta[j * tile + n]
-        losses[0] = loss
-
-    def in_lanes(error, delta, spare, strips, tile, count, n_out, losses):
-        width = strips * lane_count(losses)
-        groups = (count + width - 1) // width
-        for s in range(strips):
-            loss = losses[s]
-            for group in range(groups):
-                for j in range(n_out):
-                    e = across(error + j * tile)[group * strips + s]
-                    loss = fma(e, e, loss)
-            losses[s] = loss
-
-    return in_lanes if isinstance(losses.element, Lanes) else in_order
-
-
-def add_gradient(
-    x, x_row, delta, transposed, has_bias, one, spare, g, strips, begin, tile, count, n_in, n_out
-):
-    """``g += x @ delta.T``, and the biases' part ``+= delta.sum(axis=1)``; or begin from 0.
-
-    `transposed` tells whether `spare` holds ``delta.T`` already.
-    """
-    raise NotImplementedError("compiled code only")
-
-
-@overload(add_gradient, jit_options=FLAGS)
-def _add_gradient(
-    x, x_row, delta, transposed, has_bias, one, spare, g, strips, begin, tile, count, n_in, n_out
-):
-    def in_order(
-        x,
-        x_row,
-        delta,
-        transposed,
-        has_bias,
-        one,
-        spare,
-        g,
-        strips,
-        begin,
-        tile,
-        count,
-        n_in,
-        n_out,
-    ):
-        unit = lane_count(g)
-        still = unit - unit
-        bias = g + n_in * n_out
-        if n_out < NARROW:
-            multiply_elements(
-                unit, x, x_row, unit, delta, unit, tile,
-                begin, g, g, n_out, unit, n_in, n_out, count,
-            )  # fmt: skip
-            if has_bias:
-                multiply_elements(
-                    unit, one, still, still, delta, unit, tile,
-                    begin, bias, bias, still, unit, unit, n_out, count,
-                )  # fmt: skip
-        else:
-            if not transposed:
-                transpose(delta, tile, count, n_out, spare)
-            multiply(
-                unit, x, x_row, unit, spare, n_out, unit,
-                begin, g, g, n_out, unit, n_in, n_out, count,
-            )  # fmt: skip
-            if has_bias:
-                multiply(
-                    unit, one, still, still, spare, n_out, unit,
-                    begin, bias, bias, still, unit, unit, n_out, count,
-                )  # fmt: skip
-
-    def in_lanes(
-        x,
-        x_row,
-        delta,
-        transposed,
-        has_bias,
-        one,
-        spare,
-        g,
-        strips,
-        begin,
-        tile,
-        count,
-        n_in,
-        n_out,
-    ):
-        width = strips * lane_count(g)
-        unit = lane_count(x)
-        still = unit - unit
-        groups = (count + width - 1) // width
-        multiply_elements(
-            strips, across(x), x_row, width, across(delta), width, tile,
-            begin, g, g, n_out * width, width, n_in, n_out, groups,
-        )  # fmt: skip
-        if has_bias:
-            bias = g + n_in * n_out * strips
-            multiply_elements(
-                strips, one, still, still, across(delta), width, tile,
-                begin, bias, bias, still, width, unit, n_out, groups,
-            )  # fmt: skip
-
-    return in_lanes if isinstance(g.element, Lanes) else in_order
-
-
-def collect(sums, strips, count, totals):
-    """Into `totals` the `count` sums: of the lanes of each, halves are added until one is left."""
-    raise NotImplementedError("compiled code only")
-
-
-@overload(collect, jit_options=FLAGS)
-def _collect(sums, strips, count, totals):
-    def in_order(sums, strips, count, totals):
-        for m in range(count):
-            totals[m] = sums[m]
-
-    def in_lanes(sums, strips, count, totals):
-        width = lane_count(sums)
-        for m in range(count):
-            parts = sums + m * strips
-            half = strips // 2
-            while half > 0:
-                for s in range(half):
-                    parts[s] = parts[s] + parts[s + half]
-                half //= 2
-        whole = count // width * width
-        for m in range(0, whole, width):
-            across(totals + m)[0] = sums_of_halves(sums + m * strips, strips)
-        for m in range(whole, count):
-            totals[m] = sum_of_halves(sums[m * strips])
-
-    return in_lanes if isinstance(sums.element, Lanes) else in_order
+@glue
+def _losses_in_order(error, delta, spare, strips, tile, count, n_out, losses):
+    loss = losses[0]
+    for n in range(count):
+        for j in range(n_out):
+            e = error[j * tile + n]
+            loss = fma(e, e, loss)
+            spare[n * n_out + j] = delta[j * tile + n]
+    losses[0] = loss
 
 
 @glue
-def add_tile(
-    layers, depth, x, y, strips, parameters, sums, losses,
-    work, delta, other, spare, one, begin, tile, count,
-):  # fmt: skip
-    """Add the losses and the gradient of the `count` samples of one tile."""
-    narrow = lane_count(across(work))
-    width = strips * narrow
-    blocks = (count + width - 1) // width * strips
-    for level in range(depth):
-        layer = layers + level * COLUMNS
-        n_in, n_out, has_bias = layer[N_IN], layer[N_OUT], layer[HAS_BIAS] != 0
-        below = x if level == 0 else work + (layers + (level - 1) * COLUMNS)[OUTPUTS]
-        z = work + layer[OUTPUTS]
-        preactivate(below, parameters + layer[WEIGHTS], has_bias, z, tile, blocks, n_in, n_out)
-        activate_few(layer[ACTIVATION], packed(z), packs(z, n_out * tile))
+def _losses_in_lanes(error, delta, spare, strips, tile, count, n_out, losses):
+    width = strips * lane_count(losses)
+    groups = (count + width - 1) // width
+    for s in range(strips):
+        loss = losses[s]
+        for group in range(groups):
+            for j in range(n_out):
+                e = across(error + j * tile)[group * strips + s]
+                loss = fma(e, e, loss)
+        losses[s] = loss
 
-    layer = layers + (depth - 1) * COLUMNS
-    n_out = layer[N_OUT]
-    z = work + layer[OUTPUTS]
-    errors(z, y, other, delta, tile, blocks, n_out)
-    if lane_count(sums) > 1:  # sums in lanes are over whole groups
-        clear_columns(other, delta, tile, count, blocks * narrow, n_out)
-    multiply_by_slope(layer[ACTIVATION], packed(z), packed(delta), packs(z, n_out * tile))
-    add_losses(other, delta, spare, strips, tile, count, n_out, losses)
-    for level in range(depth - 1, -1, -1):
-        layer = layers + level * COLUMNS
-        n_in, n_out, has_bias = layer[N_IN], layer[N_OUT], layer[HAS_BIAS] != 0
-        below = x if level == 0 else work + (layers + (level - 1) * COLUMNS)[OUTPUTS]
-        add_gradient(
-            below, tile, delta, level == depth - 1, has_bias, one, spare,
-            sums + layer[WEIGHTS] * strips, strips, begin, tile, count, n_in, n_out,
+
+@glue
+def _gradient_in_order(
+    x, x_row, delta, transposed, has_bias, one, spare, g, strips, begin, tile, count, n_in, n_out
+):
+    unit = lane_count(g)
+    still = unit - unit
+    bias = g + n_in * n_out
+    if n_out < NARROW:
+        multiply_elements(
+            unit, x, x_row, unit, delta, unit, tile,
+            begin, g, g, n_out, unit, n_in, n_out, count,
         )  # fmt: skip
-        if level > 0:
-            code = (layers + (level - 1) * COLUMNS)[ACTIVATION]
-            w = parameters + layer[WEIGHTS]
-            backpropagate(code, w, delta, below, other, tile, blocks, n_in, n_out)
-            delta, other = other, delta
+        if has_bias:
+            multiply_elements(
+                unit, one, still, still, delta, unit, tile,
+                begin, bias, bias, still, unit, unit, n_out, count,
+            )  # fmt: skip
+    else:
+        if not transposed:
+            transpose(delta, tile, count, n_out, spare)
+        multiply_across(unit, x, x_row, unit, spare, n_out, begin, g, g, n_out, n_in, n_out, count)
+        if has_bias:
+            multiply_across(
+                unit, one, still, still, spare, n_out, begin, bias, bias, still, unit, n_out, count
+            )
+
+
+@glue
+def _gradient_in_lanes(
+    x, x_row, delta, transposed, has_bias, one, spare, g, strips, begin, tile, count, n_in, n_out
+):
+    width = strips * lane_count(g)
+    unit = lane_count(x)
+    still = unit - unit
+    groups = (count + width - 1) // width
+    multiply_elements(
+        strips, across(x), x_row, width, across(delta), width, tile,
+        begin, g, g, n_out * width, width, n_in, n_out, groups,
+    )  # fmt: skip
+    if has_bias:
+        bias = g + n_in * n_out * strips
+        multiply_elements(
+            strips, one, still, still, across(delta), width, tile,
+            begin, bias, bias, still, width, unit, n_out, groups,
+        )  # fmt: skip
+
+
+@kernel
+def collect(sums, strips, count, totals):
+    """Into `totals` the `count` sums: of the lanes of each, halves are added until one is left."""
+    width = lane_count(sums)
+    for m in range(count):
+        parts = sums + m * strips
+        half = strips // 2
+        while half > 0:
+            for s in range(half):
+                parts[s] = parts[s] + parts[s + half]
+            half //= 2
+    whole = count // width * width
+    for m in range(0, whole, width):
+        across(totals + m)[0] = sums_of_halves(sums + m * strips, strips)
+    for m in range(whole, count):
+        totals[m] = sum_of_halves(sums[m * strips])
+
+
+def _tile_pass(in_lanes, add_losses, add_gradient):
+    """The pass over one tile, with sums in lanes or in order.
+
+    ``add_losses`` adds the squares of all errors to the losses, outputs within samples; where sums
+    are in order it also transposes the deltas into `spare`: each square waits for the last one, so
+    there is time.  ``add_gradient`` makes ``g += x @ delta.T``, and the biases' part
+    ``+= delta.sum(axis=1)``, or begins from 0; `transposed`: whether `spare` holds ``delta.T``.
+    """
+
+    @glue
+    def add_tile(
+        layers, depth, x, y, strips, parameters, sums, losses,
+        work, delta, other, spare, one, begin, tile, count,
+    ):  # fmt: skip
+        """Add the losses and the gradient of the `count` samples of one tile."""
+        narrow = lane_count(across(work))
+        width = strips * narrow
+        blocks = (count + width - 1) // width * strips
+        for level in range(depth):
+            layer = layers + level * COLUMNS
+            n_in, n_out, has_bias = layer[N_IN], layer[N_OUT], layer[HAS_BIAS] != 0
+            below = x if level == 0 else work + (layers + (level - 1) * COLUMNS)[OUTPUTS]
+            z = work + layer[OUTPUTS]
+            preactivate(below, parameters + layer[WEIGHTS], has_bias, z, tile, blocks, n_in, n_out)
+            activate_few(layer[ACTIVATION], packed(z), packs(z, n_out * tile))
+
+        layer = layers + (depth - 1) * COLUMNS
+        n_out = layer[N_OUT]
+        z = work + layer[OUTPUTS]
+        errors(z, y, other, delta, tile, blocks, n_out)
+        if in_lanes:  # over whole groups
+            clear_columns(other, delta, tile, count, blocks * narrow, n_out)
+        multiply_by_slope(layer[ACTIVATION], packed(z), packed(delta), packs(z, n_out * tile))
+        add_losses(other, delta, spare, strips, tile, count, n_out, losses)
+        for level in range(depth - 1, -1, -1):
+            layer = layers + level * COLUMNS
+            n_in, n_out, has_bias = layer[N_IN], layer[N_OUT], layer[HAS_BIAS] != 0
+            below = x if level == 0 else work + (layers + (level - 1) * COLUMNS)[OUTPUTS]
+            add_gradient(
+                below, tile, delta, level == depth - 1, has_bias, one, spare,
+                sums + layer[WEIGHTS] * strips, strips, begin, tile, count, n_in, n_out,
+            )  # fmt: skip
+            if level > 0:
+                code = (layers + (level - 1) * COLUMNS)[ACTIVATION]
+                w = parameters + layer[WEIGHTS]
+                backpropagate(code, w, delta, below, other, tile, blocks, n_in, n_out)
+                delta, other = other, delta
+
+    return add_tile
+
+
+add_tile_in_order = _tile_pass(False, _losses_in_order, _gradient_in_order)
+add_tile_in_lanes = _tile_pass(True, _losses_in_lanes, _gradient_in_lanes)

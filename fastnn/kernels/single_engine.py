@@ -10,7 +10,7 @@ from ..lanes.operations import like
 from ..lanes.tiles import ITSELF, ZERO
 from ..optimizers.gradient_descent import update
 from .restarts import CONVERGED, DIVERGED, EPOCH_LIMIT, canonical, record, start_restart
-from .single import add_tile, collect
+from .single import add_tile_in_lanes, add_tile_in_order, collect
 
 # With samples in lanes they are cut into at most `RUNS` runs of equally many groups, at least
 # `LEAST_GROUPS`, and the sums of the runs are added in order.  So many threads can share the work,
@@ -102,11 +102,21 @@ def _make_trainer(digest, width):
                         if load_shared(stop) != 0:
                             return tick
                         place = (run * tiles + t) * tile
-                        add_tile(
-                            table, depth, x + place * n_in, y + place * n_out, strips,
-                            parameters, sums, losses, space, delta, other, spare, one,
-                            ITSELF if t > 0 else ZERO, tile, min(tile, end - begin - t * tile),
-                        )  # fmt: skip
+                        begin_sums = ITSELF if t > 0 else ZERO
+                        present = min(tile, end - begin - t * tile)
+                        # Numba leaves out the branch that a constant rules out.
+                        if width > 1:
+                            add_tile_in_lanes(
+                                table, depth, x + place * n_in, y + place * n_out, strips,
+                                parameters, sums, losses, space, delta, other, spare, one,
+                                begin_sums, tile, present,
+                            )  # fmt: skip
+                        else:
+                            add_tile_in_order(
+                                table, depth, x + place * n_in, y + place * n_out, strips,
+                                parameters, sums, losses, space, delta, other, spare, one,
+                                begin_sums, tile, present,
+                            )  # fmt: skip
                     if width > 1:
                         share = shared + run * stride
                         collect(sums, strips, n_parameters, share)
