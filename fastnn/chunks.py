@@ -10,7 +10,7 @@ import numpy as np
 
 from .job import Job
 from .kernels.engine import trainer
-from .kernels.plan import CACHE_LINE, ROWS, make_plan, make_single_plan, zeros_aligned
+from .kernels.plan import CACHE_LINE, ROWS, by_tile, make_plan, make_single_plan, zeros_aligned
 from .kernels.single_engine import LEAST_GROUPS, RUNS, single_trainer
 from .lanes.types import register_bytes
 from .status import Status
@@ -165,7 +165,7 @@ def _train_singly(job: Job, common: tuple[Any, ...], threads: int, stop_flag: np
     runs = -(-samples // run_length)
     threads = min(threads, runs) if in_lanes else 1
     train = single_trainer(register if in_lanes else 1)
-    by_tile = [_by_tile(array, run_length, plan.tile) for array in (job.X, job.y)]
+    data = [by_tile(array, run_length, plan.tile) for array in (job.X, job.y)]
     shares = np.zeros(2 * runs * (plan.n_parameters + 1), dtype=job.dtype)
     arrived = np.zeros(1, dtype=np.int64)
 
@@ -175,7 +175,7 @@ def _train_singly(job: Job, common: tuple[Any, ...], threads: int, stop_flag: np
             plan.tile,
             offsets,
             plan.n_parameters,
-            *by_tile,
+            *data,
             samples,
             group // register,
             zeros_aligned(plan.size, job.dtype),
@@ -197,23 +197,3 @@ def _train_singly(job: Job, common: tuple[Any, ...], threads: int, stop_flag: np
         except BaseException:
             stop_flag[0] = 1  # those that have begun wait for the others
             raise
-
-
-def _by_tile(array: np.ndarray, run_length: int, tile: int) -> np.ndarray:
-    """`array` (n, units) as (runs, tiles, units, tile), runs and tiles filled up with zeros.
-
-    A tile's numbers lie together: they are brought near ahead of their use.
-    """
-    n, units = array.shape
-    runs, tiles = -(-n // run_length), -(-min(n, run_length) // tile)
-    result = zeros_aligned(runs * tiles * units * tile, array.dtype)
-    result = result.reshape(runs, tiles, units, tile)
-    for run in range(runs):
-        samples = array[run * run_length : (run + 1) * run_length]
-        whole = len(samples) // tile
-        full = samples[: whole * tile].reshape(whole, tile, units)
-        result[run, :whole] = full.transpose(0, 2, 1)
-        rest = samples[whole * tile :]
-        if len(rest):
-            result[run, whole, :, : len(rest)] = rest.T
-    return result

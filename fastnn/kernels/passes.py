@@ -1,9 +1,9 @@
 """The passes of one epoch over a tile of samples: forward, loss, backward, gradient.
 
-The element m of a region of memory is one number of one network, or `strips` lane vectors side by
-side that hold it for `unit` networks; then `unit` numbers lie between elements, else one.  Shapes,
-row by row: inputs ``x (samples, n_in)``, outputs and deltas ``(samples, n_out)``, weights ``w
-(n_in, n_out)`` followed by the biases ``b (n_out,)``.
+The element m of a region of memory is `strips` lane vectors side by side, which hold one number of
+each of `unit` networks; `unit` numbers lie between elements.  Shapes, row by row: inputs
+``x (samples, n_in)``, outputs and deltas ``(samples, n_out)``, weights ``w (n_in, n_out)`` followed
+by the biases ``b (n_out,)``.
 
 Every sum has one order, on which the bits of a result depend: pre-activations start from the bias
 and add inputs in ascending order, gradients add samples in ascending order, deltas add outputs in
@@ -124,7 +124,11 @@ def add_gradient(
     )
     if has_bias:
         b = g + n_in * n_out * strips
-        multiply(strips, one, 0, 0, delta, row, unit, begin, b, b, 0, unit, 1, n_out, samples)
+        still = strips - strips  # and no literal 0, for which Numba would compile anew
+        multiply(
+            strips, one, still, still, delta, row, unit,
+            begin, b, b, still, unit, still + 1, n_out, samples,
+        )  # fmt: skip
 
 
 @glue
@@ -132,7 +136,8 @@ def backpropagate(strips, unit, code, w, delta, y, before, samples, n_in, n_out)
     """``before = (delta @ w.T) * f'``, the deltas of the layer below, whose outputs are y."""
     row = n_in * unit
     multiply(
-        strips, delta, n_out * unit, unit, w, unit, n_out * unit, ZERO, before, before, row, unit,
+        strips, delta, n_out * unit, unit, w, unit, n_out * unit,
+        ZERO * strips, before, before, row, unit,
         samples, n_in, n_out,
     )  # fmt: skip
     multiply_by_slope(code, packed(y), packed(before), vectors_of(y, samples * row))
@@ -147,7 +152,7 @@ def forward(strips, unit, layers, depth, x, parameters, work, samples):
         w = parameters + layer[WEIGHTS] * strips
         z = work + layer[OUTPUTS] * strips
         if level == 0:
-            preactivate(strips, unit, x, n_in, 1, w, has_bias, z, samples, n_in, n_out)
+            preactivate(strips, unit, x, n_in, lane_count(x), w, has_bias, z, samples, n_in, n_out)
         else:
             below = work + (layers + (level - 1) * COLUMNS)[OUTPUTS] * strips
             row = n_in * unit
@@ -179,7 +184,19 @@ def backward(
         delta, other = other, delta
     n_in, n_out, has_bias = layers[N_IN], layers[N_OUT], layers[HAS_BIAS] != 0
     add_gradient(
-        strips, unit, x, n_in, 1, delta, has_bias, one, gradient, begin, samples, n_in, n_out
+        strips,
+        unit,
+        x,
+        n_in,
+        lane_count(x),
+        delta,
+        has_bias,
+        one,
+        gradient,
+        begin,
+        samples,
+        n_in,
+        n_out,
     )
 
 

@@ -149,3 +149,23 @@ def zeros_aligned(count: int, dtype: np.dtype) -> np.ndarray:
     memory = np.zeros(n_bytes + CACHE_LINE, dtype=np.uint8)
     start = -memory.ctypes.data % CACHE_LINE
     return memory[start : start + n_bytes].view(dtype)
+
+
+def by_tile(array: np.ndarray, run_length: int, tile: int) -> np.ndarray:
+    """`array` (n, units) as (runs, tiles, units, tile), runs and tiles filled up with zeros.
+
+    A tile's numbers lie together: they are brought near ahead of their use.
+    """
+    n, units = array.shape
+    runs, tiles = -(-n // run_length), -(-min(n, run_length) // tile)
+    result = zeros_aligned(runs * tiles * units * tile, array.dtype)
+    result = result.reshape(runs, tiles, units, tile)
+    for run in range(runs):
+        samples = array[run * run_length : (run + 1) * run_length]
+        whole = len(samples) // tile
+        full = samples[: whole * tile].reshape(whole, tile, units)
+        result[run, :whole] = full.transpose(0, 2, 1)
+        rest = samples[whole * tile :]
+        if len(rest):
+            result[run, whole, :, : len(rest)] = rest.T
+    return result

@@ -4,11 +4,12 @@ from functools import cache
 
 import numpy as np
 
-from ..lanes.buffers import buffer
+from ..lanes.buffers import across, buffer, lane_count
 from ..lanes.compiling import entry, source_digest
+from ..lanes.types import register_bytes
 from ..network import Network
-from .passes import forward
-from .plan import N_OUT, OUTPUTS, make_plan, zeros_aligned
+from .plan import CACHE_LINE, N_OUT, OUTPUTS, by_tile, make_single_plan, zeros_aligned
+from .single import forward
 
 
 @cache
@@ -17,23 +18,24 @@ def _predictor():
 
 
 def _make_predictor(digest):
-    def predict_samples(layers, tile, x, parameters, workspace, outputs):
+    def predict_samples(layers, tile, strips, samples, XT, parameters, workspace, outputs):
         digest  # noqa: B018  closed over, so that the cache's key changes with the sources
-        depth = layers.shape[0]
-        samples, n_in = x.shape
-        n_out = layers[depth - 1, N_OUT]
+        depth, n_parameters = layers.shape[0], parameters.shape[1]
+        n_in, n_out = XT.shape[2], layers[depth - 1, N_OUT]
         space = buffer(workspace)
         result = space + layers[depth - 1, OUTPUTS]
-        out = buffer(outputs)
+        width = strips * lane_count(across(space))
+        x, out = buffer(XT), buffer(outputs)
         for network in range(parameters.shape[0]):
-            weights = buffer(parameters) + network * parameters.shape[1]
+            weights = buffer(parameters) + network * n_parameters
             for first in range(0, samples, tile):
                 count = min(tile, samples - first)
-                inputs = buffer(x) + first * n_in
-                forward(1, 1, buffer(layers), depth, inputs, weights, space, count)
-                start = (network * samples + first) * n_out
-                for m in range(count * n_out):
-                    out[start + m] = result[m]
+                blocks = (count + width - 1) // width * strips
+                forward(buffer(layers), depth, x + first * n_in, weights, space, tile, blocks)
+                start = out + (network * samples + first) * n_out
+                for n in range(count):
+                    for j in range(n_out):
+                        start[n * n_out + j] = result[j * tile + n]
 
     return entry(predict_samples)
 
@@ -54,8 +56,17 @@ def predict(net: Network, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
     if X.ndim != 2 or X.shape[1] != net.sizes[0] or not X.flags.c_contiguous:
         raise ValueError(f"X: expected a contiguous (n, {net.sizes[0]}) array, got {X.shape}")
     parameters = np.ascontiguousarray(parameters)
-    plan = make_plan(net, len(X), 1, X.itemsize)
+    group = CACHE_LINE // X.itemsize
+    plan = make_single_plan(net, len(X), X.itemsize, 0, group, sums_in_lanes=False)
     outputs = np.empty((len(parameters), len(X), net.sizes[-1]), dtype=X.dtype)
-    space = zeros_aligned(plan.size, X.dtype)
-    _predictor()(plan.layers, plan.tile, X, parameters, space, outputs)
+    _predictor()(
+        plan.layers,
+        plan.tile,
+        CACHE_LINE // register_bytes(),
+        len(X),
+        by_tile(X, len(X), plan.tile),
+        parameters,
+        zeros_aligned(plan.size, X.dtype),
+        outputs,
+    )
     return outputs

@@ -5,20 +5,21 @@ ascends, each product is fused into it.  In lanes a vector holds one number of e
 network it holds neighbouring columns, the last vector being filled in part.
 """
 
-from numba.extending import overload
-
 from ..lanes.buffers import across, lane_count
-from ..lanes.compiling import FLAGS, glue, kernel
+from ..lanes.compiling import glue, kernel
 from ..lanes.tiles import multiply_columns
-from ..lanes.types import Lanes
 
 
 @kernel
-def multiply_elements(
+def multiply(
     strips, a, a_row, a_step, b, b_step, b_column,
     begin, start, c, c_row, c_column, rows, columns, inner,
 ):  # fmt: skip
-    """As `multiply`, with any steps between columns: their elements need not lie side by side."""
+    """``c[r, j] = start + sum(a[r, s] * b[s, j] for s in range(inner))``, s ascending.
+
+    Start is 0, ``start[j]`` or c itself, as `begin` says: `ZERO`, `ROW` or `ITSELF`.  All steps
+    count numbers.  Of lane vectors there are `strips` side by side, of plain numbers one.
+    """
     j = 0
     while columns - j >= 4:
         multiply_columns(
@@ -43,12 +44,12 @@ def multiply_elements(
 def multiply_across(
     unit, a, a_row, a_step, b, b_step, begin, start, c, c_row, rows, columns, inner
 ):
-    """As `multiply` of plain numbers; `unit` is 1."""
+    """The same of plain numbers that lie side by side in rows, in vectors; `unit` is 1."""
     width = lane_count(across(b))
     blocks = columns // width
     rest = columns - blocks * width
     if blocks > 0:
-        multiply_elements(
+        multiply(
             unit, a, a_row, a_step, across(b), b_step, width, begin, across(start),
             across(c), c_row, width, rows, blocks, inner,
         )  # fmt: skip
@@ -57,41 +58,3 @@ def multiply_across(
             unit, a, a_row, a_step, across(b), b_step, width, begin, across(start),
             across(c), c_row, width, rows, inner, blocks, 0, rest,
         )  # fmt: skip
-
-
-def multiply(
-    strips, a, a_row, a_step, b, b_step, b_column,
-    begin, start, c, c_row, c_column, rows, columns, inner,
-):  # fmt: skip
-    """``c[r, j] = start + sum(a[r, s] * b[s, j] for s in range(inner))``, s ascending.
-
-    Start is 0, ``start[j]`` or c itself, as `begin` says: `ZERO`, `ROW` or `ITSELF`.  All steps
-    count numbers.  With lane vectors there are `strips` of them side by side; with plain numbers
-    the steps between columns are 1.
-    """
-    raise NotImplementedError("compiled code only")
-
-
-@overload(multiply, jit_options=FLAGS)
-def _choose_multiply(
-    strips, a, a_row, a_step, b, b_step, b_column,
-    begin, start, c, c_row, c_column, rows, columns, inner,
-):  # fmt: skip
-    def lanes(
-        strips, a, a_row, a_step, b, b_step, b_column,
-        begin, start, c, c_row, c_column, rows, columns, inner,
-    ):  # fmt: skip
-        multiply_elements(
-            strips, a, a_row, a_step, b, b_step, b_column,
-            begin, start, c, c_row, c_column, rows, columns, inner,
-        )  # fmt: skip
-
-    def numbers(
-        strips, a, a_row, a_step, b, b_step, b_column,
-        begin, start, c, c_row, c_column, rows, columns, inner,
-    ):  # fmt: skip
-        multiply_across(
-            strips, a, a_row, a_step, b, b_step, begin, start, c, c_row, rows, columns, inner
-        )
-
-    return lanes if isinstance(b.element, Lanes) else numbers

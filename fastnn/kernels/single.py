@@ -17,7 +17,7 @@ from ..lanes.operations import fma, like, sum_of_halves, sums_of_halves
 from ..lanes.tiles import ITSELF, ZERO
 from .passes import activate_few, multiply_by_slope
 from .plan import ACTIVATION, COLUMNS, HAS_BIAS, N_IN, N_OUT, OUTPUTS, WEIGHTS
-from .products import multiply_across, multiply_elements
+from .products import multiply_across, multiply
 
 # Steps of 0 and 1 below are computed from `lane_count`: for literals Numba would compile anew.
 
@@ -36,7 +36,7 @@ def preactivate(x, w, has_bias, z, tile, blocks, n_in, n_out):
         row = across(z + j * tile)
         for s in range(blocks):
             row[s] = start
-    multiply_elements(
+    multiply(
         unit, w, unit, n_out, across(x), tile, width, begin, across(z),
         across(z), tile, width, n_out, blocks, n_in,
     )  # fmt: skip
@@ -46,7 +46,7 @@ def preactivate(x, w, has_bias, z, tile, blocks, n_in, n_out):
 def backpropagate(code, w, delta, y, before, tile, blocks, n_in, n_out):
     """``before = (w @ delta) * f'``, the deltas of the layer below, whose outputs are y."""
     width, unit = lane_count(across(before)), lane_count(w)
-    multiply_elements(
+    multiply(
         unit, w, n_out, unit, across(delta), tile, width, ZERO * unit, across(before),
         across(before), tile, width, n_in, blocks, n_out,
     )  # fmt: skip
@@ -121,12 +121,12 @@ def _gradient_in_order(
     still = unit - unit
     bias = g + n_in * n_out
     if n_out < NARROW:
-        multiply_elements(
+        multiply(
             unit, x, x_row, unit, delta, unit, tile,
             begin, g, g, n_out, unit, n_in, n_out, count,
         )  # fmt: skip
         if has_bias:
-            multiply_elements(
+            multiply(
                 unit, one, still, still, delta, unit, tile,
                 begin, bias, bias, still, unit, unit, n_out, count,
             )  # fmt: skip
@@ -148,13 +148,13 @@ def _gradient_in_lanes(
     unit = lane_count(x)
     still = unit - unit
     groups = (count + width - 1) // width
-    multiply_elements(
+    multiply(
         strips, across(x), x_row, width, across(delta), width, tile,
         begin, g, g, n_out * width, width, n_in, n_out, groups,
     )  # fmt: skip
     if has_bias:
         bias = g + n_in * n_out * strips
-        multiply_elements(
+        multiply(
             strips, one, still, still, across(delta), width, tile,
             begin, bias, bias, still, width, unit, n_out, groups,
         )  # fmt: skip
@@ -178,6 +178,18 @@ def collect(sums, strips, count, totals):
         totals[m] = sum_of_halves(sums[m * strips])
 
 
+@glue
+def forward(layers, depth, x, parameters, work, tile, blocks):
+    """The outputs of every layer for `blocks` vectors of samples, each into its place in `work`."""
+    for level in range(depth):
+        layer = layers + level * COLUMNS
+        n_in, n_out, has_bias = layer[N_IN], layer[N_OUT], layer[HAS_BIAS] != 0
+        below = x if level == 0 else work + (layers + (level - 1) * COLUMNS)[OUTPUTS]
+        z = work + layer[OUTPUTS]
+        preactivate(below, parameters + layer[WEIGHTS], has_bias, z, tile, blocks, n_in, n_out)
+        activate_few(layer[ACTIVATION], packed(z), packs(z, n_out * tile))
+
+
 def _tile_pass(in_lanes, add_losses, add_gradient):
     """The pass over one tile, with sums in lanes or in order.
 
@@ -196,14 +208,7 @@ def _tile_pass(in_lanes, add_losses, add_gradient):
         narrow = lane_count(across(work))
         width = strips * narrow
         blocks = (count + width - 1) // width * strips
-        for level in range(depth):
-            layer = layers + level * COLUMNS
-            n_in, n_out, has_bias = layer[N_IN], layer[N_OUT], layer[HAS_BIAS] != 0
-            below = x if level == 0 else work + (layers + (level - 1) * COLUMNS)[OUTPUTS]
-            z = work + layer[OUTPUTS]
-            preactivate(below, parameters + layer[WEIGHTS], has_bias, z, tile, blocks, n_in, n_out)
-            activate_few(layer[ACTIVATION], packed(z), packs(z, n_out * tile))
-
+        forward(layers, depth, x, parameters, work, tile, blocks)
         layer = layers + (depth - 1) * COLUMNS
         n_out = layer[N_OUT]
         z = work + layer[OUTPUTS]
