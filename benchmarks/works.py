@@ -145,14 +145,14 @@ WORKS: dict[str, Work] = {
         Work("W4-one", "Iris 4-8-3, one network", IRIS, iris, 0.01, 1000, 1),
         *_with_float32(Work("W5", "digits 64-32-10", DIGITS, digits, 1e-3, 20, 64), 1e-2),
         Work(
-            "W5-one", "digits 64-32-10, one network", DIGITS, digits, 1e-3, 50, 1,
+            "W5-one", "digits 64-32-10, one network", DIGITS, digits, 1e-3, 200, 1,
             samples_in_lanes=True,
         ),
         *_with_float32(Work("W6", "4-32-16-4, 10,000 samples", MATRIX, matrix_exponentials,
                             1e-6, 5, 64), 1e-3),
         *_with_float32(
             Work("W6-one", "4-32-16-4, 10,000 samples, one network", MATRIX, matrix_exponentials,
-                 1e-6, 20, 1, samples_in_lanes=True), 1e-3,
+                 1e-6, 60, 1, samples_in_lanes=True), 1e-3,
         ),
     ]
 }  # fmt: skip

@@ -17,7 +17,7 @@ from ..lanes.operations import fma, like, sum_of_halves, sums_of_halves
 from ..lanes.tiles import ITSELF, ZERO
 from .passes import activate_few, multiply_by_slope
 from .plan import ACTIVATION, COLUMNS, HAS_BIAS, N_IN, N_OUT, OUTPUTS, WEIGHTS
-from .products import multiply_across, multiply
+from .products import multiply, multiply_across
 
 # Steps of 0 and 1 below are computed from `lane_count`: for literals Numba would compile anew.
 
