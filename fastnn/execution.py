@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .chunks import ChunkResult, lanes_for, most_lanes, train_chunk
+from .chunks import ChunkResult, lanes_for, most_lanes, train_chunk, vector_width
 from .interrupts import CtrlC
 from .job import Job
 from .runs import Runs
@@ -122,7 +122,9 @@ class _Sizes:
     """How large the next chunk should be, from how long the last ones took."""
 
     def __init__(self, job: Job, workers: int, fixed: int | None) -> None:
-        self.smallest = 2 * most_lanes(job)
+        self.lanes = most_lanes(job)
+        self.width = vector_width(self.lanes, job.dtype)
+        self.smallest = 2 * self.lanes
         # A guess for the first chunks, rather too long: if all restarts go on to the last epoch.
         weights, units = job.net.n_parameters, sum(job.net.sizes[1:])
         seconds = 1e-9 * max(1, job.epochs) * len(job.X) * (0.2 * weights + 0.5 * units)
@@ -136,7 +138,10 @@ class _Sizes:
             return min(self.fixed, left)
         # Towards the end smaller, so that all workers end together.
         share = left if self.workers == 1 else -(-left // (2 * self.workers))
-        return min(left, max(min(self.size, share), min(self.smallest, -(-left // self.workers))))
+        size = max(min(self.size, share), min(self.smallest, -(-left // self.workers)))
+        # Whole rounds of all lanes, or at least whole vectors.
+        whole = self.lanes if size >= 4 * self.lanes else self.width
+        return min(left, -(-size // whole) * whole)
 
     def learn(self, size: int, seconds: float) -> None:
         """A chunk of `size` restarts took `seconds`."""

@@ -12,10 +12,19 @@ from numba.extending import intrinsic
 
 from .conversion import splat
 from .emit import call_fma
-from .types import Buffer, Lanes, llvm_value, number_of
+from .types import Buffer, Lanes, llvm_value, number_of, register_bytes
 
-# Rows of a tile, the largest first: at least eight sums at once, or they wait for each other.
-HEIGHTS = {1: (8, 4, 2, 1), 2: (4, 2, 1), 4: (4, 2, 1)}
+
+def heights(width):
+    """Rows of the tiles of `width` columns, the largest first.
+
+    At least eight sums at once, or they wait for each other; with their factors no more than there
+    are registers, 32 with AVX-512 and 16 without.
+    """
+    most = {1: 8, 2: 4, 4: 4 if register_bytes() == 64 else 2}[width]
+    return [height for height in (8, 4, 2, 1) if height <= most]
+
+
 # Where the sums of a product start: from zero, each row from the same row, or from what is there.
 ZERO, ROW, ITSELF = range(3)
 
@@ -63,7 +72,7 @@ def multiply_columns(
         b = builder.gep(b, [builder.mul(first, b_column)])
         start = builder.gep(start, [builder.mul(first, c_column)])
         c = builder.gep(c, [builder.mul(first, c_column)])
-        for height in HEIGHTS[max(1, width)]:
+        for height in heights(max(1, width)):
             # Rows that fill tiles of this height, then what is left for the next.
             tiles = builder.udiv(rows, INTP(height))
             with builder.if_then(builder.icmp_signed(">", tiles, INTP(0))):

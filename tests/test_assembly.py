@@ -1,0 +1,80 @@
+"""The machine code of the kernels: whole vectors, and numbers that stay in registers.
+
+A small change of a source can make the compiler fall back to single numbers or to memory, which no
+test of results sees.
+"""
+
+import json
+import re
+
+import pytest
+from conftest import python
+
+CODE = """
+import json, re
+import fastnn
+from fastnn.chunks import train_chunk, vector_width
+from fastnn.job import make_job
+from fastnn.kernels.engine import trainer
+
+job = make_job(fastnn.Network([2, 2, 1]), *fastnn.datasets.xor(), restarts=64, dtype={dtype!r})
+train_chunk(job, 0, 64, lanes={lanes})
+entry = trainer(vector_width({lanes}, job.dtype))
+(text,) = entry.inspect_asm().values()
+functions, name = {{}}, None
+for line in text.splitlines():
+    label = re.match(r'"?([^\\s"]+?[^"]*)"?:', line)
+    if label and not line.startswith((".", "\\t", " ")):
+        name = label.group(1)
+        functions[name] = []
+    elif name and line.startswith("\\t") and not line.startswith("\\t."):
+        functions[name].append(line.strip())
+print(json.dumps(functions))
+"""
+PACKED = re.compile(r"^v?(?:fn?m(?:add|sub)\w*|add|sub|mul|div|min|max)p[sd]\b")
+SCALAR = re.compile(r"^v?(?:fn?m(?:add|sub)\w*|add|sub|mul|div|min|max)s[sd]\b")
+SPILL = re.compile(r"^v?mov[au]p[sd]\t.*\(%rsp\)|^v?mov[au]p[sd]\t.*\(%rbp\)")
+
+
+def count(pattern, lines):
+    return sum(bool(pattern.match(line)) for line in lines)
+
+
+def functions(tmp_path, dtype, lanes, **environment):
+    done = python(
+        CODE.format(dtype=dtype, lanes=lanes), NUMBA_CACHE_DIR=str(tmp_path), **environment
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("features", [None, "+sse2,+avx,+avx2,+fma,+bmi,+bmi2,+popcnt"])
+def test_passes_in_lanes_compute_with_whole_vectors(tmp_path, dtype, features):
+    target = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": features} if features else {}
+    found = functions(tmp_path, dtype, 32, **target)
+    tiles = {name: lines for name, lines in found.items() if "tiles" in name}
+    passes = {
+        name: lines for name, lines in found.items() if "choose" in name or "update" in name
+    }
+    assert len(tiles) > 10
+    assert len(passes) >= 3
+    for name, lines in tiles.items():
+        assert count(PACKED, lines) >= 1, name
+        assert count(SCALAR, lines) == 0, name
+        assert count(SPILL, lines) == 0, name
+    packed = sum(count(PACKED, lines) for lines in passes.values())
+    scalar = sum(count(SCALAR, lines) for lines in passes.values())
+    assert packed > 100
+    assert scalar == 0
+
+
+def test_tiles_multiply_and_add_in_one_instruction(tmp_path):
+    found = functions(
+        tmp_path, "float64", 32, NUMBA_CPU_NAME="haswell",
+        NUMBA_CPU_FEATURES="+sse2,+avx,+avx2,+fma,+bmi,+bmi2,+popcnt",
+    )  # fmt: skip
+    for name, lines in found.items():
+        if "tiles" in name:
+            rows, columns = map(int, re.search(r"(\d)x(\d)", name).groups())
+            fused = sum(line.startswith("vfmadd") for line in lines)
+            assert fused == rows * columns, name
