@@ -33,7 +33,7 @@ print(json.dumps(functions))
 """
 PACKED = re.compile(r"^v?(?:fn?m(?:add|sub)\w*|add|sub|mul|div|min|max)p[sd]\b")
 SCALAR = re.compile(r"^v?(?:fn?m(?:add|sub)\w*|add|sub|mul|div|min|max)s[sd]\b")
-SPILL = re.compile(r"^v?mov[au]p[sd]\t.*\(%rsp\)|^v?mov[au]p[sd]\t.*\(%rbp\)")
+SPILL = re.compile(r"^v?mov[au]p[sd]\t.*\(%rsp\)")
 
 
 def count(pattern, lines):
@@ -53,9 +53,7 @@ def test_passes_in_lanes_compute_with_whole_vectors(tmp_path, dtype, features):
     target = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": features} if features else {}
     found = functions(tmp_path, dtype, 32, **target)
     tiles = {name: lines for name, lines in found.items() if "tiles" in name}
-    passes = {
-        name: lines for name, lines in found.items() if "choose" in name or "update" in name
-    }
+    passes = {name: lines for name, lines in found.items() if "choose" in name or "update" in name}
     assert len(tiles) > 10
     assert len(passes) >= 3
     for name, lines in tiles.items():
@@ -77,4 +75,6 @@ def test_tiles_multiply_and_add_in_one_instruction(tmp_path):
         if "tiles" in name:
             rows, columns = map(int, re.search(r"(\d)x(\d)", name).groups())
             fused = sum(line.startswith("vfmadd") for line in lines)
-            assert fused == rows * columns, name
+            assert fused > 0, name
+            assert fused % (rows * columns) == 0, name
+            assert not any(re.match(r"v(mul|add)p", line) for line in lines), name

@@ -89,8 +89,8 @@ def test_chunk_sizes_cover_everything(restarts, seconds, workers, xor):
         sizes.learn(size, seconds)
         left -= size
     assert sum(chunks) == restarts
-    if restarts >= workers:
-        assert len(chunks) >= min(workers, restarts)
+    if restarts >= 128 * workers:  # fewer do not fill the lanes of all
+        assert len(chunks) >= workers
     if seconds == 0.001:
         assert len(chunks) < 30 + 20 * workers
 

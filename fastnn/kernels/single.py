@@ -221,9 +221,10 @@ def _tile_pass(in_lanes, add_losses, add_gradient):
             layer = layers + level * COLUMNS
             n_in, n_out, has_bias = layer[N_IN], layer[N_OUT], layer[HAS_BIAS] != 0
             below = x if level == 0 else work + (layers + (level - 1) * COLUMNS)[OUTPUTS]
+            g = sums + layer[WEIGHTS] * (strips if in_lanes else 1)
             add_gradient(
-                below, tile, delta, level == depth - 1, has_bias, one, spare,
-                sums + layer[WEIGHTS] * strips, strips, begin, tile, count, n_in, n_out,
+                below, tile, delta, level == depth - 1, has_bias, one, spare, g, strips, begin,
+                tile, count, n_in, n_out,
             )  # fmt: skip
             if level > 0:
                 code = (layers + (level - 1) * COLUMNS)[ACTIVATION]

@@ -15,14 +15,17 @@ from .emit import call_fma
 from .types import Buffer, Lanes, llvm_value, number_of, register_bytes
 
 
-def heights(width):
-    """Rows of the tiles of `width` columns, the largest first.
+def heights(element, width):
+    """Rows of the tiles of `width` columns (0: one in part), the largest first.
 
     At least eight sums at once, or they wait for each other; with their factors no more than there
-    are registers, 32 with AVX-512 and 16 without.
+    are registers, 32 with AVX-512 and 16 without.  Few for what is rare: each is compiled.
     """
-    most = {1: 8, 2: 4, 4: 4 if register_bytes() == 64 else 2}[width]
-    return [height for height in (8, 4, 2, 1) if height <= most]
+    if not isinstance(element, Lanes):
+        return (1,) if width == 4 else (2, 1)
+    if width == 4 and register_bytes() < 64:
+        return (2, 1)
+    return {0: (8, 4, 1), 1: (8, 4, 2, 1), 2: (4, 2, 1), 4: (4, 2, 1)}[width]
 
 
 # Where the sums of a product start: from zero, each row from the same row, or from what is there.
@@ -72,7 +75,7 @@ def multiply_columns(
         b = builder.gep(b, [builder.mul(first, b_column)])
         start = builder.gep(start, [builder.mul(first, c_column)])
         c = builder.gep(c, [builder.mul(first, c_column)])
-        for height in heights(max(1, width)):
+        for height in heights(element, width):
             # Rows that fill tiles of this height, then what is left for the next.
             tiles = builder.udiv(rows, INTP(height))
             with builder.if_then(builder.icmp_signed(">", tiles, INTP(0))):
