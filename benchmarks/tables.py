@@ -115,6 +115,18 @@ def measured(values: dict[str, Any]) -> Iterator[str]:
         yield f"speed-up of {work} by threads: {', '.join(speed_ups)}"
 
 
+def million(figures: Figures) -> Iterator[str]:
+    """What a million restarts took, and would take a NumPy loop."""
+    about = figures.measurement("million")
+    seconds, epochs = about["seconds"], about["epochs"]
+    yield (
+        f"A million restarts of W2s took {seconds:.0f} seconds on {about['threads']} threads, "
+        f"{epochs / 1e6:,.0f} epochs each"
+    )
+    hours = epochs * figures.ns("W2", TEXTBOOK) / 1e9 / 3600
+    yield f"on average; the NumPy loop would take {hours:.0f} hours."
+
+
 def readme(record: dict[str, Any]) -> str:
     """The README's section on speed."""
     return "\n".join(_readme(record))
@@ -150,6 +162,9 @@ def _readme(record: dict[str, Any]) -> Iterator[str]:
         cells += [_cell(figures, work, own, name) for name in columns]
         single = ", float32" if work.endswith("-float32") else ""
         yield f"| {work.removesuffix('-float32')}: {title}{single} | {' | '.join(cells)} |"
+    if "million" in record["measurements"]:
+        yield ""
+        yield from million(figures)
     yield ""
     for name, text in FIGURES.items():
         if name in record["measurements"] or (name == "ratios" and columns):

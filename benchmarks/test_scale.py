@@ -55,6 +55,21 @@ def test_restarts(suite, request, power):
     )
 
 
+def test_a_million(suite, request):
+    """A million restarts of W2s on all threads."""
+    if not request.config.option.huge:
+        suite.skip("million", "a million restarts until SSE < 0.04", "only with --huge")
+    work = WORKS["W2s"]
+    with cpus.of_threads(len(cpus.ALL)):
+        work.train(1000, threads=len(cpus.ALL))
+        start = time.perf_counter()
+        runs = work.train(10**6, threads=len(cpus.ALL))
+        seconds = time.perf_counter() - start
+    suite.measurements["million"] = {
+        "seconds": seconds, "epochs": int(runs.epochs.sum()), "threads": len(cpus.ALL),
+    }  # fmt: skip
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("contender", BATCHED, ids=lambda contender: contender.name)
 def test_restarts_of_peers(suite, contender):
