@@ -45,7 +45,7 @@ import session  # noqa: E402
 def pytest_addoption(parser):
     group = parser.getgroup("fastnn's suite")
     group.addoption("--turns", type=int, default=3, help="how often all contenders take turns")
-    group.addoption("--huge", action="store_true", help="also runs of a million and of 10^7 restarts (two minutes)")
+    group.addoption("--huge", action="store_true", help="also 10^6 and 10^7 restarts (two minutes)")
 
 
 def pytest_configure(config):

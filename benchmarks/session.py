@@ -185,8 +185,23 @@ def save(record: dict[str, Any]) -> Path:
     """Write `record` beside pytest-benchmark's own file."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / "record.json"
-    path.write_text(json.dumps(rounded(record), indent=1) + "\n")
+    path.write_text(as_lines(rounded(record)))
     return path
+
+
+def as_lines(record: dict[str, Any]) -> str:
+    """JSON with a line for each row of a table and for each entry of a part."""
+    parts = []
+    for name, part in record.items():
+        is_list = isinstance(part, list)
+        items = [
+            json.dumps(item) if is_list else f"{json.dumps(item)}: {json.dumps(part[item])}"
+            for item in part
+        ]
+        begin, end = "[]" if is_list else "{}"
+        lines = ",\n  ".join(items)
+        parts.append(f" {json.dumps(name)}: {begin}\n  {lines}\n {end}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 def rounded(value: Any) -> Any:

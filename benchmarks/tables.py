@@ -104,7 +104,7 @@ def measured(values: dict[str, Any]) -> Iterator[str]:
     for work, share in values.get("lanes", {}).items():
         yield f"lanes busy in {work}: {share:.2%}"
     for name, seconds in values.get("start", {}).items():
-        yield f"whole process, {name}: {seconds:.2f} s"
+        yield f"new process until its first result, {name}: {seconds:.2f} s"
     for point in values.get("restarts", []):
         yield (
             f"{point['restarts']:>12,} restarts: {number(point['ns'])} ns per network and epoch, "

@@ -65,8 +65,8 @@ class Work:
 
     def train(self, restarts: int, **options) -> fastnn.Runs:
         """What fastnn makes of it."""
-        rates = self.learning_rates(restarts)
-        rate = rates if self.rates is not None else float(rates[0])
+        rate = self.learning_rates(1 if self.rates is None else restarts)
+        rate = float(rate[0]) if self.rates is None else rate
         options = {"optimizer": fastnn.GradientDescent(rate), "progress": False, **options}
         return fastnn.train_many(
             self.net, *self.arrays, restarts=restarts, epochs=self.epochs, init=self.init,

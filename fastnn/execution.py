@@ -23,6 +23,8 @@ from .status import Status
 # A chunk should take this long: short enough for smooth progress and an even end, long enough that
 # handing it out and filling and draining its lanes are nothing beside it.
 CHUNK_SECONDS = 0.25
+# With one thread, less work than this is done by the caller's: a thread and a bar cost 0.3 ms.
+QUICK_SECONDS = 0.05
 
 
 class Interrupted(KeyboardInterrupt):
@@ -118,6 +120,12 @@ class _Arrays:
         return runs if ended.all() else runs[ended]
 
 
+def _seconds_of_a_restart(job: Job) -> float:
+    """A guess, rather too long, as if it went on to the last epoch."""
+    weights, units = job.net.n_parameters, sum(job.net.sizes[1:])
+    return 1e-9 * max(1, job.epochs) * len(job.X) * (0.2 * weights + 0.5 * units)
+
+
 class _Sizes:
     """How large the next chunk should be, from how long the last ones took."""
 
@@ -125,10 +133,7 @@ class _Sizes:
         self.lanes = most_lanes(job)
         self.width = vector_width(self.lanes, job.dtype)
         self.smallest = 2 * self.lanes
-        # A guess for the first chunks, rather too long: if all restarts go on to the last epoch.
-        weights, units = job.net.n_parameters, sum(job.net.sizes[1:])
-        seconds = 1e-9 * max(1, job.epochs) * len(job.X) * (0.2 * weights + 0.5 * units)
-        self.size = max(self.smallest, int(CHUNK_SECONDS / seconds))
+        self.size = max(self.smallest, int(CHUNK_SECONDS / _seconds_of_a_restart(job)))
         self.workers = workers
         self.fixed = fixed
 
@@ -165,8 +170,12 @@ def run_job(
 ) -> Runs:
     """Train all restarts of `job` and collect them; raises `Interrupted` on Ctrl-C."""
     arrays = _Arrays(job, keep_parameters)
+    quick = job.restarts * _seconds_of_a_restart(job) < QUICK_SECONDS
     try:
-        _run_chunks(job, arrays, threads, executor, chunk, progress)
+        if quick and threads == 1 and executor is None and chunk is None and not progress:
+            arrays.add(train_chunk(job, 0, job.restarts, keep_parameters=keep_parameters))
+        else:
+            _run_chunks(job, arrays, threads, executor, chunk, progress)
     except KeyboardInterrupt:
         raise Interrupted(arrays.runs(), job.restarts) from None
     return arrays.runs()

@@ -60,7 +60,7 @@ def packs(values, count):
     return (count + width - 1) // width
 
 
-@kernel
+@glue
 def errors(outputs, targets, error, delta, tile, blocks, n_out):
     """``error = outputs - targets`` and ``delta = 2 error``."""
     for j in range(n_out):
@@ -72,7 +72,7 @@ def errors(outputs, targets, error, delta, tile, blocks, n_out):
             d[s] = difference + difference
 
 
-@kernel
+@glue
 def clear_columns(error, delta, tile, begin, end, n_out):
     """Zeros into columns ``begin … end - 1``, which belong to no sample."""
     for j in range(n_out):
@@ -81,7 +81,7 @@ def clear_columns(error, delta, tile, begin, end, n_out):
             delta[j * tile + n] = 0.0
 
 
-@kernel
+@glue
 def transpose(delta, tile, count, n_out, transposed):
     """``transposed = delta.T``, so that outputs lie side by side."""
     for n in range(count):
