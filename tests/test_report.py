@@ -156,6 +156,18 @@ def test_plots_without_numbers_are_left_out(record, tmp_path):
     assert "restarts.png" not in tables.readme(record)
 
 
+def test_the_readme_begins_with_the_recorded_million():
+    record = json.loads(report.RECORD.read_text())
+    about = record["measurements"]["million"]
+    head = report.README.read_text().partition(report.BEGIN)[0]
+    hours = about["epochs"] * Figures(record).ns("W2", "numpy textbook") / 1e9 / 3600
+    assert (
+        f"{about['epochs'] / 1e6:,.0f} epochs each on average in {about['seconds']:.0f} seco"
+        in head
+    )
+    assert f"NumPy loop would take {hours:.0f} hours" in head
+
+
 def test_the_readme_is_what_the_record_makes():
     record = json.loads(report.RECORD.read_text())
     assert report.section_of(report.README.read_text()) == tables.readme(record).strip("\n")
