@@ -13,6 +13,12 @@ def run(capsys, *arguments):
     return code, out, err
 
 
+def test_numpy_gets_a_fair_environment():
+    found = bench.fair_environment({"OPENBLAS_CORETYPE": "Haswell", "HOME": "here"})
+    assert found == {"HOME": "here", **dict.fromkeys(bench.BLAS_THREADS, "1")}
+    assert bench.fair_environment(found) == found
+
+
 def test_bench(capsys, tmp_path):
     file = tmp_path / "bench.json"
     code, out, err = run(capsys, "bench", "--turns", 2, "--restarts", 40, "--save", file)

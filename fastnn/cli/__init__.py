@@ -35,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.set_defaults(run=module.run)
     options = parser.parse_args(arguments)
     try:
+        if arguments is None and options.command == "bench":
+            bench.restart_fairly()
         code: int = options.run(options)
         if sys.stdout is not None:
             sys.stdout.flush()
