@@ -54,6 +54,32 @@ class Plan:
     """Elements of the whole workspace."""
 
 
+class _Regions:
+    """Consecutive regions of the workspace, each a multiple of `step` elements."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+        self.end = 0
+
+    def take(self, count: int) -> int:
+        """The offset of a new region for `count` elements."""
+        start = self.end
+        self.end += -(-count // self.step) * self.step
+        return start
+
+
+def _layer_table(net: Network, tile: int, regions: _Regions) -> np.ndarray:
+    """The table, with a region for the outputs of each layer."""
+    layers = np.zeros((net.depth, COLUMNS), dtype=np.int64)
+    weights = 0
+    for row, n_in, n_out, name in zip(
+        layers, net.sizes[:-1], net.sizes[1:], net.activation, strict=True
+    ):
+        row[:] = n_in, n_out, CODES[name], net.bias, weights, regions.take(tile * n_out)
+        weights += (n_in + net.bias) * n_out
+    return layers
+
+
 def make_plan(net: Network, samples: int, lanes: int, itemsize: int, n_hyper: int = 0) -> Plan:
     """The plan for `samples` samples and `lanes` networks at once, `itemsize` bytes a number."""
     widest = max(net.sizes[1:])
@@ -61,20 +87,9 @@ def make_plan(net: Network, samples: int, lanes: int, itemsize: int, n_hyper: in
     fewest = ROWS if per_sample < 2**20 else 1
     tile = max(fewest, TILE_BYTES // per_sample // ROWS * ROWS)
     tile = min(samples, tile)
-    step = max(1, PADDING // lanes)
-    layers = np.zeros((net.depth, COLUMNS), dtype=np.int64)
-    weights = end = 0
-
-    def take(count: int) -> int:
-        nonlocal end
-        start, end = end, end + -(-count // step) * step
-        return start
-
-    for row, n_in, n_out, name in zip(
-        layers, net.sizes[:-1], net.sizes[1:], net.activation, strict=True
-    ):
-        row[:] = n_in, n_out, CODES[name], net.bias, weights, take(tile * n_out)
-        weights += (n_in + net.bias) * n_out
+    regions = _Regions(max(1, PADDING // lanes))
+    take = regions.take
+    layers = _layer_table(net, tile, regions)
     return Plan(
         layers=layers,
         n_parameters=net.n_parameters,
@@ -85,7 +100,7 @@ def make_plan(net: Network, samples: int, lanes: int, itemsize: int, n_hyper: in
         hyperparameters=take(n_hyper),
         per_lane=take(2),
         one=take(1),
-        size=end,
+        size=regions.end,
     )
 
 
@@ -109,19 +124,9 @@ def make_single_plan(
     per_sample = (sum(net.sizes[1:]) + 3 * widest) * itemsize
     tile = max(PADDING, SINGLE_TILE_BYTES // per_sample // PADDING * PADDING)
     tile = min(-(-samples // group) * group, tile)
-    layers = np.zeros((net.depth, COLUMNS), dtype=np.int64)
-    weights = end = 0
-
-    def take(count: int) -> int:
-        nonlocal end
-        start, end = end, end + -(-count // PADDING) * PADDING
-        return start
-
-    for row, n_in, n_out, name in zip(
-        layers, net.sizes[:-1], net.sizes[1:], net.activation, strict=True
-    ):
-        row[:] = n_in, n_out, CODES[name], net.bias, weights, take(tile * n_out)
-        weights += (n_in + net.bias) * n_out
+    regions = _Regions(PADDING)
+    take = regions.take
+    layers = _layer_table(net, tile, regions)
     gradient = take(net.n_parameters)
     return SinglePlan(
         layers=layers,
@@ -136,7 +141,7 @@ def make_single_plan(
         spare=take(tile * widest),
         sums=take(group * net.n_parameters) if sums_in_lanes else gradient,
         losses=take(group),
-        size=end,
+        size=regions.end,
     )
 
 
