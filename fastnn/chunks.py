@@ -15,9 +15,8 @@ from .kernels.single_engine import LEAST_GROUPS, RUNS, single_trainer
 from .lanes.types import register_bytes
 from .status import Status
 
-# The most networks trained at once.  XOR 2-2-1, ns per network and epoch with AVX-512: float64 7.7
-# with 32 lanes, 7.0 with 64, 6.7 with 128, 7.2 with 200; float32 3.6 with 64, 3.3 with 128, 3.0
-# with 160 to 240.
+# The most networks trained at once.  XOR 2-2-1, ns per network and epoch with AVX-512: float64 6.9
+# with 32 lanes, 6.0 with 64, 5.5 with 128, 5.8 with 192; float32 2.7 with 128, 2.5 with 256 to 384.
 MOST_LANES = {np.dtype(np.float64): 128, np.dtype(np.float32): 256}
 # Bytes that all lanes together may fill, in the first-level cache.
 LANE_BYTES = 48 * 2**10

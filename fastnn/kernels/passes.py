@@ -137,8 +137,7 @@ def backpropagate(strips, unit, code, w, delta, y, before, samples, n_in, n_out)
     row = n_in * unit
     multiply(
         strips, delta, n_out * unit, unit, w, unit, n_out * unit,
-        ZERO * strips, before, before, row, unit,
-        samples, n_in, n_out,
+        ZERO * strips, before, before, row, unit, samples, n_in, n_out,
     )  # fmt: skip
     multiply_by_slope(code, packed(y), packed(before), vectors_of(y, samples * row))
 
@@ -184,20 +183,9 @@ def backward(
         delta, other = other, delta
     n_in, n_out, has_bias = layers[N_IN], layers[N_OUT], layers[HAS_BIAS] != 0
     add_gradient(
-        strips,
-        unit,
-        x,
-        n_in,
-        lane_count(x),
-        delta,
-        has_bias,
-        one,
-        gradient,
-        begin,
-        samples,
-        n_in,
-        n_out,
-    )
+        strips, unit, x, n_in, lane_count(x), delta, has_bias, one, gradient, begin,
+        samples, n_in, n_out,
+    )  # fmt: skip
 
 
 @glue

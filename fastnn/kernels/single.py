@@ -15,7 +15,7 @@ from ..lanes.buffers import across, lane_count, packed
 from ..lanes.compiling import glue, kernel
 from ..lanes.operations import fma, like, sum_of_halves, sums_of_halves
 from ..lanes.tiles import ITSELF, ZERO
-from .passes import activate_few, multiply_by_slope
+from .passes import activate_few, multiply_by_slope, vectors_of
 from .plan import ACTIVATION, COLUMNS, HAS_BIAS, N_IN, N_OUT, OUTPUTS, WEIGHTS
 from .products import multiply, multiply_across
 
@@ -50,14 +50,7 @@ def backpropagate(code, w, delta, y, before, tile, blocks, n_in, n_out):
         unit, w, n_out, unit, across(delta), tile, width, ZERO * unit, across(before),
         across(before), tile, width, n_in, blocks, n_out,
     )  # fmt: skip
-    multiply_by_slope(code, packed(y), packed(before), packs(y, n_in * tile))
-
-
-@glue
-def packs(values, count):
-    """How many packed vectors hold `count` numbers; the last may reach into padding."""
-    width = lane_count(packed(values))
-    return (count + width - 1) // width
+    multiply_by_slope(code, packed(y), packed(before), vectors_of(y, n_in * tile))
 
 
 @glue
@@ -187,7 +180,7 @@ def forward(layers, depth, x, parameters, work, tile, blocks):
         below = x if level == 0 else work + (layers + (level - 1) * COLUMNS)[OUTPUTS]
         z = work + layer[OUTPUTS]
         preactivate(below, parameters + layer[WEIGHTS], has_bias, z, tile, blocks, n_in, n_out)
-        activate_few(layer[ACTIVATION], packed(z), packs(z, n_out * tile))
+        activate_few(layer[ACTIVATION], packed(z), vectors_of(z, n_out * tile))
 
 
 def _tile_pass(in_lanes, add_losses, add_gradient):
@@ -215,7 +208,7 @@ def _tile_pass(in_lanes, add_losses, add_gradient):
         errors(z, y, other, delta, tile, blocks, n_out)
         if in_lanes:  # over whole groups
             clear_columns(other, delta, tile, count, blocks * narrow, n_out)
-        multiply_by_slope(layer[ACTIVATION], packed(z), packed(delta), packs(z, n_out * tile))
+        multiply_by_slope(layer[ACTIVATION], packed(z), packed(delta), vectors_of(z, n_out * tile))
         add_losses(other, delta, spare, strips, tile, count, n_out, losses)
         for level in range(depth - 1, -1, -1):
             layer = layers + level * COLUMNS

@@ -58,9 +58,9 @@ def _make_trainer(digest, width):
     ):  # fmt: skip
         """Train restarts ``first … first + len(out_loss) - 1``; return the number of epochs.
 
-        XT and YT are ``(runs, tiles, units, samples of a tile)``, filled up with
-        zeros.  Of `threads` threads that make this call at once, each with its own
-        workspace, all compute the same; `shares` and `arrived` are common to them.
+        XT and YT are ``(runs, tiles, units, samples of a tile)``, filled up with zeros.  Of
+        `threads` threads that make this call at once, each with its own workspace, all compute the
+        same; `shares` and `arrived` are common to them.
         """
         digest  # noqa: B018  closed over, so that the cache's key changes with the sources
         depth, count, n_hyper = len(layers), len(out_loss), hyper.shape[1]
