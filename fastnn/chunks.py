@@ -8,11 +8,23 @@ from typing import Any
 
 import numpy as np
 
+from .frame import LANES
 from .job import Job
 from .kernels.engine import trainer
-from .kernels.plan import CACHE_LINE, ROWS, by_tile, make_plan, make_single_plan, zeros_aligned
-from .kernels.single_engine import LEAST_GROUPS, RUNS, single_trainer
+from .kernels.passes import loss_and_gradient
+from .kernels.plan import (
+    CACHE_LINE,
+    ROWS,
+    Plan,
+    by_tile,
+    make_plan,
+    make_single_plan,
+    zeros_aligned,
+)
+from .kernels.restarts import begin_restart
+from .kernels.single_pass import LEAST_GROUPS, MOST_RUNS, single_loss_and_gradient
 from .lanes.types import register_bytes
+from .optimizers.gradient_descent import plain_update
 from .status import Status
 
 # The most networks trained at once.  XOR 2-2-1, ns per network and epoch with AVX-512: float64 6.9
@@ -106,86 +118,98 @@ def train_chunk(
     loss = np.full(count, np.nan, dtype=job.dtype)
     epochs = np.zeros(count, dtype=np.int64)
     status = np.full(count, Status.NOT_RUN, dtype=np.int8)
-    common = (
-        part.hyper,
-        part.init_code,
-        part.init,
-        np.uint64(part.seed),
-        np.uint64(part.first),
-        part.epochs,
-        job.dtype.type(part.target),
-        stop_flag,
-        keep_parameters,
-        parameters,
-        loss,
-        epochs,
-        status,
-    )
+    outputs = (
+        parameters, loss, epochs, status, np.empty((0, 0), dtype=job.dtype),
+        np.empty(0, dtype=job.dtype) if history is None else history, history_every,
+    )  # fmt: skip
     if lanes > 1:
-        ticks = _train_in_lanes(part, lanes, common)
+        ticks = _train_in_lanes(part, lanes, stop_flag, outputs)
     else:
-        losses = np.empty(0, dtype=job.dtype) if history is None else history
-        ticks = _train_singly(part, (*common, losses, history_every), threads, stop_flag)
+        ticks = _train_singly(part, threads, stop_flag, outputs)
     kept = parameters if keep_parameters else None
     return ChunkResult(start, kept, loss, epochs, status, ticks, lanes)
 
 
-def _train_in_lanes(job: Job, lanes: int, common: tuple[Any, ...]) -> int:
-    plan = make_plan(job.net, len(job.X), lanes, job.dtype.itemsize, job.hyper.shape[1])
-    offsets = (
-        plan.parameters, plan.gradient, *plan.deltas, plan.hyperparameters, plan.per_lane,
-        plan.one,
-    )  # fmt: skip
-    ticks: int = trainer(vector_width(lanes, job.dtype))(
-        plan.layers,
-        plan.tile,
-        offsets,
-        plan.n_parameters,
-        job.X,
-        job.y,
-        zeros_aligned(plan.size * lanes, job.dtype),
-        np.zeros(3 * lanes, dtype=np.int64),
-        *common,
+def _call(job: Job, plan: Plan, width: int, stop_flag: np.ndarray, outputs: tuple[Any, ...]) -> int:
+    """Call the engine for `width` networks in a vector; all but the pass itself is set up here."""
+    plan.set(
+        STOP=stop_flag.ctypes.data,
+        INIT_CODE=job.init_code,
+        INIT=job.init.ctypes.data,
+        SEED=int(np.uint64(job.seed).view(np.int64)),
+        BEGIN_RESTART=begin_restart.address(job.dtype, width),
+        UPDATE=plain_update.address(job.dtype, width),
+    )
+    number = job.dtype.type
+    ticks: int = trainer(width)(
+        plan.frame,
+        zeros_aligned(plan.end * int(plan.frame[LANES]), job.dtype),
+        np.zeros(4 * int(plan.frame[LANES]), dtype=np.int64),
+        job.hyper,
+        job.init,
+        job.first,
+        job.epochs,
+        number(job.target),
+        job.target > 0,
+        np.zeros((0, 2), dtype=np.int64),
+        np.zeros(0, dtype=job.dtype),
+        np.zeros((0, 0), dtype=job.dtype),
+        np.zeros(0, dtype=np.int64),
+        len(outputs[0]) > 0,
+        *outputs,
     )
     return ticks
 
 
-def _train_singly(job: Job, common: tuple[Any, ...], threads: int, stop_flag: np.ndarray) -> int:
+def _train_in_lanes(job: Job, lanes: int, stop_flag: np.ndarray, outputs: tuple[Any, ...]) -> int:
+    samples, width = len(job.X), vector_width(lanes, job.dtype)
+    plan = make_plan(job.net, samples, lanes, job.dtype.itemsize, job.hyper.shape[1])
+    plan.set(
+        STRIPS=lanes // width,
+        X=job.X.ctypes.data,
+        Y=job.y.ctypes.data,
+        BATCH_SIZE=samples,
+        BATCHES=1,
+        COMPUTE=loss_and_gradient.address(job.dtype, width),
+    )
+    return _call(job, plan, width, stop_flag, outputs)
+
+
+def _train_singly(job: Job, threads: int, stop_flag: np.ndarray, outputs: tuple[Any, ...]) -> int:
     samples, size = len(job.X), job.dtype.itemsize
     in_lanes = job.parallel == "samples"
     group, register = CACHE_LINE // size, register_bytes() // size
-    plan = make_single_plan(job.net, samples, size, job.hyper.shape[1], group, in_lanes)
-    offsets = (
-        plan.parameters, plan.gradient, *plan.deltas, plan.spare, plan.hyperparameters, plan.one,
-        plan.sums, plan.losses,
-    )  # fmt: skip
     groups = -(-samples // group)
-    run_length = max(-(-groups // RUNS), LEAST_GROUPS) * group if in_lanes else samples
+    run_length = max(-(-groups // MOST_RUNS), LEAST_GROUPS) * group if in_lanes else samples
     runs = -(-samples // run_length)
     threads = min(threads, runs) if in_lanes else 1
-    train = single_trainer(register if in_lanes else 1)
-    data = [by_tile(array, run_length, plan.tile) for array in (job.X, job.y)]
-    shares = np.zeros(2 * runs * (plan.n_parameters + 1), dtype=job.dtype)
+    compute = single_loss_and_gradient.address(job.dtype, register if in_lanes else 1)
     arrived = np.zeros(1, dtype=np.int64)
+    shares = np.zeros(2 * runs * (job.net.n_parameters + 1), dtype=job.dtype)
+    plans = [
+        make_single_plan(job.net, samples, size, group, in_lanes, job.hyper.shape[1])
+        for _ in range(threads)
+    ]
+    data = [by_tile(array, run_length, plans[0].tile) for array in (job.X, job.y)]
 
     def work(thread: int) -> int:
-        ticks: int = train(
-            plan.layers,
-            plan.tile,
-            offsets,
-            plan.n_parameters,
-            *data,
-            samples,
-            group // register,
-            zeros_aligned(plan.size, job.dtype),
-            *common,
-            thread,
-            threads,
-            run_length,
-            shares,
-            arrived,
+        plan = plans[thread]
+        plan.set(
+            X=data[0].ctypes.data,
+            Y=data[1].ctypes.data,
+            BATCH_SIZE=samples,
+            BATCHES=1,
+            COMPUTE=compute,
+            GROUP_STRIPS=group // register,
+            RUNS=runs,
+            RUN_LENGTH=run_length,
+            TILES=data[0].shape[1],
+            THREAD=thread,
+            THREADS=threads,
+            SHARES=shares.ctypes.data,
+            ARRIVED=arrived.ctypes.data,
         )
-        return ticks
+        return _call(job, plan, 1, stop_flag, outputs)
 
     if threads == 1:
         return work(0)

@@ -15,12 +15,14 @@ import json, re
 import fastnn
 from fastnn.chunks import train_chunk, vector_width
 from fastnn.job import make_job
-from fastnn.kernels.engine import trainer
+from fastnn.kernels.passes import loss_and_gradient
+from fastnn.optimizers.gradient_descent import plain_update
 
 job = make_job(fastnn.Network([2, 2, 1]), *fastnn.datasets.xor(), restarts=64, dtype={dtype!r})
 train_chunk(job, 0, 64, lanes={lanes})
-entry = trainer(vector_width({lanes}, job.dtype))
-(text,) = entry.inspect_asm().values()
+width = vector_width({lanes}, job.dtype)
+pieces = [piece.compiled(job.dtype, width) for piece in (loss_and_gradient, plain_update)]
+text = "\\n".join(piece.assembly for piece in pieces)
 functions, name = {{}}, None
 for line in text.splitlines():
     label = re.match(r'"?([^\\s"]+?[^"]*)"?:', line)

@@ -44,11 +44,11 @@ def test_kernels_get_their_flags_from_one_place(path):
 def test_every_compiled_function_has_the_flags():
     from numba.core.registry import CPUDispatcher
 
-    from fastnn.kernels import engine, passes, predict, products
+    from fastnn.kernels import engine, passes, predict, products, restarts, single, single_pass
     from fastnn.lanes import philox
-    from fastnn.optimizers import gradient_descent
+    from fastnn.optimizers import arguments
 
-    modules = [engine, passes, predict, products, philox, gradient_descent]
+    modules = [engine, passes, predict, products, philox, arguments, single, single_pass, restarts]
     found = [
         value
         for module in modules
@@ -81,7 +81,7 @@ def test_files_are_short_and_say_what_they_are(path):
 def test_imports_point_one_way():
     """Interface, drivers, kernels, definitions, lane vectors: nobody imports upward."""
     rank = {"lanes": 0, "checks": 0, "status": 0, "version": 0, "datasets": 0, "interrupts": 0,
-            "activations": 1, "plotting": 1, "optimizers": 2, "network": 2,
+            "frame": 0, "activations": 1, "plotting": 1, "optimizers": 2, "network": 2,
             "initialization": 3, "job": 4, "kernels": 4, "chunks": 5, "summary": 5,
             "run": 6, "runs": 7, "execution": 8, "training": 9, "reference": 10,
             "__init__": 11, "cli": 12, "__main__": 13}  # fmt: skip

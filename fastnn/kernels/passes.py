@@ -11,11 +11,38 @@ ascending order, the loss adds outputs within samples, and each product is fused
 """
 
 from ..activations import ACTIVATIONS
-from ..lanes.buffers import lane_count, load_shared, packed, packed_wide
+from ..frame import (
+    ACTIVATION,
+    BATCH_SIZE,
+    BEGIN,
+    COLUMNS,
+    DELTA,
+    DEPTH,
+    END,
+    GRADIENT,
+    HAS_BIAS,
+    LANES,
+    LAYERS,
+    LOSSES,
+    N_IN,
+    N_OUT,
+    ONE,
+    OTHER,
+    OUTPUTS,
+    PARAMETERS,
+    SAMPLES,
+    STOP,
+    STRIPS,
+    TILE,
+    WEIGHTS,
+    X,
+    Y,
+)
+from ..lanes.buffers import in_lanes, lane_count, load_shared, packed, packed_wide
 from ..lanes.compiling import glue, kernel
 from ..lanes.operations import fma, like
+from ..lanes.pieces import at_address, piece
 from ..lanes.tiles import ITSELF, ROW, ZERO
-from .plan import ACTIVATION, COLUMNS, HAS_BIAS, N_IN, N_OUT, OUTPUTS, WEIGHTS
 from .products import multiply
 
 
@@ -188,31 +215,43 @@ def backward(
     )  # fmt: skip
 
 
-@glue
-def loss_and_gradient(
-    strips, unit, layers, depth, x, y, samples, tile,
-    parameters, gradient, work, delta, other, one, losses, stop,
-):  # fmt: skip
-    """The losses at `parameters`; their gradient goes into `gradient`.
+@piece
+def loss_and_gradient(digest, width):
+    """The losses at the parameters and their gradient, over the batches at hand.
 
     A tile's activations stay in the first-level cache between the way forward and the way back;
-    its size changes no sum's order.  If `stop` is set on the way, the results mean nothing.
+    its size changes no sum's order.  If the work is to stop, the results mean nothing.
     """
-    outputs = layers + (depth - 1) * COLUMNS
-    n_out = outputs[N_OUT]
-    for s in range(strips):
-        losses[s] = like(losses[s], 0.0)
-    for first in range(0, samples, tile):
-        if load_shared(stop) != 0:
-            break
-        count = min(tile, samples - first)
-        inputs = x + first * layers[N_IN]
-        targets = y + first * n_out
-        forward(strips, unit, layers, depth, inputs, parameters, work, count)
-        predicted = work + outputs[OUTPUTS] * strips
-        code = outputs[ACTIVATION]
-        output_errors(code, strips, predicted, targets, delta, count * n_out, losses)
-        backward(
-            strips, unit, layers, depth, inputs, parameters, gradient, work, delta, other, one,
-            ZERO if first == 0 else ITSELF, count,
-        )  # fmt: skip
+
+    def compute(frame, space):
+        digest  # noqa: B018  closed over, so that the cache's key changes with the sources
+        work = in_lanes(space, width)
+        strips, unit, depth, tile = frame[STRIPS], frame[LANES], frame[DEPTH], frame[TILE]
+        layers = frame + LAYERS
+        x, y = at_address(frame[X], space), at_address(frame[Y], space)
+        stop = at_address(frame[STOP], frame)
+        parameters = work + frame[PARAMETERS] * strips
+        gradient, losses = work + frame[GRADIENT] * strips, work + frame[LOSSES] * strips
+        delta, other = work + frame[DELTA] * strips, work + frame[OTHER] * strips
+        one = space + frame[ONE] * unit
+        outputs = layers + (depth - 1) * COLUMNS
+        n_out, code = outputs[N_OUT], outputs[ACTIVATION]
+        start = frame[BEGIN] * frame[BATCH_SIZE]
+        end = min(frame[SAMPLES], frame[END] * frame[BATCH_SIZE])
+        for s in range(strips):
+            losses[s] = like(losses[s], 0.0)
+        first = start
+        while first < end and load_shared(stop) == 0:
+            count = min(tile, end - first)
+            inputs, targets = x + first * layers[N_IN], y + first * n_out
+            forward(strips, unit, layers, depth, inputs, parameters, work, count)
+            predicted = work + outputs[OUTPUTS] * strips
+            output_errors(code, strips, predicted, targets, delta, count * n_out, losses)
+            backward(
+                strips, unit, layers, depth, inputs, parameters, gradient, work, delta, other, one,
+                ZERO if first == start else ITSELF, count,
+            )  # fmt: skip
+            first += tile
+        return 0
+
+    return compute

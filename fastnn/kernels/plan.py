@@ -1,19 +1,14 @@
-"""Where everything lies: the layer table that kernels walk along, and their workspace.
+"""Where everything lies: the frame with the layer table, and the workspace of the kernels.
 
-Kernels read shapes and offsets from the table and allocate nothing.  Offsets count elements: one
+Kernels read shapes and offsets from the frame and allocate nothing.  Offsets count elements: one
 number when one network is trained, as many as there are lanes when many are.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from .. import frame
 from ..activations import CODES
 from ..network import Network
-
-# Columns of the layer table, one row per layer after the input.
-COLUMNS = 6
-N_IN, N_OUT, ACTIVATION, HAS_BIAS, WEIGHTS, OUTPUTS = range(COLUMNS)
 
 # Element-wise passes run over whole vectors, so every region is a multiple of the longest.
 PADDING = 64
@@ -32,34 +27,25 @@ TILE_BYTES = 96 * 1024
 SINGLE_TILE_BYTES = 128 * 1024
 
 
-@dataclass(frozen=True)
 class Plan:
-    """The layer table of a network and the layout of the workspace for one tile of samples."""
+    """A frame and the layout of the workspace that its offsets refer to.
 
-    layers: np.ndarray
-    """(depth, COLUMNS) int64."""
-    n_parameters: int
-    tile: int
-    """Samples per tile."""
-    deltas: tuple[int, int]
-    """Offsets of the two buffers between which deltas go back and forth."""
-    gradient: int
-    parameters: int
-    hyperparameters: int
-    per_lane: int
-    """Two elements: the loss and the target of each lane."""
-    one: int
-    """The number 1."""
-    size: int
-    """Elements of the whole workspace."""
+    `step` elements are the unit in which regions grow: element-wise passes run over whole vectors.
+    """
 
-
-class _Regions:
-    """Consecutive regions of the workspace, each a multiple of `step` elements."""
-
-    def __init__(self, step: int) -> None:
+    def __init__(self, net: Network, tile: int, step: int) -> None:
         self.step = step
         self.end = 0
+        self.frame = np.zeros(frame.LAYERS + net.depth * frame.COLUMNS, dtype=np.int64)
+        self.layers = self.frame[frame.LAYERS :].reshape(net.depth, frame.COLUMNS)
+        self.tile = tile
+        weights = 0
+        for row, n_in, n_out, name in zip(
+            self.layers, net.sizes[:-1], net.sizes[1:], net.activation, strict=True
+        ):
+            row[:] = n_in, n_out, CODES[name], net.bias, weights, self.take(tile * n_out)
+            weights += (n_in + net.bias) * n_out
+        self.set(DEPTH=net.depth, N_PARAMETERS=net.n_parameters, TILE=tile)
 
     def take(self, count: int) -> int:
         """The offset of a new region for `count` elements."""
@@ -67,82 +53,63 @@ class _Regions:
         self.end += -(-count // self.step) * self.step
         return start
 
+    def set(self, **values: int) -> None:
+        """Write `values` into the frame, by the names of `fastnn.frame`."""
+        for name, value in values.items():
+            self.frame[getattr(frame, name)] = value
 
-def _layer_table(net: Network, tile: int, regions: _Regions) -> np.ndarray:
-    """The table, with a region for the outputs of each layer."""
-    layers = np.zeros((net.depth, COLUMNS), dtype=np.int64)
-    weights = 0
-    for row, n_in, n_out, name in zip(
-        layers, net.sizes[:-1], net.sizes[1:], net.activation, strict=True
-    ):
-        row[:] = n_in, n_out, CODES[name], net.bias, weights, regions.take(tile * n_out)
-        weights += (n_in + net.bias) * n_out
-    return layers
+    def regions(self, **counts: int) -> None:
+        """A new region for each of `counts`, its offset in the frame."""
+        for name, count in counts.items():
+            self.set(**{name: self.take(count)})
 
 
-def make_plan(net: Network, samples: int, lanes: int, itemsize: int, n_hyper: int = 0) -> Plan:
+def make_plan(
+    net: Network, samples: int, lanes: int, itemsize: int, n_hyper: int = 0, n_state: int = 0
+) -> Plan:
     """The plan for `samples` samples and `lanes` networks at once, `itemsize` bytes a number."""
     widest = max(net.sizes[1:])
     per_sample = (sum(net.sizes[1:]) + 2 * widest) * lanes * itemsize
     fewest = ROWS if per_sample < 2**20 else 1
     tile = max(fewest, TILE_BYTES // per_sample // ROWS * ROWS)
-    tile = min(samples, tile)
-    regions = _Regions(max(1, PADDING // lanes))
-    take = regions.take
-    layers = _layer_table(net, tile, regions)
-    return Plan(
-        layers=layers,
-        n_parameters=net.n_parameters,
-        tile=tile,
-        deltas=(take(tile * widest), take(tile * widest)),
-        gradient=take(net.n_parameters),
-        parameters=take(net.n_parameters),
-        hyperparameters=take(n_hyper),
-        per_lane=take(2),
-        one=take(1),
-        size=regions.end,
-    )
-
-
-@dataclass(frozen=True)
-class SinglePlan(Plan):
-    """The same for one network with samples side by side; offsets count numbers."""
-
-    spare: int
-    """As large as one of the deltas: their transposition."""
-    sums: int
-    """Where gradients are summed: `gradient` itself, or a group of sums for each parameter."""
-    losses: int
-    """The sum of the losses, or a group of sums."""
+    plan = Plan(net, min(samples, tile), max(1, PADDING // lanes))
+    plan.regions(DELTA=plan.tile * widest, OTHER=plan.tile * widest, GRADIENT=net.n_parameters)
+    _common(plan, n_hyper, n_state)
+    plan.set(LANES=lanes, SAMPLES=samples)
+    return plan
 
 
 def make_single_plan(
-    net: Network, samples: int, itemsize: int, n_hyper: int, group: int, sums_in_lanes: bool
-) -> SinglePlan:
-    """The plan for `samples` samples in groups of `group`, which vectors hold side by side."""
+    net: Network,
+    samples: int,
+    itemsize: int,
+    group: int,
+    sums_in_lanes: bool,
+    n_hyper: int = 0,
+    n_state: int = 0,
+) -> Plan:
+    """The plan for one network, samples in groups of `group`, which vectors hold side by side."""
     widest = max(net.sizes)
     per_sample = (sum(net.sizes[1:]) + 3 * widest) * itemsize
     tile = max(PADDING, SINGLE_TILE_BYTES // per_sample // PADDING * PADDING)
-    tile = min(-(-samples // group) * group, tile)
-    regions = _Regions(PADDING)
-    take = regions.take
-    layers = _layer_table(net, tile, regions)
-    gradient = take(net.n_parameters)
-    return SinglePlan(
-        layers=layers,
-        n_parameters=net.n_parameters,
-        tile=tile,
-        deltas=(take(tile * widest), take(tile * widest)),
-        gradient=gradient,
-        parameters=take(net.n_parameters),
-        hyperparameters=take(n_hyper),
-        per_lane=0,
-        one=take(1),
-        spare=take(tile * widest),
-        sums=take(group * net.n_parameters) if sums_in_lanes else gradient,
-        losses=take(group),
-        size=regions.end,
-    )
+    plan = Plan(net, min(-(-samples // group) * group, tile), PADDING)
+    columns = plan.tile * widest
+    plan.regions(DELTA=columns, OTHER=columns, SPARE=columns, GRADIENT=net.n_parameters)
+    _common(plan, n_hyper, n_state)
+    plan.set(LANES=1, STRIPS=1, SAMPLES=samples, SUMS=plan.frame[frame.GRADIENT])
+    if sums_in_lanes:
+        plan.regions(SUMS=group * net.n_parameters)
+    plan.regions(SUM_OF_LOSSES=group)
+    return plan
+
+
+def _common(plan: Plan, n_hyper: int, n_state: int) -> None:
+    n_parameters = int(plan.frame[frame.N_PARAMETERS])
+    plan.regions(
+        PARAMETERS=n_parameters, HYPER=n_hyper, STATE=n_state, LOSSES=1, TARGETS=1, VERDICTS=1,
+        ONE=1,
+    )  # fmt: skip
+    plan.set(N_HYPER=n_hyper, N_STATE=n_state)
 
 
 def zeros_aligned(count: int, dtype: np.dtype) -> np.ndarray:

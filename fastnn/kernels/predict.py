@@ -4,11 +4,12 @@ from functools import cache
 
 import numpy as np
 
+from ..frame import N_OUT, OUTPUTS
 from ..lanes.buffers import across, buffer, lane_count
 from ..lanes.compiling import entry, source_digest
 from ..lanes.types import register_bytes
 from ..network import Network
-from .plan import CACHE_LINE, N_OUT, OUTPUTS, by_tile, make_single_plan, zeros_aligned
+from .plan import CACHE_LINE, by_tile, make_single_plan, zeros_aligned
 from .single import forward
 
 
@@ -57,7 +58,7 @@ def predict(net: Network, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
         raise ValueError(f"X: expected a contiguous (n, {net.sizes[0]}) array, got {X.shape}")
     parameters = np.ascontiguousarray(parameters)
     group = CACHE_LINE // X.itemsize
-    plan = make_single_plan(net, len(X), X.itemsize, 0, group, sums_in_lanes=False)
+    plan = make_single_plan(net, len(X), X.itemsize, group, sums_in_lanes=False)
     outputs = np.empty((len(parameters), len(X), net.sizes[-1]), dtype=X.dtype)
     _predictor()(
         plan.layers,
@@ -66,7 +67,7 @@ def predict(net: Network, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
         len(X),
         by_tile(X, len(X), plan.tile),
         parameters,
-        zeros_aligned(plan.size, X.dtype),
+        zeros_aligned(plan.end, X.dtype),
         outputs,
     )
     return outputs

@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core import config
+from numba.core import config, sigutils
+from numba.core.ccallback import CFunc
 
 from .cache import TolerantCache, warn_not_kept
 
 # A kernel without flags of its own would inherit fastmath and error_model from its first caller.
 FLAGS = {"nogil": True, "fastmath": False, "error_model": "numpy", "boundscheck": False}
+
+_NOT_COMPILED = (
+    "fastnn's kernels exist only compiled, and NUMBA_DISABLE_JIT is set; unset it, "
+    "or use fastnn.reference"
+)
 
 # Kernels are called by kernels only, and take values that Python cannot hold: no wrappers.
 _INNER = {**FLAGS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -40,10 +46,7 @@ def entry(function: Callable[..., Any]) -> Any:
     the function closes over.  So an entry is made by a factory and closes over ``source_digest()``.
     """
     if config.DISABLE_JIT:
-        raise RuntimeError(
-            "fastnn's kernels exist only compiled, and NUMBA_DISABLE_JIT is set; unset it, "
-            "or use fastnn.reference"
-        )
+        raise RuntimeError(_NOT_COMPILED)
     try:
         compiled = numba.njit(**FLAGS, no_cfunc_wrapper=True, cache=True)(function)
     except RuntimeError as error:  # no folder to write to
@@ -52,6 +55,41 @@ def entry(function: Callable[..., Any]) -> Any:
     compiled._cache = TolerantCache(compiled._cache)
     compiled.compile = _without_collector(compiled.compile)
     return compiled
+
+
+class _Function(CFunc):
+    """A function whose machine code is called by its address, as Numba calls its own functions."""
+
+    _wrapper_name: str
+    _library: Any
+    _cache: Any
+
+    @property
+    def address(self) -> int:
+        """Where the machine code lies."""
+        name = self._wrapper_name.removeprefix("cfunc.")
+        return int(self._library.get_pointer_to_function(name))
+
+    @property
+    def assembly(self) -> str:
+        """The machine code as text."""
+        return str(self._library.get_asm_str())
+
+
+def compile_piece(function: Callable[..., Any], signature: Any) -> Any:
+    """Compile a `function` that other kernels call by its address, and keep it on disk."""
+    if config.DISABLE_JIT:
+        raise RuntimeError(_NOT_COMPILED)
+    options = {name: value for name, value in FLAGS.items() if name != "nogil"}
+    made = _Function(function, sigutils.normalize_signature(signature), {}, options)
+    try:
+        made.enable_caching()
+    except RuntimeError as error:  # no folder to write to
+        warn_not_kept(error)
+    else:
+        made._cache = TolerantCache(made._cache)
+    _without_collector(made.compile)()
+    return made
 
 
 def _without_collector(function: Callable[..., Any]) -> Callable[..., Any]:

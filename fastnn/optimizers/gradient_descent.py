@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..checks import hyperparameter
-from ..lanes.compiling import kernel
+from ..lanes.buffers import in_lanes
 from ..lanes.operations import fma
+from ..lanes.pieces import piece
+from .arguments import of_update
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +54,17 @@ class GradientDescent:
             array -= learning_rate * gradient
 
 
-@kernel
-def update(strips, parameters, gradient, hyperparameters, n_parameters):
+@piece
+def plain_update(digest, width):
     """One step; the first hyperparameter is the learning rate."""
-    for s in range(strips):
-        step = -hyperparameters[s]
-        for m in range(s, s + n_parameters * strips, strips):
-            parameters[m] = fma(step, gradient[m], parameters[m])
+
+    def update(frame, space):
+        digest  # noqa: B018  closed over, so that the cache's key changes with the sources
+        strips, count, parameters, gradient, _, hyper = of_update(frame, in_lanes(space, width))
+        for s in range(strips):
+            step = -hyper[s]
+            for m in range(s, s + count * strips, strips):
+                parameters[m] = fma(step, gradient[m], parameters[m])
+        return 0
+
+    return update
