@@ -5,7 +5,17 @@ from .execution import Interrupted
 from .initialization import Uniform
 from .job import NUMERICS_VERSION
 from .network import Network
-from .optimizers import GradientDescent
+from .optimizers import (
+    RPROP,
+    Adam,
+    AdamW,
+    CosineDecay,
+    ExponentialDecay,
+    GradientDescent,
+    PerLayer,
+    Quickprop,
+    StepDecay,
+)
 from .run import Run
 from .runs import Runs
 from .status import Status
@@ -15,12 +25,20 @@ from .version import __version__
 
 __all__ = [
     "NUMERICS_VERSION",
+    "RPROP",
+    "Adam",
+    "AdamW",
+    "CosineDecay",
+    "ExponentialDecay",
     "GradientDescent",
     "Interrupted",
     "Network",
+    "PerLayer",
+    "Quickprop",
     "Run",
     "Runs",
     "Status",
+    "StepDecay",
     "Summary",
     "Uniform",
     "__version__",

@@ -24,7 +24,6 @@ from .kernels.plan import (
 from .kernels.restarts import begin_restart
 from .kernels.single_pass import LEAST_GROUPS, MOST_RUNS, single_loss_and_gradient
 from .lanes.types import register_bytes
-from .optimizers.gradient_descent import plain_update
 from .status import Status
 
 # The most networks trained at once.  XOR 2-2-1, ns per network and epoch with AVX-512: float64 6.9
@@ -64,7 +63,8 @@ def most_lanes(job: Job) -> int:
     if job.parallel == "samples" or 2 * net.n_parameters * size * width > LARGE:
         return 1
     values = ROWS * (sum(net.sizes[1:]) + 2 * max(net.sizes[1:]))
-    fitting = LANE_BYTES // ((2 * net.n_parameters + values) * size)
+    held = 2 * net.n_parameters + job.setup.n_state + values
+    fitting = LANE_BYTES // (held * size)
     return max(width, min(fitting, MOST_LANES[job.dtype]) // width * width)
 
 
@@ -132,14 +132,18 @@ def train_chunk(
 
 def _call(job: Job, plan: Plan, width: int, stop_flag: np.ndarray, outputs: tuple[Any, ...]) -> int:
     """Call the engine for `width` networks in a vector; all but the pass itself is set up here."""
+    setup = job.setup
     plan.set(
         STOP=stop_flag.ctypes.data,
         INIT_CODE=job.init_code,
         INIT=job.init.ctypes.data,
         SEED=int(np.uint64(job.seed).view(np.int64)),
         BEGIN_RESTART=begin_restart.address(job.dtype, width),
-        UPDATE=plain_update.address(job.dtype, width),
+        UPDATE=setup.update.address(job.dtype, width),
+        OPTION=setup.option,
+        OTHER_OPTION=setup.other_option,
     )
+    slots, values = setup.state_slots()
     number = job.dtype.type
     ticks: int = trainer(width)(
         plan.frame,
@@ -151,8 +155,8 @@ def _call(job: Job, plan: Plan, width: int, stop_flag: np.ndarray, outputs: tupl
         job.epochs,
         number(job.target),
         job.target > 0,
-        np.zeros((0, 2), dtype=np.int64),
-        np.zeros(0, dtype=job.dtype),
+        slots,
+        values.astype(job.dtype),
         np.zeros((0, 0), dtype=job.dtype),
         np.zeros(0, dtype=np.int64),
         len(outputs[0]) > 0,
@@ -163,7 +167,9 @@ def _call(job: Job, plan: Plan, width: int, stop_flag: np.ndarray, outputs: tupl
 
 def _train_in_lanes(job: Job, lanes: int, stop_flag: np.ndarray, outputs: tuple[Any, ...]) -> int:
     samples, width = len(job.X), vector_width(lanes, job.dtype)
-    plan = make_plan(job.net, samples, lanes, job.dtype.itemsize, job.hyper.shape[1])
+    plan = make_plan(
+        job.net, samples, lanes, job.dtype.itemsize, job.hyper.shape[1], job.setup.n_state
+    )
     plan.set(
         STRIPS=lanes // width,
         X=job.X.ctypes.data,
@@ -186,8 +192,11 @@ def _train_singly(job: Job, threads: int, stop_flag: np.ndarray, outputs: tuple[
     compute = single_loss_and_gradient.address(job.dtype, register if in_lanes else 1)
     arrived = np.zeros(1, dtype=np.int64)
     shares = np.zeros(2 * runs * (job.net.n_parameters + 1), dtype=job.dtype)
+    n_hyper, n_state = job.hyper.shape[1], job.setup.n_state
     plans = [
-        make_single_plan(job.net, samples, size, group, in_lanes, job.hyper.shape[1])
+        make_single_plan(
+            job.net, samples, size, group, in_lanes, job.hyper.shape[1], job.setup.n_state
+        )
         for _ in range(threads)
     ]
     data = [by_tile(array, run_length, plans[0].tile) for array in (job.X, job.y)]

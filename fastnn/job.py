@@ -10,7 +10,7 @@ import numpy as np
 from .checks import float_type, integer, per_restart, real_array, shown
 from .initialization import Uniform, start_values
 from .network import Network
-from .optimizers import GradientDescent
+from .optimizers import OPTIMIZERS, GradientDescent, Optimizer, Setup
 
 NUMERICS_VERSION = 2
 """Raised whenever a bit of any result may change."""
@@ -30,6 +30,7 @@ class Job:
     y: np.ndarray
     """(n, n_out), of `dtype`."""
     dtype: np.dtype
+    optimizer: Optimizer
     hyper: np.ndarray
     """(1 or restarts, n_hyper): the optimizer's hyperparameters, of `dtype`."""
     init_code: int
@@ -43,6 +44,11 @@ class Job:
     restarts: int
     parallel: str = "restarts"
     """One of `PARALLEL`: what lies in the lanes, which decides the order of sums over samples."""
+
+    @property
+    def setup(self) -> Setup:
+        """What the engine needs of the optimizer."""
+        return self.optimizer.setup(self.net)
 
     def rows(self, start: int, stop: int) -> Job:
         """The job of the restarts at positions ``start … stop - 1``."""
@@ -64,7 +70,7 @@ def make_job(
     X: Any,
     y: Any,
     *,
-    optimizer: Any = None,
+    optimizer: Optimizer | None = None,
     epochs: int = 1000,
     target_sse: float | None = None,
     seed: int = 0,
@@ -80,8 +86,9 @@ def make_job(
     number = float_type(dtype)
     inputs, targets = _data(net, X, y, number)
     optimizer = GradientDescent() if optimizer is None else optimizer
-    if not isinstance(optimizer, GradientDescent):
-        raise TypeError(f"optimizer: expected a fastnn.GradientDescent, got {shown(optimizer)}")
+    if not isinstance(optimizer, Optimizer):
+        known = ", ".join(f"fastnn.{kind.__name__}" for kind in OPTIMIZERS)
+        raise TypeError(f"optimizer: expected one of {known}, got {shown(optimizer)}")
     count = 1 if restarts is None else integer("restarts", restarts, 1, 10**12)
     first_name = "restart" if restarts is None else "first"
     first = integer(first_name, first, 0, MAX_RESTART - count)
@@ -89,19 +96,15 @@ def make_job(
         raise ValueError(
             f"parallel: expected {' or '.join(map(repr, PARALLEL))}, got {shown(parallel)}"
         )
-    names = optimizer.hyperparameters
+    setup = optimizer.setup(net)
     code, values = start_values(Uniform() if init is None else init, net, restarts, number)
     return Job(
         net=net,
         X=inputs,
         y=targets,
         dtype=number,
-        hyper=per_restart(
-            type(optimizer).__name__,
-            {name: getattr(optimizer, name) for name in names},
-            count,
-            number,
-        ),
+        optimizer=optimizer,
+        hyper=per_restart(type(optimizer).__name__, setup.numbers, count, number),
         init_code=code,
         init=values,
         epochs=integer("epochs", epochs, 0),

@@ -18,7 +18,7 @@ from .checks import integer
 from .initialization import EXPLICIT
 from .job import Job, check_inputs, make_job
 from .network import Network
-from .optimizers import GradientDescent
+from .optimizers import Optimizer
 from .run import Run
 from .runs import Runs
 from .status import Status
@@ -39,7 +39,7 @@ def train(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    optimizer: GradientDescent | None = None,
+    optimizer: Optimizer | None = None,
     epochs: int = 1000,
     target_sse: float | None = None,
     seed: int = 0,
@@ -49,12 +49,11 @@ def train(
     history: bool | int = True,
 ) -> Run:
     """Train one network; arguments, result and errors as for `fastnn.train`."""
-    optimizer = GradientDescent() if optimizer is None else optimizer
     job = make_job(
         net, X, y, optimizer=optimizer, epochs=epochs, target_sse=target_sse,
         seed=seed, init=init, dtype=dtype, first=restart,
     )  # fmt: skip
-    return _train_job(job, optimizer, history_interval(history, job))
+    return _train_job(job, history_interval(history, job))
 
 
 def train_many(
@@ -63,7 +62,7 @@ def train_many(
     y: ArrayLike,
     *,
     restarts: int,
-    optimizer: GradientDescent | None = None,
+    optimizer: Optimizer | None = None,
     epochs: int = 1000,
     target_sse: float | None = None,
     seed: int = 0,
@@ -76,12 +75,11 @@ def train_many(
     ``restart(k)`` of the result trains with the kernels.
     """
     restarts = integer("restarts", restarts, 1, 10**12)
-    optimizer = GradientDescent() if optimizer is None else optimizer
     job = make_job(
         net, X, y, optimizer=optimizer, epochs=epochs, target_sse=target_sse,
         seed=seed, init=init, dtype=dtype, first=first, restarts=restarts,
     )  # fmt: skip
-    runs = [_train_job(job.rows(i, i + 1), optimizer, 0) for i in range(restarts)]
+    runs = [_train_job(job.rows(i, i + 1), 0) for i in range(restarts)]
     return Runs(
         job,
         indices=np.arange(job.first, job.first + restarts, dtype=np.int64),
@@ -123,15 +121,15 @@ def _forward(layers: list[tuple[Any, Any, Any]], X: np.ndarray) -> list[np.ndarr
     return outputs
 
 
-def _train_job(job: Job, optimizer: GradientDescent, every: int) -> Run:
-    update = optimizer.numpy_update
+def _train_job(job: Job, every: int) -> Run:
     X, y = job.X, job.y
     parameters = _initial_parameters(job)
     weights, biases = job.net.unpack(parameters)  # views: updating them updates `parameters`
     slopes = [BY_NAME[name].numpy_slope for name in job.net.activation]
     layers = _layers(job.net, parameters)
     arrays = weights + biases
-    hyper = job.hyper[0].tolist()
+    numbers = dict(zip(job.setup.numbers, job.hyper[0].tolist(), strict=True))
+    step = job.optimizer.numpy_step(arrays, numbers)
     target, limit = job.target, job.epochs
     last = job.net.depth - 1
     history = []
@@ -153,7 +151,7 @@ def _train_job(job: Job, optimizer: GradientDescent, every: int) -> Run:
             gradients = [a.T @ delta for a, delta in zip(outputs, deltas)]  # noqa: B905
             if biases:
                 gradients += [delta.sum(axis=0) for delta in deltas]
-            update(arrays, gradients, *hyper)
+            step(gradients, sse, epoch)
             epoch += 1
     if not math.isfinite(sse):
         status = Status.DIVERGED

@@ -14,7 +14,7 @@ from .checks import integer, shown
 from .execution import available_threads, run_job
 from .job import Job, make_job
 from .network import Network
-from .optimizers import GradientDescent
+from .optimizers import Optimizer
 from .run import Run, train_one
 from .runs import HISTORY_LIMIT, Runs
 
@@ -30,7 +30,7 @@ def train(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    optimizer: GradientDescent | None = None,
+    optimizer: Optimizer | None = None,
     epochs: int = 1000,
     target_sse: float | None = None,
     seed: int = 0,
@@ -52,7 +52,7 @@ def train(
         Inputs, finite, at least one sample.
     y : (n, n_out) array of float, or (n,) for one output
         Targets, finite.
-    optimizer : GradientDescent, default ``GradientDescent(learning_rate=0.1)``
+    optimizer : one of the package's optimizers, default ``GradientDescent(learning_rate=0.1)``
     epochs : int, default 1000
         The most updates to make; 0 gives the start itself.
     target_sse : float, optional
@@ -115,7 +115,7 @@ def train_many(
     y: ArrayLike,
     *,
     restarts: int,
-    optimizer: GradientDescent | None = None,
+    optimizer: Optimizer | None = None,
     epochs: int = 1000,
     target_sse: float | None = None,
     seed: int = 0,
@@ -139,7 +139,7 @@ def train_many(
         As for `train`.
     restarts : int
         How many.
-    optimizer : GradientDescent
+    optimizer : one of the package's optimizers
         As for `train`; its numbers may be arrays ``(restarts,)``.
     init : Uniform or explicit weights
         As for `train`; its numbers may be arrays ``(restarts,)``, and explicit weights an array

@@ -16,17 +16,13 @@ from .formulas import (
     fma,
     formula,
     magnitude,
+    rounding_shift,
     scale_by_bits,
     select,
     with_sign,
 )
 
 LOG2_E = 1.4426950408889634
-
-
-def _rounding_shift(x: Term) -> Term:
-    """The constant whose sum with a number leaves the nearest integer in the last bits."""
-    return x.by_type(6755399441055744.0, 12582912.0)
 
 
 def _remainder(x: Term, k: Term) -> Term:
@@ -77,11 +73,10 @@ def _exp_ratio(r: Term) -> tuple[Term, Term]:
     return c - r, c + r
 
 
-@formula
-def exp(x: Term) -> Term:
+def exp_of(x: Term) -> Term:
     """e**x to 1.25 ULP, denormal results included; exact 0 and infinity beyond the range."""
     z = at_least(at_most(x, x.by_type(710.0, 89.0)), x.by_type(-746.0, -104.0))
-    shift = _rounding_shift(x)
+    shift = rounding_shift(x)
     k = fma(z, LOG2_E, shift) - shift
     r = _remainder(z, k)
     # Two factors of about 2**(k/2) reach the denormals and infinity, which one cannot.
@@ -90,10 +85,13 @@ def exp(x: Term) -> Term:
     return scale_by_bits(1.0 + _expm1(r), half) * scale_by_bits(x.constant(1.0), rest)
 
 
+exp = formula(exp_of)
+
+
 def _sigmoid_begin(x: Term) -> tuple[Term, Term]:
     """What the sigmoid needs of ``exp(-x) = 2**k exp(r)``: k in the last bits of a sum, and r."""
     z = at_most(x, x.by_type(708.0, 87.0))
-    shift = _rounding_shift(x)
+    shift = rounding_shift(x)
     shifted = fma(z, -LOG2_E, shift)
     return shifted, _remainder(-z, shifted - shift)
 
@@ -132,7 +130,7 @@ def sigmoid(x: Term) -> Term:
 def tanh(x: Term) -> Term:
     """The hyperbolic tangent to 3 ULP: ``-m / (2 + m)`` with ``m = exp(-2 |x|) - 1``."""
     z = at_least(-2.0 * magnitude(x), x.by_type(-40.0, -20.0))
-    shift = _rounding_shift(x)
+    shift = rounding_shift(x)
     shifted = fma(z, LOG2_E, shift)
     power = scale_by_bits(x.constant(1.0), shifted)
     m = fma(power, _expm1(_remainder(z, shifted - shift)), power - 1.0)

@@ -9,16 +9,26 @@ from .types import Lanes, llvm_value, number_of
 MANTISSA_BITS = {types.float64: 52, types.float32: 23}
 
 
-def call_fma(builder, kind, a, b, c):
-    """``a * b + c`` rounded once, of three values of type `kind`."""
+def call_llvm(builder, kind, operation, *values):
+    """LLVM's own function `operation` of `values`, all of type `kind`."""
     vector = llvm_value(kind)
     lanes = f"v{kind.count}" if isinstance(kind, Lanes) else ""
     # llvmlite's own helpers for intrinsics refuse vectors: declare it by its full name.
-    name = f"llvm.fma.{lanes}f{number_of(kind).bitwidth}"
+    name = f"llvm.{operation}.{lanes}f{number_of(kind).bitwidth}"
     function = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(vector, [vector] * 3), name
+        builder.module, ir.FunctionType(vector, [vector] * len(values)), name
     )
-    return builder.call(function, [a, b, c])
+    return builder.call(function, values)
+
+
+def call_fma(builder, kind, a, b, c):
+    """``a * b + c`` rounded once, of three values of type `kind`."""
+    return call_llvm(builder, kind, "fma", a, b, c)
+
+
+def call_sqrt(builder, kind, value):
+    """The correctly rounded square root of a value of type `kind`."""
+    return call_llvm(builder, kind, "sqrt", value)
 
 
 def choose(builder, condition, yes, no):

@@ -17,7 +17,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from .conversion import convert, is_value, lanes_among
-from .emit import MANTISSA_BITS, bits_type, call_fma, choose, constant_bits
+from .emit import MANTISSA_BITS, bits_type, call_fma, call_sqrt, choose, constant_bits
 from .types import Lanes, llvm_value, number_of
 
 
@@ -96,6 +96,11 @@ def fma(a: Term | float, b: Term | float, c: Term | float) -> Term:
     return some._new(call_fma(some.builder, some.kind, *values))
 
 
+def sqrt(x: Term) -> Term:
+    """The square root, correctly rounded; NaN below 0."""
+    return x._new(call_sqrt(x.builder, x.kind, x.value))
+
+
 def select(condition: Term, yes: Term | float, no: Term | float) -> Term:
     """Per lane `yes` where `condition` holds, else `no`."""
     yes, no = condition._like(yes), condition._like(no)
@@ -112,6 +117,11 @@ def at_most(x: Term, bound: Term | float) -> Term:
     return select(x._like(bound) < x, bound, x)
 
 
+def rounding_shift(x: Term) -> Term:
+    """The constant whose sum with a number leaves the nearest integer in the last bits."""
+    return x.by_type(6755399441055744.0, 12582912.0)
+
+
 def scale_by_bits(x: Term, shifted: Term) -> Term:
     """``x * 2**k`` for a normal result, k the integer in the last bits of `shifted`'s mantissa.
 
@@ -123,6 +133,34 @@ def scale_by_bits(x: Term, shifted: Term) -> Term:
     places = constant_bits(x.kind, MANTISSA_BITS[number_of(x.kind)])
     total = x.builder.add(bits, x.builder.shl(power, places))
     return x._new(x.builder.bitcast(total, llvm_value(x.kind)))
+
+
+def split_by_bits(x: Term, low: float) -> tuple[Term, Term]:
+    """m and k with ``x = m * 2**k`` and ``low <= m < 2 * low``, for ``x > 0`` and normal.
+
+    The integer k stands in the last bits of the second term, a sum with `rounding_shift`.  `low` is
+    at least 1/2 and at most 1; of any other x some bits come out.
+    """
+    add, builder, integers = x.builder.add, x.builder, bits_type(x.kind)
+    terms = (x, x.constant(low), x.constant(1.0), rounding_shift(x))
+    bits, least, one, shift = (builder.bitcast(term.value, integers) for term in terms)
+    count = MANTISSA_BITS[number_of(x.kind)]
+    places = constant_bits(x.kind, count)
+    # One's exponent keeps the number, whose upper bits are k, from being negative.
+    total = add(bits, builder.sub(one, least))
+    k = builder.sub(builder.lshr(total, places), builder.lshr(one, places))
+    m = add(builder.and_(total, constant_bits(x.kind, (1 << count) - 1)), least)
+    floats = llvm_value(x.kind)
+    return x._new(builder.bitcast(m, floats)), x._new(builder.bitcast(add(k, shift), floats))
+
+
+def alternate_by_bits(x: Term, shifted: Term) -> Term:
+    """``x * (-1)**k``, k the integer in the last bits of `shifted`'s mantissa."""
+    integers = bits_type(x.kind)
+    bits, power = (x.builder.bitcast(term.value, integers) for term in (x, shifted))
+    places = constant_bits(x.kind, number_of(x.kind).bitwidth - 1)
+    flipped = x.builder.xor(bits, x.builder.shl(power, places))
+    return x._new(x.builder.bitcast(flipped, llvm_value(x.kind)))
 
 
 def magnitude(x: Term) -> Term:

@@ -40,6 +40,7 @@ def by_type(typingctx, example, for_float64, for_float32):
 
 
 fma = formula(formulas.fma)
+sqrt = formula(formulas.sqrt)
 select = formula(formulas.select)
 at_least = formula(formulas.at_least)
 at_most = formula(formulas.at_most)

@@ -1,5 +1,26 @@
 """The optimizers: one file each, holding hyperparameters, compiled update and NumPy update."""
 
+from .adam import Adam, AdamW
+from .common import Optimizer, PerLayer, Setup
 from .gradient_descent import GradientDescent
+from .quickprop import Quickprop
+from .rprop import RPROP
+from .schedules import CosineDecay, ExponentialDecay, StepDecay
 
-__all__ = ["GradientDescent"]
+OPTIMIZERS = (GradientDescent, RPROP, Quickprop, Adam, AdamW)
+"""All of them, for whoever goes through all."""
+
+__all__ = [
+    "OPTIMIZERS",
+    "RPROP",
+    "Adam",
+    "AdamW",
+    "CosineDecay",
+    "ExponentialDecay",
+    "GradientDescent",
+    "Optimizer",
+    "PerLayer",
+    "Quickprop",
+    "Setup",
+    "StepDecay",
+]

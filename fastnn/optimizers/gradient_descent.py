@@ -1,57 +1,143 @@
 """Gradient descent: step against the gradient."""
 
+from __future__ import annotations
+
+import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..checks import hyperparameter
+from ..frame import COLUMNS, DEPTH, LAST, LAYERS, OPTION, OTHER_OPTION, WEIGHTS
 from ..lanes.buffers import in_lanes
-from ..lanes.operations import fma
+from ..lanes.operations import fma, like, select, sqrt
 from ..lanes.pieces import piece
-from .arguments import of_update
+from .common import Optimizer, PerLayer, Setup, layer_numbers, of_update
+from .schedules import (
+    SCHEDULE_SLOTS,
+    Schedule,
+    advance,
+    check_schedule,
+    numpy_factor,
+    schedule_numbers,
+)
+
+if TYPE_CHECKING:
+    from ..network import Network
+
+# Switches of the kernel.
+NESTEROV, CLIP = 1, 2
 
 
 @dataclass(frozen=True, eq=False)
-class GradientDescent:
-    """Gradient descent, ``w -= learning_rate * gradient``.
+class GradientDescent(Optimizer):
+    """Gradient descent, ``w -= learning_rate * gradient``, with what is usually added to it.
 
-    The gradient is that of the sum of squared errors itself, so it holds a factor 2 that texts
-    which minimise half the sum leave out: their learning rates are twice these.  It is a sum, not a
-    mean: the more samples, the smaller a rate must be for the same stability.
+    The gradient is that of the loss itself.  That of the sum of squared errors holds a factor 2
+    that texts which minimise half the sum leave out: their learning rates are twice these.  It is a
+    sum, not a mean: the more samples, the smaller a rate must be for the same stability.
 
     Parameters
     ----------
-    learning_rate : float or (restarts,) array of float, default 0.1
+    learning_rate : float, (restarts,) array of float, or PerLayer, default 0.1
         Step per unit of gradient, finite and not negative; an array gives each restart its own.
+    momentum : float or (restarts,) array of float, default 0
+        From 0 to 1.  With it ``v = momentum * v - learning_rate * gradient; w += v``, which is the
+        classical form (Rumelhart, Hinton and Williams, equation 9).
+    nesterov : bool, default False
+        ``w += momentum * v - learning_rate * gradient`` with the new v, as in I. Sutskever et al.,
+        "On the importance of initialization and momentum in deep learning", ICML 2013, in the form
+        that needs the gradient only at w.
+    clip : float or (restarts,) array of float, optional
+        The largest Euclidean norm of the whole gradient, positive; a longer one is shortened to it.
+    schedule : StepDecay, ExponentialDecay or CosineDecay, optional
+        How the rates fall from epoch to epoch.
 
     Raises
     ------
     TypeError, ValueError
-        If `learning_rate` is not of that kind.
+        If an argument is not of its kind.
 
     References
     ----------
     D. E. Rumelhart, G. E. Hinton and R. J. Williams, "Learning representations by back-propagating
-    errors", Nature 323 (1986) 533–536, equation 8.
+    errors", Nature 323 (1986) 533–536, equations 8 and 9.
     """
 
-    learning_rate: ArrayLike = 0.1
-
-    hyperparameters: ClassVar[tuple[str, ...]] = ("learning_rate",)
+    learning_rate: ArrayLike | PerLayer = 0.1
+    momentum: ArrayLike = 0.0
+    nesterov: bool = False
+    clip: ArrayLike | None = None
+    schedule: Schedule | None = None
 
     def __post_init__(self) -> None:
-        rate = hyperparameter("learning_rate", self.learning_rate, low=0.0)
-        object.__setattr__(self, "learning_rate", rate)
+        if isinstance(self.learning_rate, PerLayer):
+            for i, value in enumerate(self.learning_rate.values):
+                hyperparameter(f"learning_rate[{i}]", value, low=0.0)
+        else:
+            self._check(learning_rate=(0.0, math.inf))
+        self._check(momentum=(0.0, 1.0))
+        self._check_flag("nesterov")
+        if self.clip is not None:
+            self._check(clip=(0.0, math.inf))
+            if not np.all(np.asarray(self.clip) > 0):
+                raise ValueError("clip: expected positive numbers or None, got 0")
+        check_schedule(self.schedule)
 
-    @staticmethod
-    def numpy_update(
-        arrays: list[np.ndarray], gradients: list[np.ndarray], learning_rate: float
-    ) -> None:
-        """The textbook's step, in place."""
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is added to it."""
+        added = self.clip is not None or self.schedule is not None
+        no_momentum = np.ndim(self.momentum) == 0 and self.momentum == 0
+        return no_momentum and not added and not isinstance(self.learning_rate, PerLayer)
+
+    def setup(self, net: Network) -> Setup:
+        """What the engine needs to know, for the network `net`."""
+        if self.is_plain:
+            return Setup({"learning_rate": self.learning_rate}, plain_update)
+        return Setup(
+            {
+                "momentum": self.momentum,
+                "clip": 0.0 if self.clip is None else self.clip,
+                **schedule_numbers(self.schedule),
+                **layer_numbers("learning_rate", self.learning_rate, net),
+            },
+            momentum_update,
+            slots=((net.n_parameters, 0.0), *SCHEDULE_SLOTS),
+            option=NESTEROV * self.nesterov + CLIP * (self.clip is not None),
+            other_option=0 if self.schedule is None else self.schedule.code,
+        )
+
+    def numpy_step(self, arrays: list[np.ndarray], numbers: dict[str, float]) -> Any:
+        """The textbook's step in NumPy."""
+        if self.is_plain:
+            return _plain_step(arrays, numbers["learning_rate"])
+        momentum, clip = numbers["momentum"], numbers["clip"]
+        rates = [value for name, value in numbers.items() if name.startswith("learning_rate")]
+        rates = [rates[i % len(rates)] for i in range(len(arrays))]  # weights, then biases
+        velocities = [np.zeros_like(array) for array in arrays]
+
+        def step(gradients: list[np.ndarray], loss: float, epoch: int) -> None:
+            factor = numpy_factor(self.schedule, numbers, epoch)
+            norm = math.sqrt(sum(float(np.sum(g * g)) for g in gradients))
+            shrink = clip / norm if self.clip is not None and norm > clip else 1.0
+            for w, g, v, rate in zip(arrays, gradients, velocities, rates, strict=True):
+                push = factor * rate * shrink * g
+                v *= momentum
+                v -= push
+                w += momentum * v - push if self.nesterov else v
+
+        return step
+
+
+def _plain_step(arrays: list[np.ndarray], learning_rate: float) -> Any:
+    def step(gradients: list[np.ndarray], loss: float, epoch: int) -> None:
         for array, gradient in zip(arrays, gradients):  # noqa: B905  in the loop that is timed
             array -= learning_rate * gradient
+
+    return step
 
 
 @piece
@@ -65,6 +151,49 @@ def plain_update(digest, width):
             step = -hyper[s]
             for m in range(s, s + count * strips, strips):
                 parameters[m] = fma(step, gradient[m], parameters[m])
+        return 0
+
+    return update
+
+
+@piece
+def momentum_update(digest, width):
+    """One step with momentum; hyperparameters: momentum, clip, schedule, a rate for each layer."""
+
+    def update(frame, space):
+        digest  # noqa: B018
+        strips, count, parameters, gradient, state, hyper = of_update(frame, in_lanes(space, width))
+        nesterov, clips = frame[OPTION] & NESTEROV, frame[OPTION] & CLIP
+        depth, schedule = frame[DEPTH], frame[OTHER_OPTION]
+        factors = state + count * strips
+        for s in range(strips):
+            momentum = hyper[s]
+            shrink = like(momentum, 1.0)
+            if clips:
+                clip = hyper[strips + s]
+                squares = like(momentum, 0.0)
+                for m in range(s, s + count * strips, strips):
+                    squares = fma(gradient[m], gradient[m], squares)
+                norm = sqrt(squares)
+                shrink = select(norm > clip, clip / norm, shrink)
+            for level in range(depth):
+                begin = (frame + (LAYERS + level * COLUMNS))[WEIGHTS]
+                end = count
+                if level + 1 < depth:
+                    end = (frame + (LAYERS + (level + 1) * COLUMNS))[WEIGHTS]
+                rate = -(hyper[(4 + level) * strips + s] * factors[s] * shrink)
+                for m in range(s + begin * strips, s + end * strips, strips):
+                    push = rate * gradient[m]
+                    velocity = fma(momentum, state[m], push)
+                    state[m] = velocity
+                    if nesterov:
+                        parameters[m] = parameters[m] + fma(momentum, velocity, push)
+                    else:
+                        parameters[m] = parameters[m] + velocity
+        if frame[LAST]:
+            advance(
+                schedule, factors, factors + strips, hyper + 2 * strips, hyper + 3 * strips, strips
+            )
         return 0
 
     return update

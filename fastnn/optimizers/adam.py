@@ -1,0 +1,188 @@
+"""Adam and AdamW: steps scaled by running moments of the gradient."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..frame import LAST, OTHER_OPTION
+from ..lanes.buffers import in_lanes
+from ..lanes.operations import fma, like, sqrt
+from ..lanes.pieces import piece
+from .common import Optimizer, Setup, of_update
+from .schedules import (
+    SCHEDULE_SLOTS,
+    Schedule,
+    advance,
+    check_schedule,
+    numpy_factor,
+    schedule_numbers,
+)
+
+if TYPE_CHECKING:
+    from ..network import Network
+
+
+@dataclass(frozen=True, eq=False)
+class Adam(Optimizer):
+    """Adam: the mean of past gradients over the root of the mean of their squares.
+
+    ``m = beta1 m + (1 - beta1) g``, ``v = beta2 v + (1 - beta2) g**2``, and
+    ``w -= learning_rate / (1 - beta1**t) * m / (sqrt(v / (1 - beta2**t)) + epsilon)`` in step t
+    from 1; the powers are kept as running products.
+
+    Parameters
+    ----------
+    learning_rate : float or (restarts,) array of float, default 0.001
+        About the length of a step in each weight, not negative.
+    beta1, beta2 : float or (restarts,) array of float, default 0.9 and 0.999
+        Decay of the two means, from 0 to below 1.
+    epsilon : float or (restarts,) array of float, default 1e-8
+        Positive.
+    schedule : StepDecay, ExponentialDecay or CosineDecay, optional
+        How the rate falls from epoch to epoch.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its kind.
+
+    References
+    ----------
+    D. P. Kingma and J. Ba, "Adam: A method for stochastic optimization", ICLR 2015 (arXiv
+    1412.6980), algorithm 1.
+    """
+
+    learning_rate: ArrayLike = 0.001
+    beta1: ArrayLike = 0.9
+    beta2: ArrayLike = 0.999
+    epsilon: ArrayLike = 1e-8
+    schedule: Schedule | None = None
+
+    def __post_init__(self) -> None:
+        self._check(
+            learning_rate=(0.0, math.inf),
+            beta1=(0.0, math.nextafter(1.0, 0.0)),
+            beta2=(0.0, math.nextafter(1.0, 0.0)),
+            epsilon=(float(np.finfo(np.float32).tiny), math.inf),
+        )
+        check_schedule(self.schedule)
+
+    @property
+    def decay(self) -> ArrayLike:
+        """Of the weights themselves: none."""
+        return 0.0
+
+    def setup(self, net: Network) -> Setup:
+        """What the engine needs to know, for the network `net`."""
+        return Setup(
+            {
+                "learning_rate": self.learning_rate,
+                "beta1": self.beta1,
+                "beta2": self.beta2,
+                "epsilon": self.epsilon,
+                "weight_decay": self.decay,
+                **schedule_numbers(self.schedule),
+            },
+            adam_update,
+            slots=((2 * net.n_parameters, 0.0), (2, 1.0), *SCHEDULE_SLOTS),
+            other_option=0 if self.schedule is None else self.schedule.code,
+        )
+
+    def numpy_step(self, arrays: list[np.ndarray], numbers: dict[str, float]) -> Any:
+        """The textbook's step in NumPy."""
+        rate, beta1, beta2 = numbers["learning_rate"], numbers["beta1"], numbers["beta2"]
+        means = [np.zeros_like(array) for array in arrays]
+        squares = [np.zeros_like(array) for array in arrays]
+        steps = 0
+
+        def step(gradients: list[np.ndarray], loss: float, epoch: int) -> None:
+            nonlocal steps
+            steps += 1
+            now = rate * numpy_factor(self.schedule, numbers, epoch)
+            for w, g, m, v in zip(arrays, gradients, means, squares, strict=True):
+                w *= 1 - now * numbers["weight_decay"]
+                m += (1 - beta1) * (g - m)
+                v += (1 - beta2) * (g * g - v)
+                root = np.sqrt(v / (1 - beta2**steps)) + numbers["epsilon"]
+                w -= now * (m / (1 - beta1**steps)) / root
+
+        return step
+
+
+@dataclass(frozen=True, eq=False)
+class AdamW(Adam):
+    """Adam with decoupled weight decay: before each step ``w *= 1 - learning_rate * weight_decay``.
+
+    Biases decay too.
+
+    Parameters
+    ----------
+    learning_rate, beta1, beta2, epsilon, schedule
+        As for `Adam`.
+    weight_decay : float or (restarts,) array of float, default 0.01
+        Not negative.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its kind.
+
+    References
+    ----------
+    I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR 2019 (arXiv
+    1711.05101), algorithm 2.
+    """
+
+    weight_decay: ArrayLike = 0.01
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check(weight_decay=(0.0, math.inf))
+
+    @property
+    def decay(self) -> ArrayLike:
+        """Of the weights themselves."""
+        return self.weight_decay
+
+
+@piece
+def adam_update(digest, width):
+    """One step; hyperparameters: rate, two betas, epsilon, weight decay, schedule."""
+
+    def update(frame, space):
+        digest  # noqa: B018
+        strips, count, parameters, gradient, state, hyper = of_update(frame, in_lanes(space, width))
+        means, squares = state, state + count * strips
+        powers = state + 2 * count * strips
+        factors = powers + 2 * strips
+        for s in range(strips):
+            beta1, beta2 = hyper[strips + s], hyper[2 * strips + s]
+            epsilon = hyper[3 * strips + s]
+            one = like(beta1, 1.0)
+            rate = hyper[s] * factors[s]
+            power1, power2 = powers[s] * beta1, powers[strips + s] * beta2
+            powers[s], powers[strips + s] = power1, power2
+            step = -(rate / (one - power1))
+            unbias = one / sqrt(one - power2)
+            keep = one - rate * hyper[4 * strips + s]
+            rest1, rest2 = one - beta1, one - beta2
+            for m in range(s, s + count * strips, strips):
+                g = gradient[m]
+                mean = fma(beta1, means[m], rest1 * g)
+                square = fma(beta2, squares[m], rest2 * g * g)
+                means[m], squares[m] = mean, square
+                root = fma(sqrt(square), unbias, epsilon)
+                parameters[m] = fma(step * mean, one / root, keep * parameters[m])
+        if frame[LAST]:
+            advance(
+                frame[OTHER_OPTION], factors, factors + strips,
+                hyper + 5 * strips, hyper + 6 * strips, strips,
+            )  # fmt: skip
+        return 0
+
+    return update

@@ -1,0 +1,135 @@
+"""What all optimizers share: how they describe themselves, and what an update takes in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..checks import hyperparameter, shown
+from ..frame import GRADIENT, HYPER, N_PARAMETERS, PARAMETERS, STATE, STRIPS
+from ..lanes.compiling import glue
+from ..lanes.pieces import Piece
+
+if TYPE_CHECKING:
+    from ..network import Network
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the engine needs of an optimizer for one network."""
+
+    numbers: dict[str, Any]
+    """Hyperparameters in the order in which the kernel reads them, each one number or one for each
+    restart."""
+    update: Piece
+    """From the gradient at the parameters to the next parameters."""
+    slots: tuple[tuple[int, float | str], ...] = ()
+    """What is remembered: how many numbers, and a constant or the name of a hyperparameter that
+    they begin with."""
+    observe: Piece | None = None
+    """After a pass: whether the parameters that it was made at are accepted."""
+    compute: Piece | None = None
+    """A pass of its own instead of loss and gradient."""
+    option: int = 0
+    other_option: int = 0
+    scratch: int = 0
+    """Numbers of memory that need not be remembered."""
+    full_batch: bool = False
+    """Whether it needs all samples in every step."""
+
+    @property
+    def n_state(self) -> int:
+        """How many numbers are remembered of each restart."""
+        return sum(count for count, _ in self.slots)
+
+    def state_slots(self) -> tuple[np.ndarray, np.ndarray]:
+        """The slots as the engine reads them: (count, hyperparameter or -1), and constants."""
+        names = list(self.numbers)
+        rows = [
+            (count, names.index(value) if isinstance(value, str) else -1)
+            for count, value in self.slots
+        ]
+        values = [0.0 if isinstance(value, str) else value for _, value in self.slots]
+        return np.array(rows, dtype=np.int64).reshape(-1, 2), np.array(values)
+
+
+class Optimizer:
+    """The base of all optimizers."""
+
+    def setup(self, net: Network) -> Setup:
+        """What the engine needs to know, for the network `net`."""
+        raise NotImplementedError
+
+    def numpy_step(self, arrays: list[np.ndarray], numbers: dict[str, float]) -> Any:
+        """The textbook's step in NumPy: a function of (gradients, loss, epoch).
+
+        It changes `arrays`, the weights and then the biases, in place; `numbers` are the
+        hyperparameters of the restart at hand.
+        """
+        raise NotImplementedError
+
+    def _check(self, **bounds: tuple[float, float]) -> None:
+        """Check the named fields against bounds, and keep them as numbers or read-only arrays."""
+        for name, (low, high) in bounds.items():
+            value = hyperparameter(name, getattr(self, name), low, high)
+            object.__setattr__(self, name, value)
+
+    def _check_flag(self, name: str) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, bool | np.bool_):
+            raise TypeError(f"{name}: expected True or False, got {shown(value)}")
+
+
+@dataclass(frozen=True, init=False, eq=False)
+class PerLayer:
+    """One number for each layer after the input.
+
+    Parameters
+    ----------
+    *values : float or (restarts,) array of float
+        As many as layers.
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> fastnn.GradientDescent(learning_rate=fastnn.PerLayer(0.5, 0.1)).learning_rate
+    PerLayer(0.5, 0.1)
+    """
+
+    values: tuple[Any, ...]
+
+    def __init__(self, *values: ArrayLike) -> None:
+        if not values:
+            raise ValueError("PerLayer: expected a number for each layer, got none")
+        checked = tuple(hyperparameter(f"PerLayer[{i}]", value) for i, value in enumerate(values))
+        object.__setattr__(self, "values", checked)
+
+    def __repr__(self) -> str:
+        return f"PerLayer({', '.join(map(shown, self.values))})"
+
+
+def layer_numbers(name: str, value: Any, net: Network) -> dict[str, Any]:
+    """`value`, a number for all layers or a `PerLayer`, as one named number for each layer."""
+    values = value.values if isinstance(value, PerLayer) else (value,) * net.depth
+    if len(values) != net.depth:
+        raise ValueError(
+            f"{name}: expected PerLayer of {net.depth} numbers for {net!r}, got {len(values)}"
+        )
+    return {f"{name}[{i}]": number for i, number in enumerate(values)}
+
+
+@glue
+def of_update(frame, vectors):
+    """Strips, number of parameters, and buffers: parameters, gradient, state, hyperparameters."""
+    strips = frame[STRIPS]
+    return (
+        strips,
+        frame[N_PARAMETERS],
+        vectors + frame[PARAMETERS] * strips,
+        vectors + frame[GRADIENT] * strips,
+        vectors + frame[STATE] * strips,
+        vectors + frame[HYPER] * strips,
+    )

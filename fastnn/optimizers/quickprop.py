@@ -1,0 +1,123 @@
+"""Quickprop: a jump to the minimum of a parabola through the last two slopes, weight by weight."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..lanes.buffers import in_lanes
+from ..lanes.operations import fma, like, select
+from ..lanes.pieces import piece
+from .common import Optimizer, Setup, of_update
+
+if TYPE_CHECKING:
+    from ..network import Network
+
+
+@dataclass(frozen=True, eq=False)
+class Quickprop(Optimizer):
+    """Quickprop: each weight jumps to where its slope would be 0 if the loss were a parabola.
+
+    With slope S, the last one S' and the last change c, the change is ``c S / (S' - S)``, but never
+    more than `max_growth` times c, and that much where the jump would lead the other way; to a
+    weight that still goes downhill ``-learning_rate * S`` is added, and this alone begins.  Full
+    batches only.
+
+    Parameters
+    ----------
+    learning_rate : float or (restarts,) array of float, default 0.5
+        Fahlman's epsilon, for the slope of this loss; not negative.
+    max_growth : float or (restarts,) array of float, default 1.75
+        Fahlman's mu, positive.
+    decay : float or (restarts,) array of float, default 0.0001
+        ``decay * w`` is added to each slope; not negative.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its kind.
+
+    References
+    ----------
+    S. E. Fahlman, "An empirical study of learning speed in back-propagation networks", Carnegie
+    Mellon University, technical report CMU-CS-88-162 (1988).
+    """
+
+    learning_rate: ArrayLike = 0.5
+    max_growth: ArrayLike = 1.75
+    decay: ArrayLike = 0.0001
+
+    def __post_init__(self) -> None:
+        self._check(
+            learning_rate=(0.0, math.inf),
+            max_growth=(float(np.finfo(np.float32).tiny), math.inf),
+            decay=(0.0, math.inf),
+        )
+
+    def setup(self, net: Network) -> Setup:
+        """What the engine needs to know, for the network `net`."""
+        names = ("learning_rate", "max_growth", "decay")
+        return Setup(
+            {name: getattr(self, name) for name in names},
+            quickprop_update,
+            slots=((2 * net.n_parameters, 0.0),),
+            full_batch=True,
+        )
+
+    def numpy_step(self, arrays: list[np.ndarray], numbers: dict[str, float]) -> Any:
+        """The textbook's step in NumPy."""
+        rate, growth = numbers["learning_rate"], numbers["max_growth"]
+        shrink = growth / (1 + growth)
+        before = [np.zeros_like(array) for array in arrays]
+        changes = [np.zeros_like(array) for array in arrays]
+
+        def step(gradients: list[np.ndarray], loss: float, epoch: int) -> None:
+            for i, (w, g) in enumerate(zip(arrays, gradients, strict=True)):
+                last, slope = changes[i], g + numbers["decay"] * w
+                # As if every weight had last gone down.
+                sign = np.where(last > 0, -1.0, 1.0)
+                here, there = sign * slope, sign * before[i]
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    jump = last * slope / (before[i] - slope)
+                too_far = (here >= shrink * there) | (here == there)
+                change = np.where(too_far, growth * last, jump)
+                change = np.where(here > 0, change - rate * slope, change)
+                changes[i] = np.where(last == 0, -rate * slope, change)
+                before[i] = slope
+                w += changes[i]
+
+        return step
+
+
+@piece
+def quickprop_update(digest, width):
+    """One step; hyperparameters: learning rate, largest growth, decay."""
+
+    def update(frame, space):
+        digest  # noqa: B018
+        strips, count, parameters, gradient, state, hyper = of_update(frame, in_lanes(space, width))
+        before = state + count * strips
+        for s in range(strips):
+            rate, growth, decay = hyper[s], hyper[strips + s], hyper[2 * strips + s]
+            zero, one = like(rate, 0.0), like(rate, 1.0)
+            shrink = growth / (one + growth)
+            for m in range(s, s + count * strips, strips):
+                last, w = state[m], parameters[m]
+                slope = fma(decay, w, gradient[m])
+                here = select(last > zero, -slope, slope)
+                there = select(last > zero, -before[m], before[m])
+                jump = last * slope / (before[m] - slope)
+                too_far = (here >= shrink * there) | (here == there)
+                change = select(too_far, growth * last, jump)
+                straight = -(rate * slope)
+                change = select(here > zero, change + straight, change)
+                change = select(last == zero, straight, change)
+                state[m], before[m] = change, slope
+                parameters[m] = w + change
+        return 0
+
+    return update

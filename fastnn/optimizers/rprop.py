@@ -1,0 +1,188 @@
+"""Resilient propagation: steps whose lengths follow the signs of the gradient alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..checks import shown
+from ..frame import LOSSES, OPTION
+from ..lanes.buffers import in_lanes
+from ..lanes.operations import at_least, at_most, like, select
+from ..lanes.pieces import piece
+from .common import Optimizer, Setup, of_update
+
+if TYPE_CHECKING:
+    from ..network import Network
+
+VARIANTS = ("Rprop-", "iRprop-", "Rprop+", "iRprop+")
+RPROP_MINUS, IRPROP_MINUS, RPROP_PLUS, IRPROP_PLUS = range(4)
+
+
+@dataclass(frozen=True, eq=False)
+class RPROP(Optimizer):
+    """RPROP: every weight has a step length of its own, which grows while its slope keeps its sign.
+
+    A slope that changes its sign has jumped over a minimum: the step length shrinks.  What happens
+    to the weight then is the variant's choice: it steps as usual ("Rprop-"), it waits ("iRprop-",
+    where the slope counts as 0), it goes back ("Rprop+"), or it goes back only if the loss has
+    risen ("iRprop+").  Full batches only.
+
+    Parameters
+    ----------
+    variant : "iRprop-", "iRprop+", "Rprop-" or "Rprop+", default "iRprop-"
+    increase, decrease : float or (restarts,) array of float, default 1.2 and 0.5
+        Factors of the step length, at least 1 and at most 1.
+    initial_step : float or (restarts,) array of float, default 0.1
+        The first step length, positive.
+    min_step, max_step : float or (restarts,) array of float, default 1e-6 and 50
+        Bounds of the step length, positive.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its kind.
+
+    References
+    ----------
+    M. Riedmiller and H. Braun, "A direct adaptive method for faster backpropagation learning: the
+    RPROP algorithm", ICNN 1993, 586–591; C. Igel and M. Hüsken, "Empirical evaluation of the
+    improved Rprop learning algorithms", Neurocomputing 50 (2003) 105–123, tables 1 to 4.
+    """
+
+    variant: str = "iRprop-"
+    increase: ArrayLike = 1.2
+    decrease: ArrayLike = 0.5
+    initial_step: ArrayLike = 0.1
+    min_step: ArrayLike = 1e-6
+    max_step: ArrayLike = 50.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.variant, str) or self.variant not in VARIANTS:
+            raise ValueError(
+                f"variant: expected one of {', '.join(VARIANTS)}, got {shown(self.variant)}"
+            )
+        tiny = float(np.finfo(np.float32).tiny)
+        self._check(
+            increase=(1.0, math.inf),
+            decrease=(0.0, 1.0),
+            initial_step=(tiny, math.inf),
+            min_step=(tiny, math.inf),
+            max_step=(tiny, math.inf),
+        )
+
+    def setup(self, net: Network) -> Setup:
+        """What the engine needs to know, for the network `net`."""
+        code, count = VARIANTS.index(self.variant), net.n_parameters
+        slots: tuple[tuple[int, float | str], ...] = ((count, "initial_step"), (count, 0.0))
+        if code in (RPROP_PLUS, IRPROP_PLUS):
+            slots += ((count, 0.0), (1, math.inf))
+        names = ("increase", "decrease", "min_step", "max_step", "initial_step")
+        return Setup(
+            {name: getattr(self, name) for name in names},
+            rprop_plus_update if code in (RPROP_PLUS, IRPROP_PLUS) else rprop_minus_update,
+            slots=slots,
+            option=code,
+            full_batch=True,
+        )
+
+    def numpy_step(self, arrays: list[np.ndarray], numbers: dict[str, float]) -> Any:
+        """The textbook's step in NumPy."""
+        steps = [np.full_like(array, numbers["initial_step"]) for array in arrays]
+        before = [np.zeros_like(array) for array in arrays]
+        changes = [np.zeros_like(array) for array in arrays]
+        last_loss = math.inf
+        plus, improved = self.variant.endswith("+"), self.variant.startswith("i")
+
+        def step(gradients: list[np.ndarray], loss: float, epoch: int) -> None:
+            nonlocal last_loss
+            for i, (w, g) in enumerate(zip(arrays, gradients, strict=True)):
+                product = g * before[i]
+                same, turned = product > 0, product < 0
+                longer = np.minimum(steps[i] * numbers["increase"], numbers["max_step"])
+                shorter = np.maximum(steps[i] * numbers["decrease"], numbers["min_step"])
+                steps[i] = np.where(same, longer, np.where(turned, shorter, steps[i]))
+                if plus or improved:
+                    before[i] = np.where(turned, 0, g)
+                else:
+                    before[i] = g
+                change = -np.sign(g) * steps[i]
+                if plus:
+                    back = loss > last_loss or not improved
+                    change = np.where(turned, -changes[i] if back else 0, change)
+                elif improved:
+                    change = np.where(turned, 0, change)
+                changes[i] = change
+                w += change
+            last_loss = loss
+
+        return step
+
+
+@piece
+def rprop_minus_update(digest, width):
+    """One step of Rprop- or iRprop-; hyperparameters: increase, decrease, bounds of the step."""
+
+    def update(frame, space):
+        digest  # noqa: B018
+        strips, count, parameters, gradient, state, hyper = of_update(frame, in_lanes(space, width))
+        improved = frame[OPTION] == IRPROP_MINUS
+        before = state + count * strips
+        for s in range(strips):
+            increase, decrease = hyper[s], hyper[strips + s]
+            least, most = hyper[2 * strips + s], hyper[3 * strips + s]
+            zero = like(least, 0.0)
+            for m in range(s, s + count * strips, strips):
+                g, length = gradient[m], state[m]
+                product = g * before[m]
+                turned = product < zero
+                length = select(product > zero, at_most(length * increase, most), length)
+                length = select(turned, at_least(length * decrease, least), length)
+                if improved:
+                    g = select(turned, zero, g)
+                state[m], before[m] = length, g
+                change = select(g > zero, -length, select(g < zero, length, zero))
+                parameters[m] = parameters[m] + change
+        return 0
+
+    return update
+
+
+@piece
+def rprop_plus_update(digest, width):
+    """One step of Rprop+ or iRprop+, which also remember the last change and the last loss."""
+
+    def update(frame, space):
+        digest  # noqa: B018
+        vectors = in_lanes(space, width)
+        strips, count, parameters, gradient, state, hyper = of_update(frame, vectors)
+        losses = vectors + frame[LOSSES] * strips
+        improved = frame[OPTION] == IRPROP_PLUS
+        before, changes = state + count * strips, state + 2 * count * strips
+        last_losses = state + 3 * count * strips
+        for s in range(strips):
+            increase, decrease = hyper[s], hyper[strips + s]
+            least, most = hyper[2 * strips + s], hyper[3 * strips + s]
+            zero = like(least, 0.0)
+            risen = losses[s] > last_losses[s]
+            last_losses[s] = losses[s]
+            for m in range(s, s + count * strips, strips):
+                g, length = gradient[m], state[m]
+                product = g * before[m]
+                turned = product < zero
+                length = select(product > zero, at_most(length * increase, most), length)
+                length = select(turned, at_least(length * decrease, least), length)
+                back = -changes[m]
+                if improved:
+                    back = select(risen, back, zero)
+                change = select(g > zero, -length, select(g < zero, length, zero))
+                change = select(turned, back, change)
+                state[m], before[m], changes[m] = length, select(turned, zero, g), change
+                parameters[m] = parameters[m] + change
+        return 0
+
+    return update

@@ -1,0 +1,161 @@
+"""How a learning rate falls with the epochs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from ..checks import hyperparameter, shown
+from ..lanes.compiling import glue
+from ..lanes.operations import like, select
+from ..lanes.trigonometry import cos
+
+# Run-time codes.
+CONSTANT, STEP, EXPONENTIAL, COSINE = range(4)
+
+
+@dataclass(frozen=True, eq=False)
+class StepDecay:
+    """The rate is multiplied by `factor` after every `every` epochs.
+
+    Parameters
+    ----------
+    every : int or (restarts,) array of int, default 100
+        Epochs between two falls, at least 1.
+    factor : float or (restarts,) array of float, default 0.5
+        From 0 to 1.
+    """
+
+    every: ArrayLike = 100
+    factor: ArrayLike = 0.5
+
+    code = STEP
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "every", hyperparameter("every", self.every, 1.0))
+        object.__setattr__(self, "factor", hyperparameter("factor", self.factor, 0.0, 1.0))
+
+    @property
+    def numbers(self) -> tuple[Any, Any]:
+        """Both numbers, as the kernel reads them."""
+        return self.every, self.factor
+
+    @staticmethod
+    def numpy_factor(epoch: int, every: float, factor: float) -> float:
+        """By what the rate of `epoch` is multiplied."""
+        return float(factor ** (epoch // every))
+
+
+@dataclass(frozen=True, eq=False)
+class ExponentialDecay:
+    """The rate of epoch e is multiplied by ``factor**e``.
+
+    Parameters
+    ----------
+    factor : float or (restarts,) array of float, default 0.999
+        From 0 to 1.
+    """
+
+    factor: ArrayLike = 0.999
+
+    code = EXPONENTIAL
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factor", hyperparameter("factor", self.factor, 0.0, 1.0))
+
+    @property
+    def numbers(self) -> tuple[Any, Any]:
+        """Both numbers, as the kernel reads them."""
+        return self.factor, 0.0
+
+    @staticmethod
+    def numpy_factor(epoch: int, factor: float, _: float) -> float:
+        """By what the rate of `epoch` is multiplied."""
+        return float(factor**epoch)
+
+
+@dataclass(frozen=True, eq=False)
+class CosineDecay:
+    """The rate falls along half a cosine, from the whole to `floor` of it in `epochs` epochs.
+
+    I. Loshchilov and F. Hutter, "SGDR: Stochastic gradient descent with warm restarts", ICLR 2017
+    (arXiv 1608.03983), equation 5, without warm restarts: after `epochs` it stays at the floor.
+
+    Parameters
+    ----------
+    epochs : int or (restarts,) array of int, default 1000
+        At least 1.
+    floor : float or (restarts,) array of float, default 0
+        A share of the rate, from 0 to 1.
+    """
+
+    epochs: ArrayLike = 1000
+    floor: ArrayLike = 0.0
+
+    code = COSINE
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "epochs", hyperparameter("epochs", self.epochs, 1.0))
+        object.__setattr__(self, "floor", hyperparameter("floor", self.floor, 0.0, 1.0))
+
+    @property
+    def numbers(self) -> tuple[Any, Any]:
+        """Both numbers, as the kernel reads them."""
+        return self.epochs, self.floor
+
+    @staticmethod
+    def numpy_factor(epoch: int, epochs: float, floor: float) -> float:
+        """By what the rate of `epoch` is multiplied."""
+        wave = (1 + math.cos(math.pi * min(epoch, epochs) / epochs)) / 2
+        return float(floor + (1 - floor) * wave)
+
+
+Schedule = StepDecay | ExponentialDecay | CosineDecay
+SCHEDULES = (StepDecay, ExponentialDecay, CosineDecay)
+# What a schedule remembers: the factor of the epoch at hand, and a count of epochs.
+SCHEDULE_SLOTS: tuple[tuple[int, float | str], ...] = ((1, 1.0), (1, 0.0))
+
+
+def check_schedule(schedule: Any) -> None:
+    """A schedule or None, or an error."""
+    if schedule is not None and not isinstance(schedule, SCHEDULES):
+        expected = ", ".join(kind.__name__ for kind in SCHEDULES)
+        raise TypeError(f"schedule: expected one of {expected} or None, got {shown(schedule)}")
+
+
+def schedule_numbers(schedule: Schedule | None) -> dict[str, Any]:
+    """A schedule's two hyperparameters."""
+    first, second = (0.0, 0.0) if schedule is None else schedule.numbers
+    return {"schedule.first": first, "schedule.second": second}
+
+
+def numpy_factor(schedule: Schedule | None, numbers: dict[str, float], epoch: int) -> float:
+    """By what the rate of `epoch` is multiplied, of one restart."""
+    if schedule is None:
+        return 1.0
+    return schedule.numpy_factor(epoch, numbers["schedule.first"], numbers["schedule.second"])
+
+
+@glue
+def advance(code, factors, counts, first, second, strips):
+    """The factors and counts of the epoch that comes next."""
+    for s in range(strips):
+        factor, count = factors[s], counts[s]
+        if code == STEP:
+            count = count + like(count, 1.0)
+            due = count >= first[s]
+            factors[s] = select(due, factor * second[s], factor)
+            counts[s] = select(due, like(count, 0.0), count)
+        elif code == EXPONENTIAL:
+            factors[s] = factor * first[s]
+        elif code == COSINE:
+            count = count + like(count, 1.0)
+            count = select(first[s] < count, first[s], count)
+            wave = like(count, 0.5) + like(count, 0.5) * cos(
+                like(count, 3.141592653589793) * count / first[s]
+            )
+            factors[s] = second[s] + (like(count, 1.0) - second[s]) * wave
+            counts[s] = count
