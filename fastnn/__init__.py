@@ -2,8 +2,17 @@
 
 from . import datasets, reference
 from .execution import Interrupted
-from .initialization import Uniform
+from .initialization import (
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    NguyenWidrow,
+    Normal,
+    Uniform,
+)
 from .job import NUMERICS_VERSION
+from .losses import MSE, SSE, BinaryCrossEntropy, CrossEntropy, Huber
 from .network import Network
 from .optimizers import (
     RPROP,
@@ -12,6 +21,7 @@ from .optimizers import (
     CosineDecay,
     ExponentialDecay,
     GradientDescent,
+    LevenbergMarquardt,
     PerLayer,
     Quickprop,
     StepDecay,
@@ -19,28 +29,59 @@ from .optimizers import (
 from .run import Run
 from .runs import Runs
 from .status import Status
+from .stopping import (
+    ErrorsWithin,
+    GradientBelow,
+    LossBelow,
+    MeanLossBelow,
+    NoProgress,
+    SSEBelow,
+    Validation,
+)
 from .summary import Summary
 from .training import train, train_many
 from .version import __version__
+from .weighting import Bootstrap, KFold
 
 __all__ = [
+    "MSE",
     "NUMERICS_VERSION",
     "RPROP",
+    "SSE",
     "Adam",
     "AdamW",
+    "BinaryCrossEntropy",
+    "Bootstrap",
     "CosineDecay",
+    "CrossEntropy",
+    "ErrorsWithin",
     "ExponentialDecay",
+    "GlorotNormal",
+    "GlorotUniform",
+    "GradientBelow",
     "GradientDescent",
+    "HeNormal",
+    "HeUniform",
+    "Huber",
     "Interrupted",
+    "KFold",
+    "LevenbergMarquardt",
+    "LossBelow",
+    "MeanLossBelow",
     "Network",
+    "NguyenWidrow",
+    "NoProgress",
+    "Normal",
     "PerLayer",
     "Quickprop",
     "Run",
     "Runs",
+    "SSEBelow",
     "Status",
     "StepDecay",
     "Summary",
     "Uniform",
+    "Validation",
     "__version__",
     "datasets",
     "reference",

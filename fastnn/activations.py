@@ -1,9 +1,15 @@
 """The activation functions: one definition each, read by kernels, reference, networks and tests.
 
 A definition holds the compiled form and the textbook NumPy form of the function and of its slope.
-Slopes are written as functions of the output y, which back-propagation has at hand.
+Slopes are written as functions of the output y, which back-propagation has at hand; where y does
+not tell the slope, it is computed from the input x on the way forward and kept.
 To add an activation, add one row to `ACTIVATIONS`; its place in the list is its run-time code.
+
+A scaled activation f(s x) needs no row: f with s times the weights is the same function of the
+data, and its gradient descent the same with s**2 times the learning rate.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +18,11 @@ from typing import Any
 import numpy as np
 
 from .lanes import elementary
-from .lanes.formulas import Term, fma, formula, select
+from .lanes.formulas import Term, fma, formula, magnitude, select
+from .lanes.logarithms import softplus
+from .lanes.trigonometry import cos, sin
+
+LEAK = 0.01
 
 
 @formula
@@ -45,6 +55,42 @@ def _identity_slope(y: Term) -> Term:
     return y.constant(1.0)
 
 
+@formula
+def _leaky_relu(x: Term) -> Term:
+    return select(x < 0.0, LEAK * x, x)
+
+
+@formula
+def _leaky_relu_slope(y: Term) -> Term:
+    return select(y > 0.0, 1.0, LEAK)
+
+
+@formula
+def _softplus_slope(y: Term) -> Term:
+    return -elementary.expm1_of(-y)
+
+
+@formula
+def _elliott(x: Term) -> Term:
+    return x / (1.0 + magnitude(x))
+
+
+@formula
+def _elliott_slope(y: Term) -> Term:
+    rest = 1.0 - magnitude(y)
+    return rest * rest
+
+
+@formula
+def _gaussian(x: Term) -> Term:
+    return elementary.exp_of(-(x * x))
+
+
+@formula
+def _gaussian_slope(x: Term) -> Term:
+    return -2.0 * x * elementary.exp_of(-(x * x))
+
+
 @dataclass(frozen=True)
 class Activation:
     """One activation function y = f(x), compiled and in NumPy."""
@@ -52,13 +98,25 @@ class Activation:
     name: str
     function: Callable[..., Any]
     slope: Callable[..., Any]
+    """Of y, or of x if it is kept."""
     numpy: Callable[[np.ndarray], np.ndarray]
     numpy_slope: Callable[[np.ndarray], Any]
+    """Of y, or of x if it is kept."""
     halves: tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]] | None = None
     """The function cut in two: two values of x, and of them and x the result.
 
     A loop begins one number while it ends the one before: fewer instructions wait for others.
     """
+    kept: bool = False
+    """Whether the slope is computed from x on the way forward."""
+    kink: float | None = None
+    """Where the function has no slope."""
+
+
+def numpy_softmax(x: np.ndarray) -> np.ndarray:
+    """Row by row ``exp(x) / sum(exp(x))``."""
+    powers = np.exp(x - x.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
 
 
 ACTIVATIONS = (
@@ -71,8 +129,41 @@ ACTIVATIONS = (
         (elementary.sigmoid_power, elementary.sigmoid_remainder, elementary.sigmoid_end),
     ),
     Activation("tanh", elementary.tanh, _tanh_slope, np.tanh, lambda y: 1 - y * y),
-    Activation("relu", _relu, _relu_slope, lambda x: np.maximum(x, 0), lambda y: y > 0),
+    Activation("relu", _relu, _relu_slope, lambda x: np.maximum(x, 0), lambda y: y > 0, kink=0.0),
     Activation("identity", _identity, _identity_slope, lambda x: x, lambda y: 1),
+    Activation(
+        "leaky_relu",
+        _leaky_relu,
+        _leaky_relu_slope,
+        lambda x: np.where(x < 0, x.dtype.type(LEAK) * x, x),
+        lambda y: np.where(y > 0, y.dtype.type(1), y.dtype.type(LEAK)),
+        kink=0.0,
+    ),
+    Activation(
+        "softplus", softplus, _softplus_slope, lambda x: np.logaddexp(0, x), lambda y: -np.expm1(-y)
+    ),
+    Activation(
+        "elliott",
+        _elliott,
+        _elliott_slope,
+        lambda x: x / (1 + np.abs(x)),
+        lambda y: (1 - np.abs(y)) ** 2,
+    ),
+    Activation("sine", sin, cos, np.sin, np.cos, kept=True),
+    Activation(
+        "gaussian",
+        _gaussian,
+        _gaussian_slope,
+        lambda x: np.exp(-x * x),
+        lambda x: -2 * x * np.exp(-x * x),
+        kept=True,
+    ),
 )
 BY_NAME = {activation.name: activation for activation in ACTIVATIONS}
-CODES = {activation.name: code for code, activation in enumerate(ACTIVATIONS)}
+SOFTMAX = "softmax"
+"""Couples the units of a layer: at the output only, and only with cross-entropy."""
+NAMES = (*BY_NAME, SOFTMAX)
+CODES = {name: code for code, name in enumerate(NAMES)}
+IDENTITY = CODES["identity"]
+# Slopes that are kept: the code with which deltas are multiplied by what lies there.
+KEPT = len(NAMES)

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from .frame import LANES
+from .calls import train_in_lanes, train_singly
 from .job import Job
-from .kernels.engine import trainer
-from .kernels.passes import loss_and_gradient
-from .kernels.plan import (
-    CACHE_LINE,
-    ROWS,
-    Plan,
-    by_tile,
-    make_plan,
-    make_single_plan,
-    zeros_aligned,
-)
-from .kernels.restarts import begin_restart
-from .kernels.single_pass import LEAST_GROUPS, MOST_RUNS, single_loss_and_gradient
+from .kernels.plan import ROWS
 from .lanes.types import register_bytes
 from .status import Status
 
@@ -54,16 +40,19 @@ class ChunkResult:
     ticks: int
     """Epochs that the kernel computed, each for all its lanes."""
     lanes: int
+    state: np.ndarray | None
+    """(restarts, n_state): what the optimizer and the rules remember, if parameters are kept."""
 
 
 def most_lanes(job: Job) -> int:
     """How many networks of `job` to train at once if there are many; 1 means one at a time."""
     net, size = job.net, job.dtype.itemsize
     width = register_bytes() // size
-    if job.parallel == "samples" or 2 * net.n_parameters * size * width > LARGE:
+    one_at_a_time = job.parallel == "samples" or 2 * net.n_parameters * size * width > LARGE
+    if one_at_a_time and not job.only_in_lanes:
         return 1
     values = ROWS * (sum(net.sizes[1:]) + 2 * max(net.sizes[1:]))
-    held = 2 * net.n_parameters + job.setup.n_state + values
+    held = 2 * net.n_parameters + job.n_state + job.setup.scratch(len(job.X)) + values
     fitting = LANE_BYTES // (held * size)
     return max(width, min(fitting, MOST_LANES[job.dtype]) // width * width)
 
@@ -75,18 +64,13 @@ def lanes_for(job: Job, restarts: int) -> int:
     lanes idle at the end of a chunk until the last has ended: there, each has `REFILLS` to train.
     """
     most = most_lanes(job)
-    if restarts <= FEW or most == 1:
-        return 1
     width = register_bytes() // job.dtype.itemsize
-    if job.target > 0:
+    if most == 1 or (restarts <= FEW and not job.only_in_lanes):
+        return 1
+    if job.judged:
         most = max(min(most, 4 * width), min(most, restarts // REFILLS // width * width))
     rounds = -(-restarts // most)
     return -(-restarts // (rounds * width)) * width
-
-
-def vector_width(lanes: int, dtype: np.dtype) -> int:
-    """How many of `lanes` networks lie in one vector, which is as long as a register."""
-    return min(lanes, register_bytes() // dtype.itemsize)
 
 
 def train_chunk(
@@ -118,114 +102,15 @@ def train_chunk(
     loss = np.full(count, np.nan, dtype=job.dtype)
     epochs = np.zeros(count, dtype=np.int64)
     status = np.full(count, Status.NOT_RUN, dtype=np.int8)
+    state = np.empty((count if keep_parameters else 0, job.n_state), dtype=job.dtype)
     outputs = (
-        parameters, loss, epochs, status, np.empty((0, 0), dtype=job.dtype),
+        parameters, loss, epochs, status, state,
         np.empty(0, dtype=job.dtype) if history is None else history, history_every,
     )  # fmt: skip
     if lanes > 1:
-        ticks = _train_in_lanes(part, lanes, stop_flag, outputs)
+        ticks = train_in_lanes(part, lanes, stop_flag, outputs)
     else:
-        ticks = _train_singly(part, threads, stop_flag, outputs)
-    kept = parameters if keep_parameters else None
-    return ChunkResult(start, kept, loss, epochs, status, ticks, lanes)
-
-
-def _call(job: Job, plan: Plan, width: int, stop_flag: np.ndarray, outputs: tuple[Any, ...]) -> int:
-    """Call the engine for `width` networks in a vector; all but the pass itself is set up here."""
-    setup = job.setup
-    plan.set(
-        STOP=stop_flag.ctypes.data,
-        INIT_CODE=job.init_code,
-        INIT=job.init.ctypes.data,
-        SEED=int(np.uint64(job.seed).view(np.int64)),
-        BEGIN_RESTART=begin_restart.address(job.dtype, width),
-        UPDATE=setup.update.address(job.dtype, width),
-        OPTION=setup.option,
-        OTHER_OPTION=setup.other_option,
-    )
-    slots, values = setup.state_slots()
-    number = job.dtype.type
-    ticks: int = trainer(width)(
-        plan.frame,
-        zeros_aligned(plan.end * int(plan.frame[LANES]), job.dtype),
-        np.zeros(4 * int(plan.frame[LANES]), dtype=np.int64),
-        job.hyper,
-        job.init,
-        job.first,
-        job.epochs,
-        number(job.target),
-        job.target > 0,
-        slots,
-        values.astype(job.dtype),
-        np.zeros((0, 0), dtype=job.dtype),
-        np.zeros(0, dtype=np.int64),
-        len(outputs[0]) > 0,
-        *outputs,
-    )
-    return ticks
-
-
-def _train_in_lanes(job: Job, lanes: int, stop_flag: np.ndarray, outputs: tuple[Any, ...]) -> int:
-    samples, width = len(job.X), vector_width(lanes, job.dtype)
-    plan = make_plan(
-        job.net, samples, lanes, job.dtype.itemsize, job.hyper.shape[1], job.setup.n_state
-    )
-    plan.set(
-        STRIPS=lanes // width,
-        X=job.X.ctypes.data,
-        Y=job.y.ctypes.data,
-        BATCH_SIZE=samples,
-        BATCHES=1,
-        COMPUTE=loss_and_gradient.address(job.dtype, width),
-    )
-    return _call(job, plan, width, stop_flag, outputs)
-
-
-def _train_singly(job: Job, threads: int, stop_flag: np.ndarray, outputs: tuple[Any, ...]) -> int:
-    samples, size = len(job.X), job.dtype.itemsize
-    in_lanes = job.parallel == "samples"
-    group, register = CACHE_LINE // size, register_bytes() // size
-    groups = -(-samples // group)
-    run_length = max(-(-groups // MOST_RUNS), LEAST_GROUPS) * group if in_lanes else samples
-    runs = -(-samples // run_length)
-    threads = min(threads, runs) if in_lanes else 1
-    compute = single_loss_and_gradient.address(job.dtype, register if in_lanes else 1)
-    arrived = np.zeros(1, dtype=np.int64)
-    shares = np.zeros(2 * runs * (job.net.n_parameters + 1), dtype=job.dtype)
-    n_hyper, n_state = job.hyper.shape[1], job.setup.n_state
-    plans = [
-        make_single_plan(
-            job.net, samples, size, group, in_lanes, job.hyper.shape[1], job.setup.n_state
-        )
-        for _ in range(threads)
-    ]
-    data = [by_tile(array, run_length, plans[0].tile) for array in (job.X, job.y)]
-
-    def work(thread: int) -> int:
-        plan = plans[thread]
-        plan.set(
-            X=data[0].ctypes.data,
-            Y=data[1].ctypes.data,
-            BATCH_SIZE=samples,
-            BATCHES=1,
-            COMPUTE=compute,
-            GROUP_STRIPS=group // register,
-            RUNS=runs,
-            RUN_LENGTH=run_length,
-            TILES=data[0].shape[1],
-            THREAD=thread,
-            THREADS=threads,
-            SHARES=shares.ctypes.data,
-            ARRIVED=arrived.ctypes.data,
-        )
-        return _call(job, plan, 1, stop_flag, outputs)
-
-    if threads == 1:
-        return work(0)
-    # All write the same results: of the same bits, since each adds the same shares in one order.
-    with ThreadPoolExecutor(threads, thread_name_prefix="fastnn-samples") as pool:
-        try:
-            return max(pool.map(work, range(threads)))
-        except BaseException:
-            stop_flag[0] = 1  # those that have begun wait for the others
-            raise
+        ticks = train_singly(part, threads, stop_flag, outputs)
+    if not keep_parameters:
+        return ChunkResult(start, None, loss, epochs, status, ticks, lanes, None)
+    return ChunkResult(start, parameters, loss, epochs, status, ticks, lanes, state)

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from .chunks import ChunkResult, lanes_for, most_lanes, train_chunk, vector_width
+from .calls import vector_width
+from .chunks import ChunkResult, lanes_for, most_lanes, train_chunk
 from .interrupts import CtrlC
 from .job import Job
 from .runs import Runs
@@ -97,6 +98,8 @@ class _Arrays:
         self.status = np.full(size, Status.NOT_RUN, dtype=np.int8)
         shape = (size, job.net.n_parameters)
         self.parameters = np.empty(shape, dtype=job.dtype) if keep_parameters else None
+        memory = (size, job.n_state)
+        self.state = np.empty(memory, dtype=job.dtype) if keep_parameters else None
         self.ended = self.converged = 0
 
     def add(self, chunk: ChunkResult) -> int:
@@ -104,6 +107,8 @@ class _Arrays:
         rows = slice(chunk.start, chunk.start + len(chunk.status))
         if self.parameters is not None:
             self.parameters[rows] = chunk.parameters
+        if self.state is not None:
+            self.state[rows] = chunk.state
         self.loss[rows] = chunk.loss
         self.epochs[rows] = chunk.epochs
         self.status[rows] = chunk.status  # last: a row counts as ended once it has a status
@@ -115,7 +120,9 @@ class _Arrays:
     def runs(self) -> Runs:
         """The restarts that have ended."""
         indices = np.arange(self.job.first, self.job.first + self.job.restarts, dtype=np.int64)
-        runs = Runs(self.job, indices, self.loss, self.epochs, self.status, self.parameters)
+        runs = Runs(
+            self.job, indices, self.loss, self.epochs, self.status, self.parameters, self.state
+        )
         ended = self.status != Status.NOT_RUN
         return runs if ended.all() else runs[ended]
 
@@ -222,7 +229,7 @@ def _run_chunks(
                 result, seconds = done.result()
                 sizes.learn(len(result.status), seconds)
                 bar.update(arrays.add(result))
-                if job.target > 0:
+                if job.has_targets:
                     share = arrays.converged / max(1, arrays.ended)
                     bar.set_postfix_str(f"converged {share:.1%}", refresh=False)
         finally:

@@ -14,20 +14,33 @@ per layer after the input.
     BATCH_SIZE, BATCHES, BEGIN, END, LAST,
     # A number that is not 0 once the work is to stop.
     STOP,
-    # Regions of the workspace.
-    PARAMETERS, GRADIENT, DELTA, OTHER, HYPER, STATE, LOSSES, TARGETS, VERDICTS, ONE,
+    # Regions of the workspace; the last two are where the results of a restart lie.
+    PARAMETERS, GRADIENT, DELTA, OTHER, HYPER, STATE, LOSSES, TARGETS, VERDICTS, ONE, SCRATCH,
+    RESULT, RESULT_LOSSES,
     # The optimizer: how many numbers it has, what it remembers, and switches of its own.
     N_HYPER, N_STATE, OPTION, OTHER_OPTION,
     # The start of a restart: where its initial numbers come from, its key, and its lane.
-    INIT_CODE, INIT, SEED, K, LANE,
+    INIT_CODE, INIT, INIT_TABLE, SEED, K, ROW, LANE,
     # Other pieces.
-    COMPUTE, OBSERVE, JUDGE, UPDATE, BEGIN_RESTART, LOSS,
+    COMPUTE, OBSERVE, JUDGE, UPDATE, BEGIN_RESTART, BEGIN_PLAINLY, LOSS, PENALTY, MONITOR,
+    KEEP_SLOPES,
+    # The loss: the samples of the pass and of the tile at hand, what multiplies each sample's
+    # share, and weights of samples, none, common, or a region with some for each lane.
+    LOSS_CODE, LOSS_SCALE, LOSS_NUMBERS, PASS_SAMPLES, TILE_FIRST, TILE_PLACE, TILE_COUNT, LEVEL,
+    WEIGHTING, SAMPLE_WEIGHTS, WEIGHT_SOURCE, WEIGHT_NUMBER, WEIGHT_ROWS, WEIGHT_STEP,
+    PENALTIES,
+    # Stopping rules: regions for the sum of squared errors and the largest error, the rules and
+    # what they remember, and the validation set.
+    SQUARES, WORST, N_RULES, RULES, RULE_NUMBERS, RULE_STATE, OBSERVED, END_VERDICTS,
+    VALIDATION_X, VALIDATION_Y, VALIDATION_SAMPLES, VALIDATION_LOSSES, SPARE_GRADIENT,
     # One network with its samples side by side: see `single`.
-    GROUP_STRIPS, SPARE, SUMS, SUM_OF_LOSSES, RUNS, RUN_LENGTH, TILES,
+    GROUP_STRIPS, SPARE, SUMS, SUM_OF_LOSSES, FACTORS, RUNS, RUN_LENGTH, TILES,
     THREAD, THREADS, SHARES, ARRIVED, ROUND,
     LAYERS,
-) = range(52)  # fmt: skip
+) = range(90)  # fmt: skip
 
-# Columns of the layer table.
-COLUMNS = 6
-N_IN, N_OUT, ACTIVATION, HAS_BIAS, WEIGHTS, OUTPUTS = range(COLUMNS)
+# Columns of the layer table.  Slopes lie with the outputs, of which they are functions, or apart.
+COLUMNS = 8
+N_IN, N_OUT, ACTIVATION, HAS_BIAS, WEIGHTS, OUTPUTS, SLOPE, SLOPES = range(COLUMNS)
+# Ways of weighting samples.
+UNWEIGHTED, COMMON, OWN = range(3)

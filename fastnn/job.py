@@ -1,23 +1,21 @@
-"""The job: everything that a restart's result depends on, checked once and in the kernels' form."""
+"""The job: everything that a restart's result depends on, in the kernels' form."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from .checks import float_type, integer, per_restart, real_array, shown
-from .initialization import Uniform, start_values
+from .activations import BY_NAME
+from .initialization import Start
+from .losses import SSE, ArctanhSSE, Penalized
 from .network import Network
-from .optimizers import OPTIMIZERS, GradientDescent, Optimizer, Setup
+from .optimizers import Optimizer, Setup
+from .stopping import ERRORS_WITHIN, SSE_BELOW, Rule
+from .weighting import Weighting
 
 NUMERICS_VERSION = 2
 """Raised whenever a bit of any result may change."""
-
-PARALLEL = ("restarts", "samples")
-MAX_SEED = 2**64 - 1
-MAX_RESTART = 2**63 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,25 +28,95 @@ class Job:
     y: np.ndarray
     """(n, n_out), of `dtype`."""
     dtype: np.dtype
+    loss: Penalized
+    weighting: Weighting
+    """Weights of samples: (1 or restarts, n), a function of the restart, or None."""
     optimizer: Optimizer
     hyper: np.ndarray
     """(1 or restarts, n_hyper): the optimizer's hyperparameters, of `dtype`."""
-    init_code: int
-    init: np.ndarray
-    """(1 or restarts, width): what the initialization needs, of `dtype`."""
+    start: Start
+    batch_size: int
+    shuffle: bool
     epochs: int
     target: float
     """A restart whose loss falls below it has converged; -inf without a target."""
+    rules: tuple[Rule, ...]
+    """The other stopping rules."""
+    validation: tuple[np.ndarray, np.ndarray] | None
     seed: int
     first: int
     restarts: int
     parallel: str = "restarts"
     """One of `PARALLEL`: what lies in the lanes, which decides the order of sums over samples."""
+    start_state: np.ndarray | None = None
+    """(restarts, n_state): what restarts that go on remember."""
+    start_epochs: np.ndarray | None = None
+    """(restarts,) int64: the epochs that they have behind them."""
 
     @property
     def setup(self) -> Setup:
         """What the engine needs of the optimizer."""
         return self.optimizer.setup(self.net)
+
+    @property
+    def has_common_weights(self) -> bool:
+        """Whether samples have weights, the same in all restarts."""
+        return isinstance(self.weighting, np.ndarray) and len(self.weighting) == 1
+
+    @property
+    def has_plain_loss(self) -> bool:
+        """Whether the data's part of the loss is the SSE without weights or other slopes."""
+        last = self.net.activation[-1]
+        kept = self.setup.slope_offset != 0 or (last in BY_NAME and BY_NAME[last].kept)
+        plain = type(self.loss) is SSE and not self.setup.arctanh_error
+        return plain and self.weighting is None and not kept
+
+    @property
+    def loss_is_sse(self) -> bool:
+        """Whether the loss is the sum of squared errors and nothing else."""
+        plain = self.loss.name == "SSE" and not self.loss.has_penalties
+        return plain and self.weighting is None
+
+    @property
+    def loss_code(self) -> int:
+        """Which terms the loss has."""
+        return ArctanhSSE.code if self.setup.arctanh_error else self.loss.code
+
+    @property
+    def watches(self) -> bool:
+        """Whether some rule looks at the errors themselves."""
+        return any(rule.code in (SSE_BELOW, ERRORS_WITHIN) for rule in self.rules)
+
+    @property
+    def judged(self) -> bool:
+        """Whether restarts may end early."""
+        return self.target > 0 or bool(self.rules)
+
+    @property
+    def has_targets(self) -> bool:
+        """Whether restarts may converge."""
+        return self.target > 0 or any(rule.status == 2 for rule in self.rules)
+
+    @property
+    def n_state(self) -> int:
+        """How many numbers the optimizer and the rules remember of each restart."""
+        slots = [slot for rule in self.rules for slot in rule.slots(self.net.n_parameters)]
+        return self.setup.n_state + sum(count for count, _ in slots)
+
+    def state_slots(self) -> tuple[np.ndarray, np.ndarray]:
+        """How that memory begins: (count, hyperparameter or -1) rows, and constants."""
+        rows, values = self.setup.state_slots()
+        slots = [slot for rule in self.rules for slot in rule.slots(self.net.n_parameters)]
+        more = np.array([(count, -1) for count, _ in slots], dtype=np.int64).reshape(-1, 2)
+        constants = np.array([value for _, value in slots], dtype=np.float64)
+        return np.concatenate([rows, more]), np.concatenate([values, constants])
+
+    @property
+    def only_in_lanes(self) -> bool:
+        """Whether only the kernels for many networks can do it, if need be with idle lanes."""
+        own = self.weighting is not None and not self.has_common_weights
+        special = self.watches or self.validation is not None or self.shuffle
+        return special or own or self.setup.compute is not None
 
     def rows(self, start: int, stop: int) -> Job:
         """The job of the restarts at positions ``start … stop - 1``."""
@@ -56,95 +124,17 @@ class Job:
         def cut(values: np.ndarray) -> np.ndarray:
             return values[start:stop] if len(values) > 1 else values
 
+        def part(values: np.ndarray | None) -> np.ndarray | None:
+            return None if values is None else values[start:stop]
+
+        weighting = self.weighting
         return replace(
             self,
             hyper=cut(self.hyper),
-            init=cut(self.init),
+            start=replace(self.start, numbers=cut(self.start.numbers)),
+            weighting=cut(weighting) if isinstance(weighting, np.ndarray) else weighting,
+            start_state=part(self.start_state),
+            start_epochs=part(self.start_epochs),
             first=self.first + start,
             restarts=stop - start,
         )
-
-
-def make_job(
-    net: Network,
-    X: Any,
-    y: Any,
-    *,
-    optimizer: Optimizer | None = None,
-    epochs: int = 1000,
-    target_sse: float | None = None,
-    seed: int = 0,
-    init: Any = None,
-    dtype: Any = np.float64,
-    first: int = 0,
-    restarts: int | None = None,
-    parallel: str = "restarts",
-) -> Job:
-    """Check every argument and put it into the kernels' form; `restarts` is None for one run."""
-    if not isinstance(net, Network):
-        raise TypeError(f"net: expected a fastnn.Network, got {shown(net)}")
-    number = float_type(dtype)
-    inputs, targets = _data(net, X, y, number)
-    optimizer = GradientDescent() if optimizer is None else optimizer
-    if not isinstance(optimizer, Optimizer):
-        known = ", ".join(f"fastnn.{kind.__name__}" for kind in OPTIMIZERS)
-        raise TypeError(f"optimizer: expected one of {known}, got {shown(optimizer)}")
-    count = 1 if restarts is None else integer("restarts", restarts, 1, 10**12)
-    first_name = "restart" if restarts is None else "first"
-    first = integer(first_name, first, 0, MAX_RESTART - count)
-    if not isinstance(parallel, str) or parallel not in PARALLEL:
-        raise ValueError(
-            f"parallel: expected {' or '.join(map(repr, PARALLEL))}, got {shown(parallel)}"
-        )
-    setup = optimizer.setup(net)
-    code, values = start_values(Uniform() if init is None else init, net, restarts, number)
-    return Job(
-        net=net,
-        X=inputs,
-        y=targets,
-        dtype=number,
-        optimizer=optimizer,
-        hyper=per_restart(type(optimizer).__name__, setup.numbers, count, number),
-        init_code=code,
-        init=values,
-        epochs=integer("epochs", epochs, 0),
-        target=_target(target_sse, number),
-        seed=integer("seed", seed, 0, MAX_SEED),
-        first=first,
-        restarts=count,
-        parallel=parallel,
-    )
-
-
-def check_inputs(net: Network, X: Any, dtype: np.dtype) -> np.ndarray:
-    """`X` as (n, n_in) finite numbers of `dtype`, n at least 1."""
-    inputs = real_array("X", X, dtype)
-    if inputs.ndim != 2 or inputs.shape[1] != net.sizes[0]:
-        raise ValueError(f"X: expected shape (n, {net.sizes[0]}) for {net!r}, got {inputs.shape}")
-    if len(inputs) == 0:
-        raise ValueError("X: expected at least one sample, got none")
-    return inputs
-
-
-def _data(net: Network, X: Any, y: Any, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
-    inputs = check_inputs(net, X, dtype)
-    targets = real_array("y", y, dtype)
-    n_out = net.sizes[-1]
-    if targets.ndim == 1 and n_out == 1:
-        targets = targets[:, np.newaxis]
-    if targets.ndim != 2 or targets.shape[1] != n_out:
-        raise ValueError(f"y: expected shape (n, {n_out}) for {net!r}, got {targets.shape}")
-    if len(targets) != len(inputs):
-        raise ValueError(f"y: expected {len(inputs)} rows, as many as X, got {len(targets)}")
-    return inputs, targets
-
-
-def _target(target_sse: Any, dtype: np.dtype) -> float:
-    if target_sse is None:
-        return -np.inf
-    value = real_array("target_sse", target_sse, dtype)
-    if value.ndim != 0 or not value > 0 or isinstance(target_sse, bool | np.bool_):
-        raise ValueError(
-            f"target_sse: expected a positive {dtype} number or None, got {shown(target_sse)}"
-        )
-    return float(value)

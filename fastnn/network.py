@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .activations import BY_NAME
+from .activations import NAMES, SOFTMAX
 from .checks import integer, real_array, shown
 
 if TYPE_CHECKING:
@@ -26,8 +26,9 @@ class Network:
     sizes : sequence of int
         Units per layer, input first and output last, at least two layers.
     activation : str or sequence of str, default "sigmoid"
-        ``"sigmoid"``, ``"tanh"``, ``"relu"`` or ``"identity"``: one for every layer after the
-        input, or one for each.
+        ``"sigmoid"``, ``"tanh"``, ``"relu"``, ``"identity"``, ``"leaky_relu"``, ``"softplus"``,
+        ``"elliott"``, ``"sine"``, ``"gaussian"``, and ``"softmax"`` for the last: one for every
+        layer after the input, or one for each.
     bias : bool, default True
         Whether every unit after the input has a bias.
 
@@ -207,14 +208,16 @@ def _activation_names(activation: Any, depth: int) -> tuple[str, ...]:
     if not isinstance(names, Sequence):
         raise TypeError(f"activation: expected a name or a sequence of names, got {shown(names)}")
     for name in names:
-        if not isinstance(name, str) or name not in BY_NAME:
-            known = ", ".join(BY_NAME)
+        if not isinstance(name, str) or name not in NAMES:
+            known = ", ".join(NAMES)
             raise ValueError(f"activation: expected one of {known}, got {shown(name)}")
     if len(names) != depth:
         raise ValueError(
             f"activation: expected one name or {depth}, one for each layer after the input, "
             f"got {len(names)}"
         )
+    if SOFTMAX in names[:-1]:
+        raise ValueError("activation: expected 'softmax' at the output only, got it before")
     return tuple(names)
 
 

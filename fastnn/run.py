@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .arguments import check_inputs
 from .chunks import train_chunk
 from .interrupts import CtrlC
-from .job import Job, check_inputs
+from .job import Job
 from .kernels.predict import predict
 from .network import Network
 from .status import Status
@@ -35,8 +36,10 @@ class Run:
         Weights and biases after the last update, as one flat vector.
     weights : list of (n_in, n_out) arrays, one per layer after the input
     biases : list of (n_out,) arrays; empty without biases
-    loss, sse : float
-        The sum of squared errors of exactly these parameters.
+    loss : float
+        The loss of exactly these parameters.
+    sse : float
+        Their sum of squared errors: the loss, unless another was asked for.
     epochs : int
         Updates made before these parameters were reached.
     status : Status
@@ -52,12 +55,15 @@ class Run:
     network: Network
     parameters: np.ndarray
     loss: float
+    sse: float
     epochs: int
     status: Status
     history: np.ndarray | None
     history_every: int
     seed: int
     restart: int
+    state: np.ndarray | None = None
+    """What optimizer and rules remember, for training that goes on."""
 
     @property
     def weights(self) -> list[np.ndarray]:
@@ -68,11 +74,6 @@ class Run:
     def biases(self) -> list[np.ndarray]:
         """The biases, layer by layer; empty without biases."""
         return self.network.unpack(self.parameters)[1]
-
-    @property
-    def sse(self) -> float:
-        """The sum of squared errors."""
-        return self.loss
 
     def predict(self, X: Any) -> np.ndarray:
         """The network's outputs.
@@ -119,8 +120,17 @@ class Run:
     def __repr__(self) -> str:
         return (
             f"Run({self.network!r}, restart={self.restart}, status={self.status.name}, "
-            f"sse={self.loss:.6g}, epochs={self.epochs})"
+            f"loss={self.loss:.6g}, epochs={self.epochs})"
         )
+
+
+def sse_of(job: Job, parameters: np.ndarray, loss: float) -> float:
+    """The sum of squared errors on the job's data of `parameters`, whose loss is given."""
+    if job.loss_is_sse:
+        return loss
+    errors = predict(job.net, parameters[np.newaxis], job.X)[0].astype(np.float64) - job.y
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.sum(errors * errors))
 
 
 def train_one(job: Job, history: int = 0, threads: int = 1) -> Run:
@@ -146,21 +156,25 @@ def train_one(job: Job, history: int = 0, threads: int = 1) -> Run:
 def _train(job: Job, history: int, stop_flag: np.ndarray | None, threads: int) -> Run:
     losses = np.empty(job.epochs // history + 1 if history else 0, dtype=job.dtype)
     chunk = train_chunk(
-        job, 0, 1, lanes=1, stop_flag=stop_flag, history=losses, history_every=history,
+        job, 0, 1, stop_flag=stop_flag, history=losses, history_every=history,
         threads=threads,
     )  # fmt: skip
     if chunk.status[0] == Status.NOT_RUN:
         raise KeyboardInterrupt
     assert chunk.parameters is not None
+    assert chunk.state is not None
     epochs = int(chunk.epochs[0])
+    made = epochs - (0 if job.start_epochs is None else int(job.start_epochs[0]))
     return Run(
         network=job.net,
         parameters=chunk.parameters[0],
         loss=float(chunk.loss[0]),
+        sse=sse_of(job, chunk.parameters[0], float(chunk.loss[0])),
         epochs=epochs,
         status=Status(int(chunk.status[0])),
-        history=losses[: epochs // history + 1].copy() if history else None,
+        history=losses[: made // history + 1].copy() if history else None,
         history_every=history,
         seed=job.seed,
         restart=job.first,
+        state=chunk.state[0],
     )

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .arguments import MAX_RESTART, check_inputs
 from .checks import integer, shown
 from .chunks import train_chunk
-from .job import MAX_RESTART, Job, check_inputs
+from .job import Job
 from .kernels.predict import predict
-from .run import Run, train_one
+from .run import Run, sse_of, train_one
 from .status import Status
 from .summary import Summary, summarize
 
@@ -30,8 +31,10 @@ class Runs:
     network : Network
     indices : (restarts,) array of int64
         The index k of every restart.
-    loss, sse : (restarts,) array of the run's dtype
-        The sum of squared errors at the end; NaN or infinite where a restart diverged.
+    loss : (restarts,) array of the run's dtype
+        The loss at the end; NaN or infinite where a restart diverged.
+    sse : (restarts,) array of float
+        The sum of squared errors at the end: the loss, unless another was asked for.
     epochs : (restarts,) array of int64
         Updates made.
     status : (restarts,) array of int8
@@ -47,8 +50,11 @@ class Runs:
         epochs: np.ndarray,
         status: np.ndarray,
         parameters: np.ndarray | None,
+        state: np.ndarray | None = None,
     ) -> None:
         self._job = job
+        self._state = state
+        self._sse: np.ndarray | None = None
         self.network = job.net
         self.indices = indices
         self.loss = loss
@@ -59,7 +65,20 @@ class Runs:
     @property
     def sse(self) -> np.ndarray:
         """The sums of squared errors."""
-        return self.loss
+        if self._job.loss_is_sse:
+            return self.loss
+        if self._sse is None:
+            self._sse = np.concatenate(
+                [self._sse_of_rows(first) for first in range(0, len(self), 1024)] or [self.loss]
+            )
+        return self._sse
+
+    def _sse_of_rows(self, first: int) -> np.ndarray:
+        positions = np.arange(first, min(len(self), first + 1024))
+        outputs = self.predict(self._job.X, self.indices[positions])
+        with np.errstate(over="ignore", invalid="ignore"):
+            errors = outputs.astype(np.float64) - self._job.y
+            return np.asarray(np.sum(errors * errors, axis=(1, 2)))
 
     def __len__(self) -> int:
         return len(self.status)
@@ -93,6 +112,7 @@ class Runs:
             self.epochs[key],
             self.status[key],
             None if self.parameters is None else self.parameters[key],
+            None if self._state is None else self._state[key],
         )
 
     def restart(self, k: int) -> Run:
@@ -143,12 +163,14 @@ class Runs:
             network=self.network,
             parameters=self.parameters[position],
             loss=float(self.loss[position]),
+            sse=sse_of(self._job, self.parameters[position], float(self.loss[position])),
             epochs=int(self.epochs[position]),
             status=Status(int(self.status[position])),
             history=None,
             history_every=0,
             seed=self._job.seed,
             restart=int(self.indices[position]),
+            state=None if self._state is None else self._state[position],
         )
 
     def predict(self, X: Any, which: Any = "best") -> np.ndarray:
@@ -189,7 +211,7 @@ class Runs:
 
     def summary(self) -> Summary:
         """Counts by status, the success rate with its interval, quartiles of epochs and SSE."""
-        return summarize(self.loss, self.epochs, self.status, has_target=self._job.target > 0)
+        return summarize(self.loss, self.epochs, self.status, has_target=self._job.has_targets)
 
     def plot(self, axes: Any = None) -> np.ndarray:
         """Draw the share converged against epochs, and the distribution of the final SSE.
@@ -237,7 +259,8 @@ class Runs:
         start = int(self.indices[position]) - self._job.first
         job = self._job.rows(start, start + 1)
         # It ended after so many epochs, and will again, whatever ended it.
-        return train_one(replace(job, epochs=int(self.epochs[position])), history)
+        before = 0 if job.start_epochs is None else int(job.start_epochs[0])
+        return train_one(replace(job, epochs=int(self.epochs[position]) - before), history)
 
     def _parameters_again(self, positions: np.ndarray) -> np.ndarray:
         """The parameters of the restarts at `positions`, trained again, neighbours together."""

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from .arguments import make_job
 from .checks import integer, shown
 from .execution import available_threads, run_job
-from .job import Job, make_job
+from .job import Job
+from .losses import Penalized
 from .network import Network
 from .optimizers import Optimizer
 from .run import Run, train_one
 from .runs import HISTORY_LIMIT, Runs
+from .stopping import Rule
+from .weighting import Bootstrap, KFold
 
 KEEP_LIMIT = 2**30
 """Bytes of results that are kept without being asked for."""
@@ -31,8 +36,14 @@ def train(
     y: ArrayLike,
     *,
     optimizer: Optimizer | None = None,
+    loss: Penalized | str | None = None,
     epochs: int = 1000,
     target_sse: float | None = None,
+    stop: Rule | Sequence[Rule] | None = None,
+    validation: tuple[ArrayLike, ArrayLike] | None = None,
+    batch_size: int | None = None,
+    shuffle: bool = False,
+    sample_weight: ArrayLike | Bootstrap | KFold | None = None,
     seed: int = 0,
     restart: int = 0,
     init: Any = None,
@@ -98,8 +109,10 @@ def train(
     array([0.1, 0.9, 0.9, 0.1])
     """
     job = make_job(
-        net, X, y, optimizer=optimizer, epochs=epochs, target_sse=target_sse,
-        seed=seed, init=init, dtype=dtype, first=restart, parallel=parallel,
+        net, X, y, optimizer=optimizer, loss=loss, epochs=epochs, target_sse=target_sse, stop=stop,
+        validation=validation, batch_size=batch_size, shuffle=shuffle,
+        sample_weight=sample_weight, seed=seed, init=init, dtype=dtype, first=restart,
+        parallel=parallel,
     )  # fmt: skip
     if threads is not None:
         integer("threads", threads, 1, MAX_THREADS)
@@ -116,8 +129,14 @@ def train_many(
     *,
     restarts: int,
     optimizer: Optimizer | None = None,
+    loss: Penalized | str | None = None,
     epochs: int = 1000,
     target_sse: float | None = None,
+    stop: Rule | Sequence[Rule] | None = None,
+    validation: tuple[ArrayLike, ArrayLike] | None = None,
+    batch_size: int | None = None,
+    shuffle: bool = False,
+    sample_weight: ArrayLike | Bootstrap | KFold | None = None,
     seed: int = 0,
     init: Any = None,
     dtype: DTypeLike = np.float64,
@@ -175,8 +194,10 @@ def train_many(
     """
     restarts = integer("restarts", restarts, 1, 10**12)
     job = make_job(
-        net, X, y, optimizer=optimizer, epochs=epochs, target_sse=target_sse,
-        seed=seed, init=init, dtype=dtype, first=first, restarts=restarts, parallel=parallel,
+        net, X, y, optimizer=optimizer, loss=loss, epochs=epochs, target_sse=target_sse, stop=stop,
+        validation=validation, batch_size=batch_size, shuffle=shuffle,
+        sample_weight=sample_weight, seed=seed, init=init, dtype=dtype, first=first,
+        restarts=restarts, parallel=parallel,
     )  # fmt: skip
     if threads is not None:
         integer("threads", threads, 1, MAX_THREADS)
@@ -213,7 +234,7 @@ def _keeps_parameters(keep: Any, job: Job) -> bool:
     if keep is not None and (not isinstance(keep, str) or keep not in ("all", "outcomes")):
         raise ValueError(f"keep: expected 'all', 'outcomes' or None, got {shown(keep)}")
     outcome = job.dtype.itemsize + 8 + 1 + 8
-    whole = outcome + job.net.n_parameters * job.dtype.itemsize
+    whole = outcome + (job.net.n_parameters + job.n_state) * job.dtype.itemsize
     needed = job.restarts * (outcome if keep == "outcomes" else whole)
     memory = _physical_memory()
     if keep is not None and needed > memory:

@@ -7,6 +7,11 @@ FUNCTIONS = {
     "tanh": np.tanh,
     "relu": lambda x: x if x.real > 0 else 0 * x,
     "identity": lambda x: x,
+    "leaky_relu": lambda x: x if x.real > 0 else 0.01 * x,
+    "softplus": lambda x: np.log(1 + np.exp(x)),
+    "elliott": lambda x: x / (1 + x) if x.real > 0 else x / (1 - x),
+    "sine": np.sin,
+    "gaussian": lambda x: np.exp(-x * x),
 }
 
 

@@ -13,8 +13,9 @@ from conftest import python
 CODE = """
 import json, re
 import fastnn
-from fastnn.chunks import train_chunk, vector_width
-from fastnn.job import make_job
+from fastnn.calls import vector_width
+from fastnn.chunks import train_chunk
+from fastnn.arguments import make_job
 from fastnn.kernels.passes import loss_and_gradient
 from fastnn.optimizers.gradient_descent import plain_update
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import fastnn
 from fastnn.activations import ACTIVATIONS
+from fastnn.arguments import make_job
 from fastnn.chunks import train_chunk
-from fastnn.job import make_job
 
 NAMES = [activation.name for activation in ACTIVATIONS]
 COUNT = 1000

@@ -19,9 +19,9 @@ import pytest
 from conftest import assert_same_bits, python
 
 import fastnn
+from fastnn.arguments import make_job
 from fastnn.chunks import train_chunk
 from fastnn.execution import _container_limit, _Sizes, available_threads
-from fastnn.job import make_job
 
 
 def groups(tmp_path, own, files):

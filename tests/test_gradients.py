@@ -46,7 +46,7 @@ def test_gradient(name, depth, bias, train):
 
 @pytest.mark.parametrize("train", [fastnn.train, fastnn.reference.train], ids=["kernel", "numpy"])
 def test_gradient_with_an_activation_per_layer(train):
-    check(fastnn.Network([3, 4, 3, 4, 2], activation=[*NAMES]), 3, train)
+    check(fastnn.Network([3, 4, 3, 4, 3, 4, 3, 4, 3, 2], activation=[*NAMES]), 3, train)
 
 
 def test_tiles_of_samples_change_no_bit(monkeypatch):

@@ -52,9 +52,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _load(lanes: int) -> tuple[float, bool]:
     """How long the kernel for float64 took to load or compile, and whether it was in the cache."""
-    from ..chunks import train_chunk, vector_width
+    from ..arguments import make_job
+    from ..calls import vector_width
+    from ..chunks import train_chunk
     from ..datasets import xor
-    from ..job import make_job
     from ..network import Network
 
     job = make_job(Network([2, 2, 1]), *xor(), epochs=0)

@@ -14,6 +14,7 @@ from ..frame import (
     BEGIN_RESTART,
     COMPUTE,
     END,
+    END_VERDICTS,
     HYPER,
     INIT,
     JUDGE,
@@ -27,6 +28,10 @@ from ..frame import (
     OBSERVE,
     ONE,
     PARAMETERS,
+    PENALTY,
+    RESULT,
+    RESULT_LOSSES,
+    ROW,
     STATE,
     STOP,
     STRIPS,
@@ -90,7 +95,8 @@ def _make_trainer(digest, width):
         losses, targets = vectors + frame[LOSSES] * strips, vectors + frame[TARGETS] * strips
         verdicts = vectors + frame[VERDICTS] * strips
         parameters, rates = space + frame[PARAMETERS] * lanes, space + frame[HYPER] * lanes
-        memory = space + frame[STATE] * lanes
+        memory, at_end = space + frame[STATE] * lanes, space + frame[END_VERDICTS] * lanes
+        result, result_losses = space + frame[RESULT] * lanes, space + frame[RESULT_LOSSES] * lanes
         (space + frame[ONE] * lanes)[0] = 1.0
         stop = at_address(frame[STOP], frame)
         # rows[lane]: the restart in a lane, counted from 0; born[lane]: the tick of its epoch 0;
@@ -128,7 +134,7 @@ def _make_trainer(digest, width):
                         row = next_row
                         next_row += 1
                         active += 1
-                        frame[LANE] = lane
+                        frame[LANE], frame[ROW] = lane, row
                         frame[K] = first + row
                         frame[INIT] = init_address + row * init_step
                         call_piece(frame[BEGIN_RESTART], frame, space)
@@ -172,6 +178,8 @@ def _make_trainer(digest, width):
             call_piece(frame[COMPUTE], frame, space)
             if load_shared(stop) != 0:
                 return tick
+            if frame[PENALTY] != 0:
+                call_piece(frame[PENALTY], frame, space)
             if frame[OBSERVE] != 0:
                 call_piece(frame[OBSERVE], frame, space)
             if phase == 0:
@@ -201,15 +209,17 @@ def _make_trainer(digest, width):
                         status = int(numbers(verdicts)[lane])
                     elif phase == 0 and tick == ends[lane]:
                         status = EPOCH_LIMIT
+                        if at_end[lane] > 0.0:
+                            status = int(at_end[lane])
                     else:
                         if phase == 0:
                             deadline = min(deadline, ends[lane])
                         continue
                     if keep_parameters:
-                        record(parameters + lane, lanes, n_parameters, row, final_parameters)
+                        record(result + lane, lanes, n_parameters, row, final_parameters)
                     if keeps_state:
                         record(memory + lane, lanes, n_state, row, final_state)
-                    final_loss[row] = canonical(value)
+                    final_loss[row] = canonical(result_losses[lane])
                     final_epochs[row] = tick - born[lane]
                     final_status[row] = status
                     rows[lane] = IDLE

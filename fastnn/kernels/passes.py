@@ -10,7 +10,9 @@ and add inputs in ascending order, gradients add samples in ascending order, del
 ascending order, the loss adds outputs within samples, and each product is fused into its sum.
 """
 
-from ..activations import ACTIVATIONS
+import re
+
+from ..activations import ACTIVATIONS, KEPT
 from ..frame import (
     ACTIVATION,
     BATCH_SIZE,
@@ -21,19 +23,28 @@ from ..frame import (
     END,
     GRADIENT,
     HAS_BIAS,
+    KEEP_SLOPES,
     LANES,
     LAYERS,
+    LEVEL,
+    LOSS,
     LOSSES,
+    MONITOR,
     N_IN,
     N_OUT,
     ONE,
     OTHER,
     OUTPUTS,
     PARAMETERS,
+    PASS_SAMPLES,
     SAMPLES,
+    SLOPE,
+    SLOPES,
     STOP,
     STRIPS,
     TILE,
+    TILE_COUNT,
+    TILE_FIRST,
     WEIGHTS,
     X,
     Y,
@@ -41,22 +52,23 @@ from ..frame import (
 from ..lanes.buffers import in_lanes, lane_count, load_shared, packed, packed_wide
 from ..lanes.compiling import glue, kernel
 from ..lanes.operations import fma, like
-from ..lanes.pieces import at_address, piece
+from ..lanes.pieces import at_address, call_piece, piece
 from ..lanes.tiles import ITSELF, ROW, ZERO
 from .products import multiply
 
 
-def _choice(arguments, bodies):
-    """A kernel of `code` and `arguments` that runs ``bodies[code]``, source and what it names.
+def choice(arguments, bodies, codes=None):
+    """A kernel of `code` and `arguments` that runs the body of that code, source and what it names.
 
-    One compiled pass serves every activation: which one is a number read once per pass.
+    One compiled pass serves every activation: which one is a number read once per pass.  Codes
+    count the bodies unless they are given.
     """
-    lines, namespace = [f"def choose(code, {arguments}):"], {"fma": fma}
-    for code, (body, names) in enumerate(bodies):
+    lines, namespace = [f"def choose(code, {arguments}):"], {"fma": fma, "like": like}
+    for code, (body, names) in zip(codes or range(len(bodies)), bodies, strict=True):
         lines.append(f"    if code == {code}:")
         for name, function in names.items():
             namespace[f"{name}{code}"] = function
-            body = body.replace(f"{name}(", f"{name}{code}(")
+            body = re.sub(rf"\b{name}\(", f"{name}{code}(", body)
         lines += [f"        {line}" for line in body.splitlines()]
     exec("\n".join(lines), namespace)
     return kernel(namespace["choose"])
@@ -98,18 +110,23 @@ def _activation(a):
     return _ACTIVATE_BY_HALVES, dict(zip(("FIRST", "SECOND", "END"), a.halves, strict=True))
 
 
-activate = _choice("z, count", [_activation(a) for a in ACTIVATIONS])
-"""``z = f(z)``, element by element, of at least one."""
-activate_few = _choice("z, count", [(_ACTIVATE, {"FUNCTION": a.function}) for a in ACTIVATIONS])
+activate = choice("z, count", [_activation(a) for a in ACTIVATIONS])
+"""``z = f(z)``, element by element, of at least one; a softmax is left to who needs it."""
+activate_few = choice("z, count", [(_ACTIVATE, {"FUNCTION": a.function}) for a in ACTIVATIONS])
 """The same, for one network: with few elements the first result matters.  XOR took 100 ns an epoch
 with it and 140 by halves."""
-multiply_by_slope = _choice(
-    "y, delta, count", [(_MULTIPLY_BY_SLOPE, {"SLOPE": a.slope}) for a in ACTIVATIONS]
+_SLOPES = [(code, a) for code, a in enumerate(ACTIVATIONS) if not a.kept]
+multiply_by_slope = choice(
+    "y, delta, count",
+    [(_MULTIPLY_BY_SLOPE, {"SLOPE": a.slope}) for _, a in _SLOPES]
+    + [("for m in range(count):\n    delta[m] = delta[m] * y[m]", {})],
+    [code for code, _ in _SLOPES] + [KEPT],
 )
-"""``delta *= f'`` in terms of the outputs y."""
-output_errors = _choice(
+"""``delta *= f'`` in terms of the outputs y, or of the slopes where they are kept."""
+output_errors = choice(
     "strips, outputs, targets, delta, count, losses",
-    [(_OUTPUT_ERRORS, {"SLOPE": a.slope}) for a in ACTIVATIONS],
+    [(_OUTPUT_ERRORS, {"SLOPE": a.slope}) for _, a in _SLOPES],
+    [code for code, _ in _SLOPES],
 )
 """Add ``sum((outputs - targets)**2)`` to the losses; its derivative by the last layer's
 pre-activations goes into `delta`."""
@@ -159,19 +176,20 @@ def add_gradient(
 
 
 @glue
-def backpropagate(strips, unit, code, w, delta, y, before, samples, n_in, n_out):
-    """``before = (delta @ w.T) * f'``, the deltas of the layer below, whose outputs are y."""
+def backpropagate(strips, unit, code, w, delta, slopes, before, samples, n_in, n_out):
+    """``before = (delta @ w.T) * f'``, the deltas of the layer below; f' in terms of `slopes`."""
     row = n_in * unit
     multiply(
         strips, delta, n_out * unit, unit, w, unit, n_out * unit,
         ZERO * strips, before, before, row, unit, samples, n_in, n_out,
     )  # fmt: skip
-    multiply_by_slope(code, packed(y), packed(before), vectors_of(y, samples * row))
+    multiply_by_slope(code, packed(slopes), packed(before), vectors_of(slopes, samples * row))
 
 
 @glue
-def forward(strips, unit, layers, depth, x, parameters, work, samples):
+def forward(frame, space, strips, unit, x, parameters, work, samples):
     """The outputs of every layer for `samples` samples, each into its place in `work`."""
+    layers, depth = frame + LAYERS, frame[DEPTH]
     for level in range(depth):
         layer = layers + level * COLUMNS
         n_in, n_out, has_bias = layer[N_IN], layer[N_OUT], layer[HAS_BIAS] != 0
@@ -183,6 +201,10 @@ def forward(strips, unit, layers, depth, x, parameters, work, samples):
             below = work + (layers + (level - 1) * COLUMNS)[OUTPUTS] * strips
             row = n_in * unit
             preactivate(strips, unit, below, row, unit, w, has_bias, z, samples, n_in, n_out)
+        if layer[SLOPES] != layer[OUTPUTS]:
+            frame[LEVEL] = level
+            frame[TILE_COUNT] = samples
+            call_piece(frame[KEEP_SLOPES], frame, space)
         count = wide_vectors_of(z, samples * n_out * unit)
         activate(layer[ACTIVATION], packed_wide(z), count)
 
@@ -206,7 +228,8 @@ def backward(
             strips, unit, y, n_in * unit, unit, delta, has_bias, one, g, begin,
             samples, n_in, n_out,
         )  # fmt: skip
-        backpropagate(strips, unit, below[ACTIVATION], w, delta, y, other, samples, n_in, n_out)
+        slopes = work + below[SLOPES] * strips
+        backpropagate(strips, unit, below[SLOPE], w, delta, slopes, other, samples, n_in, n_out)
         delta, other = other, delta
     n_in, n_out, has_bias = layers[N_IN], layers[N_OUT], layers[HAS_BIAS] != 0
     add_gradient(
@@ -235,18 +258,29 @@ def loss_and_gradient(digest, width):
         delta, other = work + frame[DELTA] * strips, work + frame[OTHER] * strips
         one = space + frame[ONE] * unit
         outputs = layers + (depth - 1) * COLUMNS
-        n_out, code = outputs[N_OUT], outputs[ACTIVATION]
+        n_out = outputs[N_OUT]
+        slopes, slope = work + outputs[SLOPES] * strips, outputs[SLOPE]
         start = frame[BEGIN] * frame[BATCH_SIZE]
         end = min(frame[SAMPLES], frame[END] * frame[BATCH_SIZE])
+        frame[PASS_SAMPLES] = end - start
         for s in range(strips):
             losses[s] = like(losses[s], 0.0)
         first = start
         while first < end and load_shared(stop) == 0:
             count = min(tile, end - first)
             inputs, targets = x + first * layers[N_IN], y + first * n_out
-            forward(strips, unit, layers, depth, inputs, parameters, work, count)
-            predicted = work + outputs[OUTPUTS] * strips
-            output_errors(code, strips, predicted, targets, delta, count * n_out, losses)
+            forward(frame, space, strips, unit, inputs, parameters, work, count)
+            if frame[LOSS] == 0:
+                predicted = work + outputs[OUTPUTS] * strips
+                output_errors(slope, strips, predicted, targets, delta, count * n_out, losses)
+            else:
+                frame[TILE_FIRST], frame[TILE_COUNT] = first, count
+                call_piece(frame[LOSS], frame, space)
+                elements = vectors_of(slopes, count * n_out * unit)
+                multiply_by_slope(slope, packed(slopes), packed(delta), elements)
+            if frame[MONITOR] != 0:
+                frame[TILE_FIRST], frame[TILE_COUNT] = first, count
+                call_piece(frame[MONITOR], frame, space)
             backward(
                 strips, unit, layers, depth, inputs, parameters, gradient, work, delta, other, one,
                 ZERO if first == start else ITSELF, count,

@@ -4,10 +4,15 @@ Kernels read shapes and offsets from the frame and allocate nothing.  Offsets co
 number when one network is trained, as many as there are lanes when many are.
 """
 
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
 import numpy as np
 
 from .. import frame
-from ..activations import CODES
+from ..activations import BY_NAME, CODES, IDENTITY, KEPT
 from ..network import Network
 
 # Element-wise passes run over whole vectors, so every region is a multiple of the longest.
@@ -33,7 +38,7 @@ class Plan:
     `step` elements are the unit in which regions grow: element-wise passes run over whole vectors.
     """
 
-    def __init__(self, net: Network, tile: int, step: int) -> None:
+    def __init__(self, net: Network, tile: int, step: int, needs: Needs) -> None:
         self.step = step
         self.end = 0
         self.frame = np.zeros(frame.LAYERS + net.depth * frame.COLUMNS, dtype=np.int64)
@@ -43,8 +48,14 @@ class Plan:
         for row, n_in, n_out, name in zip(
             self.layers, net.sizes[:-1], net.sizes[1:], net.activation, strict=True
         ):
-            row[:] = n_in, n_out, CODES[name], net.bias, weights, self.take(tile * n_out)
+            outputs = slopes = self.take(tile * n_out)
+            code = slope = CODES[name]
+            if needs.keeps_slopes or (name in BY_NAME and BY_NAME[name].kept):
+                slope, slopes = KEPT, self.take(tile * n_out)
+            row[:] = n_in, n_out, code, net.bias, weights, outputs, slope, slopes
             weights += (n_in + net.bias) * n_out
+        if needs.linear_output:
+            row[frame.ACTIVATION] = row[frame.SLOPE] = IDENTITY
         self.set(DEPTH=net.depth, N_PARAMETERS=net.n_parameters, TILE=tile)
 
     def take(self, count: int) -> int:
@@ -64,52 +75,85 @@ class Plan:
             self.set(**{name: self.take(count)})
 
 
-def make_plan(
-    net: Network, samples: int, lanes: int, itemsize: int, n_hyper: int = 0, n_state: int = 0
-) -> Plan:
+@dataclass(frozen=True)
+class Needs:
+    """What a job needs beside its network and data."""
+
+    n_hyper: int = 0
+    n_state: int = 0
+    """Numbers that the optimizer remembers."""
+    rule_state: int = 0
+    """Numbers that the stopping rules remember."""
+    scratch: int = 0
+    keeps_slopes: bool = False
+    linear_output: bool = False
+    """Whether the loss itself sees to the last activation."""
+    factors: bool = False
+    """Whether samples have factors of their own in the loss."""
+    own_weights: int = 0
+    """How many weights of samples each restart has."""
+    watches: bool = False
+    """Whether rules look at more than loss and gradient."""
+    validates: bool = False
+
+
+def make_plan(net: Network, samples: int, lanes: int, itemsize: int, needs: Needs) -> Plan:
     """The plan for `samples` samples and `lanes` networks at once, `itemsize` bytes a number."""
     widest = max(net.sizes[1:])
     per_sample = (sum(net.sizes[1:]) + 2 * widest) * lanes * itemsize
     fewest = ROWS if per_sample < 2**20 else 1
     tile = max(fewest, TILE_BYTES // per_sample // ROWS * ROWS)
-    plan = Plan(net, min(samples, tile), max(1, PADDING // lanes))
+    plan = Plan(net, min(samples, tile), PADDING // math.gcd(PADDING, lanes), needs)
     plan.regions(DELTA=plan.tile * widest, OTHER=plan.tile * widest, GRADIENT=net.n_parameters)
-    _common(plan, n_hyper, n_state)
+    _common(plan, needs)
     plan.set(LANES=lanes, SAMPLES=samples)
+    if needs.factors:
+        plan.regions(FACTORS=plan.tile)
+    if needs.own_weights:
+        plan.regions(SAMPLE_WEIGHTS=needs.own_weights)
     return plan
 
 
 def make_single_plan(
-    net: Network,
-    samples: int,
-    itemsize: int,
-    group: int,
-    sums_in_lanes: bool,
-    n_hyper: int = 0,
-    n_state: int = 0,
+    net: Network, samples: int, itemsize: int, group: int, sums_in_lanes: bool, needs: Needs
 ) -> Plan:
     """The plan for one network, samples in groups of `group`, which vectors hold side by side."""
     widest = max(net.sizes)
     per_sample = (sum(net.sizes[1:]) + 3 * widest) * itemsize
     tile = max(PADDING, SINGLE_TILE_BYTES // per_sample // PADDING * PADDING)
-    plan = Plan(net, min(-(-samples // group) * group, tile), PADDING)
+    plan = Plan(net, min(-(-samples // group) * group, tile), PADDING, needs)
     columns = plan.tile * widest
     plan.regions(DELTA=columns, OTHER=columns, SPARE=columns, GRADIENT=net.n_parameters)
-    _common(plan, n_hyper, n_state)
+    _common(plan, needs)
     plan.set(LANES=1, STRIPS=1, SAMPLES=samples, SUMS=plan.frame[frame.GRADIENT])
     if sums_in_lanes:
         plan.regions(SUMS=group * net.n_parameters)
     plan.regions(SUM_OF_LOSSES=group)
+    if needs.factors:
+        plan.regions(FACTORS=plan.tile)
     return plan
 
 
-def _common(plan: Plan, n_hyper: int, n_state: int) -> None:
+def _common(plan: Plan, needs: Needs) -> None:
     n_parameters = int(plan.frame[frame.N_PARAMETERS])
+    n_state = needs.n_state + needs.rule_state
     plan.regions(
-        PARAMETERS=n_parameters, HYPER=n_hyper, STATE=n_state, LOSSES=1, TARGETS=1, VERDICTS=1,
-        ONE=1,
+        PARAMETERS=n_parameters, HYPER=needs.n_hyper, STATE=n_state, LOSSES=1, TARGETS=1,
+        VERDICTS=1, END_VERDICTS=1, ONE=1,
     )  # fmt: skip
-    plan.set(N_HYPER=n_hyper, N_STATE=n_state)
+    plan.set(
+        N_HYPER=needs.n_hyper,
+        N_STATE=n_state,
+        RULE_STATE=plan.frame[frame.STATE] + needs.n_state,
+        RESULT=plan.frame[frame.PARAMETERS],
+        RESULT_LOSSES=plan.frame[frame.LOSSES],
+    )
+    if needs.scratch:
+        plan.regions(SCRATCH=needs.scratch)
+    if needs.watches:
+        plan.regions(SQUARES=1, WORST=1)
+    if needs.validates:
+        plan.regions(VALIDATION_LOSSES=1, SPARE_GRADIENT=n_parameters)
 
 
 def zeros_aligned(count: int, dtype: np.dtype) -> np.ndarray:

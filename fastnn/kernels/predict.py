@@ -4,13 +4,17 @@ from functools import cache
 
 import numpy as np
 
-from ..frame import N_OUT, OUTPUTS
+from ..activations import CODES, SOFTMAX
+from ..frame import ACTIVATION, COLUMNS, DEPTH, LAYERS, N_OUT, OUTPUTS
 from ..lanes.buffers import across, buffer, lane_count
 from ..lanes.compiling import entry, source_digest
 from ..lanes.types import register_bytes
 from ..network import Network
-from .plan import CACHE_LINE, by_tile, make_single_plan, zeros_aligned
+from .losses import softmax
+from .plan import CACHE_LINE, Needs, by_tile, make_single_plan, zeros_aligned
 from .single import forward
+
+SOFTMAX_OUTPUT = CODES[SOFTMAX]
 
 
 @cache
@@ -19,12 +23,14 @@ def _predictor():
 
 
 def _make_predictor(digest):
-    def predict_samples(layers, tile, strips, samples, XT, parameters, workspace, outputs):
+    def predict_samples(frame_array, tile, strips, samples, XT, parameters, workspace, outputs):
         digest  # noqa: B018  closed over, so that the cache's key changes with the sources
-        depth, n_parameters = layers.shape[0], parameters.shape[1]
-        n_in, n_out = XT.shape[2], layers[depth - 1, N_OUT]
+        frame = buffer(frame_array)
+        last = frame + (LAYERS + (frame[DEPTH] - 1) * COLUMNS)
+        n_parameters = parameters.shape[1]
+        n_in, n_out = XT.shape[2], last[N_OUT]
         space = buffer(workspace)
-        result = space + layers[depth - 1, OUTPUTS]
+        result = space + last[OUTPUTS]
         width = strips * lane_count(across(space))
         x, out = buffer(XT), buffer(outputs)
         for network in range(parameters.shape[0]):
@@ -32,7 +38,10 @@ def _make_predictor(digest):
             for first in range(0, samples, tile):
                 count = min(tile, samples - first)
                 blocks = (count + width - 1) // width * strips
-                forward(buffer(layers), depth, x + first * n_in, weights, space, tile, blocks)
+                forward(frame, x + first * n_in, weights, space, tile, blocks)
+                if last[ACTIVATION] == SOFTMAX_OUTPUT:
+                    lanes = lane_count(across(result))
+                    softmax(across(result), tile // lanes, blocks, n_out)
                 start = out + (network * samples + first) * n_out
                 for n in range(count):
                     for j in range(n_out):
@@ -58,10 +67,10 @@ def predict(net: Network, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
         raise ValueError(f"X: expected a contiguous (n, {net.sizes[0]}) array, got {X.shape}")
     parameters = np.ascontiguousarray(parameters)
     group = CACHE_LINE // X.itemsize
-    plan = make_single_plan(net, len(X), X.itemsize, group, sums_in_lanes=False)
+    plan = make_single_plan(net, len(X), X.itemsize, group, False, Needs())
     outputs = np.empty((len(parameters), len(X), net.sizes[-1]), dtype=X.dtype)
     _predictor()(
-        plan.layers,
+        plan.frame,
         plan.tile,
         CACHE_LINE // register_bytes(),
         len(X),

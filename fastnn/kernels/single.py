@@ -11,10 +11,28 @@ in lanes (vectors, ``parallel="samples"``)
     the groups.  `strips` vectors side by side hold the sums of one number.
 """
 
-from ..frame import ACTIVATION, COLUMNS, HAS_BIAS, N_IN, N_OUT, OUTPUTS, WEIGHTS
+from ..frame import (
+    ACTIVATION,
+    COLUMNS,
+    DEPTH,
+    FACTORS,
+    HAS_BIAS,
+    KEEP_SLOPES,
+    LAYERS,
+    LEVEL,
+    LOSS,
+    N_IN,
+    N_OUT,
+    OUTPUTS,
+    SLOPE,
+    SLOPES,
+    TILE_COUNT,
+    WEIGHTS,
+)
 from ..lanes.buffers import across, lane_count, packed
 from ..lanes.compiling import glue, kernel
 from ..lanes.operations import fma, like, sum_of_halves, sums_of_halves
+from ..lanes.pieces import call_piece
 from ..lanes.tiles import ITSELF, ZERO
 from .passes import activate_few, multiply_by_slope, vectors_of
 from .products import multiply, multiply_across
@@ -43,14 +61,14 @@ def preactivate(x, w, has_bias, z, tile, blocks, n_in, n_out):
 
 
 @glue
-def backpropagate(code, w, delta, y, before, tile, blocks, n_in, n_out):
-    """``before = (w @ delta) * f'``, the deltas of the layer below, whose outputs are y."""
+def backpropagate(code, w, delta, slopes, before, tile, blocks, n_in, n_out):
+    """``before = (w @ delta) * f'``, the deltas of the layer below; f' in terms of `slopes`."""
     width, unit = lane_count(across(before)), lane_count(w)
     multiply(
         unit, w, n_out, unit, across(delta), tile, width, ZERO * unit, across(before),
         across(before), tile, width, n_in, blocks, n_out,
     )  # fmt: skip
-    multiply_by_slope(code, packed(y), packed(before), vectors_of(y, n_in * tile))
+    multiply_by_slope(code, packed(slopes), packed(before), vectors_of(slopes, n_in * tile))
 
 
 @glue
@@ -103,6 +121,31 @@ def _losses_in_lanes(error, delta, spare, strips, tile, count, n_out, losses):
             for j in range(n_out):
                 e = across(error + j * tile)[group * strips + s]
                 loss = fma(e, e, loss)
+        losses[s] = loss
+
+
+@glue
+def add_terms_in_order(frame, terms, work, tile, count, n_out, losses):
+    """Add the terms of a loss that is not the plain sum of squares, times the samples' factors."""
+    factors = work + frame[FACTORS]
+    loss = losses[0]
+    for n in range(count):
+        for j in range(n_out):
+            loss = fma(factors[n], terms[j * tile + n], loss)
+    losses[0] = loss
+
+
+@glue
+def add_terms_in_lanes(frame, terms, work, strips, tile, count, n_out, losses):
+    """The same in lanes."""
+    factors = across(work + frame[FACTORS])
+    width = strips * lane_count(losses)
+    groups = ((count + width - 1) & -width) // lane_count(losses)
+    for s in range(strips):
+        loss = losses[s]
+        for group in range(s, groups, strips):
+            for j in range(n_out):
+                loss = fma(factors[group], across(terms + j * tile)[group], loss)
         losses[s] = loss
 
 
@@ -178,14 +221,19 @@ def collect(sums, strips, count, totals):
 
 
 @glue
-def forward(layers, depth, x, parameters, work, tile, blocks):
+def forward(frame, x, parameters, work, tile, blocks):
     """The outputs of every layer for `blocks` vectors of samples, each into its place in `work`."""
+    layers, depth = frame + LAYERS, frame[DEPTH]
     for level in range(depth):
         layer = layers + level * COLUMNS
         n_in, n_out, has_bias = layer[N_IN], layer[N_OUT], layer[HAS_BIAS] != 0
         below = x if level == 0 else work + (layers + (level - 1) * COLUMNS)[OUTPUTS]
         z = work + layer[OUTPUTS]
         preactivate(below, parameters + layer[WEIGHTS], has_bias, z, tile, blocks, n_in, n_out)
+        if layer[SLOPES] != layer[OUTPUTS] and frame[KEEP_SLOPES] != 0:
+            frame[LEVEL] = level
+            frame[TILE_COUNT] = tile
+            call_piece(frame[KEEP_SLOPES], frame, work)
         activate_few(layer[ACTIVATION], packed(z), vectors_of(z, n_out * tile))
 
 
@@ -200,36 +248,47 @@ def _tile_pass(in_lanes, add_losses, add_gradient):
 
     @glue
     def add_tile(
-        layers, depth, x, y, strips, parameters, sums, losses,
+        frame, x, y, strips, parameters, sums, losses,
         work, delta, other, spare, one, begin, tile, count,
     ):  # fmt: skip
         """Add the losses and the gradient of the `count` samples of one tile."""
+        layers, depth = frame + LAYERS, frame[DEPTH]
         narrow = lane_count(across(work))
         width = strips * narrow
         # The width is a power of two, unknown to the compiler, and a division takes 6 ns.
         blocks = ((count + width - 1) & -width) // narrow
-        forward(layers, depth, x, parameters, work, tile, blocks)
+        forward(frame, x, parameters, work, tile, blocks)
         layer = layers + (depth - 1) * COLUMNS
         n_out = layer[N_OUT]
-        z = work + layer[OUTPUTS]
-        errors(z, y, other, delta, tile, blocks, n_out)
+        z, slopes = work + layer[OUTPUTS], work + layer[SLOPES]
+        plain = frame[LOSS] == 0
+        if plain:
+            errors(z, y, other, delta, tile, blocks, n_out)
+        else:
+            frame[TILE_COUNT] = count
+            call_piece(frame[LOSS], frame, work)
         if in_lanes:  # over whole groups
             clear_columns(other, delta, tile, count, blocks * narrow, n_out)
-        multiply_by_slope(layer[ACTIVATION], packed(z), packed(delta), vectors_of(z, n_out * tile))
-        add_losses(other, delta, spare, strips, tile, count, n_out, losses)
+        multiply_by_slope(layer[SLOPE], packed(slopes), packed(delta), vectors_of(z, n_out * tile))
+        if plain:
+            add_losses(other, delta, spare, strips, tile, count, n_out, losses)
+        elif in_lanes:
+            add_terms_in_lanes(frame, other, work, strips, tile, count, n_out, losses)
+        else:
+            add_terms_in_order(frame, other, work, tile, count, n_out, losses)
         for level in range(depth - 1, -1, -1):
             layer = layers + level * COLUMNS
             n_in, n_out, has_bias = layer[N_IN], layer[N_OUT], layer[HAS_BIAS] != 0
             below = x if level == 0 else work + (layers + (level - 1) * COLUMNS)[OUTPUTS]
             g = sums + layer[WEIGHTS] * (strips if in_lanes else 1)
             add_gradient(
-                below, tile, delta, level == depth - 1, has_bias, one, spare, g, strips, begin,
-                tile, count, n_in, n_out,
+                below, tile, delta, plain and level == depth - 1, has_bias, one, spare, g,
+                strips, begin, tile, count, n_in, n_out,
             )  # fmt: skip
             if level > 0:
-                code = (layers + (level - 1) * COLUMNS)[ACTIVATION]
-                w = parameters + layer[WEIGHTS]
-                backpropagate(code, w, delta, below, other, tile, blocks, n_in, n_out)
+                lower = layers + (level - 1) * COLUMNS
+                w, slopes = parameters + layer[WEIGHTS], work + lower[SLOPES]
+                backpropagate(lower[SLOPE], w, delta, slopes, other, tile, blocks, n_in, n_out)
                 delta, other = other, delta
 
     return add_tile

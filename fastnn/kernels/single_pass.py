@@ -16,6 +16,7 @@ from ..frame import (
     ONE,
     OTHER,
     PARAMETERS,
+    PASS_SAMPLES,
     ROUND,
     RUN_LENGTH,
     RUNS,
@@ -28,6 +29,8 @@ from ..frame import (
     THREAD,
     THREADS,
     TILE,
+    TILE_FIRST,
+    TILE_PLACE,
     TILES,
     X,
     Y,
@@ -96,6 +99,7 @@ def single_loss_and_gradient(digest, width):
         first, last = 0, frame[RUNS]
         if frame[BATCHES] > 1:
             first, last = frame[BEGIN], frame[END]
+        frame[PASS_SAMPLES] = min(samples, last * run_length) - first * run_length
         stride = n_parameters + 1
         # Alternating halves: a fast thread may not overwrite what a slow one still reads.
         shared = at_address(frame[SHARES], space) + (frame[ROUND] & 1) * (last - first) * stride
@@ -113,10 +117,11 @@ def single_loss_and_gradient(digest, width):
                 if load_shared(stop) != 0:
                     return 0
                 present = min(tile, end - begin)
+                frame[TILE_FIRST], frame[TILE_PLACE] = begin, place
                 # Numba leaves out the branch that a constant rules out.
                 if width > 1:
                     add_tile_in_lanes(
-                        layers, depth, x + place * n_in, y + place * n_out, strips,
+                        frame, x + place * n_in, y + place * n_out, strips,
                         parameters, sums, losses, space, delta, other, spare, one,
                         begin_sums, tile, present,
                     )  # fmt: skip
@@ -124,7 +129,7 @@ def single_loss_and_gradient(digest, width):
                     if run > first:
                         begin_sums = ITSELF
                     add_tile_in_order(
-                        layers, depth, x + place * n_in, y + place * n_out, strips,
+                        frame, x + place * n_in, y + place * n_out, strips,
                         parameters, sums, losses, space, delta, other, spare, one,
                         begin_sums, tile, present,
                     )  # fmt: skip

@@ -126,12 +126,17 @@ def sigmoid(x: Term) -> Term:
     return _sigmoid_end(x, *_sigmoid_begin(x))
 
 
-@formula
-def tanh(x: Term) -> Term:
-    """The hyperbolic tangent to 3 ULP: ``-m / (2 + m)`` with ``m = exp(-2 |x|) - 1``."""
-    z = at_least(-2.0 * magnitude(x), x.by_type(-40.0, -20.0))
+def expm1_of(x: Term) -> Term:
+    """``exp(x) - 1`` for x up to 0."""
+    z = at_least(x, x.by_type(-40.0, -20.0))
     shift = rounding_shift(x)
     shifted = fma(z, LOG2_E, shift)
     power = scale_by_bits(x.constant(1.0), shifted)
-    m = fma(power, _expm1(_remainder(z, shifted - shift)), power - 1.0)
+    return fma(power, _expm1(_remainder(z, shifted - shift)), power - 1.0)
+
+
+@formula
+def tanh(x: Term) -> Term:
+    """The hyperbolic tangent to 3 ULP: ``-m / (2 + m)`` with ``m = exp(-2 |x|) - 1``."""
+    m = expm1_of(-2.0 * magnitude(x))
     return with_sign(magnitude(m / (2.0 + m)), x)

@@ -1,8 +1,9 @@
 """Philox4x64-10, the counter-based generator of Salmon et al. 2011 (doi:10.1145/2063384.2063405).
 
-Block c of key (seed, k) is four uint64 computed from the counter (c, 0, 0, 0) alone, so the random
-numbers of restart k need no state and no other restart.  NumPy's ``Philox(key=[seed, k])`` gives
-out the blocks c = 1, 2, …; block 0 is never used.
+Block c of key (seed, k) is four uint64 computed from a counter alone, so the random
+numbers of restart k need no state and no other restart.  Initial parameters use the counters
+(c, 0, 0, 0): NumPy's ``Philox(key=[seed, k])`` gives out the blocks c = 1, 2, …; block 0 is never
+used.  Other streams have another second word.
 """
 
 import numpy as np
@@ -18,9 +19,9 @@ ROUNDS = 10
 
 
 @inlined
-def philox(seed, k, block):
-    """The four uint64 of one block."""
-    c0, c1, c2, c3 = block, np.uint64(0), np.uint64(0), np.uint64(0)
+def philox(seed, k, block, stream, part):
+    """The four uint64 of one block of a stream, from the counter (block, stream, part, 0)."""
+    c0, c1, c2, c3 = block, stream, part, np.uint64(0)
     key0, key1 = seed, k
     for _ in range(ROUNDS):
         high0, low0 = high_product(MULTIPLIER_0, c0), MULTIPLIER_0 * c0

@@ -3,11 +3,12 @@
 from .adam import Adam, AdamW
 from .common import Optimizer, PerLayer, Setup
 from .gradient_descent import GradientDescent
+from .levenberg_marquardt import LevenbergMarquardt
 from .quickprop import Quickprop
 from .rprop import RPROP
 from .schedules import CosineDecay, ExponentialDecay, StepDecay
 
-OPTIMIZERS = (GradientDescent, RPROP, Quickprop, Adam, AdamW)
+OPTIMIZERS = (GradientDescent, RPROP, Quickprop, Adam, AdamW, LevenbergMarquardt)
 """All of them, for whoever goes through all."""
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "CosineDecay",
     "ExponentialDecay",
     "GradientDescent",
+    "LevenbergMarquardt",
     "Optimizer",
     "PerLayer",
     "Quickprop",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +36,20 @@ class Setup:
     """A pass of its own instead of loss and gradient."""
     option: int = 0
     other_option: int = 0
-    scratch: int = 0
-    """Numbers of memory that need not be remembered."""
+    scratch_of: Callable[[int], int] | None = None
+    """Of the number of samples: how many numbers of memory that need not be remembered."""
     full_batch: bool = False
     """Whether it needs all samples in every step."""
+    squares_only: bool = False
+    """Whether the loss must be a sum of squares without penalties."""
+    slope_offset: float = 0.0
+    """What is added to the slopes of all activations in back-propagation."""
+    arctanh_error: bool = False
+    """Whether the SSE has Fahlman's derivative."""
+
+    def scratch(self, samples: int) -> int:
+        """How many numbers of memory it needs that need not be remembered."""
+        return 0 if self.scratch_of is None else self.scratch_of(samples)
 
     @property
     def n_state(self) -> int:
@@ -68,6 +79,15 @@ class Optimizer:
 
         It changes `arrays`, the weights and then the biases, in place; `numbers` are the
         hyperparameters of the restart at hand.
+        """
+        raise NotImplementedError
+
+    def numpy_search(
+        self, problem: Any, parameters: np.ndarray, numbers: dict[str, float]
+    ) -> Iterator[Any]:
+        """The whole search in NumPy, of an optimizer that decides about its steps itself.
+
+        Before every epoch it gives (accepted parameters, their loss, their gradient).
         """
         raise NotImplementedError
 

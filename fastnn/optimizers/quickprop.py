@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..checks import shown
 from ..lanes.buffers import in_lanes
 from ..lanes.operations import fma, like, select
 from ..lanes.pieces import piece
@@ -35,6 +36,12 @@ class Quickprop(Optimizer):
         Fahlman's mu, positive.
     decay : float or (restarts,) array of float, default 0.0001
         ``decay * w`` is added to each slope; not negative.
+    slope_offset : float, default 0
+        Added to the slopes of all activations in back-propagation, so that saturated units still
+        learn: Fahlman's sigmoid-prime offset, for which he took 0.1.
+    arctanh_error : bool, default False
+        Whether ``2 arctanh(e)`` takes the place of ``2 e``, the derivative of the SSE, where e is
+        an output's error; for errors beyond 0.9999999 it is 17.  The loss stays the SSE.
 
     Raises
     ------
@@ -50,8 +57,14 @@ class Quickprop(Optimizer):
     learning_rate: ArrayLike = 0.5
     max_growth: ArrayLike = 1.75
     decay: ArrayLike = 0.0001
+    slope_offset: float = 0.0
+    arctanh_error: bool = False
 
     def __post_init__(self) -> None:
+        self._check_flag("arctanh_error")
+        self._check(slope_offset=(0.0, math.inf))
+        if np.ndim(self.slope_offset):
+            raise ValueError(f"slope_offset: expected a number, got {shown(self.slope_offset)}")
         self._check(
             learning_rate=(0.0, math.inf),
             max_growth=(float(np.finfo(np.float32).tiny), math.inf),
@@ -66,6 +79,8 @@ class Quickprop(Optimizer):
             quickprop_update,
             slots=((2 * net.n_parameters, 0.0),),
             full_batch=True,
+            slope_offset=float(self.slope_offset),
+            arctanh_error=self.arctanh_error,
         )
 
     def numpy_step(self, arrays: list[np.ndarray], numbers: dict[str, float]) -> Any:

@@ -1,0 +1,190 @@
+"""The arguments of training, checked once and put into a job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .checks import float_type, integer, per_restart, real_array, shown
+from .initialization import Uniform, start_values
+from .job import Job
+from .losses import Penalized, make_loss
+from .network import Network
+from .optimizers import OPTIMIZERS, GradientDescent, Optimizer
+from .stopping import LossBelow, Rule, SSEBelow, Validation, make_rules
+from .weighting import make_weighting
+
+PARALLEL = ("restarts", "samples")
+MAX_SEED = 2**64 - 1
+MAX_RESTART = 2**63 - 1
+
+
+def make_job(
+    net: Network,
+    X: Any,
+    y: Any,
+    *,
+    optimizer: Optimizer | None = None,
+    loss: Any = None,
+    epochs: int = 1000,
+    target_sse: float | None = None,
+    stop: Any = None,
+    validation: Any = None,
+    batch_size: int | None = None,
+    shuffle: bool = False,
+    sample_weight: Any = None,
+    seed: int = 0,
+    init: Any = None,
+    dtype: Any = np.float64,
+    first: int = 0,
+    restarts: int | None = None,
+    parallel: str = "restarts",
+) -> Job:
+    """Check every argument and put it into the kernels' form; `restarts` is None for one run."""
+    if not isinstance(net, Network):
+        raise TypeError(f"net: expected a fastnn.Network, got {shown(net)}")
+    number = float_type(dtype)
+    inputs, targets = _data("X", "y", net, X, y, number)
+    optimizer = GradientDescent() if optimizer is None else optimizer
+    if not isinstance(optimizer, Optimizer):
+        known = ", ".join(f"fastnn.{kind.__name__}" for kind in OPTIMIZERS)
+        raise TypeError(f"optimizer: expected one of {known}, got {shown(optimizer)}")
+    count = 1 if restarts is None else integer("restarts", restarts, 1, 10**12)
+    first_name = "restart" if restarts is None else "first"
+    first = integer(first_name, first, 0, MAX_RESTART - count)
+    if not isinstance(parallel, str) or parallel not in PARALLEL:
+        raise ValueError(
+            f"parallel: expected {' or '.join(map(repr, PARALLEL))}, got {shown(parallel)}"
+        )
+    objective = make_loss(loss)
+    objective.check(net, targets)
+    weighting = make_weighting(sample_weight, len(inputs), count, number)
+    target, rules = _rules(stop, target_sse, objective, weighting is None, number)
+    if not isinstance(shuffle, bool | np.bool_):
+        raise TypeError(f"shuffle: expected True or False, got {shown(shuffle)}")
+    samples = len(inputs)
+    size = samples if batch_size is None else min(samples, integer("batch_size", batch_size, 1))
+    job = Job(
+        net=net,
+        X=inputs,
+        y=targets,
+        dtype=number,
+        loss=objective,
+        weighting=weighting,
+        optimizer=optimizer,
+        hyper=per_restart(type(optimizer).__name__, optimizer.setup(net).numbers, count, number),
+        start=start_values(Uniform() if init is None else init, net, restarts, number),
+        batch_size=size,
+        shuffle=bool(shuffle),
+        epochs=integer("epochs", epochs, 0),
+        target=target,
+        rules=rules,
+        validation=_validation(net, validation, rules, number),
+        seed=integer("seed", seed, 0, MAX_SEED),
+        first=first,
+        restarts=count,
+        parallel=parallel,
+    )
+    check_combination(job)
+    return job
+
+
+def check_combination(job: Job) -> None:
+    """Whether the parts of the job go together, or an error that names what would."""
+    optimizer = type(job.optimizer).__name__
+    if job.setup.full_batch and job.batch_size < len(job.X):
+        raise ValueError(
+            f"batch_size: {optimizer} needs all samples in every step; expected None, or "
+            f"GradientDescent, Adam or AdamW with batches, got {job.batch_size}"
+        )
+    if job.setup.squares_only and (job.loss.code != 0 or job.loss.has_penalties):
+        raise ValueError(
+            f"loss: {optimizer} needs SSE or MSE without penalties, got {job.loss!r}; expected one "
+            "of these, or LBFGS, RPROP or Adam with this loss"
+        )
+    if job.setup.arctanh_error and job.loss.code != 0:
+        raise ValueError(
+            f"loss: {optimizer} with arctanh_error needs SSE or MSE, got {job.loss.name}"
+        )
+    if job.parallel == "samples" and job.only_in_lanes:
+        raise ValueError(
+            "parallel: 'samples' goes without shuffle, validation, SSEBelow of another loss, "
+            "ErrorsWithin, weights of samples by restart, and LevenbergMarquardt; expected "
+            "'restarts' with these"
+        )
+
+
+def check_inputs(net: Network, X: Any, dtype: np.dtype, name: str = "X") -> np.ndarray:
+    """`X` as (n, n_in) finite numbers of `dtype`, n at least 1."""
+    inputs = real_array(name, X, dtype)
+    if inputs.ndim != 2 or inputs.shape[1] != net.sizes[0]:
+        raise ValueError(
+            f"{name}: expected shape (n, {net.sizes[0]}) for {net!r}, got {inputs.shape}"
+        )
+    if len(inputs) == 0:
+        raise ValueError(f"{name}: expected at least one sample, got none")
+    return inputs
+
+
+def _data(
+    x_name: str, y_name: str, net: Network, X: Any, y: Any, dtype: np.dtype
+) -> tuple[np.ndarray, np.ndarray]:
+    inputs = check_inputs(net, X, dtype, x_name)
+    targets = real_array(y_name, y, dtype)
+    n_out = net.sizes[-1]
+    if targets.ndim == 1 and n_out == 1:
+        targets = targets[:, np.newaxis]
+    if targets.ndim != 2 or targets.shape[1] != n_out:
+        raise ValueError(f"{y_name}: expected shape (n, {n_out}) for {net!r}, got {targets.shape}")
+    if len(targets) != len(inputs):
+        raise ValueError(
+            f"{y_name}: expected {len(inputs)} rows, as many as {x_name}, got {len(targets)}"
+        )
+    return inputs, targets
+
+
+def _rules(
+    stop: Any, target_sse: Any, loss: Penalized, unweighted: bool, dtype: np.dtype
+) -> tuple[float, tuple[Rule, ...]]:
+    """The target of the loss, -inf without one, and the other rules."""
+    rules = make_rules(stop)
+    if target_sse is not None:
+        rules += (SSEBelow(_target(target_sse, dtype)),)
+    is_sse = loss.name == "SSE" and not loss.has_penalties and unweighted
+    targets, others = [-np.inf], []
+    for rule in rules:
+        if isinstance(rule, LossBelow):
+            targets.append(rule.loss)
+        elif isinstance(rule, SSEBelow) and is_sse:
+            targets.append(rule.sse)
+        else:
+            others.append(rule)
+    return max(targets), tuple(others)
+
+
+def _target(target_sse: Any, dtype: np.dtype) -> float:
+    value = real_array("target_sse", target_sse, dtype)
+    if value.ndim != 0 or not value > 0 or isinstance(target_sse, bool | np.bool_):
+        raise ValueError(
+            f"target_sse: expected a positive {dtype} number or None, got {shown(target_sse)}"
+        )
+    return float(value)
+
+
+def _validation(
+    net: Network, validation: Any, rules: tuple[Rule, ...], dtype: np.dtype
+) -> tuple[np.ndarray, np.ndarray] | None:
+    asked = any(isinstance(rule, Validation) for rule in rules)
+    if validation is None:
+        if asked:
+            raise ValueError(
+                "validation: expected a pair (X, y) for the rule fastnn.Validation, got None"
+            )
+        return None
+    if not isinstance(validation, tuple | list) or len(validation) != 2:
+        raise TypeError(f"validation: expected a pair (X, y), got {shown(validation)}")
+    if not asked:
+        raise ValueError("validation: expected the rule fastnn.Validation in stop, got none")
+    X, y = validation
+    return _data("validation[0]", "validation[1]", net, X, y, dtype)

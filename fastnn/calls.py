@@ -1,0 +1,241 @@
+"""One call of the compiled engine: a job as frame, workspace and addresses of its pieces."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from .activations import BY_NAME
+from .frame import COMMON, LANES, OWN, RULE_STATE
+from .job import Job
+from .kernels.engine import trainer
+from .kernels.losses import add_losses, add_penalties, keep_slopes, single_losses
+from .kernels.passes import loss_and_gradient
+from .kernels.plan import (
+    CACHE_LINE,
+    Needs,
+    Plan,
+    by_tile,
+    make_plan,
+    make_single_plan,
+    zeros_aligned,
+)
+from .kernels.restarts import begin_otherwise, begin_restart
+from .kernels.rules import judge, rule_table, watch_errors
+from .kernels.single_pass import LEAST_GROUPS, MOST_RUNS, single_loss_and_gradient
+from .lanes.pieces import Piece
+from .lanes.types import register_bytes
+from .stopping import Validation
+from .weighting import GIVEN
+
+
+def vector_width(lanes: int, dtype: np.dtype) -> int:
+    """How many of `lanes` networks lie in one vector, which is as long as a register."""
+    return min(lanes, register_bytes() // dtype.itemsize)
+
+
+def _needs(job: Job) -> Needs:
+    """What the job needs room for."""
+    own = job.weighting is not None and not job.has_common_weights
+    return Needs(
+        n_hyper=job.hyper.shape[1],
+        n_state=job.setup.n_state,
+        rule_state=job.n_state - job.setup.n_state,
+        scratch=job.setup.scratch(len(job.X)),
+        keeps_slopes=job.setup.slope_offset != 0,
+        linear_output=job.loss.output is not None,
+        factors=not job.has_plain_loss,
+        own_weights=len(job.X) if own else 0,
+        watches=job.watches,
+        validates=job.validation is not None,
+    )
+
+
+class _Call:
+    """The pieces and arrays of one call; arrays live as long as it does."""
+
+    def __init__(self, job: Job, width: int, stop_flag: np.ndarray) -> None:
+        self.job = job
+        self.width = width
+        self.kept: list[np.ndarray] = []
+        setup = job.setup
+        numbers = np.array([job.loss.number, setup.slope_offset], dtype=job.dtype)
+        self.values = {
+            "STOP": stop_flag.ctypes.data,
+            "INIT_CODE": job.start.code,
+            "INIT": job.start.numbers.ctypes.data,
+            "INIT_TABLE": job.start.table.ctypes.data,
+            "SEED": int(np.uint64(job.seed).view(np.int64)),
+            "UPDATE": self.piece(setup.update),
+            "OPTION": setup.option,
+            "OTHER_OPTION": setup.other_option,
+            "LOSS_CODE": job.loss_code,
+            "LOSS_SCALE": job.loss.scale,
+            "LOSS_NUMBERS": self.address(numbers),
+            "BATCH_SIZE": job.batch_size,
+            "BATCHES": -(-len(job.X) // job.batch_size),
+        }
+        begin = self.piece(begin_restart)
+        own = job.weighting is not None and not job.has_common_weights
+        if job.start.table.size or own:
+            self.values.update(BEGIN_PLAINLY=begin)
+            begin = self.piece(begin_otherwise)
+        self.values.update(BEGIN_RESTART=begin)
+        if setup.observe is not None:
+            self.values.update(OBSERVE=self.piece(setup.observe))
+        if setup.observe is not None or setup.compute is not None:
+            self.values.update(OBSERVED=1)
+        if setup.slope_offset or any(BY_NAME[a].kept for a in job.net.activation if a in BY_NAME):
+            self.values.update(KEEP_SLOPES=self.piece(keep_slopes))
+        penalties = job.loss.penalties(job.net, job.dtype)
+        if penalties is not None:
+            self.values.update(PENALTY=self.piece(add_penalties), PENALTIES=self.address(penalties))
+        self._add_weights()
+        self._add_rules()
+
+    def piece(self, piece: Piece) -> int:
+        """The address of a piece for this call's numbers and vectors."""
+        return piece.address(self.job.dtype, self.width)
+
+    def address(self, array: np.ndarray) -> int:
+        """The address of an array, which is kept."""
+        self.kept.append(array)
+        return int(array.ctypes.data)
+
+    def _add_weights(self) -> None:
+        weighting = self.job.weighting
+        if weighting is None:
+            return
+        if isinstance(weighting, np.ndarray):
+            if len(weighting) == 1:
+                self.values.update(WEIGHTING=COMMON, SAMPLE_WEIGHTS=self.address(weighting))
+                return
+            self.values.update(
+                WEIGHT_SOURCE=GIVEN,
+                WEIGHT_ROWS=self.address(weighting),
+                WEIGHT_STEP=weighting.shape[1] * weighting.itemsize,
+            )
+        else:
+            self.values.update(WEIGHT_SOURCE=weighting.code, WEIGHT_NUMBER=weighting.number)
+        self.values.update(WEIGHTING=OWN)
+
+    def _add_rules(self) -> None:
+        job = self.job
+        if job.watches:
+            self.values.update(MONITOR=self.piece(watch_errors))
+        if job.validation is not None:
+            X, y = job.validation
+            self.values.update(
+                VALIDATION_X=self.address(X),
+                VALIDATION_Y=self.address(y),
+                VALIDATION_SAMPLES=len(X),
+            )
+        if job.rules:
+            numbers = np.array([rule.number for rule in job.rules], dtype=job.dtype)
+            self.values.update(
+                JUDGE=self.piece(judge),
+                N_RULES=len(job.rules),
+                RULES=self.address(rule_table(job.rules, job.net.n_parameters)),
+                RULE_NUMBERS=self.address(numbers),
+            )
+
+    def run(self, plan: Plan, outputs: tuple[Any, ...]) -> int:
+        """Call the engine; returns the number of ticks."""
+        job, number = self.job, self.job.dtype.type
+        plan.set(**self.values)
+        at = int(plan.frame[RULE_STATE])
+        for rule in job.rules:  # the best parameters are the result, with their loss
+            if isinstance(rule, Validation):
+                plan.set(RESULT_LOSSES=at + 2, RESULT=at + 3)
+            at += sum(count for count, _ in rule.slots(job.net.n_parameters))
+        slots, values = job.state_slots()
+        lanes = int(plan.frame[LANES])
+        continued = job.start_epochs is not None
+        ticks: int = trainer(self.width)(
+            plan.frame,
+            zeros_aligned(plan.end * lanes, job.dtype),
+            np.zeros(4 * lanes, dtype=np.int64),
+            job.hyper,
+            job.start.numbers,
+            job.first,
+            job.epochs,
+            number(job.target),
+            job.judged,
+            slots,
+            values.astype(job.dtype),
+            job.start_state if continued else np.zeros((0, 0), dtype=job.dtype),
+            job.start_epochs if continued else np.zeros(0, dtype=np.int64),
+            len(outputs[0]) > 0,
+            *outputs,
+        )
+        return ticks
+
+
+def train_in_lanes(job: Job, lanes: int, stop_flag: np.ndarray, outputs: tuple[Any, ...]) -> int:
+    """Train the restarts of `job`, `lanes` at once; returns the number of ticks."""
+    width = vector_width(lanes, job.dtype)
+    call = _Call(job, width, stop_flag)
+    plan = make_plan(job.net, len(job.X), lanes, job.dtype.itemsize, _needs(job))
+    call.values.update(
+        STRIPS=lanes // width,
+        X=job.X.ctypes.data,
+        Y=job.y.ctypes.data,
+        COMPUTE=call.piece(job.setup.compute or loss_and_gradient),
+    )
+    if not job.has_plain_loss:
+        call.values.update(LOSS=call.piece(add_losses))
+    return call.run(plan, outputs)
+
+
+def train_singly(job: Job, threads: int, stop_flag: np.ndarray, outputs: tuple[Any, ...]) -> int:
+    """Train the restarts of `job` one after another; returns the number of epochs."""
+    samples, size = len(job.X), job.dtype.itemsize
+    in_lanes = job.parallel == "samples"
+    group, register = CACHE_LINE // size, register_bytes() // size
+    run_length = job.batch_size
+    if in_lanes and run_length == samples:
+        groups = -(-samples // group)
+        run_length = max(-(-groups // MOST_RUNS), LEAST_GROUPS) * group
+    runs = -(-samples // run_length)
+    threads = min(threads, runs) if in_lanes and job.batch_size == samples else 1
+    compute = single_loss_and_gradient.address(job.dtype, register if in_lanes else 1)
+    arrived = np.zeros(1, dtype=np.int64)
+    shares = np.zeros(2 * runs * (job.net.n_parameters + 1), dtype=job.dtype)
+    needs = _needs(job)
+    plans = [
+        make_single_plan(job.net, min(samples, run_length), size, group, in_lanes, needs)
+        for _ in range(threads)
+    ]
+    data = [by_tile(array, run_length, plans[0].tile) for array in (job.X, job.y)]
+    call = _Call(job, 1, stop_flag)
+    call.values.update(
+        X=data[0].ctypes.data,
+        Y=data[1].ctypes.data,
+        SAMPLES=samples,
+        COMPUTE=compute,
+        GROUP_STRIPS=group // register,
+        RUNS=runs,
+        RUN_LENGTH=run_length,
+        TILES=data[0].shape[1],
+        THREADS=threads,
+        SHARES=shares.ctypes.data,
+        ARRIVED=arrived.ctypes.data,
+    )
+    if not job.has_plain_loss:
+        call.values.update(LOSS=call.piece(single_losses))
+
+    def work(thread: int) -> int:
+        plans[thread].set(THREAD=thread)
+        return call.run(plans[thread], outputs)
+
+    if threads == 1:
+        return work(0)
+    # All write the same results: of the same bits, since each adds the same shares in one order.
+    with ThreadPoolExecutor(threads, thread_name_prefix="fastnn-samples") as pool:
+        try:
+            return max(pool.map(work, range(threads)))
+        except BaseException:
+            stop_flag[0] = 1  # those that have begun wait for the others
+            raise

@@ -1,0 +1,190 @@
+"""Stopping rules: what they watch in every pass, and what they make of it."""
+
+import numpy as np
+
+from ..frame import (
+    BATCH_SIZE,
+    COLUMNS,
+    COMPUTE,
+    DEPTH,
+    END,
+    END_VERDICTS,
+    GRADIENT,
+    LAYERS,
+    LOSSES,
+    MONITOR,
+    N_OUT,
+    N_PARAMETERS,
+    N_RULES,
+    OBSERVED,
+    OUTPUTS,
+    PARAMETERS,
+    RULE_NUMBERS,
+    RULE_STATE,
+    RULES,
+    SAMPLES,
+    SPARE_GRADIENT,
+    SQUARES,
+    STRIPS,
+    TILE_COUNT,
+    TILE_FIRST,
+    VALIDATION_LOSSES,
+    VALIDATION_SAMPLES,
+    VALIDATION_X,
+    VALIDATION_Y,
+    VERDICTS,
+    WEIGHTING,
+    WORST,
+    X,
+    Y,
+)
+from ..lanes.buffers import in_lanes
+from ..lanes.operations import fma, like, magnitude, select, sqrt
+from ..lanes.pieces import at_address, call_piece, piece
+from ..stopping import (
+    ERRORS_WITHIN,
+    GRADIENT_BELOW,
+    MEAN_LOSS_BELOW,
+    NO_PROGRESS,
+    SSE_BELOW,
+    VALIDATION,
+)
+
+# Columns of the table of rules.
+RULE_COLUMNS = 4
+CODE, STATUS, COUNT, REMEMBERED = range(RULE_COLUMNS)
+
+
+@piece
+def watch_errors(digest, width):
+    """The sum of squared errors and the largest error, over the tiles of a pass."""
+
+    def watch(frame, space):
+        digest  # noqa: B018  closed over, so that the cache's key changes with the sources
+        work = in_lanes(space, width)
+        strips, count, first = frame[STRIPS], frame[TILE_COUNT], frame[TILE_FIRST]
+        layer = frame + (LAYERS + (frame[DEPTH] - 1) * COLUMNS)
+        n_out = layer[N_OUT]
+        outputs = work + layer[OUTPUTS] * strips
+        targets = at_address(frame[Y], space) + first * n_out
+        squares, worst = work + frame[SQUARES] * strips, work + frame[WORST] * strips
+        for s in range(strips):
+            total, most = squares[s], worst[s]
+            if first == 0:
+                total, most = like(total, 0.0), like(most, 0.0)
+            for m in range(count * n_out):
+                error = outputs[m * strips + s] - targets[m]
+                total = fma(error, error, total)
+                size = magnitude(error)
+                # A NaN stays, so that no bound is met.
+                most = select(size < most, most, size)
+            squares[s], worst[s] = total, most
+        return 0
+
+    return watch
+
+
+@piece
+def judge(digest, width):
+    """The verdict on every lane: the status that the first rule that holds asks for, or 0."""
+
+    def decide(frame, space):
+        digest  # noqa: B018
+        work = in_lanes(space, width)
+        strips, n_parameters = frame[STRIPS], frame[N_PARAMETERS]
+        verdicts, at_end = work + frame[VERDICTS] * strips, work + frame[END_VERDICTS] * strips
+        losses, parameters = work + frame[LOSSES] * strips, work + frame[PARAMETERS] * strips
+        memory = work + frame[RULE_STATE] * strips
+        rules, numbers = at_address(frame[RULES], frame), at_address(frame[RULE_NUMBERS], space)
+        zero = like(losses[0], 0.0)
+        one = like(losses[0], 1.0)
+        if frame[OBSERVED] == 0:  # nobody else writes verdicts
+            for s in range(strips):
+                verdicts[s] = zero
+        for i in range(frame[N_RULES]):
+            rule = rules + i * RULE_COLUMNS
+            code, count = rule[CODE], rule[COUNT]
+            number, status = like(zero, numbers[i]), like(zero, rule[STATUS])
+            if code == VALIDATION:
+                # The whole pass on other data; its gradient goes where nobody looks.
+                x, y, samples, gradient = frame[X], frame[Y], frame[SAMPLES], frame[GRADIENT]
+                weighting, monitor = frame[WEIGHTING], frame[MONITOR]
+                own, size, end = frame[LOSSES], frame[BATCH_SIZE], frame[END]
+                frame[X], frame[Y] = frame[VALIDATION_X], frame[VALIDATION_Y]
+                frame[SAMPLES] = frame[VALIDATION_SAMPLES]
+                frame[GRADIENT], frame[LOSSES] = frame[SPARE_GRADIENT], frame[VALIDATION_LOSSES]
+                frame[WEIGHTING], frame[MONITOR] = 0, 0
+                frame[BATCH_SIZE], frame[END] = frame[SAMPLES], 1
+                call_piece(frame[COMPUTE], frame, space)
+                frame[X], frame[Y], frame[SAMPLES], frame[GRADIENT] = x, y, samples, gradient
+                frame[WEIGHTING], frame[MONITOR], frame[LOSSES] = weighting, monitor, own
+                frame[BATCH_SIZE], frame[END] = size, end
+            for s in range(strips):
+                holds = losses[s] != losses[s]
+                if code == SSE_BELOW:
+                    holds = (work + frame[SQUARES] * strips)[s] < number
+                elif code == ERRORS_WITHIN:
+                    holds = (work + frame[WORST] * strips)[s] < number
+                elif code == GRADIENT_BELOW:
+                    gradient_ = work + frame[GRADIENT] * strips
+                    total = zero
+                    for m in range(s, s + n_parameters * strips, strips):
+                        total = fma(gradient_[m], gradient_[m], total)
+                    holds = sqrt(total) < number
+                elif code == NO_PROGRESS:
+                    best, age = memory[s], memory[strips + s]
+                    better = losses[s] < best - number
+                    memory[s] = select(better, losses[s], best)
+                    age = select(better, zero, age + one)
+                    memory[strips + s] = age
+                    holds = age >= like(zero, count)
+                elif code == MEAN_LOSS_BELOW:
+                    last = abs(count)
+                    seen = memory[strips + s]
+                    initial = select(seen == zero, losses[s], memory[s])
+                    seen = seen + one
+                    memory[s], memory[strips + s] = initial, seen
+                    window = memory + 2 * strips
+                    total = losses[s]
+                    for m in range(last - 1):
+                        older = window[(m + 1) * strips + s]
+                        window[m * strips + s] = older
+                        total = total + older
+                    window[(last - 1) * strips + s] = losses[s]
+                    mean = total / like(zero, last)
+                    holds = (mean < number * initial) & (seen >= like(zero, last))
+                elif code == VALIDATION:
+                    value = (work + frame[VALIDATION_LOSSES] * strips)[s]
+                    best, age = memory[s], memory[strips + s]
+                    better = value < best - number
+                    memory[s] = select(better, value, best)
+                    age = select(better, zero, age + one)
+                    memory[strips + s] = age
+                    held = memory[2 * strips + s]
+                    memory[2 * strips + s] = select(better, losses[s], held)
+                    kept = memory + 3 * strips
+                    for m in range(s, s + n_parameters * strips, strips):
+                        kept[m] = select(better, parameters[m], kept[m])
+                    holds = age >= like(zero, count)
+                if code == MEAN_LOSS_BELOW and count < 0:
+                    at_end[s] = select(holds, status, zero)
+                else:
+                    verdicts[s] = select(holds & (verdicts[s] == zero), status, verdicts[s])
+            memory = memory + rule[REMEMBERED] * strips
+        return 0
+
+    return decide
+
+
+def rule_table(rules, n_parameters):
+    """The rules as `judge` reads them: (rules, RULE_COLUMNS) int64."""
+    rows = [
+        (
+            rule.code,
+            int(rule.status),
+            rule.count,
+            sum(count for count, _ in rule.slots(n_parameters)),
+        )
+        for rule in rules
+    ]
+    return np.array(rows, dtype=np.int64).reshape(-1, RULE_COLUMNS)

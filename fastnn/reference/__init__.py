@@ -1,0 +1,103 @@
+"""The same training in textbook NumPy, one network at a time: slow, short, and independent.
+
+Training and `predict` here call no kernel; the `predict` of the run that they return does.  Results
+agree with the compiled ones to rounding, not to the bit: NumPy sums in its own order and has its
+own exponential.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from ..arguments import check_inputs, make_job
+from ..checks import integer
+from ..network import Network
+from ..optimizers import Optimizer
+from ..run import Run
+from ..runs import Runs
+from ..training import history_interval
+from .plain import forward, layers_of
+from .train import train_job
+
+
+def predict(net: Network, parameters: ArrayLike, X: ArrayLike) -> np.ndarray:
+    """Outputs (n, n_out) of one network, `parameters` a flat vector, for `X` (n, n_in)."""
+    flat = np.asarray(parameters)
+    layers = layers_of(net, flat)
+    inputs = check_inputs(net, X, flat.dtype if flat.dtype.kind == "f" else np.dtype(float))
+    with np.errstate(over="ignore"):
+        return forward(layers, inputs)[-1]
+
+
+def train(
+    net: Network,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    optimizer: Optimizer | None = None,
+    loss: Any = None,
+    epochs: int = 1000,
+    target_sse: float | None = None,
+    stop: Any = None,
+    validation: Any = None,
+    batch_size: int | None = None,
+    shuffle: bool = False,
+    sample_weight: Any = None,
+    seed: int = 0,
+    restart: int = 0,
+    init: Any = None,
+    dtype: DTypeLike = np.float64,
+    history: bool | int = True,
+) -> Run:
+    """Train one network; arguments, result and errors as for `fastnn.train`."""
+    job = make_job(
+        net, X, y, optimizer=optimizer, loss=loss, epochs=epochs, target_sse=target_sse, stop=stop,
+        validation=validation, batch_size=batch_size, shuffle=shuffle,
+        sample_weight=sample_weight, seed=seed, init=init, dtype=dtype, first=restart,
+    )  # fmt: skip
+    return train_job(job, history_interval(history, job))
+
+
+def train_many(
+    net: Network,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    restarts: int,
+    optimizer: Optimizer | None = None,
+    loss: Any = None,
+    epochs: int = 1000,
+    target_sse: float | None = None,
+    stop: Any = None,
+    validation: Any = None,
+    batch_size: int | None = None,
+    shuffle: bool = False,
+    sample_weight: Any = None,
+    seed: int = 0,
+    init: Any = None,
+    dtype: DTypeLike = np.float64,
+    first: int = 0,
+) -> Runs:
+    """Train many networks one after another; as `fastnn.train_many`, less what concerns speed.
+
+    ``restart(k)`` of the result trains with the kernels.
+    """
+    restarts = integer("restarts", restarts, 1, 10**12)
+    job = make_job(
+        net, X, y, optimizer=optimizer, loss=loss, epochs=epochs, target_sse=target_sse, stop=stop,
+        validation=validation, batch_size=batch_size, shuffle=shuffle,
+        sample_weight=sample_weight, seed=seed, init=init, dtype=dtype, first=first,
+        restarts=restarts,
+    )  # fmt: skip
+    runs = [train_job(job.rows(i, i + 1), 0) for i in range(restarts)]
+    return Runs(
+        job,
+        indices=np.arange(job.first, job.first + restarts, dtype=np.int64),
+        loss=np.array([run.loss for run in runs], dtype=job.dtype),
+        epochs=np.array([run.epochs for run in runs], dtype=np.int64),
+        status=np.array([run.status for run in runs], dtype=np.int8),
+        parameters=np.array([run.parameters for run in runs]),
+    )

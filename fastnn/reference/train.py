@@ -1,0 +1,229 @@
+"""Training in NumPy: where a restart begins, how it goes on, and when it ends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from ..initialization import EXPLICIT, NGUYEN_WIDROW, SCALED_NORMAL, UNIFORM
+from ..job import Job
+from ..run import Run, sse_of
+from ..status import Status
+from ..stopping import (
+    ErrorsWithin,
+    GradientBelow,
+    MeanLossBelow,
+    NoProgress,
+    Rule,
+    SSEBelow,
+    Validation,
+)
+from ..weighting import SHUFFLE_STREAM
+from .plain import train_plainly
+from .problem import Problem
+
+
+def initial_parameters(job: Job) -> np.ndarray:
+    """The start of the job's only restart, as a flat vector."""
+    numbers, table, net = job.start.numbers[0], job.start.table, job.net
+    if job.start.code == EXPLICIT:
+        return numbers.copy()
+    stream = np.random.Philox(key=np.array([job.seed, job.first], dtype=np.uint64))
+    if job.start.code == UNIFORM and job.dtype == np.float64:
+        return np.random.Generator(stream).uniform(numbers[0], numbers[1], net.n_parameters)
+    raw = stream.random_raw(net.n_parameters)
+    double = job.dtype == np.float64
+    if job.start.code == SCALED_NORMAL:
+        bits = 53 if double else 23
+        grid = (raw >> np.uint64(64 - bits)).astype(np.float64)
+        draws = np.array([NormalDist().inv_cdf((g + 0.5) / 2**bits) for g in grid])
+    else:
+        bits = 53 if double else 24
+        draws = (raw >> np.uint64(64 - bits)).astype(np.float64) / 2**bits
+    draws = draws.astype(job.dtype)
+    if job.start.code == UNIFORM:
+        return numbers[0] + (numbers[1] - numbers[0]) * draws
+    values = numbers[0] * table[0] + numbers[1] * table[1] * draws
+    if job.start.code == NGUYEN_WIDROW:
+        lengths, _ = net.unpack(numbers[1] * table[1] / 2)
+        for W, length in zip(net.unpack(values)[0][:-1], lengths, strict=False):
+            W *= length[0, 0] / np.linalg.norm(W, axis=0)
+    return values
+
+
+def permutation(seed: int, k: int, epoch: int, samples: int) -> np.ndarray:
+    """The order of the samples in an epoch: Fisher and Yates's shuffle, from the end.
+
+    Draw i is 32 bits of the stream of (seed, k) whose counters are (block, 2, epoch, 0), the lower
+    half of a number first; times i + 1 its upper half is the partner of place i.
+    """
+    counter = SHUFFLE_STREAM << 64 | epoch << 128
+    stream = np.random.Philox(key=np.array([seed, k], dtype=np.uint64), counter=counter)
+    raw = [int(value) for value in stream.random_raw((samples + 1) // 2)]
+    halves = [half for value in raw for half in (value & 0xFFFFFFFF, value >> 32)]
+    order = np.arange(samples)
+    for draw, place in enumerate(range(samples - 1, 0, -1)):
+        partner = halves[draw] * (place + 1) >> 32
+        order[[place, partner]] = order[[partner, place]]
+    return order
+
+
+class _DivergedError(Exception):
+    """A batch's loss is not finite."""
+
+
+def epochs_of(job: Job, problem: Problem, parameters: np.ndarray) -> Iterator[Any]:
+    """Before every epoch: the parameters, their loss and its gradient as a flat vector."""
+    numbers = dict(zip(job.setup.numbers, job.hyper[0].tolist(), strict=True))
+    if job.setup.observe is not None or job.setup.compute is not None:
+        yield from job.optimizer.numpy_search(problem, parameters, numbers)
+    weights, biases = job.net.unpack(parameters)
+    step = job.optimizer.numpy_step(weights + biases, numbers)
+    samples, size, epoch = len(job.X), job.batch_size, 0
+    while True:
+        loss, gradients = problem.loss_and_gradients(parameters)
+        yield parameters, loss, problem.flat(gradients)
+        if size == samples and not job.shuffle:
+            step(gradients, loss, epoch)
+        else:
+            order = np.arange(samples)
+            if job.shuffle:
+                order = permutation(job.seed, job.first, epoch, samples)
+            for first in range(0, samples, size):
+                loss, gradients = problem.loss_and_gradients(
+                    parameters, order[first : first + size]
+                )
+                if not math.isfinite(loss):
+                    raise _DivergedError
+                step(gradients, loss, epoch)
+        epoch += 1
+
+
+def _judge(rule: Rule, problem: Problem) -> Any:
+    """A function of (parameters, loss, gradient) that says whether `rule` holds."""
+    job = problem.job
+    best, age, losses = math.inf, 0, []
+
+    def sse_below(parameters: np.ndarray, loss: float, gradient: np.ndarray) -> bool:
+        error = problem.outputs(parameters, job.X) - job.y
+        return bool((error**2).sum() < rule.number)
+
+    def errors_within(parameters: np.ndarray, loss: float, gradient: np.ndarray) -> bool:
+        return bool(np.abs(problem.outputs(parameters, job.X) - job.y).max() < rule.number)
+
+    def gradient_below(parameters: np.ndarray, loss: float, gradient: np.ndarray) -> bool:
+        return bool(np.linalg.norm(gradient) < rule.number)
+
+    def no_progress(parameters: np.ndarray, loss: float, gradient: np.ndarray) -> bool:
+        nonlocal best, age
+        if loss < best - rule.number:
+            best, age = loss, 0
+        else:
+            age += 1
+        return age >= rule.count
+
+    def mean_loss_below(parameters: np.ndarray, loss: float, gradient: np.ndarray) -> bool:
+        losses.append(loss)
+        last = abs(rule.count)
+        mean = sum(losses[-last:]) / last
+        return len(losses) >= last and mean < rule.number * losses[0]
+
+    return {
+        SSEBelow: sse_below,
+        ErrorsWithin: errors_within,
+        GradientBelow: gradient_below,
+        NoProgress: no_progress,
+        MeanLossBelow: mean_loss_below,
+    }[type(rule)]
+
+
+class _Validating:
+    """The best parameters on the validation set, and for how long they have been the best."""
+
+    def __init__(self, rule: Rule, problem: Problem) -> None:
+        self.rule, self.problem = rule, problem
+        self.best, self.age = math.inf, 0
+        self.parameters: np.ndarray | None = None
+        self.loss = math.nan
+
+    def __call__(self, parameters: np.ndarray, loss: float, gradient: np.ndarray) -> bool:
+        assert self.problem.job.validation is not None
+        value = self.problem.data_loss(parameters, *self.problem.job.validation, None)
+        if value < self.best - self.rule.number:
+            self.best, self.age = value, 0
+            self.parameters, self.loss = parameters.copy(), loss
+        else:
+            self.age += 1
+        return self.age >= self.rule.count
+
+
+def _train(job: Job, parameters: np.ndarray, every: int) -> tuple[Any, ...]:
+    problem = Problem(job)
+    judges = [
+        (_Validating if isinstance(rule, Validation) else _judge)(rule, problem)
+        for rule in job.rules
+    ]
+    history: list[float] = []
+    status, epoch, loss = Status.NOT_RUN, 0, math.nan
+    try:
+        for epoch, seen in enumerate(epochs_of(job, problem, parameters)):
+            parameters, loss, gradient = seen
+            if every and epoch % every == 0:
+                history.append(loss)
+            if not math.isfinite(loss) and (job.judged or job.batch_size == len(job.X)):
+                status = Status.DIVERGED
+                break
+            held = [judge(parameters, loss, gradient) for judge in judges]
+            ending = [
+                rule.status
+                for rule, holds in zip(job.rules, held, strict=True)
+                if holds and not (isinstance(rule, MeanLossBelow) and rule.at_end)
+            ]
+            if loss < job.target or ending:
+                status = Status.CONVERGED if loss < job.target else ending[0]
+                break
+            if epoch == job.epochs:
+                at_end = [rule.status for rule, h in zip(job.rules, held, strict=True) if h]
+                status = at_end[0] if at_end else Status.EPOCH_LIMIT
+                if not math.isfinite(loss):
+                    status = Status.DIVERGED
+                break
+    except _DivergedError:
+        status, loss = Status.DIVERGED, math.nan
+    for judge in judges:
+        if isinstance(judge, _Validating) and judge.parameters is not None:
+            parameters, loss = judge.parameters, judge.loss
+    return parameters, loss, epoch, history, status
+
+
+def train_job(job: Job, every: int) -> Run:
+    """Train the job's only restart, keeping the loss of every `every`-th epoch (0: none)."""
+    parameters = initial_parameters(job)
+    simple = job.has_plain_loss and not job.loss.has_penalties and not job.rules
+    first_order = job.setup.observe is None and job.setup.compute is None
+    whole = job.batch_size == len(job.X) and not job.shuffle
+    kept = any(name in ("sine", "gaussian") for name in job.net.activation)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if simple and first_order and whole and not kept:
+            parameters, loss, epoch, history = train_plainly(job, parameters, every)
+            converged = Status.CONVERGED if loss < job.target else Status.EPOCH_LIMIT
+            status = converged if math.isfinite(loss) else Status.DIVERGED
+        else:
+            parameters, loss, epoch, history, status = _train(job, parameters, every)
+        sse = sse_of(job, parameters, loss)
+    return Run(
+        network=job.net,
+        parameters=parameters,
+        loss=float(loss),
+        sse=sse,
+        epochs=epoch,
+        status=status,
+        history=np.array(history, dtype=job.dtype) if every else None,
+        history_every=every,
+        seed=job.seed,
+        restart=job.first,
+    )
