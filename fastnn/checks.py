@@ -52,9 +52,12 @@ def real_array(name: str, value: Any, dtype: Any = np.float64) -> np.ndarray:
 
 
 def hyperparameter(
-    name: str, value: Any, low: float = -math.inf, high: float = math.inf
+    name: str, value: Any, low: float = -math.inf, high: float = math.inf, *, whole: bool = False
 ) -> float | np.ndarray:
-    """A finite number in [low, high], or a read-only array of them, one for each restart."""
+    """A finite number in [low, high], or a read-only array of them, one for each restart.
+
+    `whole`: without a fraction.
+    """
     array = real_array(name, value)
     if np.asarray(value).dtype == bool:
         raise TypeError(f"{name}: expected real numbers, got dtype bool")
@@ -63,10 +66,13 @@ def hyperparameter(
             f"{name}: expected a number or an array of shape (restarts,), got {shown(array)}"
         )
     outside = (array < low) | (array > high)
+    if whole:
+        outside |= array != np.floor(array)
     if outside.any():
-        bounds = f">= {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+        kind = "whole numbers" if whole else "numbers"
+        bounds = f">= {low:.9g}" if high == math.inf else f"from {low:.9g} to {high:.9g}"
         raise ValueError(
-            f"{name}: expected numbers {bounds}, got {float(np.extract(outside, array)[0])!r}"
+            f"{name}: expected {kind} {bounds}, got {float(np.extract(outside, array)[0])!r}"
         )
     if array.ndim == 0:
         return float(array)

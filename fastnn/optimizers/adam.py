@@ -13,7 +13,7 @@ from ..frame import LAST, OTHER_OPTION
 from ..lanes.buffers import in_lanes
 from ..lanes.operations import fma, like, sqrt
 from ..lanes.pieces import piece
-from .common import Optimizer, Setup, of_update
+from .common import BELOW_ONE, TINY, Optimizer, Setup, of_update
 from .schedules import (
     SCHEDULE_SLOTS,
     Schedule,
@@ -40,7 +40,7 @@ class Adam(Optimizer):
     learning_rate : float or (restarts,) array of float, default 0.001
         About the length of a step in each weight, not negative.
     beta1, beta2 : float or (restarts,) array of float, default 0.9 and 0.999
-        Decay of the two means, from 0 to below 1.
+        Decay of the two means, from 0 to the largest float32 below 1.
     epsilon : float or (restarts,) array of float, default 1e-8
         Positive.
     schedule : StepDecay, ExponentialDecay or CosineDecay, optional
@@ -66,9 +66,9 @@ class Adam(Optimizer):
     def __post_init__(self) -> None:
         self._check(
             learning_rate=(0.0, math.inf),
-            beta1=(0.0, math.nextafter(1.0, 0.0)),
-            beta2=(0.0, math.nextafter(1.0, 0.0)),
-            epsilon=(float(np.finfo(np.float32).tiny), math.inf),
+            beta1=(0.0, BELOW_ONE),
+            beta2=(0.0, BELOW_ONE),
+            epsilon=(TINY, math.inf),
         )
         check_schedule(self.schedule)
 

@@ -67,6 +67,11 @@ class Setup:
         return np.array(rows, dtype=np.int64).reshape(-1, 2), np.array(values)
 
 
+# Bounds that hold in float32 too: the smallest positive number, the largest below 1.
+TINY = float(np.finfo(np.float32).tiny)
+BELOW_ONE = float(np.nextafter(np.float32(1.0), np.float32(0.0)))
+
+
 class Optimizer:
     """The base of all optimizers."""
 
@@ -133,12 +138,13 @@ class PerLayer:
 
 def layer_numbers(name: str, value: Any, net: Network) -> dict[str, Any]:
     """`value`, a number for all layers or a `PerLayer`, as one named number for each layer."""
-    values = value.values if isinstance(value, PerLayer) else (value,) * net.depth
-    if len(values) != net.depth:
+    if not isinstance(value, PerLayer):  # an error names the first of them
+        return {f"{name}[{i}]" if i else name: value for i in range(net.depth)}
+    if len(value.values) != net.depth:
         raise ValueError(
-            f"{name}: expected PerLayer of {net.depth} numbers for {net!r}, got {len(values)}"
+            f"{name}: expected PerLayer of {net.depth} numbers for {net!r}, got {len(value.values)}"
         )
-    return {f"{name}[{i}]": number for i, number in enumerate(values)}
+    return {f"{name}[{i}]": number for i, number in enumerate(value.values)}
 
 
 @glue

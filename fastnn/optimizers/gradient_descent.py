@@ -14,7 +14,7 @@ from ..frame import COLUMNS, DEPTH, LAST, LAYERS, OPTION, OTHER_OPTION, WEIGHTS
 from ..lanes.buffers import in_lanes
 from ..lanes.operations import fma, like, select, sqrt
 from ..lanes.pieces import piece
-from .common import Optimizer, PerLayer, Setup, layer_numbers, of_update
+from .common import TINY, Optimizer, PerLayer, Setup, layer_numbers, of_update
 from .schedules import (
     SCHEDULE_SLOTS,
     Schedule,
@@ -81,9 +81,7 @@ class GradientDescent(Optimizer):
         self._check(momentum=(0.0, 1.0))
         self._check_flag("nesterov")
         if self.clip is not None:
-            self._check(clip=(0.0, math.inf))
-            if not np.all(np.asarray(self.clip) > 0):
-                raise ValueError("clip: expected positive numbers or None, got 0")
+            self._check(clip=(TINY, math.inf))
         check_schedule(self.schedule)
 
     @property

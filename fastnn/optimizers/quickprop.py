@@ -13,7 +13,7 @@ from ..checks import shown
 from ..lanes.buffers import in_lanes
 from ..lanes.operations import fma, like, select
 from ..lanes.pieces import piece
-from .common import Optimizer, Setup, of_update
+from .common import TINY, Optimizer, Setup, of_update
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -67,7 +67,7 @@ class Quickprop(Optimizer):
             raise ValueError(f"slope_offset: expected a number, got {shown(self.slope_offset)}")
         self._check(
             learning_rate=(0.0, math.inf),
-            max_growth=(float(np.finfo(np.float32).tiny), math.inf),
+            max_growth=(TINY, math.inf),
             decay=(0.0, math.inf),
         )
 

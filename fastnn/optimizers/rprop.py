@@ -14,7 +14,7 @@ from ..frame import LOSSES, OPTION
 from ..lanes.buffers import in_lanes
 from ..lanes.operations import at_least, at_most, like, select
 from ..lanes.pieces import piece
-from .common import Optimizer, Setup, of_update
+from .common import TINY, Optimizer, Setup, of_update
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -40,7 +40,7 @@ class RPROP(Optimizer):
     initial_step : float or (restarts,) array of float, default 0.1
         The first step length, positive.
     min_step, max_step : float or (restarts,) array of float, default 1e-6 and 50
-        Bounds of the step length, positive.
+        Bounds of the step length, positive, in this order.
 
     Raises
     ------
@@ -66,14 +66,24 @@ class RPROP(Optimizer):
             raise ValueError(
                 f"variant: expected one of {', '.join(VARIANTS)}, got {shown(self.variant)}"
             )
-        tiny = float(np.finfo(np.float32).tiny)
         self._check(
             increase=(1.0, math.inf),
             decrease=(0.0, 1.0),
-            initial_step=(tiny, math.inf),
-            min_step=(tiny, math.inf),
-            max_step=(tiny, math.inf),
+            initial_step=(TINY, math.inf),
+            min_step=(TINY, math.inf),
+            max_step=(TINY, math.inf),
         )
+        least, most = self.min_step, self.max_step
+        if np.ndim(least) and np.ndim(most) and np.shape(least) != np.shape(most):
+            raise ValueError(
+                "min_step, max_step: expected arrays of one length, got "
+                f"{np.size(least)} and {np.size(most)}"
+            )
+        if np.any(np.greater(least, most)):
+            raise ValueError(
+                "min_step, max_step: expected min_step <= max_step, got "
+                f"{shown(least)}, {shown(most)}"
+            )
 
     def setup(self, net: Network) -> Setup:
         """What the engine needs to know, for the network `net`."""

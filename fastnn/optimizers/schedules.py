@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -35,13 +35,8 @@ class StepDecay:
     code = STEP
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "every", hyperparameter("every", self.every, 1.0))
+        object.__setattr__(self, "every", hyperparameter("every", self.every, 1.0, whole=True))
         object.__setattr__(self, "factor", hyperparameter("factor", self.factor, 0.0, 1.0))
-
-    @property
-    def numbers(self) -> tuple[Any, Any]:
-        """Both numbers, as the kernel reads them."""
-        return self.every, self.factor
 
     @staticmethod
     def numpy_factor(epoch: int, every: float, factor: float) -> float:
@@ -65,11 +60,6 @@ class ExponentialDecay:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "factor", hyperparameter("factor", self.factor, 0.0, 1.0))
-
-    @property
-    def numbers(self) -> tuple[Any, Any]:
-        """Both numbers, as the kernel reads them."""
-        return self.factor, 0.0
 
     @staticmethod
     def numpy_factor(epoch: int, factor: float, _: float) -> float:
@@ -98,13 +88,8 @@ class CosineDecay:
     code = COSINE
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "epochs", hyperparameter("epochs", self.epochs, 1.0))
+        object.__setattr__(self, "epochs", hyperparameter("epochs", self.epochs, 1.0, whole=True))
         object.__setattr__(self, "floor", hyperparameter("floor", self.floor, 0.0, 1.0))
-
-    @property
-    def numbers(self) -> tuple[Any, Any]:
-        """Both numbers, as the kernel reads them."""
-        return self.epochs, self.floor
 
     @staticmethod
     def numpy_factor(epoch: int, epochs: float, floor: float) -> float:
@@ -127,16 +112,18 @@ def check_schedule(schedule: Any) -> None:
 
 
 def schedule_numbers(schedule: Schedule | None) -> dict[str, Any]:
-    """A schedule's two hyperparameters."""
-    first, second = (0.0, 0.0) if schedule is None else schedule.numbers
-    return {"schedule.first": first, "schedule.second": second}
+    """A schedule's two hyperparameters, 0 where it has fewer."""
+    names = [] if schedule is None else [field.name for field in fields(schedule)]
+    numbers = {f"schedule.{name}": getattr(schedule, name) for name in names}
+    return numbers | {f"schedule[{i}]": 0.0 for i in range(len(numbers), 2)}
 
 
 def numpy_factor(schedule: Schedule | None, numbers: dict[str, float], epoch: int) -> float:
     """By what the rate of `epoch` is multiplied, of one restart."""
     if schedule is None:
         return 1.0
-    return schedule.numpy_factor(epoch, numbers["schedule.first"], numbers["schedule.second"])
+    first, second = (value for name, value in numbers.items() if name.startswith("schedule"))
+    return schedule.numpy_factor(epoch, first, second)
 
 
 @glue
