@@ -120,7 +120,7 @@ class Run:
     def __repr__(self) -> str:
         return (
             f"Run({self.network!r}, restart={self.restart}, status={self.status.name}, "
-            f"loss={self.loss:.6g}, epochs={self.epochs})"
+            f"sse={self.sse:.6g}, epochs={self.epochs})"
         )
 
 

@@ -59,7 +59,7 @@ def test_tiles_of_samples_change_no_bit(monkeypatch):
     whole = fastnn.train(net, X, y, **settings)
     for n_bytes in (1, 1500, 4000):
         monkeypatch.setattr(plan, "TILE_BYTES", n_bytes)
-        assert plan.make_plan(net, 103, 1, 8).tile < 103
+        assert plan.make_plan(net, 103, 1, 8, plan.Needs()).tile < 103
         tiled = fastnn.train(net, X, y, **settings)
         np.testing.assert_array_equal(tiled.parameters, whole.parameters)
         np.testing.assert_array_equal(tiled.history, whole.history)
