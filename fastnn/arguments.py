@@ -65,6 +65,7 @@ def make_job(
         raise TypeError(f"shuffle: expected True or False, got {shown(shuffle)}")
     samples = len(inputs)
     size = samples if batch_size is None else min(samples, integer("batch_size", batch_size, 1))
+    setup = optimizer.setup(net, len(inputs))
     job = Job(
         net=net,
         X=inputs,
@@ -73,7 +74,9 @@ def make_job(
         loss=objective,
         weighting=weighting,
         optimizer=optimizer,
-        hyper=per_restart(type(optimizer).__name__, optimizer.setup(net).numbers, count, number),
+        hyper=per_restart(
+            type(optimizer).__name__, optimizer.setup(net, len(inputs)).numbers, count, number
+        ),
         start=start_values(Uniform() if init is None else init, net, restarts, number),
         batch_size=size,
         shuffle=bool(shuffle),

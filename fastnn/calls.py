@@ -43,7 +43,7 @@ def _needs(job: Job) -> Needs:
         n_hyper=job.hyper.shape[1],
         n_state=job.setup.n_state,
         rule_state=job.n_state - job.setup.n_state,
-        scratch=job.setup.scratch(len(job.X)),
+        scratch=job.setup.scratch,
         keeps_slopes=job.setup.slope_offset != 0,
         linear_output=job.loss.output is not None,
         factors=not job.has_plain_loss,

@@ -56,7 +56,7 @@ class Job:
     @property
     def setup(self) -> Setup:
         """What the engine needs of the optimizer."""
-        return self.optimizer.setup(self.net)
+        return self.optimizer.setup(self.net, len(self.X))
 
     @property
     def has_common_weights(self) -> bool:

@@ -20,8 +20,8 @@ from fastnn import (
     Quickprop,
     StepDecay,
 )
+from fastnn.arguments import make_job
 from fastnn.chunks import train_chunk
-from fastnn.job import make_job
 
 # Many restarts end early, at different epochs, so that lanes are refilled: what an optimizer
 # remembers must begin anew.

@@ -188,7 +188,7 @@ def test_bad_input(call, exception, message, monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError("a kernel was called")
 
-    monkeypatch.setattr("fastnn.chunks.trainer", never)
+    monkeypatch.setattr("fastnn.calls.trainer", never)
     with raises(exception, message):
         call()
 

@@ -77,8 +77,8 @@ class Adam(Optimizer):
         """Of the weights themselves: none."""
         return 0.0
 
-    def setup(self, net: Network) -> Setup:
-        """What the engine needs to know, for the network `net`."""
+    def setup(self, net: Network, samples: int) -> Setup:
+        """What the engine needs to know, for the network `net` and so many samples."""
         return Setup(
             {
                 "learning_rate": self.learning_rate,

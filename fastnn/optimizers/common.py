@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +36,8 @@ class Setup:
     """A pass of its own instead of loss and gradient."""
     option: int = 0
     other_option: int = 0
-    scratch_of: Callable[[int], int] | None = None
-    """Of the number of samples: how many numbers of memory that need not be remembered."""
+    scratch: int = 0
+    """Numbers of memory that need not be remembered."""
     full_batch: bool = False
     """Whether it needs all samples in every step."""
     squares_only: bool = False
@@ -46,10 +46,6 @@ class Setup:
     """What is added to the slopes of all activations in back-propagation."""
     arctanh_error: bool = False
     """Whether the SSE has Fahlman's derivative."""
-
-    def scratch(self, samples: int) -> int:
-        """How many numbers of memory it needs that need not be remembered."""
-        return 0 if self.scratch_of is None else self.scratch_of(samples)
 
     @property
     def n_state(self) -> int:
@@ -75,8 +71,8 @@ BELOW_ONE = float(np.nextafter(np.float32(1.0), np.float32(0.0)))
 class Optimizer:
     """The base of all optimizers."""
 
-    def setup(self, net: Network) -> Setup:
-        """What the engine needs to know, for the network `net`."""
+    def setup(self, net: Network, samples: int) -> Setup:
+        """What the engine needs to know, for the network `net` and so many samples."""
         raise NotImplementedError
 
     def numpy_step(self, arrays: list[np.ndarray], numbers: dict[str, float]) -> Any:

@@ -91,8 +91,8 @@ class GradientDescent(Optimizer):
         no_momentum = np.ndim(self.momentum) == 0 and self.momentum == 0
         return no_momentum and not added and not isinstance(self.learning_rate, PerLayer)
 
-    def setup(self, net: Network) -> Setup:
-        """What the engine needs to know, for the network `net`."""
+    def setup(self, net: Network, samples: int) -> Setup:
+        """What the engine needs to know, for the network `net` and so many samples."""
         if self.is_plain:
             return Setup({"learning_rate": self.learning_rate}, plain_update)
         return Setup(

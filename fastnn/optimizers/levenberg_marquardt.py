@@ -77,10 +77,11 @@ class LevenbergMarquardt(Optimizer):
             step_tolerance=(0.0, math.inf),
         )
 
-    def setup(self, net: Network) -> Setup:
-        """What the engine needs to know, for the network `net`."""
-        from ..kernels.levenberg_marquardt import lm_compute, lm_update, scratch_numbers
+    def setup(self, net: Network, samples: int) -> Setup:
+        """What the engine needs to know, for the network `net` and so many samples."""
+        from ..kernels import levenberg_marquardt as kernels
 
+        dual = kernels.is_dual(net, samples)
         if net.n_parameters > MAX_PARAMETERS:
             raise ValueError(
                 f"optimizer: LevenbergMarquardt takes networks of up to {MAX_PARAMETERS} "
@@ -93,11 +94,12 @@ class LevenbergMarquardt(Optimizer):
         )  # fmt: skip
         return Setup(
             {name: getattr(self, name) for name in names},
-            lm_update,
+            kernels.dual_update if dual else kernels.primal_update,
             # The damping; whether the parameters are a trial; whether the last step was too short.
             slots=((1, "damping"), (2, 0.0)),
-            compute=lm_compute,
-            scratch_of=lambda samples: scratch_numbers(net, samples),
+            compute=kernels.dual_compute if dual else kernels.primal_compute,
+            scratch=kernels.scratch_numbers(net, samples),
+            option=int(np.any(self.gradient_tolerance)),
             full_batch=True,
             squares_only=True,
         )

@@ -71,8 +71,8 @@ class Quickprop(Optimizer):
             decay=(0.0, math.inf),
         )
 
-    def setup(self, net: Network) -> Setup:
-        """What the engine needs to know, for the network `net`."""
+    def setup(self, net: Network, samples: int) -> Setup:
+        """What the engine needs to know, for the network `net` and so many samples."""
         names = ("learning_rate", "max_growth", "decay")
         return Setup(
             {name: getattr(self, name) for name in names},

@@ -85,8 +85,8 @@ class RPROP(Optimizer):
                 f"{shown(least)}, {shown(most)}"
             )
 
-    def setup(self, net: Network) -> Setup:
-        """What the engine needs to know, for the network `net`."""
+    def setup(self, net: Network, samples: int) -> Setup:
+        """What the engine needs to know, for the network `net` and so many samples."""
         code, count = VARIANTS.index(self.variant), net.n_parameters
         slots: tuple[tuple[int, float | str], ...] = ((count, "initial_step"), (count, 0.0))
         if code in (RPROP_PLUS, IRPROP_PLUS):
