@@ -74,9 +74,7 @@ def make_job(
         loss=objective,
         weighting=weighting,
         optimizer=optimizer,
-        hyper=per_restart(
-            type(optimizer).__name__, optimizer.setup(net, len(inputs)).numbers, count, number
-        ),
+        hyper=per_restart(type(optimizer).__name__, setup.numbers, count, number),
         start=start_values(Uniform() if init is None else init, net, restarts, number),
         batch_size=size,
         shuffle=bool(shuffle),
