@@ -15,6 +15,7 @@ from .job import NUMERICS_VERSION
 from .losses import MSE, SSE, BinaryCrossEntropy, CrossEntropy, Huber
 from .network import Network
 from .optimizers import (
+    LBFGS,
     RPROP,
     Adam,
     AdamW,
@@ -44,6 +45,7 @@ from .version import __version__
 from .weighting import Bootstrap, KFold
 
 __all__ = [
+    "LBFGS",
     "MSE",
     "NUMERICS_VERSION",
     "RPROP",

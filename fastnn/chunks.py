@@ -51,13 +51,13 @@ def most_lanes(job: Job) -> int:
     """How many networks of `job` to train at once if there are many; 1 means one at a time."""
     net, size = job.net, job.dtype.itemsize
     width = register_bytes() // size
-    one_at_a_time = job.parallel == "samples" or 2 * net.n_parameters * size * width > LARGE
+    held = 2 * net.n_parameters + job.n_state + job.setup.scratch
+    one_at_a_time = job.parallel == "samples" or held * size * width > LARGE
     if one_at_a_time and not job.only_in_lanes:
         return 1
     values = ROWS * (sum(net.sizes[1:]) + 2 * max(net.sizes[1:]))
-    held = 2 * net.n_parameters + job.n_state + job.setup.scratch + values
     room = LANE_BYTES if job.setup.compute is None else ROOM_OF_SYSTEMS
-    fitting = room // (held * size)
+    fitting = room // ((held + values) * size)
     return max(width, min(fitting, MOST_LANES[job.dtype]) // width * width)
 
 

@@ -3,15 +3,17 @@
 from .adam import Adam, AdamW
 from .common import Optimizer, PerLayer, Setup
 from .gradient_descent import GradientDescent
+from .lbfgs import LBFGS
 from .levenberg_marquardt import LevenbergMarquardt
 from .quickprop import Quickprop
 from .rprop import RPROP
 from .schedules import CosineDecay, ExponentialDecay, StepDecay
 
-OPTIMIZERS = (GradientDescent, RPROP, Quickprop, Adam, AdamW, LevenbergMarquardt)
+OPTIMIZERS = (GradientDescent, RPROP, Quickprop, Adam, AdamW, LevenbergMarquardt, LBFGS)
 """All of them, for whoever goes through all."""
 
 __all__ = [
+    "LBFGS",
     "OPTIMIZERS",
     "RPROP",
     "Adam",
