@@ -98,8 +98,9 @@ def judge(digest, width):
         rules, numbers = at_address(frame[RULES], frame), at_address(frame[RULE_NUMBERS], space)
         zero = like(losses[0], 0.0)
         one = like(losses[0], 1.0)
-        if frame[OBSERVED] == 0:  # nobody else writes verdicts
-            for s in range(strips):
+        for s in range(strips):
+            at_end[s] = zero
+            if frame[OBSERVED] == 0:  # nobody else writes verdicts
                 verdicts[s] = zero
         for i in range(frame[N_RULES]):
             rule = rules + i * RULE_COLUMNS
@@ -167,7 +168,7 @@ def judge(digest, width):
                         kept[m] = select(better, parameters[m], kept[m])
                     holds = age >= like(zero, count)
                 if code == MEAN_LOSS_BELOW and count < 0:
-                    at_end[s] = select(holds, status, zero)
+                    at_end[s] = select(holds, status, at_end[s])
                 else:
                     verdicts[s] = select(holds & (verdicts[s] == zero), status, verdicts[s])
             memory = memory + rule[REMEMBERED] * strips
