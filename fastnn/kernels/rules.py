@@ -157,15 +157,17 @@ def judge(digest, width):
                 elif code == VALIDATION:
                     value = (work + frame[VALIDATION_LOSSES] * strips)[s]
                     best, age = memory[s], memory[strips + s]
-                    better = value < best - number
+                    better = (value < best - number) & (losses[s] < np.inf)
                     memory[s] = select(better, value, best)
                     age = select(better, zero, age + one)
                     memory[strips + s] = age
+                    # Until there is a best one, the result is what is at hand.
+                    keeps = better | (best == np.inf)
                     held = memory[2 * strips + s]
-                    memory[2 * strips + s] = select(better, losses[s], held)
+                    memory[2 * strips + s] = select(keeps, losses[s], held)
                     kept = memory + 3 * strips
                     for m in range(s, s + n_parameters * strips, strips):
-                        kept[m] = select(better, parameters[m], kept[m])
+                        kept[m] = select(keeps, parameters[m], kept[m])
                     holds = age >= like(zero, count)
                 if code == MEAN_LOSS_BELOW and count < 0:
                     at_end[s] = select(holds, status, at_end[s])
