@@ -128,6 +128,7 @@ class _Call:
         if job.validation is not None:
             X, y = job.validation
             self.values.update(
+                VALIDATE=self.piece(loss_and_gradient),
                 VALIDATION_X=self.address(X),
                 VALIDATION_Y=self.address(y),
                 VALIDATION_SAMPLES=len(X),

@@ -32,12 +32,12 @@ per layer after the input.
     # Stopping rules: regions for the sum of squared errors and the largest error, the rules and
     # what they remember, and the validation set.
     SQUARES, WORST, N_RULES, RULES, RULE_NUMBERS, RULE_STATE, OBSERVED, END_VERDICTS,
-    VALIDATION_X, VALIDATION_Y, VALIDATION_SAMPLES, VALIDATION_LOSSES, SPARE_GRADIENT,
+    VALIDATE, VALIDATION_X, VALIDATION_Y, VALIDATION_SAMPLES, VALIDATION_LOSSES, SPARE_GRADIENT,
     # One network with its samples side by side: see `single`.
     GROUP_STRIPS, SPARE, SUMS, SUM_OF_LOSSES, FACTORS, RUNS, RUN_LENGTH, TILES,
     THREAD, THREADS, SHARES, ARRIVED, ROUND,
     LAYERS,
-) = range(90)  # fmt: skip
+) = range(91)  # fmt: skip
 
 # Columns of the layer table.  Slopes lie with the outputs, of which they are functions, or apart.
 COLUMNS = 8

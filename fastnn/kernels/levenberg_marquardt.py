@@ -41,6 +41,7 @@ from ..lanes.compiling import glue, kernel
 from ..lanes.operations import fma, like, magnitude, select
 from ..lanes.pieces import at_address, call_piece, piece
 from ..lanes.tiles import ITSELF, ZERO
+from ..optimizers.common import watch_accepted
 from ..status import Status
 from .jacobian import blended_rows, jacobian_rows, roots
 from .passes import forward
@@ -241,6 +242,8 @@ def dual_compute(digest, width):
             frame[TILE_FIRST], frame[TILE_COUNT] = 0, samples
             call_piece(frame[MONITOR], frame, space)
         decide(strips, losses, work + best * strips, state, hyper, verdicts, answer)
+        for s in range(strips):
+            watch_accepted(frame, work, s, answer[s] > 0.0)
         for m in range(q):
             for s in range(strips):
                 at = m * strips + s
@@ -351,6 +354,8 @@ def primal_compute(digest, width):
             )  # fmt: skip
             first += tile
         decide(strips, losses, work + best * strips, state, hyper, verdicts, answer)
+        for s in range(strips):
+            watch_accepted(frame, work, s, answer[s] > 0.0)
         settle(strips, answer, p, parameters, work + accepted * strips)
         settle(strips, answer, p, sides, work + right * strips)
         settle(strips, answer, p * p, matrix, work + kept * strips)
