@@ -89,7 +89,7 @@ def test_the_largest_logits(name, parallel, dtype):
         for start in np.array([[1.0, 0, -1], [-1, -1, 1], [-1, 1, 1], [0, 0, 0]])[:, :n_out]:
             for hot in range(max(2, n_out)):
                 target = [float(hot)] if n_out == 1 else np.eye(3)[hot]
-                z = torch.tensor([start * size], dtype=torch.float64, requires_grad=True)
+                z = torch.tensor(start[None] * size, dtype=torch.float64, requires_grad=True)
                 value = their_loss(name, z, torch.tensor(np.array([target])), None, kind)
                 value.backward()
                 options = {"loss": kind, "epochs": 1, "dtype": dtype, "parallel": parallel}
