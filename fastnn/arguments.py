@@ -77,7 +77,7 @@ def make_job(
         hyper=per_restart(type(optimizer).__name__, setup.numbers, count, number),
         start=start_values(Uniform() if init is None else init, net, restarts, number),
         batch_size=size,
-        shuffle=bool(shuffle),
+        shuffle=bool(shuffle) and size < samples,
         epochs=integer("epochs", epochs, 0),
         target=target,
         rules=rules,

@@ -11,8 +11,14 @@ from .activations import BY_NAME
 from .frame import COMMON, LANES, OWN, RULE_STATE
 from .job import Job
 from .kernels.engine import trainer
-from .kernels.losses import add_losses, add_penalties, keep_slopes, single_losses
-from .kernels.passes import loss_and_gradient
+from .kernels.losses import (
+    add_losses,
+    add_penalties,
+    gathered_losses,
+    keep_slopes,
+    single_losses,
+)
+from .kernels.passes import gathered_loss_and_gradient, loss_and_gradient
 from .kernels.plan import (
     CACHE_LINE,
     Needs,
@@ -24,6 +30,7 @@ from .kernels.plan import (
 )
 from .kernels.restarts import begin_otherwise, begin_restart
 from .kernels.rules import judge, rule_table, watch_errors
+from .kernels.shuffling import gather, shuffle
 from .kernels.single_pass import LEAST_GROUPS, MOST_RUNS, single_loss_and_gradient
 from .lanes.pieces import Piece
 from .lanes.types import register_bytes
@@ -46,7 +53,8 @@ def _needs(job: Job) -> Needs:
         scratch=job.setup.scratch,
         keeps_slopes=job.setup.slope_offset != 0,
         linear_output=job.loss.output is not None,
-        factors=not job.has_plain_loss,
+        factors=not job.has_plain_loss or job.shuffle,
+        gathers=job.batch_size if job.shuffle else 0,
         own_weights=len(job.X) if own else 0,
         watches=job.watches,
         validates=job.validation is not None,
@@ -92,6 +100,14 @@ class _Call:
         penalties = job.loss.penalties(job.net, job.dtype)
         if penalties is not None:
             self.values.update(PENALTY=self.piece(add_penalties), PENALTIES=self.address(penalties))
+        if job.shuffle:
+            self.values.update(
+                SHUFFLE=self.piece(shuffle),
+                GATHER=self.piece(gather),
+                COMPUTE_GATHERED=self.piece(gathered_loss_and_gradient),
+                LOSS_GATHERED=self.piece(gathered_losses),
+                FIRST=job.first,
+            )
         self._add_weights()
         self._add_rules()
 
@@ -152,11 +168,14 @@ class _Call:
             at += sum(count for count, _ in rule.slots(job.net.n_parameters))
         slots, values = job.state_slots()
         lanes = int(plan.frame[LANES])
+        lane_state = np.zeros(4 * lanes, dtype=np.int64)
+        order = np.zeros(lanes * len(job.X) if job.shuffle else 0, dtype=np.int64)
+        plan.set(LANE_STATE=lane_state.ctypes.data, ORDER=order.ctypes.data)
         continued = job.start_epochs is not None
         ticks: int = trainer(self.width)(
             plan.frame,
             zeros_aligned(plan.end * lanes, job.dtype),
-            np.zeros(4 * lanes, dtype=np.int64),
+            lane_state,
             job.hyper,
             job.start.numbers,
             job.first,

@@ -33,11 +33,15 @@ per layer after the input.
     # what they remember, and the validation set.
     SQUARES, WORST, N_RULES, RULES, RULE_NUMBERS, RULE_STATE, OBSERVED, END_VERDICTS,
     VALIDATION_X, VALIDATION_Y, VALIDATION_SAMPLES, VALIDATION_LOSSES, SPARE_GRADIENT,
+    # Shuffled batches: pieces, the order of samples in each lane, which restart is in it and since
+    # when, and regions for the samples of a batch.
+    SHUFFLE, GATHER, COMPUTE_GATHERED, LOSS_GATHERED, ORDER, LANE_STATE, FIRST, TICK,
+    GATHERED_X, GATHERED_Y, GATHERED_WEIGHTS,
     # One network with its samples side by side: see `single`.
     GROUP_STRIPS, SPARE, SUMS, SUM_OF_LOSSES, FACTORS, RUNS, RUN_LENGTH, TILES,
     THREAD, THREADS, SHARES, ARRIVED, ROUND,
     LAYERS,
-) = range(90)  # fmt: skip
+) = range(101)  # fmt: skip
 
 # Columns of the layer table.  Slopes lie with the outputs, of which they are functions, or apart.
 COLUMNS = 8

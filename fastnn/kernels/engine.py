@@ -13,8 +13,10 @@ from ..frame import (
     BEGIN,
     BEGIN_RESTART,
     COMPUTE,
+    COMPUTE_GATHERED,
     END,
     END_VERDICTS,
+    GATHER,
     HYPER,
     INIT,
     JUDGE,
@@ -32,10 +34,12 @@ from ..frame import (
     RESULT,
     RESULT_LOSSES,
     ROW,
+    SHUFFLE,
     STATE,
     STOP,
     STRIPS,
     TARGETS,
+    TICK,
     UPDATE,
     VERDICTS,
     K,
@@ -171,11 +175,18 @@ def _make_trainer(digest, width):
                 if batches > 1 and not (judged or tick == deadline or history_every > 0):
                     phase = 1
 
+            compute = frame[COMPUTE]
             if phase == 0:
                 frame[BEGIN], frame[END] = 0, batches
             else:
                 frame[BEGIN], frame[END] = phase - 1, phase
-            call_piece(frame[COMPUTE], frame, space)
+                if frame[SHUFFLE] != 0:
+                    frame[TICK] = tick
+                    if phase == 1:
+                        call_piece(frame[SHUFFLE], frame, space)
+                    call_piece(frame[GATHER], frame, space)
+                    compute = frame[COMPUTE_GATHERED]
+            call_piece(compute, frame, space)
             if load_shared(stop) != 0:
                 return tick
             if frame[PENALTY] != 0:

@@ -233,7 +233,7 @@ def dual_compute(digest, width):
         frame[PASS_SAMPLES] = samples
         for s in range(strips):
             losses[s] = like(losses[s], 0.0)
-        forward(frame, space, strips, unit, x, parameters, work, samples)
+        forward(frame, space, strips, unit, x, alone, parameters, work, samples)
         roots(frame, space, work, 0, samples, root)
         outputs = work + last[OUTPUTS] * strips
         squared_errors(strips, outputs, y, root, samples, n_out, losses, trials)
@@ -324,7 +324,7 @@ def primal_compute(digest, width):
         while first < samples and load_shared(stop) == 0:
             count = min(tile, samples - first)
             inputs, targets = x + first * layers[N_IN], y + first * n_out
-            forward(frame, space, strips, unit, inputs, parameters, work, count)
+            forward(frame, space, strips, unit, inputs, alone, parameters, work, count)
             roots(frame, space, work, first, count, root)
             outputs = work + last[OUTPUTS] * strips
             squared_errors(strips, outputs, targets, root, count, n_out, losses, error)

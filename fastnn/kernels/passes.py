@@ -21,6 +21,7 @@ from ..frame import (
     DELTA,
     DEPTH,
     END,
+    GATHERED_X,
     GRADIENT,
     HAS_BIAS,
     KEEP_SLOPES,
@@ -28,6 +29,7 @@ from ..frame import (
     LAYERS,
     LEVEL,
     LOSS,
+    LOSS_GATHERED,
     LOSSES,
     MONITOR,
     N_IN,
@@ -187,7 +189,7 @@ def backpropagate(strips, unit, code, w, delta, slopes, before, samples, n_in, n
 
 
 @glue
-def forward(frame, space, strips, unit, x, parameters, work, samples):
+def forward(frame, space, strips, unit, x, x_unit, parameters, work, samples):
     """The outputs of every layer for `samples` samples, each into its place in `work`."""
     layers, depth = frame + LAYERS, frame[DEPTH]
     for level in range(depth):
@@ -196,7 +198,9 @@ def forward(frame, space, strips, unit, x, parameters, work, samples):
         w = parameters + layer[WEIGHTS] * strips
         z = work + layer[OUTPUTS] * strips
         if level == 0:
-            preactivate(strips, unit, x, n_in, lane_count(x), w, has_bias, z, samples, n_in, n_out)
+            preactivate(
+                strips, unit, x, n_in * x_unit, x_unit, w, has_bias, z, samples, n_in, n_out
+            )
         else:
             below = work + (layers + (level - 1) * COLUMNS)[OUTPUTS] * strips
             row = n_in * unit
@@ -211,7 +215,8 @@ def forward(frame, space, strips, unit, x, parameters, work, samples):
 
 @glue
 def backward(
-    strips, unit, layers, depth, x, parameters, gradient, work, delta, other, one, begin, samples,
+    strips, unit, layers, depth, x, x_unit, parameters, gradient, work, delta, other, one, begin,
+    samples,
 ):  # fmt: skip
     """Add the gradient of `samples` samples, given the last layer's deltas.
 
@@ -233,59 +238,75 @@ def backward(
         delta, other = other, delta
     n_in, n_out, has_bias = layers[N_IN], layers[N_OUT], layers[HAS_BIAS] != 0
     add_gradient(
-        strips, unit, x, n_in, lane_count(x), delta, has_bias, one, gradient, begin,
+        strips, unit, x, n_in * x_unit, x_unit, delta, has_bias, one, gradient, begin,
         samples, n_in, n_out,
     )  # fmt: skip
 
 
-@piece
-def loss_and_gradient(digest, width):
-    """The losses at the parameters and their gradient, over the batches at hand.
+def _whole_pass(gathered):
+    """The piece that makes a pass over samples that all lanes share, or over each lane's own."""
 
-    A tile's activations stay in the first-level cache between the way forward and the way back;
-    its size changes no sum's order.  If the work is to stop, the results mean nothing.
-    """
+    def loss_and_gradient(digest, width):
+        def compute(frame, space):
+            digest  # noqa: B018  closed over, so that the cache's key changes with the sources
+            work = in_lanes(space, width)
+            strips, unit, depth, tile = frame[STRIPS], frame[LANES], frame[DEPTH], frame[TILE]
+            layers = frame + LAYERS
+            x, y = at_address(frame[X], space), at_address(frame[Y], space)
+            x_unit = lane_count(space)
+            stop = at_address(frame[STOP], frame)
+            parameters = work + frame[PARAMETERS] * strips
+            gradient, losses = work + frame[GRADIENT] * strips, work + frame[LOSSES] * strips
+            delta, other = work + frame[DELTA] * strips, work + frame[OTHER] * strips
+            one = space + frame[ONE] * unit
+            outputs = layers + (depth - 1) * COLUMNS
+            n_out = outputs[N_OUT]
+            slopes, slope = work + outputs[SLOPES] * strips, outputs[SLOPE]
+            start = frame[BEGIN] * frame[BATCH_SIZE]
+            end = min(frame[SAMPLES], frame[END] * frame[BATCH_SIZE])
+            if gathered:
+                start, end = start - start, end - start
+            frame[PASS_SAMPLES] = end - start
+            for s in range(strips):
+                losses[s] = like(losses[s], 0.0)
+            first = start
+            while first < end and load_shared(stop) == 0:
+                count = min(tile, end - first)
+                if gathered:
+                    inputs = work + (frame[GATHERED_X] + first * layers[N_IN]) * strips
+                    x_unit = unit
+                else:
+                    inputs = x + first * layers[N_IN]
+                forward(frame, space, strips, unit, inputs, x_unit, parameters, work, count)
+                if frame[LOSS] == 0 and not gathered:
+                    predicted, targets = work + outputs[OUTPUTS] * strips, y + first * n_out
+                    output_errors(slope, strips, predicted, targets, delta, count * n_out, losses)
+                else:
+                    frame[TILE_FIRST], frame[TILE_COUNT] = first, count
+                    call_piece(frame[LOSS_GATHERED if gathered else LOSS], frame, space)
+                    elements = vectors_of(slopes, count * n_out * unit)
+                    multiply_by_slope(slope, packed(slopes), packed(delta), elements)
+                if frame[MONITOR] != 0 and not gathered:
+                    frame[TILE_FIRST], frame[TILE_COUNT] = first, count
+                    call_piece(frame[MONITOR], frame, space)
+                backward(
+                    strips, unit, layers, depth, inputs, x_unit, parameters, gradient, work, delta,
+                    other, one, ZERO if first == start else ITSELF, count,
+                )  # fmt: skip
+                first += tile
+            return 0
 
-    def compute(frame, space):
-        digest  # noqa: B018  closed over, so that the cache's key changes with the sources
-        work = in_lanes(space, width)
-        strips, unit, depth, tile = frame[STRIPS], frame[LANES], frame[DEPTH], frame[TILE]
-        layers = frame + LAYERS
-        x, y = at_address(frame[X], space), at_address(frame[Y], space)
-        stop = at_address(frame[STOP], frame)
-        parameters = work + frame[PARAMETERS] * strips
-        gradient, losses = work + frame[GRADIENT] * strips, work + frame[LOSSES] * strips
-        delta, other = work + frame[DELTA] * strips, work + frame[OTHER] * strips
-        one = space + frame[ONE] * unit
-        outputs = layers + (depth - 1) * COLUMNS
-        n_out = outputs[N_OUT]
-        slopes, slope = work + outputs[SLOPES] * strips, outputs[SLOPE]
-        start = frame[BEGIN] * frame[BATCH_SIZE]
-        end = min(frame[SAMPLES], frame[END] * frame[BATCH_SIZE])
-        frame[PASS_SAMPLES] = end - start
-        for s in range(strips):
-            losses[s] = like(losses[s], 0.0)
-        first = start
-        while first < end and load_shared(stop) == 0:
-            count = min(tile, end - first)
-            inputs, targets = x + first * layers[N_IN], y + first * n_out
-            forward(frame, space, strips, unit, inputs, parameters, work, count)
-            if frame[LOSS] == 0:
-                predicted = work + outputs[OUTPUTS] * strips
-                output_errors(slope, strips, predicted, targets, delta, count * n_out, losses)
-            else:
-                frame[TILE_FIRST], frame[TILE_COUNT] = first, count
-                call_piece(frame[LOSS], frame, space)
-                elements = vectors_of(slopes, count * n_out * unit)
-                multiply_by_slope(slope, packed(slopes), packed(delta), elements)
-            if frame[MONITOR] != 0:
-                frame[TILE_FIRST], frame[TILE_COUNT] = first, count
-                call_piece(frame[MONITOR], frame, space)
-            backward(
-                strips, unit, layers, depth, inputs, parameters, gradient, work, delta, other, one,
-                ZERO if first == start else ITSELF, count,
-            )  # fmt: skip
-            first += tile
-        return 0
+        return compute
 
-    return compute
+    loss_and_gradient.__name__ += "_gathered" if gathered else ""
+    return piece(loss_and_gradient)
+
+
+loss_and_gradient = _whole_pass(False)
+"""The losses at the parameters and their gradient, over the batches at hand.
+
+A tile's activations stay in the first-level cache between the way forward and the way back; its
+size changes no sum's order.  If the work is to stop, the results mean nothing.
+"""
+gathered_loss_and_gradient = _whole_pass(True)
+"""The same over the batch that was gathered for each lane."""

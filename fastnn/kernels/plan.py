@@ -95,6 +95,8 @@ class Needs:
     watches: bool = False
     """Whether rules look at more than loss and gradient."""
     validates: bool = False
+    gathers: int = 0
+    """How many samples each network has to itself: those of a shuffled batch."""
 
 
 def make_plan(net: Network, samples: int, lanes: int, itemsize: int, needs: Needs) -> Plan:
@@ -109,6 +111,12 @@ def make_plan(net: Network, samples: int, lanes: int, itemsize: int, needs: Need
     plan.set(LANES=lanes, SAMPLES=samples)
     if needs.factors:
         plan.regions(FACTORS=plan.tile)
+    if needs.gathers:
+        plan.regions(
+            GATHERED_X=needs.gathers * net.sizes[0],
+            GATHERED_Y=needs.gathers * net.sizes[-1],
+            GATHERED_WEIGHTS=needs.gathers,
+        )
     if needs.own_weights:
         plan.regions(SAMPLE_WEIGHTS=needs.own_weights)
     return plan
