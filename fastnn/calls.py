@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .activations import BY_NAME
+from .activations import keeps_slopes
 from .frame import COMMON, LANES, OWN, RULE_STATE
 from .job import Job
 from .kernels.engine import trainer
@@ -95,7 +95,7 @@ class _Call:
             self.values.update(OBSERVE=self.piece(setup.observe))
         if setup.observe is not None or setup.compute is not None:
             self.values.update(OBSERVED=1)
-        if setup.slope_offset or any(BY_NAME[a].kept for a in job.net.activation if a in BY_NAME):
+        if setup.slope_offset or any(map(keeps_slopes, job.net.activation)):
             self.values.update(KEEP_SLOPES=self.piece(keep_slopes))
         penalties = job.loss.penalties(job.net, job.dtype)
         if penalties is not None:

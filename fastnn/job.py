@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .activations import BY_NAME
+from .activations import keeps_slopes
 from .initialization import Start
 from .losses import SSE, ArctanhSSE, Penalized
 from .network import Network
@@ -66,8 +66,7 @@ class Job:
     @property
     def has_plain_loss(self) -> bool:
         """Whether the data's part of the loss is the SSE without weights or other slopes."""
-        last = self.net.activation[-1]
-        kept = self.setup.slope_offset != 0 or (last in BY_NAME and BY_NAME[last].kept)
+        kept = self.setup.slope_offset != 0 or keeps_slopes(self.net.activation[-1])
         plain = type(self.loss) is SSE and not self.setup.arctanh_error
         return plain and self.weighting is None and not kept
 

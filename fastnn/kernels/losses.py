@@ -248,23 +248,24 @@ def add_penalties(digest, width):
 _KEEP = """
 for m in range(count):
     x = z[m]
+    y = FUNCTION(x)
     slopes[m] = SLOPE({of}) + offset
+    z[m] = y
 """
 
 
-def _kept_slope(a):
-    if a.kept:
-        return _KEEP.format(of="x"), {"SLOPE": a.slope}
-    return _KEEP.format(of="FUNCTION(x)"), {"FUNCTION": a.function, "SLOPE": a.slope}
+def _keeping(a):
+    body = _KEEP.format(of="x" if a.of_input else "y")
+    return body, {"FUNCTION": a.function, "SLOPE": a.slope}
 
 
-slopes_of_inputs = choice("z, slopes, count, offset", [_kept_slope(a) for a in ACTIVATIONS])
-"""The slopes at the inputs z of a layer, plus an offset."""
+activate_and_keep = choice("z, slopes, count, offset", [_keeping(a) for a in ACTIVATIONS])
+"""``z = f(z)``, and the slopes there plus an offset."""
 
 
 @piece
 def keep_slopes(digest, width):
-    """The slopes of a layer's activations from their inputs, into a place of their own."""
+    """The activations of a layer, and their slopes into a place of their own."""
 
     def keep(frame, space):
         digest  # noqa: B018
@@ -273,7 +274,7 @@ def keep_slopes(digest, width):
         z, slopes = space + layer[OUTPUTS] * lanes, space + layer[SLOPES] * lanes
         offset = at_address(frame[LOSS_NUMBERS], space)[1]
         vectors = vectors_of(z, frame[TILE_COUNT] * layer[N_OUT] * lanes)
-        slopes_of_inputs(layer[ACTIVATION], packed(z), packed(slopes), vectors, offset)
+        activate_and_keep(layer[ACTIVATION], packed(z), packed(slopes), vectors, offset)
         return 0
 
     return keep

@@ -12,7 +12,7 @@ ascending order, the loss adds outputs within samples, and each product is fused
 
 import re
 
-from ..activations import ACTIVATIONS, KEPT
+from ..activations import ACTIVATIONS, COMMON, KEPT
 from ..frame import (
     ACTIVATION,
     BATCH_SIZE,
@@ -112,23 +112,23 @@ def _activation(a):
     return _ACTIVATE_BY_HALVES, dict(zip(("FIRST", "SECOND", "END"), a.halves, strict=True))
 
 
-activate = choice("z, count", [_activation(a) for a in ACTIVATIONS])
+activate = choice("z, count", [_activation(a) for a in ACTIVATIONS[:COMMON]])
 """``z = f(z)``, element by element, of at least one; a softmax is left to who needs it."""
-activate_few = choice("z, count", [(_ACTIVATE, {"FUNCTION": a.function}) for a in ACTIVATIONS])
+activate_few = choice(
+    "z, count", [(_ACTIVATE, {"FUNCTION": a.function}) for a in ACTIVATIONS[:COMMON]]
+)
 """The same, for one network: with few elements the first result matters.  XOR took 100 ns an epoch
 with it and 140 by halves."""
-_SLOPES = [(code, a) for code, a in enumerate(ACTIVATIONS) if not a.kept]
 multiply_by_slope = choice(
     "y, delta, count",
-    [(_MULTIPLY_BY_SLOPE, {"SLOPE": a.slope}) for _, a in _SLOPES]
+    [(_MULTIPLY_BY_SLOPE, {"SLOPE": a.slope}) for a in ACTIVATIONS[:COMMON]]
     + [("for m in range(count):\n    delta[m] = delta[m] * y[m]", {})],
-    [code for code, _ in _SLOPES] + [KEPT],
+    [*range(COMMON), KEPT],
 )
 """``delta *= f'`` in terms of the outputs y, or of the slopes where they are kept."""
 output_errors = choice(
     "strips, outputs, targets, delta, count, losses",
-    [(_OUTPUT_ERRORS, {"SLOPE": a.slope}) for _, a in _SLOPES],
-    [code for code, _ in _SLOPES],
+    [(_OUTPUT_ERRORS, {"SLOPE": a.slope}) for a in ACTIVATIONS[:COMMON]],
 )
 """Add ``sum((outputs - targets)**2)`` to the losses; its derivative by the last layer's
 pre-activations goes into `delta`."""
@@ -209,8 +209,9 @@ def forward(frame, space, strips, unit, x, x_unit, parameters, work, samples):
             frame[LEVEL] = level
             frame[TILE_COUNT] = samples
             call_piece(frame[KEEP_SLOPES], frame, space)
-        count = wide_vectors_of(z, samples * n_out * unit)
-        activate(layer[ACTIVATION], packed_wide(z), count)
+        else:
+            count = wide_vectors_of(z, samples * n_out * unit)
+            activate(layer[ACTIVATION], packed_wide(z), count)
 
 
 @glue

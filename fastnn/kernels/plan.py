@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import frame
-from ..activations import BY_NAME, CODES, IDENTITY, KEPT
+from ..activations import CODES, IDENTITY, KEPT, keeps_slopes
 from ..network import Network
 
 # Element-wise passes run over whole vectors, so every region is a multiple of the longest.
@@ -50,7 +50,7 @@ class Plan:
         ):
             outputs = slopes = self.take(tile * n_out)
             code = slope = CODES[name]
-            if needs.keeps_slopes or (name in BY_NAME and BY_NAME[name].kept):
+            if needs.keeps_slopes or keeps_slopes(name):
                 slope, slopes = KEPT, self.take(tile * n_out)
             row[:] = n_in, n_out, code, net.bias, weights, outputs, slope, slopes
             weights += (n_in + net.bias) * n_out
