@@ -40,6 +40,7 @@ from .stopping import (
     Validation,
 )
 from .summary import Summary
+from .sweeps import Grid
 from .training import train, train_many
 from .version import __version__
 from .weighting import Bootstrap, KFold
@@ -62,6 +63,7 @@ __all__ = [
     "GlorotUniform",
     "GradientBelow",
     "GradientDescent",
+    "Grid",
     "HeNormal",
     "HeUniform",
     "Huber",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from .activations import keeps_slopes
-from .frame import COMMON, LANES, OWN, RULE_STATE
+from .frame import COMMON, LANES, OWN, RULE_STATE, TICK
 from .job import Job
-from .kernels.engine import trainer
+from .kernels.engine import run_engine, train_restarts
 from .kernels.losses import (
     add_losses,
     add_penalties,
@@ -61,6 +61,22 @@ def _needs(job: Job) -> Needs:
     )
 
 
+@dataclass(frozen=True)
+class Outputs:
+    """Where the engine writes what becomes of each restart."""
+
+    parameters: np.ndarray | None
+    """(restarts, n_parameters), or None if not kept."""
+    state: np.ndarray | None
+    """(restarts, n_state), or None if not kept."""
+    loss: np.ndarray
+    epochs: np.ndarray
+    status: np.ndarray
+    """(restarts,) int64."""
+    history: np.ndarray | None
+    history_every: int
+
+
 class _Call:
     """The pieces and arrays of one call; arrays live as long as it does."""
 
@@ -70,7 +86,22 @@ class _Call:
         self.kept: list[np.ndarray] = []
         setup = job.setup
         numbers = np.array([job.loss.number, setup.slope_offset], dtype=job.dtype)
+        slots, slot_values = job.state_slots()
+        continued = job.start_epochs is not None
         self.values = {
+            "COUNT": job.restarts,
+            "FIRST": job.first,
+            "EPOCHS": job.epochs,
+            "TARGET": self.address(np.array([job.target], dtype=job.dtype)),
+            "JUDGED": job.judged,
+            "HYPER_ROWS": job.hyper.ctypes.data,
+            "HYPER_STEP": job.hyper.shape[1] if len(job.hyper) > 1 else 0,
+            "INIT_STEP": job.start.numbers.strides[0] if len(job.start.numbers) > 1 else 0,
+            "N_SLOTS": len(slots),
+            "SLOTS": self.address(slots),
+            "SLOT_VALUES": self.address(slot_values.astype(job.dtype)),
+            "START_STATE": _address(job.start_state),
+            "START_EPOCHS": _address(job.start_epochs) if continued else 0,
             "STOP": stop_flag.ctypes.data,
             "INIT_CODE": job.start.code,
             "INIT": job.start.numbers.ctypes.data,
@@ -106,7 +137,6 @@ class _Call:
                 GATHER=self.piece(gather),
                 COMPUTE_GATHERED=self.piece(gathered_loss_and_gradient),
                 LOSS_GATHERED=self.piece(gathered_losses),
-                FIRST=job.first,
             )
         self._add_weights()
         self._add_rules()
@@ -157,42 +187,39 @@ class _Call:
                 RULE_NUMBERS=self.address(numbers),
             )
 
-    def run(self, plan: Plan, outputs: tuple[Any, ...]) -> int:
+    def run(self, plan: Plan, outputs: Outputs) -> int:
         """Call the engine; returns the number of ticks."""
-        job, number = self.job, self.job.dtype.type
-        plan.set(**self.values)
+        job = self.job
         at = int(plan.frame[RULE_STATE])
         for rule in job.rules:  # the best parameters are the result, with their loss
             if isinstance(rule, Validation):
                 plan.set(RESULT_LOSSES=at + 2, RESULT=at + 3)
             at += sum(count for count, _ in rule.slots(job.net.n_parameters))
-        slots, values = job.state_slots()
         lanes = int(plan.frame[LANES])
         lane_state = np.zeros(4 * lanes, dtype=np.int64)
         order = np.zeros(lanes * len(job.X) if job.shuffle else 0, dtype=np.int64)
-        plan.set(LANE_STATE=lane_state.ctypes.data, ORDER=order.ctypes.data)
-        continued = job.start_epochs is not None
-        ticks: int = trainer(self.width)(
-            plan.frame,
-            zeros_aligned(plan.end * lanes, job.dtype),
-            lane_state,
-            job.hyper,
-            job.start.numbers,
-            job.first,
-            job.epochs,
-            number(job.target),
-            job.judged,
-            slots,
-            values.astype(job.dtype),
-            job.start_state if continued else np.zeros((0, 0), dtype=job.dtype),
-            job.start_epochs if continued else np.zeros(0, dtype=np.int64),
-            len(outputs[0]) > 0,
-            *outputs,
+        plan.set(
+            **self.values,
+            LANE_STATE=lane_state.ctypes.data,
+            ORDER=order.ctypes.data,
+            OUT_PARAMETERS=_address(outputs.parameters),
+            OUT_STATE=_address(outputs.state),
+            OUT_LOSS=outputs.loss.ctypes.data,
+            OUT_EPOCHS=outputs.epochs.ctypes.data,
+            OUT_STATUS=outputs.status.ctypes.data,
+            HISTORY=_address(outputs.history),
+            HISTORY_EVERY=outputs.history_every,
         )
-        return ticks
+        workspace = zeros_aligned(plan.end * lanes, job.dtype)
+        run_engine(self.piece(train_restarts), plan.frame, workspace)
+        return int(plan.frame[TICK])
 
 
-def train_in_lanes(job: Job, lanes: int, stop_flag: np.ndarray, outputs: tuple[Any, ...]) -> int:
+def _address(array: np.ndarray | None) -> int:
+    return 0 if array is None or not array.size else int(array.ctypes.data)
+
+
+def train_in_lanes(job: Job, lanes: int, stop_flag: np.ndarray, outputs: Outputs) -> int:
     """Train the restarts of `job`, `lanes` at once; returns the number of ticks."""
     width = vector_width(lanes, job.dtype)
     call = _Call(job, width, stop_flag)
@@ -208,7 +235,7 @@ def train_in_lanes(job: Job, lanes: int, stop_flag: np.ndarray, outputs: tuple[A
     return call.run(plan, outputs)
 
 
-def train_singly(job: Job, threads: int, stop_flag: np.ndarray, outputs: tuple[Any, ...]) -> int:
+def train_singly(job: Job, threads: int, stop_flag: np.ndarray, outputs: Outputs) -> int:
     """Train the restarts of `job` one after another; returns the number of epochs."""
     samples, size = len(job.X), job.dtype.itemsize
     in_lanes = job.parallel == "samples"

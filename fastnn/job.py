@@ -12,6 +12,7 @@ from .losses import SSE, ArctanhSSE, Penalized
 from .network import Network
 from .optimizers import Optimizer, Setup
 from .stopping import ERRORS_WITHIN, SSE_BELOW, Rule
+from .sweeps import Grid
 from .weighting import Weighting
 
 NUMERICS_VERSION = 2
@@ -34,6 +35,10 @@ class Job:
     optimizer: Optimizer
     hyper: np.ndarray
     """(1 or restarts, n_hyper): the optimizer's hyperparameters, of `dtype`."""
+    grid: Grid | None
+    """Where columns of `hyper` are functions of the restart's index: see `grid_columns`."""
+    grid_columns: tuple[tuple[int, str], ...]
+    """Columns of `hyper`, each with the axis of the grid that it takes its numbers from."""
     start: Start
     batch_size: int
     shuffle: bool
@@ -126,10 +131,16 @@ class Job:
         def part(values: np.ndarray | None) -> np.ndarray | None:
             return None if values is None else values[start:stop]
 
-        weighting = self.weighting
+        weighting, hyper, grid = self.weighting, cut(self.hyper), self.grid
+        if grid is not None:
+            values = grid.values(np.arange(self.first + start, self.first + stop))
+            hyper = np.repeat(hyper[:1], stop - start, axis=0)
+            for column, axis in self.grid_columns:
+                hyper[:, column] = values[axis]
         return replace(
             self,
-            hyper=cut(self.hyper),
+            hyper=hyper,
+            grid=None,
             start=replace(self.start, numbers=cut(self.start.numbers)),
             weighting=cut(weighting) if isinstance(weighting, np.ndarray) else weighting,
             start_state=part(self.start_state),

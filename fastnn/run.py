@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arguments import check_inputs
+from .arguments import Before, check_inputs
 from .chunks import train_chunk
 from .interrupts import CtrlC
 from .job import Job
@@ -74,6 +74,18 @@ class Run:
     def biases(self) -> list[np.ndarray]:
         """The biases, layer by layer; empty without biases."""
         return self.network.unpack(self.parameters)[1]
+
+    def before(self) -> tuple[Before, int, int]:
+        """What training goes on from, the seed, and the index of the restart."""
+        if self.state is None:
+            raise ValueError("continue_from: expected a run of fastnn.train, got one without state")
+        before = Before(
+            self.network,
+            self.parameters[np.newaxis],
+            self.state[np.newaxis],
+            np.array([self.epochs], dtype=np.int64),
+        )
+        return before, self.seed, self.restart
 
     def predict(self, X: Any) -> np.ndarray:
         """The network's outputs.

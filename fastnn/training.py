@@ -21,6 +21,7 @@ from .optimizers import Optimizer
 from .run import Run, train_one
 from .runs import HISTORY_LIMIT, Runs
 from .stopping import Rule
+from .sweeps import Grid
 from .weighting import Bootstrap, KFold
 
 KEEP_LIMIT = 2**30
@@ -51,6 +52,7 @@ def train(
     history: bool | int = True,
     parallel: str = "restarts",
     threads: int | None = None,
+    continue_from: Run | None = None,
 ) -> Run:
     """Train one network by back-propagation on the sum of squared errors (SSE).
 
@@ -108,11 +110,16 @@ def train(
     >>> run.predict(X).round(1).ravel()
     array([0.1, 0.9, 0.9, 0.1])
     """
+    before = None
+    if continue_from is not None:
+        if not isinstance(continue_from, Run):
+            raise TypeError(f"continue_from: expected a fastnn.Run, got {shown(continue_from)}")
+        before, seed, restart = continue_from.before()
     job = make_job(
         net, X, y, optimizer=optimizer, loss=loss, epochs=epochs, target_sse=target_sse, stop=stop,
         validation=validation, batch_size=batch_size, shuffle=shuffle,
         sample_weight=sample_weight, seed=seed, init=init, dtype=dtype, first=restart,
-        parallel=parallel,
+        parallel=parallel, before=before,
     )  # fmt: skip
     if threads is not None:
         integer("threads", threads, 1, MAX_THREADS)
@@ -127,7 +134,7 @@ def train_many(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    restarts: int,
+    restarts: int | None = None,
     optimizer: Optimizer | None = None,
     loss: Penalized | str | None = None,
     epochs: int = 1000,
@@ -147,6 +154,8 @@ def train_many(
     chunk: int | None = None,
     progress: bool | None = None,
     parallel: str = "restarts",
+    grid: Grid | None = None,
+    continue_from: Runs | None = None,
 ) -> Runs:
     """Train many networks that differ in their random start, each independently of the others.
 
@@ -192,12 +201,20 @@ def train_many(
     Interrupted
         On Ctrl-C, within a second; its `runs` are the restarts that had ended.
     """
+    before = None
+    if continue_from is not None:
+        if not isinstance(continue_from, Runs):
+            raise TypeError(f"continue_from: expected fastnn.Runs, got {shown(continue_from)}")
+        before, seed, first = continue_from.before(restarts)
+        restarts = len(continue_from)
+    if restarts is None and isinstance(grid, Grid):
+        restarts = grid.restarts - integer("first", first, 0, grid.restarts - 1)
     restarts = integer("restarts", restarts, 1, 10**12)
     job = make_job(
         net, X, y, optimizer=optimizer, loss=loss, epochs=epochs, target_sse=target_sse, stop=stop,
         validation=validation, batch_size=batch_size, shuffle=shuffle,
         sample_weight=sample_weight, seed=seed, init=init, dtype=dtype, first=first,
-        restarts=restarts, parallel=parallel,
+        restarts=restarts, parallel=parallel, grid=grid, before=before,
     )  # fmt: skip
     if threads is not None:
         integer("threads", threads, 1, MAX_THREADS)

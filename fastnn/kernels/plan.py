@@ -147,7 +147,7 @@ def _common(plan: Plan, needs: Needs) -> None:
     n_state = needs.n_state + needs.rule_state
     plan.regions(
         PARAMETERS=n_parameters, HYPER=needs.n_hyper, STATE=n_state, LOSSES=1, TARGETS=1,
-        VERDICTS=1, END_VERDICTS=1, ONE=1,
+        VERDICTS=1, END_VERDICTS=1, RESUMED=1, ONE=1,
     )  # fmt: skip
     plan.set(
         N_HYPER=needs.n_hyper,
