@@ -27,6 +27,7 @@ from .optimizers import (
     Quickprop,
     StepDecay,
 )
+from .primitives import forward, gradient, jacobian, loss
 from .run import Run
 from .runs import Runs
 from .status import Status
@@ -88,6 +89,10 @@ __all__ = [
     "Validation",
     "__version__",
     "datasets",
+    "forward",
+    "gradient",
+    "jacobian",
+    "loss",
     "reference",
     "train",
     "train_many",

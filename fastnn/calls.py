@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .activations import keeps_slopes
-from .frame import COMMON, LANES, OWN, RULE_STATE, TICK
+from .frame import COMMON, GRADIENT, LANES, OWN, RULE_STATE, TICK
 from .job import Job
 from .kernels.engine import run_engine, train_restarts
 from .kernels.losses import (
@@ -73,8 +73,12 @@ class Outputs:
     epochs: np.ndarray
     status: np.ndarray
     """(restarts,) int64."""
-    history: np.ndarray | None
-    history_every: int
+    history: np.ndarray | None = None
+    history_every: int = 0
+    gradient: bool = False
+    """Whether gradients take the place of the parameters."""
+    jacobian: np.ndarray | None = None
+    """(restarts, n, n_out, n_parameters), if Jacobians are computed."""
 
 
 class _Call:
@@ -209,7 +213,10 @@ class _Call:
             OUT_STATUS=outputs.status.ctypes.data,
             HISTORY=_address(outputs.history),
             HISTORY_EVERY=outputs.history_every,
+            OUT_JACOBIAN=_address(outputs.jacobian),
         )
+        if outputs.gradient:
+            plan.set(RESULT=plan.frame[GRADIENT])
         workspace = zeros_aligned(plan.end * lanes, job.dtype)
         run_engine(self.piece(train_restarts), plan.frame, workspace)
         return int(plan.frame[TICK])

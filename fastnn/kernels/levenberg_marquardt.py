@@ -42,13 +42,11 @@ from ..lanes.operations import fma, like, magnitude, select
 from ..lanes.pieces import at_address, call_piece, piece
 from ..lanes.tiles import ITSELF, ZERO
 from ..status import Status
-from .jacobian import blended_rows, jacobian_rows, roots
+from .jacobian import SAMPLES_AT_ONCE, blended_rows, jacobian_rows, roots
 from .passes import forward
 from .products import multiply
 
 STALLED, SMALL_GRADIENT = float(Status.STALLED), float(Status.GRADIENT)
-# Samples whose rows of the Jacobian lie side by side, where it need not be kept whole.
-SAMPLES_AT_ONCE = 16
 
 
 def is_dual(net, samples):
