@@ -44,6 +44,7 @@ def _needs(job: Job) -> Needs:
         n_state=job.setup.n_state,
         rule_state=job.n_state - job.setup.n_state,
         scratch=job.setup.scratch,
+        one_tile=job.setup.one_tile,
         keeps_slopes=job.setup.slope_offset != 0,
         linear_output=job.loss.output is not None,
         factors=not job.has_plain_loss,

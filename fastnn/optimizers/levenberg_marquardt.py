@@ -100,6 +100,7 @@ class LevenbergMarquardt(Optimizer):
             compute=kernels.dual_compute if dual else kernels.primal_compute,
             scratch=kernels.scratch_numbers(net, samples),
             option=int(np.any(self.gradient_tolerance)),
+            one_tile=dual,
             full_batch=True,
             squares_only=True,
         )
