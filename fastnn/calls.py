@@ -132,6 +132,7 @@ class _Call:
                 VALIDATION_X=self.address(X),
                 VALIDATION_Y=self.address(y),
                 VALIDATION_SAMPLES=len(X),
+                VALIDATE=self.piece(loss_and_gradient),
             )
         if job.rules:
             numbers = np.array([rule.number for rule in job.rules], dtype=job.dtype)

@@ -30,14 +30,14 @@ per layer after the input.
     WEIGHTING, SAMPLE_WEIGHTS, WEIGHT_SOURCE, WEIGHT_NUMBER, WEIGHT_ROWS, WEIGHT_STEP,
     PENALTIES,
     # Stopping rules: regions for the sum of squared errors and the largest error, the rules and
-    # what they remember, and the validation set.
+    # what they remember, the validation set and the piece for its losses.
     SQUARES, WORST, N_RULES, RULES, RULE_NUMBERS, RULE_STATE, OBSERVED, END_VERDICTS,
-    VALIDATION_X, VALIDATION_Y, VALIDATION_SAMPLES, VALIDATION_LOSSES, SPARE_GRADIENT,
+    VALIDATION_X, VALIDATION_Y, VALIDATION_SAMPLES, VALIDATION_LOSSES, VALIDATE, SPARE_GRADIENT,
     # One network with its samples side by side: see `single`.
     GROUP_STRIPS, SPARE, SUMS, SUM_OF_LOSSES, FACTORS, RUNS, RUN_LENGTH, TILES,
     THREAD, THREADS, SHARES, ARRIVED, ROUND,
     LAYERS,
-) = range(90)  # fmt: skip
+) = range(91)  # fmt: skip
 
 # Columns of the layer table.  Slopes lie with the outputs, of which they are functions, or apart.
 COLUMNS = 8

@@ -5,7 +5,6 @@ import numpy as np
 from ..frame import (
     BATCH_SIZE,
     COLUMNS,
-    COMPUTE,
     DEPTH,
     END,
     END_VERDICTS,
@@ -28,6 +27,7 @@ from ..frame import (
     STRIPS,
     TILE_COUNT,
     TILE_FIRST,
+    VALIDATE,
     VALIDATION_LOSSES,
     VALIDATION_SAMPLES,
     VALIDATION_X,
@@ -115,7 +115,7 @@ def judge(digest, width):
                 frame[GRADIENT], frame[LOSSES] = frame[SPARE_GRADIENT], frame[VALIDATION_LOSSES]
                 frame[WEIGHTING], frame[MONITOR] = 0, 0
                 frame[BATCH_SIZE], frame[END] = frame[SAMPLES], 1
-                call_piece(frame[COMPUTE], frame, space)
+                call_piece(frame[VALIDATE], frame, space)
                 frame[X], frame[Y], frame[SAMPLES], frame[GRADIENT] = x, y, samples, gradient
                 frame[WEIGHTING], frame[MONITOR], frame[LOSSES] = weighting, monitor, own
                 frame[BATCH_SIZE], frame[END] = size, end
