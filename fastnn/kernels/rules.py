@@ -39,6 +39,7 @@ from ..frame import (
     Y,
 )
 from ..lanes.buffers import in_lanes
+from ..lanes.compiling import glue
 from ..lanes.operations import fma, like, magnitude, select, sqrt
 from ..lanes.pieces import at_address, call_piece, piece
 from ..stopping import (
@@ -82,6 +83,16 @@ def watch_errors(digest, width):
         return 0
 
     return watch
+
+
+@glue
+def disregard_rejected(frame, work, strips, answers):
+    """The errors at rejected trials meet no rule: those at accepted parameters have met none."""
+    squares, worst = work + frame[SQUARES] * strips, work + frame[WORST] * strips
+    for s in range(strips):
+        endless = like(squares[s], np.inf)
+        squares[s] = select(answers[s] > 0.0, squares[s], endless)
+        worst[s] = select(answers[s] > 0.0, worst[s], endless)
 
 
 @piece
