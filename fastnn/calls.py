@@ -51,6 +51,7 @@ def _needs(job: Job) -> Needs:
         n_state=job.setup.n_state,
         rule_state=job.n_state - job.setup.n_state,
         scratch=job.setup.scratch,
+        one_tile=job.setup.one_tile,
         keeps_slopes=job.setup.slope_offset != 0,
         linear_output=job.loss.output is not None,
         factors=not job.has_plain_loss or job.shuffle,
@@ -181,6 +182,7 @@ class _Call:
                 VALIDATION_X=self.address(X),
                 VALIDATION_Y=self.address(y),
                 VALIDATION_SAMPLES=len(X),
+                VALIDATE=self.piece(loss_and_gradient),
             )
         if job.rules:
             numbers = np.array([rule.number for rule in job.rules], dtype=job.dtype)

@@ -34,9 +34,9 @@ per layer after the input.
     WEIGHTING, SAMPLE_WEIGHTS, WEIGHT_SOURCE, WEIGHT_NUMBER, WEIGHT_ROWS, WEIGHT_STEP,
     PENALTIES,
     # Stopping rules: regions for the sum of squared errors and the largest error, the rules and
-    # what they remember, and the validation set.
+    # what they remember, the validation set and the piece for its losses.
     SQUARES, WORST, N_RULES, RULES, RULE_NUMBERS, RULE_STATE, RESUMED, OBSERVED, END_VERDICTS,
-    VALIDATION_X, VALIDATION_Y, VALIDATION_SAMPLES, VALIDATION_LOSSES, SPARE_GRADIENT,
+    VALIDATION_X, VALIDATION_Y, VALIDATION_SAMPLES, VALIDATION_LOSSES, VALIDATE, SPARE_GRADIENT,
     # Shuffled batches: pieces, the order of samples in each lane, and regions for a batch.
     SHUFFLE, GATHER, COMPUTE_GATHERED, LOSS_GATHERED, ORDER,
     GATHERED_X, GATHERED_Y, GATHERED_WEIGHTS,
@@ -44,10 +44,10 @@ per layer after the input.
     GROUP_STRIPS, SPARE, SUMS, SUM_OF_LOSSES, FACTORS, RUNS, RUN_LENGTH, TILES,
     THREAD, THREADS, SHARES, ARRIVED, ROUND,
     LAYERS,
-) = range(122)  # fmt: skip
+) = range(123)  # fmt: skip
 
 # Columns of the layer table.  Slopes lie with the outputs, of which they are functions, or apart.
 COLUMNS = 8
 N_IN, N_OUT, ACTIVATION, HAS_BIAS, WEIGHTS, OUTPUTS, SLOPE, SLOPES = range(COLUMNS)
 # Ways of weighting samples.
-UNWEIGHTED, COMMON, OWN = range(3)
+UNWEIGHTED, COMMON, OWN = range(123)

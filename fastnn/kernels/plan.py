@@ -85,6 +85,8 @@ class Needs:
     rule_state: int = 0
     """Numbers that the stopping rules remember."""
     scratch: int = 0
+    one_tile: bool = False
+    """Whether the outputs of all samples are needed at once."""
     keeps_slopes: bool = False
     linear_output: bool = False
     """Whether the loss itself sees to the last activation."""
@@ -105,7 +107,8 @@ def make_plan(net: Network, samples: int, lanes: int, itemsize: int, needs: Need
     per_sample = (sum(net.sizes[1:]) + 2 * widest) * lanes * itemsize
     fewest = ROWS if per_sample < 2**20 else 1
     tile = max(fewest, TILE_BYTES // per_sample // ROWS * ROWS)
-    plan = Plan(net, min(samples, tile), PADDING // math.gcd(PADDING, lanes), needs)
+    tile = samples if needs.one_tile else min(samples, tile)
+    plan = Plan(net, tile, PADDING // math.gcd(PADDING, lanes), needs)
     plan.regions(DELTA=plan.tile * widest, OTHER=plan.tile * widest, GRADIENT=net.n_parameters)
     _common(plan, needs)
     plan.set(LANES=lanes, SAMPLES=samples)

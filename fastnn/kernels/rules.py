@@ -5,7 +5,6 @@ import numpy as np
 from ..frame import (
     BATCH_SIZE,
     COLUMNS,
-    COMPUTE,
     DEPTH,
     END,
     END_VERDICTS,
@@ -29,6 +28,7 @@ from ..frame import (
     STRIPS,
     TILE_COUNT,
     TILE_FIRST,
+    VALIDATE,
     VALIDATION_LOSSES,
     VALIDATION_SAMPLES,
     VALIDATION_X,
@@ -40,6 +40,7 @@ from ..frame import (
     Y,
 )
 from ..lanes.buffers import in_lanes
+from ..lanes.compiling import glue
 from ..lanes.operations import fma, like, magnitude, select, sqrt
 from ..lanes.pieces import at_address, call_piece, piece
 from ..stopping import (
@@ -85,6 +86,16 @@ def watch_errors(digest, width):
     return watch
 
 
+@glue
+def disregard_rejected(frame, work, strips, answers):
+    """The errors at rejected trials meet no rule: those at accepted parameters have met none."""
+    squares, worst = work + frame[SQUARES] * strips, work + frame[WORST] * strips
+    for s in range(strips):
+        endless = like(squares[s], np.inf)
+        squares[s] = select(answers[s] > 0.0, squares[s], endless)
+        worst[s] = select(answers[s] > 0.0, worst[s], endless)
+
+
 @piece
 def judge(digest, width):
     """The verdict on every lane: the status that the first rule that holds asks for, or 0."""
@@ -117,7 +128,7 @@ def judge(digest, width):
                 frame[GRADIENT], frame[LOSSES] = frame[SPARE_GRADIENT], frame[VALIDATION_LOSSES]
                 frame[WEIGHTING], frame[MONITOR] = 0, 0
                 frame[BATCH_SIZE], frame[END] = frame[SAMPLES], 1
-                call_piece(frame[COMPUTE], frame, space)
+                call_piece(frame[VALIDATE], frame, space)
                 frame[X], frame[Y], frame[SAMPLES], frame[GRADIENT] = x, y, samples, gradient
                 frame[WEIGHTING], frame[MONITOR], frame[LOSSES] = weighting, monitor, own
                 frame[BATCH_SIZE], frame[END] = size, end

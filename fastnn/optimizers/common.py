@@ -38,6 +38,8 @@ class Setup:
     other_option: int = 0
     scratch: int = 0
     """Numbers of memory that need not be remembered."""
+    one_tile: bool = False
+    """Whether a pass keeps the outputs of all samples at once."""
     full_batch: bool = False
     """Whether it needs all samples in every step."""
     squares_only: bool = False
