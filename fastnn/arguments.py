@@ -69,6 +69,7 @@ def make_job(
         )
     objective = make_loss(loss)
     objective.check(net, targets)
+    _check_fit(objective, number)
     weighting = make_weighting(sample_weight, len(inputs), count, number)
     target, rules = _rules(stop, target_sse, objective, weighting is None, number)
     if not isinstance(shuffle, bool | np.bool_):
@@ -251,6 +252,8 @@ def _rules(
 ) -> tuple[float, tuple[Rule, ...]]:
     """The target of the loss, -inf without one, and the other rules."""
     rules = make_rules(stop)
+    for rule in rules:
+        _check_fit(rule, dtype)
     if target_sse is not None:
         rules += (SSEBelow(_target(target_sse, dtype)),)
     is_sse = loss.name == "SSE" and not loss.has_penalties and unweighted
@@ -263,6 +266,21 @@ def _rules(
         else:
             others.append(rule)
     return max(targets), tuple(others)
+
+
+def _check_fit(part: Penalized | Rule, dtype: np.dtype) -> None:
+    """Whether the numbers of a loss or a rule are neither infinite nor 0 only in `dtype`."""
+    for field in fields(part):
+        value = getattr(part, field.name)
+        if isinstance(value, float | tuple):
+            array = np.asarray(value)
+            with np.errstate(over="ignore", under="ignore"):
+                rounded = array.astype(dtype)
+            if not np.isfinite(rounded).all() or np.any((rounded == 0) != (array == 0)):
+                raise ValueError(
+                    f"{type(part).__name__}({field.name}=): expected numbers that fit {dtype}, "
+                    f"got {shown(value)}"
+                )
 
 
 def _target(target_sse: Any, dtype: np.dtype) -> float:

@@ -179,10 +179,10 @@ class _Call:
         if job.validation is not None:
             X, y = job.validation
             self.values.update(
+                VALIDATE=self.piece(loss_and_gradient),
                 VALIDATION_X=self.address(X),
                 VALIDATION_Y=self.address(y),
                 VALIDATION_SAMPLES=len(X),
-                VALIDATE=self.piece(loss_and_gradient),
             )
         if job.rules:
             numbers = np.array([rule.number for rule in job.rules], dtype=job.dtype)

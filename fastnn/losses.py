@@ -15,7 +15,7 @@ import numpy as np
 from .activations import SOFTMAX
 from .checks import real_array, shown
 from .lanes.formulas import Term, at_least, at_most, fma, formula, magnitude, select
-from .lanes.logarithms import atanh_of, softplus_of
+from .lanes.logarithms import atanh_of, softplus_rest_of
 
 if TYPE_CHECKING:
     from .network import Network
@@ -56,7 +56,8 @@ def _huber_slope(y: Term, target: Term, delta: Term) -> Term:
 
 @formula
 def _binary(x: Term, target: Term) -> Term:
-    return fma(-target, x, softplus_of(x))
+    # Not softplus(x) - t x, which loses the small losses of large inputs of the right sign.
+    return fma(-target, x, at_least(x, 0.0)) + softplus_rest_of(x)
 
 
 @formula
@@ -251,7 +252,7 @@ class BinaryCrossEntropy(Penalized):
         _check_share(self.name, y)
 
     def numpy_terms(self, z: np.ndarray, y: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        return np.logaddexp(0, z) - targets * z
+        return (np.maximum(z, 0) - targets * z) + np.log1p(np.exp(-np.abs(z)))
 
     def numpy_delta(self, y: np.ndarray, targets: np.ndarray, slope: Any) -> np.ndarray:
         return y - targets

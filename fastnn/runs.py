@@ -336,7 +336,10 @@ class Runs:
         job = self._job.rows(start, start + 1)
         # It ended after so many epochs, and will again, whatever ended it.
         before = 0 if job.start_epochs is None else int(job.start_epochs[0])
-        return train_one(replace(job, epochs=int(self.epochs[position]) - before), history)
+        epochs = int(self.epochs[position]) - before
+        if self.status[position] == Status.DIVERGED:  # perhaps in a batch of the epoch that follows
+            epochs = min(epochs + 1, job.epochs)
+        return train_one(replace(job, epochs=epochs), history)
 
     def _parameters_again(self, positions: np.ndarray) -> np.ndarray:
         """The parameters of the restarts at `positions`, trained again, neighbours together."""

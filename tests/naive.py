@@ -15,33 +15,84 @@ FUNCTIONS = {
 }
 
 
+def outputs(net, parameters, inputs):
+    """The outputs for one sample."""
+    values, at = list(inputs), 0
+    for n_out, name in zip(net.sizes[1:], net.activation, strict=True):
+        n_in = len(values)
+        weights, at = parameters[at : at + n_in * n_out], at + n_in * n_out
+        biases, at = (parameters[at : at + n_out], at + n_out) if net.bias else ([0] * n_out, at)
+        sums = [
+            biases[j] + sum(values[i] * weights[i * n_out + j] for i in range(n_in))
+            for j in range(n_out)
+        ]
+        if name == "softmax":
+            powers = [np.exp(z) for z in sums]
+            values = [power / sum(powers) for power in powers]
+        else:
+            values = [FUNCTIONS[name](z) for z in sums]
+    return values
+
+
 def sse(net, parameters, X, y):
     """The sum of squared errors; complex `parameters` give a complex sum."""
-    total = 0.0
-    for inputs, targets in zip(X, y, strict=True):
-        values, at = list(inputs), 0
-        for n_out, name in zip(net.sizes[1:], net.activation, strict=True):
-            n_in = len(values)
-            weights, at = parameters[at : at + n_in * n_out], at + n_in * n_out
-            biases, at = (
-                (parameters[at : at + n_out], at + n_out) if net.bias else ([0] * n_out, at)
-            )
-            values = [
-                FUNCTIONS[name](
-                    biases[j] + sum(values[i] * weights[i * n_out + j] for i in range(n_in))
-                )
-                for j in range(n_out)
-            ]
-        total += sum((value - target) ** 2 for value, target in zip(values, targets, strict=True))
+    return sum(
+        (value - target) ** 2
+        for inputs, targets in zip(X, y, strict=True)
+        for value, target in zip(outputs(net, parameters, inputs), targets, strict=True)
+    )
+
+
+def huber(error, delta):
+    """A parabola inside, lines outside."""
+    if abs(error.real) < delta:
+        return error**2 / 2
+    return delta * ((error if error.real > 0 else -error) - delta / 2)
+
+
+TERMS = {
+    "SSE": lambda v, t, delta: (v - t) ** 2,
+    "MSE": lambda v, t, delta: (v - t) ** 2,
+    "Huber": lambda v, t, delta: huber(v - t, delta),
+    "BinaryCrossEntropy": lambda v, t, delta: -t * np.log(v) - (1 - t) * np.log(1 - v),
+    "CrossEntropy": lambda v, t, delta: -t * np.log(v),
+}
+
+
+def penalty(net, parameters, l2, l1, penalize_biases):
+    """What is added to the loss for the weights; `l2` and `l1` are numbers or one per layer."""
+    total, at = 0.0, 0
+    for layer, (n_in, n_out) in enumerate(zip(net.sizes[:-1], net.sizes[1:], strict=True)):
+        square = l2[layer] if isinstance(l2, tuple) else l2
+        size = l1[layer] if isinstance(l1, tuple) else l1
+        penalized = n_in * n_out + (n_out if net.bias and penalize_biases else 0)
+        for w in parameters[at : at + penalized]:
+            total += square * w * w + size * (w if w.real > 0 else -w)
+        at += (n_in + net.bias) * n_out
     return total
 
 
-def complex_step_gradient(net, parameters, X, y):
-    """The gradient of `sse`, exact to rounding (Squire and Trapp 1998, equation 6)."""
+def loss(net, parameters, X, y, kind, weights=None):
+    """Any loss of the package, `kind`, by its name and numbers."""
+    name, total = type(kind).__name__, 0.0
+    for n, (inputs, targets) in enumerate(zip(X, y, strict=True)):
+        values = outputs(net, parameters, inputs)
+        for value, target in zip(values, targets, strict=True):
+            term = TERMS[name](value, target, getattr(kind, "delta", None))
+            total += term * (1.0 if weights is None else weights[n])
+    if name == "CrossEntropy":
+        total /= len(X)
+    elif name != "SSE":
+        total /= len(X) * net.sizes[-1]
+    return total + penalty(net, parameters, kind.l2, kind.l1, kind.penalize_biases)
+
+
+def complex_step_gradient(net, parameters, X, y, function=sse, **options):
+    """The gradient of `function`, exact to rounding (Squire and Trapp 1998, equation 6)."""
     step = 1e-200
     gradient = np.empty(len(parameters))
     for m in range(len(parameters)):
         shifted = parameters.astype(complex)
         shifted[m] += step * 1j
-        gradient[m] = sse(net, shifted, X, y).imag / step
+        gradient[m] = function(net, shifted, X, y, **options).imag / step
     return gradient

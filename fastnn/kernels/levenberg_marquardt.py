@@ -41,11 +41,11 @@ from ..lanes.compiling import glue, kernel
 from ..lanes.operations import fma, like, magnitude, select
 from ..lanes.pieces import at_address, call_piece, piece
 from ..lanes.tiles import ITSELF, ZERO
+from ..optimizers.common import watch_accepted
 from ..status import Status
 from .jacobian import SAMPLES_AT_ONCE, blended_rows, jacobian_rows, roots
 from .passes import forward
 from .products import multiply
-from .rules import disregard_rejected
 
 STALLED, SMALL_GRADIENT = float(Status.STALLED), float(Status.GRADIENT)
 
@@ -240,8 +240,8 @@ def dual_compute(digest, width):
             frame[TILE_FIRST], frame[TILE_COUNT] = 0, samples
             call_piece(frame[MONITOR], frame, space)
         decide(strips, losses, work + best * strips, state, hyper, verdicts, answer)
-        if frame[MONITOR] != 0:
-            disregard_rejected(frame, work, strips, answer)
+        for s in range(strips):
+            watch_accepted(frame, work, s, answer[s] > 0.0)
         for m in range(q):
             for s in range(strips):
                 at = m * strips + s
@@ -352,8 +352,8 @@ def primal_compute(digest, width):
             )  # fmt: skip
             first += tile
         decide(strips, losses, work + best * strips, state, hyper, verdicts, answer)
-        if frame[MONITOR] != 0:
-            disregard_rejected(frame, work, strips, answer)
+        for s in range(strips):
+            watch_accepted(frame, work, s, answer[s] > 0.0)
         settle(strips, answer, p, parameters, work + accepted * strips)
         settle(strips, answer, p, sides, work + right * strips)
         settle(strips, answer, p * p, matrix, work + kept * strips)

@@ -40,7 +40,6 @@ from ..frame import (
     Y,
 )
 from ..lanes.buffers import in_lanes
-from ..lanes.compiling import glue
 from ..lanes.operations import fma, like, magnitude, select, sqrt
 from ..lanes.pieces import at_address, call_piece, piece
 from ..stopping import (
@@ -86,16 +85,6 @@ def watch_errors(digest, width):
     return watch
 
 
-@glue
-def disregard_rejected(frame, work, strips, answers):
-    """The errors at rejected trials meet no rule: those at accepted parameters have met none."""
-    squares, worst = work + frame[SQUARES] * strips, work + frame[WORST] * strips
-    for s in range(strips):
-        endless = like(squares[s], np.inf)
-        squares[s] = select(answers[s] > 0.0, squares[s], endless)
-        worst[s] = select(answers[s] > 0.0, worst[s], endless)
-
-
 @piece
 def judge(digest, width):
     """The verdict on every lane: the status that the first rule that holds asks for, or 0."""
@@ -111,15 +100,16 @@ def judge(digest, width):
         resumed = work + frame[RESUMED] * strips
         zero = like(losses[0], 0.0)
         one = like(losses[0], 1.0)
-        if frame[OBSERVED] == 0:  # nobody else writes verdicts
-            for s in range(strips):
+        for s in range(strips):
+            at_end[s] = zero
+            if frame[OBSERVED] == 0:  # nobody else writes verdicts
                 verdicts[s] = zero
         for i in range(frame[N_RULES]):
             rule = rules + i * RULE_COLUMNS
             code, count = rule[CODE], rule[COUNT]
             number, status = like(zero, numbers[i]), like(zero, rule[STATUS])
             if code == VALIDATION:
-                # The whole pass on other data; its gradient goes where nobody looks.
+                # A whole pass on other data; its gradient goes where nobody looks.
                 x, y, samples, gradient = frame[X], frame[Y], frame[SAMPLES], frame[GRADIENT]
                 weighting, monitor = frame[WEIGHTING], frame[MONITOR]
                 own, size, end = frame[LOSSES], frame[BATCH_SIZE], frame[END]
@@ -168,18 +158,20 @@ def judge(digest, width):
                 elif code == VALIDATION:
                     value = (work + frame[VALIDATION_LOSSES] * strips)[s]
                     best, age = memory[s], memory[strips + s]
-                    better = value < best - number
+                    better = (value < best - number) & (losses[s] < np.inf)
                     memory[s] = select(better, value, best)
                     age = select(better, zero, age + one)
                     memory[strips + s] = age
+                    # Until there is a best one, the result is what is at hand.
+                    keeps = better | (best == np.inf)
                     held = memory[2 * strips + s]
-                    memory[2 * strips + s] = select(better, losses[s], held)
+                    memory[2 * strips + s] = select(keeps, losses[s], held)
                     kept = memory + 3 * strips
                     for m in range(s, s + n_parameters * strips, strips):
-                        kept[m] = select(better, parameters[m], kept[m])
+                        kept[m] = select(keeps, parameters[m], kept[m])
                     holds = age >= like(zero, count)
                 if code == MEAN_LOSS_BELOW and count < 0:
-                    at_end[s] = select(holds, status, zero)
+                    at_end[s] = select(holds, status, at_end[s])
                 else:
                     verdicts[s] = select(holds & (verdicts[s] == zero), status, verdicts[s])
             memory = memory + rule[REMEMBERED] * strips

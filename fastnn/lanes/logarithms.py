@@ -110,9 +110,14 @@ def atanh_of(x: Term) -> Term:
 atanh = formula(atanh_of)
 
 
+def softplus_rest_of(x: Term) -> Term:
+    """What softplus is above ``max(x, 0)``: ``log1p(exp(-|x|))``."""
+    return _log1p_inside(exp_of(-magnitude(x)))
+
+
 def softplus_of(x: Term) -> Term:
     """``log(1 + exp(x))`` to 2.5 ULP: ``max(x, 0) + log1p(exp(-|x|))``, which cannot overflow."""
-    return at_least(x, 0.0) + _log1p_inside(exp_of(-magnitude(x)))
+    return at_least(x, 0.0) + softplus_rest_of(x)
 
 
 softplus = formula(softplus_of)

@@ -10,8 +10,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..checks import hyperparameter, shown
-from ..frame import GRADIENT, HYPER, N_PARAMETERS, PARAMETERS, STATE, STRIPS
+from ..frame import (
+    GRADIENT,
+    HYPER,
+    MONITOR,
+    N_PARAMETERS,
+    PARAMETERS,
+    SQUARES,
+    STATE,
+    STRIPS,
+    WORST,
+)
 from ..lanes.compiling import glue
+from ..lanes.operations import like, select
 from ..lanes.pieces import Piece
 
 if TYPE_CHECKING:
@@ -157,3 +168,14 @@ def of_update(frame, vectors):
         vectors + frame[STATE] * strips,
         vectors + frame[HYPER] * strips,
     )
+
+
+@glue
+def watch_accepted(frame, work, s, accepted):
+    """Errors that rules watch are of a trial: in lanes of strip s that reject it, none is small."""
+    if frame[MONITOR] != 0:
+        strips = frame[STRIPS]
+        squares, worst = work + frame[SQUARES] * strips, work + frame[WORST] * strips
+        never = like(squares[s], np.inf)
+        squares[s] = select(accepted, squares[s], never)
+        worst[s] = select(accepted, worst[s], never)

@@ -28,7 +28,7 @@ from ..lanes.compiling import glue
 from ..lanes.operations import fma, like, select, sqrt
 from ..lanes.pieces import piece
 from ..status import Status
-from .common import Optimizer, Setup
+from .common import Optimizer, Setup, watch_accepted
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -209,6 +209,7 @@ def lbfgs_observe(digest, width):
             newest = select(push, one / product, inverses[s])
             inverses[s] = select(failed, zero, newest)
             moves = accepted | fresh
+            watch_accepted(frame, work, s, moves)
             for i in range(s, s + p * strips, strips):
                 steps[i] = select(push, parameters[i] - w[i], steps[i])
                 changes[i] = select(push, gradient[i] - g[i], changes[i])

@@ -51,7 +51,8 @@ def initial_parameters(job: Job) -> np.ndarray:
     if job.start.code == NGUYEN_WIDROW:
         lengths, _ = net.unpack(numbers[1] * table[1] / 2)
         for W, length in zip(net.unpack(values)[0][:-1], lengths, strict=False):
-            W *= length[0, 0] / np.linalg.norm(W, axis=0)
+            norms = np.linalg.norm(W, axis=0)
+            W *= length[0, 0] / np.where(norms > 0, norms, 1)
     return values
 
 

@@ -1,0 +1,85 @@
+"""Losses, penalties and weights of samples, and a problem for each loss, for several tests."""
+
+import numpy as np
+
+from fastnn import (
+    MSE,
+    SSE,
+    BinaryCrossEntropy,
+    Bootstrap,
+    CrossEntropy,
+    GradientDescent,
+    Huber,
+    KFold,
+    Network,
+)
+
+SAMPLES, RESTARTS = 21, 12
+# Each loss with numbers of its own, and a rate at which 200 epochs are felt.
+LOSSES = {
+    "SSE": (SSE, {}, 2e-3),
+    "MSE": (MSE, {}, 0.05),
+    "Huber": (Huber, {"delta": 0.6}, 0.1),
+    "BinaryCrossEntropy": (BinaryCrossEntropy, {}, 0.2),
+    "CrossEntropy": (CrossEntropy, {}, 0.1),
+}
+PENALTIES = {
+    "none": {},
+    "l2": {"l2": 0.02},
+    "l1": {"l1": 0.01},
+    "per layer": {"l2": (0.03, 0.0), "l1": (0.0, 0.02)},
+    "biases": {"l2": 0.01, "l1": (0.01, 0.03), "penalize_biases": True},
+}
+_RNG = np.random.default_rng(3)
+WEIGHTS = {
+    "none": None,
+    "common": _RNG.uniform(size=SAMPLES) * (np.arange(SAMPLES) % 6 > 0),
+    "by restart": _RNG.uniform(size=(RESTARTS, SAMPLES)),
+    "Bootstrap": Bootstrap(),
+    "KFold": KFold(4),
+}
+
+
+def problem(name, samples=SAMPLES):
+    """Network, inputs and targets that the loss of that name takes."""
+    rng = np.random.default_rng(8)
+    last, n_out = {"BinaryCrossEntropy": ("sigmoid", 2), "CrossEntropy": ("softmax", 3)}.get(
+        name, ("identity", 2)
+    )
+    X = rng.normal(size=(samples, 3))
+    if name == "CrossEntropy":  # shares of the classes, some of them 0
+        y = rng.dirichlet(np.ones(n_out), samples)
+        y[::3] = np.eye(n_out)[rng.integers(0, n_out, len(y[::3]))]
+    elif name == "BinaryCrossEntropy":
+        y = rng.uniform(size=(samples, n_out))
+        y[::2] = y[::2] > 0.5
+    else:
+        y = rng.normal(size=(samples, n_out))
+    return Network([3, 4, n_out], activation=["tanh", last]), X, y
+
+
+def settings(name, penalty="none", **options):
+    """Arguments of training with the loss of that name and penalties."""
+    kind, numbers, rate = LOSSES[name]
+    return {
+        "loss": kind(**numbers, **PENALTIES[penalty]),
+        "optimizer": GradientDescent(rate),
+        **options,
+    }
+
+
+def weights_of(weighting, k, samples=SAMPLES, seed=0):
+    """The weights of samples of restart k, or None."""
+    if weighting is None:
+        return None
+    if isinstance(weighting, Bootstrap | KFold):
+        return weighting.numpy_weights(seed, k, samples)
+    return weighting if weighting.ndim == 1 else weighting[k]
+
+
+def one(train, name, k, weighting, **options):
+    """Restart k alone, with the weights of `WEIGHTS` named `weighting`."""
+    given = WEIGHTS[weighting]
+    if isinstance(given, np.ndarray) and given.ndim == 2:
+        given = given[k]
+    return train(*problem(name), sample_weight=given, restart=k, **options)
