@@ -50,4 +50,4 @@ per layer after the input.
 COLUMNS = 8
 N_IN, N_OUT, ACTIVATION, HAS_BIAS, WEIGHTS, OUTPUTS, SLOPE, SLOPES = range(COLUMNS)
 # Ways of weighting samples.
-UNWEIGHTED, COMMON, OWN = range(123)
+UNWEIGHTED, COMMON, OWN = range(3)
