@@ -13,7 +13,7 @@ from .job import Job
 from .losses import Penalized, make_loss
 from .network import Network
 from .optimizers import OPTIMIZERS, GradientDescent, Optimizer, PerLayer
-from .stopping import LossBelow, Rule, SSEBelow, Validation, make_rules
+from .stopping import LossBelow, Rule, SSEBelow, Validation, make_rules, rule_numbers
 from .sweeps import Grid
 from .weighting import make_weighting
 
@@ -107,13 +107,9 @@ def make_job(
         first=first,
         restarts=count,
         parallel=parallel,
-        start_state=None if before is None else before.state,
-        start_epochs=None if before is None else before.epochs,
     )
     check_combination(job)
-    if before is not None:
-        check_continuation(job, before)
-    return job
+    return job if before is None else _going_on(job, before)
 
 
 @dataclass(frozen=True)
@@ -127,26 +123,42 @@ class Before:
     """(restarts, n_state)."""
     epochs: np.ndarray
     """(restarts,) int64."""
+    rules: tuple[Rule, ...]
+    """Whose memory the state holds, after the optimizer's."""
 
 
-def check_continuation(job: Job, before: Before) -> None:
-    """Whether what has been trained and the job to come are of one kind, or an error."""
+def _going_on(job: Job, before: Before) -> Job:
+    """The job, begun where restarts stand; rules that are not those of before begin anew."""
     if before.net != job.net:
         raise ValueError(f"continue_from: expected results of {job.net!r}, got {before.net!r}")
     if before.parameters.dtype != job.dtype:
         raise ValueError(
             f"continue_from: expected results of dtype {job.dtype}, got {before.parameters.dtype}"
         )
-    if before.state.shape[1] != job.n_state:
-        raise ValueError(
-            "continue_from: expected the same optimizer and stopping rules as before, which "
-            f"remember {before.state.shape[1]} numbers, got some that remember {job.n_state}"
-        )
-    if job.validation is not None:
+    if any(isinstance(rule, Validation) for rule in (*before.rules, *job.rules)):
         raise ValueError(
             "continue_from: expected no fastnn.Validation, whose results are not the last "
             "parameters, got one"
         )
+    p, own = job.net.n_parameters, job.setup.n_state
+    remembered = before.state.shape[1] - rule_numbers(before.rules, p)
+    if remembered != own:
+        raise ValueError(
+            f"continue_from: expected the optimizer of before, which remembers {remembered} "
+            f"numbers, got {type(job.optimizer).__name__}, which remembers {own}"
+        )
+    state, same = before.state, before.rules == job.rules
+    if not same:
+        slots = [slot for rule in job.rules for slot in rule.slots(p)]
+        anew = [value for count, value in slots for _ in range(count)]
+        rows = np.tile(np.array(anew, dtype=job.dtype), (len(state), 1))
+        state = np.concatenate([state[:, :own], rows], axis=1)
+    return replace(
+        job,
+        start_state=np.ascontiguousarray(state),
+        start_epochs=before.epochs,
+        resumes_rules=same,
+    )
 
 
 def with_grid(

@@ -107,6 +107,7 @@ class _Call:
             "SLOT_VALUES": self.address(slot_values.astype(job.dtype)),
             "START_STATE": _address(job.start_state),
             "START_EPOCHS": _address(job.start_epochs) if continued else 0,
+            "RESUMES": job.resumes_rules,
             "STOP": stop_flag.ctypes.data,
             "INIT_CODE": job.start.code,
             "INIT": job.start.numbers.ctypes.data,
@@ -239,7 +240,7 @@ def train_in_lanes(job: Job, lanes: int, stop_flag: np.ndarray, outputs: Outputs
         Y=job.y.ctypes.data,
         COMPUTE=call.piece(job.setup.compute or loss_and_gradient),
     )
-    if not job.has_plain_loss:
+    if not job.has_plain_loss and (job.setup.compute is None or job.validation is not None):
         call.values.update(LOSS=call.piece(add_losses))
     return call.run(plan, outputs)
 

@@ -11,7 +11,7 @@ from .initialization import Start
 from .losses import SSE, ArctanhSSE, Penalized
 from .network import Network
 from .optimizers import Optimizer, Setup
-from .stopping import ERRORS_WITHIN, SSE_BELOW, Rule
+from .stopping import ERRORS_WITHIN, SSE_BELOW, Rule, rule_numbers
 from .sweeps import Grid
 from .weighting import Weighting
 
@@ -57,6 +57,8 @@ class Job:
     """(restarts, n_state): what restarts that go on remember."""
     start_epochs: np.ndarray | None = None
     """(restarts,) int64: the epochs that they have behind them."""
+    resumes_rules: bool = False
+    """Whether what they remember includes the rules of before, which have judged where they are."""
 
     @property
     def setup(self) -> Setup:
@@ -104,8 +106,7 @@ class Job:
     @property
     def n_state(self) -> int:
         """How many numbers the optimizer and the rules remember of each restart."""
-        slots = [slot for rule in self.rules for slot in rule.slots(self.net.n_parameters)]
-        return self.setup.n_state + sum(count for count, _ in slots)
+        return self.setup.n_state + rule_numbers(self.rules, self.net.n_parameters)
 
     def state_slots(self) -> tuple[np.ndarray, np.ndarray]:
         """How that memory begins: (count, hyperparameter or -1) rows, and constants."""

@@ -15,6 +15,7 @@ from .job import Job
 from .kernels.predict import predict
 from .network import Network
 from .status import Status
+from .stopping import Rule
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,6 +65,8 @@ class Run:
     restart: int
     state: np.ndarray | None = None
     """What optimizer and rules remember, for training that goes on."""
+    rules: tuple[Rule, ...] = ()
+    """The rules, beside a target of the loss, that it was trained with."""
 
     @property
     def weights(self) -> list[np.ndarray]:
@@ -84,6 +87,7 @@ class Run:
             self.parameters[np.newaxis],
             self.state[np.newaxis],
             np.array([self.epochs], dtype=np.int64),
+            self.rules,
         )
         return before, self.seed, self.restart
 
@@ -189,4 +193,5 @@ def _train(job: Job, history: int, stop_flag: np.ndarray | None, threads: int) -
         seed=job.seed,
         restart=job.first,
         state=chunk.state[0],
+        rules=job.rules,
     )

@@ -177,6 +177,7 @@ class Runs:
             seed=self._job.seed,
             restart=int(self.indices[position]),
             state=None if self._state is None else self._state[position],
+            rules=self._job.rules,
         )
 
     def before(self, restarts: int | None) -> tuple[Before, int, int]:
@@ -189,7 +190,7 @@ class Runs:
             raise ValueError(f"restarts: expected None or {len(self)}, got {shown(restarts)}")
         if not len(self) or (np.diff(self.indices) != 1).any():
             raise ValueError("continue_from: expected restarts of consecutive indices, got others")
-        before = Before(self.network, self.parameters, self._state, self.epochs)
+        before = Before(self.network, self.parameters, self._state, self.epochs, self._job.rules)
         return before, self._job.seed, int(self.indices[0])
 
     def in_grid(self, values: Any = "epochs") -> np.ndarray:

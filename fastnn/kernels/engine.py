@@ -50,6 +50,7 @@ from ..frame import (
     RESULT,
     RESULT_LOSSES,
     RESUMED,
+    RESUMES,
     ROW,
     SHUFFLE,
     SLOT_VALUES,
@@ -165,7 +166,7 @@ def train_restarts(digest, width):
                         (space + frame[RESUMED] * lanes)[lane] = 0.0
                         if frame[START_EPOCHS] != 0:
                             born[lane] -= start_epochs[row]
-                            (space + frame[RESUMED] * lanes)[lane] = 1.0
+                            (space + frame[RESUMED] * lanes)[lane] = frame[RESUMES]
                             for m in range(n_state):
                                 memory[m * lanes + lane] = start_state[row * n_state + m]
                         else:

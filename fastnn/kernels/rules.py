@@ -77,7 +77,7 @@ def watch_errors(digest, width):
                 error = outputs[m * strips + s] - targets[m]
                 total = fma(error, error, total)
                 size = magnitude(error)
-                # A NaN stays, so that no bound is met.
+                # A NaN makes the loss one, which ends the restart.
                 most = select(size < most, most, size)
             squares[s], worst[s] = total, most
         return 0
