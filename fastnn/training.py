@@ -93,8 +93,8 @@ def train(
         Index of the restart: with the seed it is the key of the random initial parameters.
     init : an initialization or explicit weights, default ``Uniform(-1, 1)``
         Initializations are Uniform, Normal, GlorotUniform, GlorotNormal, HeUniform, HeNormal and
-        NguyenWidrow.  Explicit are a flat vector, ``[W1, W2, …]``, with biases ``[W1, b1, W2, b2, …]`` or
-        ``(weights, biases)``.
+        NguyenWidrow.  Explicit are a flat vector, ``[W1, W2, …]``, with biases
+        ``[W1, b1, W2, b2, …]`` or ``(weights, biases)``.
     dtype : float64 or float32, default float64
         The type of all numbers; data of other types are converted.
     history : bool or int, default True
