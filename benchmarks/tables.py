@@ -105,6 +105,22 @@ def measured(values: dict[str, Any]) -> Iterator[str]:
         yield f"lanes busy in {work}: {share:.2%}"
     for name, seconds in values.get("start", {}).items():
         yield f"new process until its first result, {name}: {seconds:.2f} s"
+    plain = values.get("optimizers", {}).get("gradient descent")
+    for name, ns in values.get("optimizers", {}).items():
+        yield f"W2 with {name}: {number(ns)} ns per network and epoch, {ns / plain:.2f} times plain"
+    for name, ns in values.get("batches", {}).items():
+        yield f"Iris 4-8-3, {name}: {number(ns)} ns per network and epoch"
+    for name, ns in values.get("levenberg_marquardt", {}).items():
+        yield f"Levenberg–Marquardt on XOR with biases, {name}: {number(ns)} ns per trial"
+    if "solved" in values:
+        about = values["solved"]
+        yield (
+            f"{about['solved']:,} solved of {about['restarts']:,} restarts in "
+            f"{about['seconds']:.2f} s on {about['threads']} threads"
+        )
+    if "sweep" in values:
+        about = values["sweep"]
+        yield f"a sweep of {about['networks']:,} networks in {about['seconds']:.2f} s"
     for point in values.get("restarts", []):
         yield (
             f"{point['restarts']:>12,} restarts: {number(point['ns'])} ns per network and epoch, "
@@ -165,6 +181,7 @@ def _readme(record: dict[str, Any]) -> Iterator[str]:
     if "million" in record["measurements"]:
         yield ""
         yield from million(figures)
+    yield from _optimizers(record["measurements"])
     yield ""
     for name, text in FIGURES.items():
         if name in record["measurements"] or (name == "ratios" and columns):
@@ -174,6 +191,35 @@ def _readme(record: dict[str, Any]) -> Iterator[str]:
     if record["skipped"]:
         left = "; ".join(f"{a['title']}: {a['reason']}" for a in record["skipped"].values())
         yield f"\nLeft out of this run: {left}."
+
+
+def _optimizers(values: dict[str, Any]) -> Iterator[str]:
+    """What other optimizers cost, and what Levenberg–Marquardt does."""
+    costs = values.get("optimizers")
+    if not costs:
+        return
+    plain = costs["gradient descent"]
+    shares = [f"{name} {ns / plain:.2f}" for name, ns in costs.items() if ns != plain]
+    yield ""
+    yield f"An epoch of W2 takes, in times of plain gradient descent: {', '.join(shares)}."
+    if {"levenberg_marquardt", "solved"} <= set(values):
+        ns, about = values["levenberg_marquardt"], values["solved"]
+        beside = ""
+        if "SciPy trf" in ns:
+            beside = f" (SciPy's `least_squares`, method trf, {number(ns['SciPy trf'] / 1e3)} µs)"
+        yield ""
+        yield (
+            f"Levenberg–Marquardt on XOR with biases takes {number(ns['fastnn'])} ns for each "
+            f"trial{beside}; a million solved"
+        )
+        yield (
+            f"restarts, {about['solved'] / about['restarts']:.0%} of those that began, took "
+            f"{about['seconds']:.2f} seconds on {about['threads']} threads."
+        )
+    if "batches" in values:
+        batches = values["batches"]
+        ratio = batches["shuffled"] / batches["given order"]
+        yield f"Shuffled batches of 15 of Iris take {ratio:.2f} times as long as in given order."
 
 
 def _contender(figures: Figures, work: str, column: str) -> str:

@@ -133,6 +133,27 @@ def start(*names: str) -> Callable[[Figures], float]:
     return lambda figures: max(figures.measurement("start", name) for name in names)
 
 
+def dearer(optimizer: str) -> Callable[[Figures], float]:
+    """Times as long as gradient descent that an epoch of `optimizer` takes on W2."""
+    return lambda figures: (
+        figures.measurement("optimizers", optimizer)
+        / figures.measurement("optimizers", "gradient descent")
+    )  # fmt: skip
+
+
+def shuffled(figures: Figures) -> float:
+    """Times as long as batches in given order that shuffled ones take."""
+    return float(
+        figures.measurement("batches", "shuffled") / figures.measurement("batches", "given order")
+    )
+
+
+def solved(figures: Figures) -> float:
+    """Per cent of the restarts that Levenberg–Marquardt solved."""
+    about = figures.measurement("solved")
+    return 100 * about["solved"] / about["restarts"]
+
+
 TARGETS = [
     Target("W2", "NumPy's textbook loop", against("W2", TEXTBOOK), 2000, 1200),
     Target("W2", "JAX vmap", against("W2", VMAP), 4.5, 3),
@@ -165,6 +186,16 @@ TARGETS = [
           Target(work, "best of NumPy, JAX and PyTorch", against_best(work, SAMPLES), 1.1),
           Target(work, "two threads", longer((work, SAMPLES), (work, SAMPLES_2)), 1.7),
       )),
+    Target("momentum", "time of gradient descent", dearer("momentum"), 1.3, least=False),
+    Target("RPROP", "time of gradient descent", dearer("RPROP"), 1.6, least=False),
+    Target("Adam", "time of gradient descent", dearer("Adam"), 1.8, least=False),
+    Target("shuffled", "time of batches in given order", shuffled, 3, least=False),
+    Target("Levenberg–Marquardt", "a trial on XOR",
+           lambda f: f.measurement("levenberg_marquardt", "fastnn"), 30, 55, least=False,
+           unit="ns"),
+    Target("Levenberg–Marquardt", "a million solved",
+           lambda f: f.measurement("solved", "seconds"), 0.5, 1, least=False, unit="s"),
+    Target("Levenberg–Marquardt", "solved in 30 trials", solved, 84, unit="%"),
     Target("scale", "10^3 … 10^7 restarts, spread of ns", flatness, 10, least=False, unit="%"),
     Target("scale", "growth of memory beyond results", growth, 32, least=False, unit="MiB"),
     Target("start", "import", start("import"), 0.4, least=False, unit="s"),

@@ -27,6 +27,7 @@ from .optimizers import (
     Quickprop,
     StepDecay,
 )
+from .primitives import forward, gradient, jacobian, loss
 from .run import Run
 from .runs import Runs
 from .status import Status
@@ -40,6 +41,7 @@ from .stopping import (
     Validation,
 )
 from .summary import Summary
+from .sweeps import Grid
 from .training import train, train_many
 from .version import __version__
 from .weighting import Bootstrap, KFold
@@ -62,6 +64,7 @@ __all__ = [
     "GlorotUniform",
     "GradientBelow",
     "GradientDescent",
+    "Grid",
     "HeNormal",
     "HeUniform",
     "Huber",
@@ -86,6 +89,10 @@ __all__ = [
     "Validation",
     "__version__",
     "datasets",
+    "forward",
+    "gradient",
+    "jacobian",
+    "loss",
     "reference",
     "train",
     "train_many",

@@ -1,9 +1,10 @@
 """The activation functions: one definition each, read by kernels, reference, networks and tests.
 
 A definition holds the compiled form and the textbook NumPy form of the function and of its slope.
-Slopes are written as functions of the output y, which back-propagation has at hand; where y does
-not tell the slope, it is computed from the input x on the way forward and kept.
-To add an activation, add one row to `ACTIVATIONS`; its place in the list is its run-time code.
+Slopes are written as functions of the output y, which back-propagation has at hand, or of the input
+x where y does not tell them.  To add an activation, add one row to `ACTIVATIONS`; its place in the
+list is its run-time code.  The first four are part of every pass; the others are compiled when they
+are used, and keep their slopes, computed on the way forward.
 
 A scaled activation f(s x) needs no row: f with s times the weights is the same function of the
 data, and its gradient descent the same with s**2 times the learning rate.
@@ -98,17 +99,17 @@ class Activation:
     name: str
     function: Callable[..., Any]
     slope: Callable[..., Any]
-    """Of y, or of x if it is kept."""
+    """Of y, or of x if it says so."""
     numpy: Callable[[np.ndarray], np.ndarray]
     numpy_slope: Callable[[np.ndarray], Any]
-    """Of y, or of x if it is kept."""
+    """Of y, or of x if it says so."""
     halves: tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]] | None = None
     """The function cut in two: two values of x, and of them and x the result.
 
     A loop begins one number while it ends the one before: fewer instructions wait for others.
     """
-    kept: bool = False
-    """Whether the slope is computed from x on the way forward."""
+    of_input: bool = False
+    """Whether the slope is a function of x."""
     kink: float | None = None
     """Where the function has no slope."""
 
@@ -149,16 +150,18 @@ ACTIVATIONS = (
         lambda x: x / (1 + np.abs(x)),
         lambda y: (1 - np.abs(y)) ** 2,
     ),
-    Activation("sine", sin, cos, np.sin, np.cos, kept=True),
+    Activation("sine", sin, cos, np.sin, np.cos, of_input=True),
     Activation(
         "gaussian",
         _gaussian,
         _gaussian_slope,
         lambda x: np.exp(-x * x),
         lambda x: -2 * x * np.exp(-x * x),
-        kept=True,
+        of_input=True,
     ),
 )
+COMMON = 4
+"""How many of them are part of every pass."""
 BY_NAME = {activation.name: activation for activation in ACTIVATIONS}
 SOFTMAX = "softmax"
 """Couples the units of a layer: at the output only, and only with cross-entropy."""
@@ -167,3 +170,8 @@ CODES = {name: code for code, name in enumerate(NAMES)}
 IDENTITY = CODES["identity"]
 # Slopes that are kept: the code with which deltas are multiplied by what lies there.
 KEPT = len(NAMES)
+
+
+def keeps_slopes(name: str) -> bool:
+    """Whether the activation of that name keeps its slopes."""
+    return COMMON <= CODES[name] < len(ACTIVATIONS)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
 from .checks import float_type, integer, per_restart, real_array, shown
-from .initialization import Uniform, start_values
+from .initialization import EXPLICIT, Start, Uniform, start_values
 from .job import Job
 from .losses import Penalized, make_loss
 from .network import Network
-from .optimizers import OPTIMIZERS, GradientDescent, Optimizer
-from .stopping import LossBelow, Rule, SSEBelow, Validation, make_rules
+from .optimizers import OPTIMIZERS, GradientDescent, Optimizer, PerLayer
+from .stopping import LossBelow, Rule, SSEBelow, Validation, make_rules, rule_numbers
+from .sweeps import Grid
 from .weighting import make_weighting
 
 PARALLEL = ("restarts", "samples")
@@ -41,8 +42,13 @@ def make_job(
     first: int = 0,
     restarts: int | None = None,
     parallel: str = "restarts",
+    grid: Grid | None = None,
+    before: Before | None = None,
 ) -> Job:
-    """Check every argument and put it into the kernels' form; `restarts` is None for one run."""
+    """Check every argument and put it into the kernels' form; `restarts` is None for one run.
+
+    `before` is what training goes on from.
+    """
     if not isinstance(net, Network):
         raise TypeError(f"net: expected a fastnn.Network, got {shown(net)}")
     number = float_type(dtype)
@@ -54,6 +60,9 @@ def make_job(
     count = 1 if restarts is None else integer("restarts", restarts, 1, 10**12)
     first_name = "restart" if restarts is None else "first"
     first = integer(first_name, first, 0, MAX_RESTART - count)
+    columns: tuple[tuple[int, str], ...] = ()
+    if grid is not None:
+        optimizer, columns = with_grid(optimizer, grid, net, len(inputs), first + count)
     if not isinstance(parallel, str) or parallel not in PARALLEL:
         raise ValueError(
             f"parallel: expected {' or '.join(map(repr, PARALLEL))}, got {shown(parallel)}"
@@ -68,6 +77,14 @@ def make_job(
     samples = len(inputs)
     size = samples if batch_size is None else min(samples, integer("batch_size", batch_size, 1))
     setup = optimizer.setup(net, len(inputs))
+    numbers = dict(setup.numbers)
+    for name in [list(numbers)[column] for column, _ in columns]:
+        numbers[name] = numbers[name][0]  # until rows are cut, any number of the axis
+    start = start_values(Uniform() if init is None else init, net, restarts, number)
+    if before is not None:
+        if init is not None:
+            raise ValueError("init: expected None with continue_from, got one")
+        start = Start(EXPLICIT, before.parameters, start.table[:, :0])
     job = Job(
         net=net,
         X=inputs,
@@ -76,10 +93,12 @@ def make_job(
         loss=objective,
         weighting=weighting,
         optimizer=optimizer,
-        hyper=per_restart(type(optimizer).__name__, setup.numbers, count, number),
-        start=start_values(Uniform() if init is None else init, net, restarts, number),
+        hyper=per_restart(type(optimizer).__name__, numbers, count, number),
+        grid=grid,
+        grid_columns=columns,
+        start=start,
         batch_size=size,
-        shuffle=bool(shuffle),
+        shuffle=bool(shuffle) and size < samples,
         epochs=integer("epochs", epochs, 0),
         target=target,
         rules=rules,
@@ -90,7 +109,100 @@ def make_job(
         parallel=parallel,
     )
     check_combination(job)
-    return job
+    return job if before is None else _going_on(job, before)
+
+
+@dataclass(frozen=True)
+class Before:
+    """Where restarts stand that go on training."""
+
+    net: Network
+    parameters: np.ndarray
+    """(restarts, n_parameters)."""
+    state: np.ndarray
+    """(restarts, n_state)."""
+    epochs: np.ndarray
+    """(restarts,) int64."""
+    rules: tuple[Rule, ...]
+    """Whose memory the state holds, after the optimizer's."""
+
+
+def _going_on(job: Job, before: Before) -> Job:
+    """The job, begun where restarts stand; rules that are not those of before begin anew."""
+    if before.net != job.net:
+        raise ValueError(f"continue_from: expected results of {job.net!r}, got {before.net!r}")
+    if before.parameters.dtype != job.dtype:
+        raise ValueError(
+            f"continue_from: expected results of dtype {job.dtype}, got {before.parameters.dtype}"
+        )
+    if any(isinstance(rule, Validation) for rule in (*before.rules, *job.rules)):
+        raise ValueError(
+            "continue_from: expected no fastnn.Validation, whose results are not the last "
+            "parameters, got one"
+        )
+    p, own = job.net.n_parameters, job.setup.n_state
+    remembered = before.state.shape[1] - rule_numbers(before.rules, p)
+    if remembered != own:
+        raise ValueError(
+            f"continue_from: expected the optimizer of before, which remembers {remembered} "
+            f"numbers, got {type(job.optimizer).__name__}, which remembers {own}"
+        )
+    state, same = before.state, before.rules == job.rules
+    if not same:
+        slots = [slot for rule in job.rules for slot in rule.slots(p)]
+        anew = [value for count, value in slots for _ in range(count)]
+        rows = np.tile(np.array(anew, dtype=job.dtype), (len(state), 1))
+        state = np.concatenate([state[:, :own], rows], axis=1)
+    return replace(
+        job,
+        start_state=np.ascontiguousarray(state),
+        start_epochs=before.epochs,
+        resumes_rules=same,
+    )
+
+
+def with_grid(
+    optimizer: Optimizer, grid: Grid, net: Network, samples: int, last: int
+) -> tuple[Optimizer, tuple[tuple[int, str], ...]]:
+    """The optimizer with the grid's values for its numbers, and the columns that they take."""
+    if not isinstance(grid, Grid):
+        raise TypeError(f"grid: expected a fastnn.Grid, got {shown(grid)}")
+    if last > grid.restarts:
+        raise ValueError(
+            f"grid: expected first + restarts up to {grid.restarts}, which {grid!r} has, got {last}"
+        )
+    names = [field.name for field in fields(optimizer)]  # type: ignore[arg-type]
+    axes: dict[str, Any] = {}
+    for name, values in grid.axes.items():
+        field, _, layer = name.rpartition("_")
+        if field in names and layer.isdigit():
+            rates = axes.get(field, getattr(optimizer, field))
+            rates = list(rates.values if isinstance(rates, PerLayer) else [rates] * net.depth)
+            if int(layer) >= net.depth:
+                raise ValueError(f"grid: expected {field}_0 to {field}_{net.depth - 1}, got {name}")
+            rates[int(layer)] = values
+            axes[field] = PerLayer(*rates)
+        elif name in names:
+            axes[name] = values
+        else:
+            raise ValueError(
+                f"grid: expected axes among {', '.join(names)}, numbers of "
+                f"{type(optimizer).__name__}, got {name}"
+            )
+    made = replace(optimizer, **axes)  # type: ignore[type-var]
+    columns = []
+    for axis in grid.axes:
+        field, _, layer = axis.rpartition("_")
+        per_layer = field in axes and isinstance(axes[field], PerLayer)
+        value = getattr(made, field).values[int(layer)] if per_layer else getattr(made, axis)
+        found = [
+            i for i, number in enumerate(made.setup(net, samples).numbers.values())
+            if number is value
+        ]  # fmt: skip
+        if not found:
+            raise ValueError(f"grid: expected an axis of numbers, got {axis}")
+        columns += [(column, axis) for column in found]
+    return made, tuple(columns)
 
 
 def check_combination(job: Job) -> None:

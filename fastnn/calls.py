@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from .activations import BY_NAME
-from .frame import COMMON, LANES, OWN, RULE_STATE
+from .activations import keeps_slopes
+from .frame import COMMON, GRADIENT, LANES, OWN, RULE_STATE, TICK
 from .job import Job
-from .kernels.engine import trainer
-from .kernels.losses import add_losses, add_penalties, keep_slopes, single_losses
-from .kernels.passes import loss_and_gradient
+from .kernels.engine import run_engine, train_restarts
+from .kernels.losses import (
+    add_losses,
+    add_penalties,
+    gathered_losses,
+    keep_slopes,
+    single_losses,
+)
+from .kernels.passes import gathered_loss_and_gradient, loss_and_gradient
 from .kernels.plan import (
     CACHE_LINE,
     Needs,
@@ -24,6 +30,7 @@ from .kernels.plan import (
 )
 from .kernels.restarts import begin_otherwise, begin_restart
 from .kernels.rules import judge, rule_table, watch_errors
+from .kernels.shuffling import gather, shuffle
 from .kernels.single_pass import LEAST_GROUPS, MOST_RUNS, single_loss_and_gradient
 from .lanes.pieces import Piece
 from .lanes.types import register_bytes
@@ -44,13 +51,35 @@ def _needs(job: Job) -> Needs:
         n_state=job.setup.n_state,
         rule_state=job.n_state - job.setup.n_state,
         scratch=job.setup.scratch,
+        one_tile=job.setup.one_tile,
         keeps_slopes=job.setup.slope_offset != 0,
         linear_output=job.loss.output is not None,
-        factors=not job.has_plain_loss,
+        factors=not job.has_plain_loss or job.shuffle,
+        gathers=job.batch_size if job.shuffle else 0,
         own_weights=len(job.X) if own else 0,
         watches=job.watches,
         validates=job.validation is not None,
     )
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where the engine writes what becomes of each restart."""
+
+    parameters: np.ndarray | None
+    """(restarts, n_parameters), or None if not kept."""
+    state: np.ndarray | None
+    """(restarts, n_state), or None if not kept."""
+    loss: np.ndarray
+    epochs: np.ndarray
+    status: np.ndarray
+    """(restarts,) int64."""
+    history: np.ndarray | None = None
+    history_every: int = 0
+    gradient: bool = False
+    """Whether gradients take the place of the parameters."""
+    jacobian: np.ndarray | None = None
+    """(restarts, n, n_out, n_parameters), if Jacobians are computed."""
 
 
 class _Call:
@@ -62,7 +91,23 @@ class _Call:
         self.kept: list[np.ndarray] = []
         setup = job.setup
         numbers = np.array([job.loss.number, setup.slope_offset], dtype=job.dtype)
+        slots, slot_values = job.state_slots()
+        continued = job.start_epochs is not None
         self.values = {
+            "COUNT": job.restarts,
+            "FIRST": job.first,
+            "EPOCHS": job.epochs,
+            "TARGET": self.address(np.array([job.target], dtype=job.dtype)),
+            "JUDGED": job.judged,
+            "HYPER_ROWS": job.hyper.ctypes.data,
+            "HYPER_STEP": job.hyper.shape[1] if len(job.hyper) > 1 else 0,
+            "INIT_STEP": job.start.numbers.strides[0] if len(job.start.numbers) > 1 else 0,
+            "N_SLOTS": len(slots),
+            "SLOTS": self.address(slots),
+            "SLOT_VALUES": self.address(slot_values.astype(job.dtype)),
+            "START_STATE": _address(job.start_state),
+            "START_EPOCHS": _address(job.start_epochs) if continued else 0,
+            "RESUMES": job.resumes_rules,
             "STOP": stop_flag.ctypes.data,
             "INIT_CODE": job.start.code,
             "INIT": job.start.numbers.ctypes.data,
@@ -87,11 +132,18 @@ class _Call:
             self.values.update(OBSERVE=self.piece(setup.observe))
         if setup.observe is not None or setup.compute is not None:
             self.values.update(OBSERVED=1)
-        if setup.slope_offset or any(BY_NAME[a].kept for a in job.net.activation if a in BY_NAME):
+        if setup.slope_offset or any(map(keeps_slopes, job.net.activation)):
             self.values.update(KEEP_SLOPES=self.piece(keep_slopes))
         penalties = job.loss.penalties(job.net, job.dtype)
         if penalties is not None:
             self.values.update(PENALTY=self.piece(add_penalties), PENALTIES=self.address(penalties))
+        if job.shuffle:
+            self.values.update(
+                SHUFFLE=self.piece(shuffle),
+                GATHER=self.piece(gather),
+                COMPUTE_GATHERED=self.piece(gathered_loss_and_gradient),
+                LOSS_GATHERED=self.piece(gathered_losses),
+            )
         self._add_weights()
         self._add_rules()
 
@@ -142,39 +194,42 @@ class _Call:
                 RULE_NUMBERS=self.address(numbers),
             )
 
-    def run(self, plan: Plan, outputs: tuple[Any, ...]) -> int:
+    def run(self, plan: Plan, outputs: Outputs) -> int:
         """Call the engine; returns the number of ticks."""
-        job, number = self.job, self.job.dtype.type
-        plan.set(**self.values)
+        job = self.job
         at = int(plan.frame[RULE_STATE])
         for rule in job.rules:  # the best parameters are the result, with their loss
             if isinstance(rule, Validation):
                 plan.set(RESULT_LOSSES=at + 2, RESULT=at + 3)
             at += sum(count for count, _ in rule.slots(job.net.n_parameters))
-        slots, values = job.state_slots()
         lanes = int(plan.frame[LANES])
-        continued = job.start_epochs is not None
-        ticks: int = trainer(self.width)(
-            plan.frame,
-            zeros_aligned(plan.end * lanes, job.dtype),
-            np.zeros(4 * lanes, dtype=np.int64),
-            job.hyper,
-            job.start.numbers,
-            job.first,
-            job.epochs,
-            number(job.target),
-            job.judged,
-            slots,
-            values.astype(job.dtype),
-            job.start_state if continued else np.zeros((0, 0), dtype=job.dtype),
-            job.start_epochs if continued else np.zeros(0, dtype=np.int64),
-            len(outputs[0]) > 0,
-            *outputs,
+        lane_state = np.zeros(4 * lanes, dtype=np.int64)
+        order = np.zeros(lanes * len(job.X) if job.shuffle else 0, dtype=np.int64)
+        plan.set(
+            **self.values,
+            LANE_STATE=lane_state.ctypes.data,
+            ORDER=order.ctypes.data,
+            OUT_PARAMETERS=_address(outputs.parameters),
+            OUT_STATE=_address(outputs.state),
+            OUT_LOSS=outputs.loss.ctypes.data,
+            OUT_EPOCHS=outputs.epochs.ctypes.data,
+            OUT_STATUS=outputs.status.ctypes.data,
+            HISTORY=_address(outputs.history),
+            HISTORY_EVERY=outputs.history_every,
+            OUT_JACOBIAN=_address(outputs.jacobian),
         )
-        return ticks
+        if outputs.gradient:
+            plan.set(RESULT=plan.frame[GRADIENT])
+        workspace = zeros_aligned(plan.end * lanes, job.dtype)
+        run_engine(self.piece(train_restarts), plan.frame, workspace)
+        return int(plan.frame[TICK])
 
 
-def train_in_lanes(job: Job, lanes: int, stop_flag: np.ndarray, outputs: tuple[Any, ...]) -> int:
+def _address(array: np.ndarray | None) -> int:
+    return 0 if array is None or not array.size else int(array.ctypes.data)
+
+
+def train_in_lanes(job: Job, lanes: int, stop_flag: np.ndarray, outputs: Outputs) -> int:
     """Train the restarts of `job`, `lanes` at once; returns the number of ticks."""
     width = vector_width(lanes, job.dtype)
     call = _Call(job, width, stop_flag)
@@ -185,12 +240,12 @@ def train_in_lanes(job: Job, lanes: int, stop_flag: np.ndarray, outputs: tuple[A
         Y=job.y.ctypes.data,
         COMPUTE=call.piece(job.setup.compute or loss_and_gradient),
     )
-    if not job.has_plain_loss:
+    if not job.has_plain_loss and (job.setup.compute is None or job.validation is not None):
         call.values.update(LOSS=call.piece(add_losses))
     return call.run(plan, outputs)
 
 
-def train_singly(job: Job, threads: int, stop_flag: np.ndarray, outputs: tuple[Any, ...]) -> int:
+def train_singly(job: Job, threads: int, stop_flag: np.ndarray, outputs: Outputs) -> int:
     """Train the restarts of `job` one after another; returns the number of epochs."""
     samples, size = len(job.X), job.dtype.itemsize
     in_lanes = job.parallel == "samples"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .calls import train_in_lanes, train_singly
+from .calls import Outputs, train_in_lanes, train_singly
 from .job import Job
 from .kernels.plan import ROWS
 from .lanes.types import register_bytes
@@ -101,20 +101,27 @@ def train_chunk(
     part = job.rows(start, stop)
     count = part.restarts
     lanes = lanes_for(job, count) if lanes is None else lanes
-    n_parameters = job.net.n_parameters
-    parameters = np.empty((count if keep_parameters else 0, n_parameters), dtype=job.dtype)
-    loss = np.full(count, np.nan, dtype=job.dtype)
-    epochs = np.zeros(count, dtype=np.int64)
-    status = np.full(count, Status.NOT_RUN, dtype=np.int8)
-    state = np.empty((count if keep_parameters else 0, job.n_state), dtype=job.dtype)
-    outputs = (
-        parameters, loss, epochs, status, state,
-        np.empty(0, dtype=job.dtype) if history is None else history, history_every,
-    )  # fmt: skip
+    kept = keep_parameters
+    outputs = Outputs(
+        parameters=np.empty((count, job.net.n_parameters), dtype=job.dtype) if kept else None,
+        state=np.empty((count, job.n_state), dtype=job.dtype) if kept else None,
+        loss=np.full(count, np.nan, dtype=job.dtype),
+        epochs=np.zeros(count, dtype=np.int64),
+        status=np.full(count, Status.NOT_RUN, dtype=np.int64),
+        history=history,
+        history_every=history_every,
+    )
     if lanes > 1:
         ticks = train_in_lanes(part, lanes, stop_flag, outputs)
     else:
         ticks = train_singly(part, threads, stop_flag, outputs)
-    if not keep_parameters:
-        return ChunkResult(start, None, loss, epochs, status, ticks, lanes, None)
-    return ChunkResult(start, parameters, loss, epochs, status, ticks, lanes, state)
+    return ChunkResult(
+        start=start,
+        parameters=outputs.parameters,
+        loss=outputs.loss,
+        epochs=outputs.epochs,
+        status=outputs.status.astype(np.int8),
+        ticks=ticks,
+        lanes=lanes,
+        state=outputs.state,
+    )

@@ -6,6 +6,10 @@ per layer after the input.
 """
 
 (
+    # The call: restarts, where their numbers are read and results written, and how long they train.
+    COUNT, FIRST, EPOCHS, TARGET, JUDGED, HYPER_ROWS, HYPER_STEP, INIT_STEP, N_SLOTS, SLOTS,
+    SLOT_VALUES, START_STATE, START_EPOCHS, RESUMES, LANE_STATE, OUT_PARAMETERS, OUT_STATE,
+    OUT_LOSS, OUT_EPOCHS, OUT_STATUS, OUT_JACOBIAN, HISTORY, HISTORY_EVERY, TICK,
     # How many networks at once, and in how many vectors of each number.
     LANES, STRIPS,
     # The network and the data.
@@ -30,14 +34,17 @@ per layer after the input.
     WEIGHTING, SAMPLE_WEIGHTS, WEIGHT_SOURCE, WEIGHT_NUMBER, WEIGHT_ROWS, WEIGHT_STEP,
     PENALTIES,
     # Stopping rules: regions for the sum of squared errors and the largest error, the rules and
-    # what they remember, and the validation set.
-    SQUARES, WORST, N_RULES, RULES, RULE_NUMBERS, RULE_STATE, OBSERVED, END_VERDICTS,
-    VALIDATE, VALIDATION_X, VALIDATION_Y, VALIDATION_SAMPLES, VALIDATION_LOSSES, SPARE_GRADIENT,
+    # what they remember, the validation set and the piece for its losses.
+    SQUARES, WORST, N_RULES, RULES, RULE_NUMBERS, RULE_STATE, RESUMED, OBSERVED, END_VERDICTS,
+    VALIDATION_X, VALIDATION_Y, VALIDATION_SAMPLES, VALIDATION_LOSSES, VALIDATE, SPARE_GRADIENT,
+    # Shuffled batches: pieces, the order of samples in each lane, and regions for a batch.
+    SHUFFLE, GATHER, COMPUTE_GATHERED, LOSS_GATHERED, ORDER,
+    GATHERED_X, GATHERED_Y, GATHERED_WEIGHTS,
     # One network with its samples side by side: see `single`.
     GROUP_STRIPS, SPARE, SUMS, SUM_OF_LOSSES, FACTORS, RUNS, RUN_LENGTH, TILES,
     THREAD, THREADS, SHARES, ARRIVED, ROUND,
     LAYERS,
-) = range(91)  # fmt: skip
+) = range(124)  # fmt: skip
 
 # Columns of the layer table.  Slopes lie with the outputs, of which they are functions, or apart.
 COLUMNS = 8

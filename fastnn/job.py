@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .activations import BY_NAME
+from .activations import keeps_slopes
 from .initialization import Start
 from .losses import SSE, ArctanhSSE, Penalized
 from .network import Network
 from .optimizers import Optimizer, Setup
-from .stopping import ERRORS_WITHIN, SSE_BELOW, Rule
+from .stopping import ERRORS_WITHIN, SSE_BELOW, Rule, rule_numbers
+from .sweeps import Grid
 from .weighting import Weighting
 
 NUMERICS_VERSION = 2
@@ -34,6 +35,10 @@ class Job:
     optimizer: Optimizer
     hyper: np.ndarray
     """(1 or restarts, n_hyper): the optimizer's hyperparameters, of `dtype`."""
+    grid: Grid | None
+    """Where columns of `hyper` are functions of the restart's index: see `grid_columns`."""
+    grid_columns: tuple[tuple[int, str], ...]
+    """Columns of `hyper`, each with the axis of the grid that it takes its numbers from."""
     start: Start
     batch_size: int
     shuffle: bool
@@ -52,6 +57,8 @@ class Job:
     """(restarts, n_state): what restarts that go on remember."""
     start_epochs: np.ndarray | None = None
     """(restarts,) int64: the epochs that they have behind them."""
+    resumes_rules: bool = False
+    """Whether what they remember includes the rules of before, which have judged where they are."""
 
     @property
     def setup(self) -> Setup:
@@ -66,8 +73,7 @@ class Job:
     @property
     def has_plain_loss(self) -> bool:
         """Whether the data's part of the loss is the SSE without weights or other slopes."""
-        last = self.net.activation[-1]
-        kept = self.setup.slope_offset != 0 or (last in BY_NAME and BY_NAME[last].kept)
+        kept = self.setup.slope_offset != 0 or keeps_slopes(self.net.activation[-1])
         plain = type(self.loss) is SSE and not self.setup.arctanh_error
         return plain and self.weighting is None and not kept
 
@@ -100,8 +106,7 @@ class Job:
     @property
     def n_state(self) -> int:
         """How many numbers the optimizer and the rules remember of each restart."""
-        slots = [slot for rule in self.rules for slot in rule.slots(self.net.n_parameters)]
-        return self.setup.n_state + sum(count for count, _ in slots)
+        return self.setup.n_state + rule_numbers(self.rules, self.net.n_parameters)
 
     def state_slots(self) -> tuple[np.ndarray, np.ndarray]:
         """How that memory begins: (count, hyperparameter or -1) rows, and constants."""
@@ -127,10 +132,16 @@ class Job:
         def part(values: np.ndarray | None) -> np.ndarray | None:
             return None if values is None else values[start:stop]
 
-        weighting = self.weighting
+        weighting, hyper, grid = self.weighting, cut(self.hyper), self.grid
+        if grid is not None:
+            values = grid.values(np.arange(self.first + start, self.first + stop))
+            hyper = np.repeat(hyper[:1], stop - start, axis=0)
+            for column, axis in self.grid_columns:
+                hyper[:, column] = values[axis]
         return replace(
             self,
-            hyper=cut(self.hyper),
+            hyper=hyper,
+            grid=None,
             start=replace(self.start, numbers=cut(self.start.numbers)),
             weighting=cut(weighting) if isinstance(weighting, np.ndarray) else weighting,
             start_state=part(self.start_state),

@@ -204,3 +204,33 @@ def _drawn_units(size: int) -> list[int]:
         return list(range(size))
     half = MAX_DRAWN // 2
     return [*range(half), *range(size - half, size)]
+
+
+def plot_grid(runs: Runs, values: Any = "epochs", ax: Axes | None = None) -> Axes:
+    """A heat map of a grid of two axes, the first upwards, the second to the right."""
+    grid = runs.grid
+    if grid is None or len(grid.shape) != 2:
+        raise ValueError(
+            "plot_grid: expected restarts of a fastnn.Grid of two axes, got "
+            + ("none" if grid is None else repr(grid))
+        )
+    cells = runs.in_grid(values).astype(np.float64)
+    ax = _axes(ax)
+    (y_name, y), (x_name, x) = grid.axes.items()
+    finite = cells[np.isfinite(cells)]
+    wide = len(finite) and finite.min() > 0 and finite.max() > 100 * finite.min()
+    norm = "log" if wide and not (isinstance(values, str) and values == "success") else None
+    cells = np.where(np.abs(cells) < LARGEST_DRAWN, cells, np.nan)
+    mesh = ax.pcolormesh(x, y, cells, norm=norm, cmap="viridis", shading="nearest", rasterized=True)
+    for name, ticks, scale, label in (
+        (x_name, x, ax.set_xscale, ax.set_xlabel),
+        (y_name, y, ax.set_yscale, ax.set_ylabel),
+    ):
+        if len(ticks) > 2 and ticks.min() > 0 and np.ptp(np.diff(np.log(ticks))) < 1e-9:
+            scale("log")
+        label(name.replace("_", " "))
+    ax.set_facecolor("lightgrey")  # where nothing finite came out
+    what = {"success": "share converged", "epochs": "mean epochs", "loss": "mean loss"}
+    label_of_bar = what.get(values, "") if isinstance(values, str) else ""
+    ax.figure.colorbar(mesh, ax=ax, label=label_of_bar)
+    return ax

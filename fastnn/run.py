@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arguments import check_inputs
+from .arguments import Before, check_inputs
 from .chunks import train_chunk
 from .interrupts import CtrlC
 from .job import Job
 from .kernels.predict import predict
 from .network import Network
 from .status import Status
+from .stopping import Rule
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,6 +65,8 @@ class Run:
     restart: int
     state: np.ndarray | None = None
     """What optimizer and rules remember, for training that goes on."""
+    rules: tuple[Rule, ...] = ()
+    """The rules, beside a target of the loss, that it was trained with."""
 
     @property
     def weights(self) -> list[np.ndarray]:
@@ -74,6 +77,19 @@ class Run:
     def biases(self) -> list[np.ndarray]:
         """The biases, layer by layer; empty without biases."""
         return self.network.unpack(self.parameters)[1]
+
+    def before(self) -> tuple[Before, int, int]:
+        """What training goes on from, the seed, and the index of the restart."""
+        if self.state is None:
+            raise ValueError("continue_from: expected a run of fastnn.train, got one without state")
+        before = Before(
+            self.network,
+            self.parameters[np.newaxis],
+            self.state[np.newaxis],
+            np.array([self.epochs], dtype=np.int64),
+            self.rules,
+        )
+        return before, self.seed, self.restart
 
     def predict(self, X: Any) -> np.ndarray:
         """The network's outputs.
@@ -177,4 +193,5 @@ def _train(job: Job, history: int, stop_flag: np.ndarray | None, threads: int) -
         seed=job.seed,
         restart=job.first,
         state=chunk.state[0],
+        rules=job.rules,
     )

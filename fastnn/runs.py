@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arguments import MAX_RESTART, check_inputs
+from .arguments import MAX_RESTART, Before, check_inputs
 from .checks import integer, shown
 from .chunks import train_chunk
 from .job import Job
@@ -15,6 +15,7 @@ from .kernels.predict import predict
 from .run import Run, sse_of, train_one
 from .status import Status
 from .summary import Summary, summarize
+from .sweeps import Grid
 
 if TYPE_CHECKING:
     import pandas
@@ -61,6 +62,11 @@ class Runs:
         self.epochs = epochs
         self.status = status
         self.parameters = parameters
+
+    @property
+    def grid(self) -> Grid | None:
+        """The grid whose cells the restarts are, if they are."""
+        return self._job.grid
 
     @property
     def sse(self) -> np.ndarray:
@@ -171,7 +177,78 @@ class Runs:
             seed=self._job.seed,
             restart=int(self.indices[position]),
             state=None if self._state is None else self._state[position],
+            rules=self._job.rules,
         )
+
+    def before(self, restarts: int | None) -> tuple[Before, int, int]:
+        """What training goes on from, the seed, and the index of the first restart."""
+        if self.parameters is None or self._state is None:
+            raise ValueError(
+                "continue_from: expected results with their parameters, keep='all', got none"
+            )
+        if restarts is not None and restarts != len(self):
+            raise ValueError(f"restarts: expected None or {len(self)}, got {shown(restarts)}")
+        if not len(self) or (np.diff(self.indices) != 1).any():
+            raise ValueError("continue_from: expected restarts of consecutive indices, got others")
+        before = Before(self.network, self.parameters, self._state, self.epochs, self._job.rules)
+        return before, self._job.seed, int(self.indices[0])
+
+    def in_grid(self, values: Any = "epochs") -> np.ndarray:
+        """One number for each cell of the grid, the mean over its restarts.
+
+        Parameters
+        ----------
+        values : "success", "epochs", "loss", or (restarts,) array, default "epochs"
+            "success" is the share of restarts that converged.
+
+        Returns
+        -------
+        array of float, of the grid's shape
+
+        Raises
+        ------
+        ValueError
+            If these are not all the restarts of a `Grid`.
+        """
+        grid = self._job.grid
+        if grid is None or len(self) != grid.restarts:
+            raise ValueError(
+                "in_grid: expected all restarts of train_many(…, grid=fastnn.Grid(…)), got "
+                f"{len(self)} restarts" + ("" if grid is None else f" of {grid.restarts}")
+            )
+        columns = {"epochs": self.epochs, "loss": self.loss}
+        if isinstance(values, str) and values == "success":
+            column: Any = self.status == Status.CONVERGED
+        elif isinstance(values, str):
+            if values not in columns:
+                raise ValueError(
+                    f"values: expected 'success', 'epochs', 'loss' or an array, got {values!r}"
+                )
+            column = columns[values]
+        else:
+            column = np.asarray(values)
+            if column.shape != (len(self),):
+                raise ValueError(f"values: expected shape ({len(self)},), got {column.shape}")
+        cells = column.reshape(*grid.shape, grid.restarts_per_cell)
+        return np.asarray(cells.mean(axis=-1))
+
+    def plot_grid(self, values: Any = "epochs", ax: Any = None) -> Any:
+        """Draw a heat map of a grid of two axes.
+
+        Parameters
+        ----------
+        values : "success", "epochs", "loss", or (restarts,) array, default "epochs"
+            As for `in_grid`.
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        from .plotting import plot_grid
+
+        return plot_grid(self, values, ax)
 
     def predict(self, X: Any, which: Any = "best") -> np.ndarray:
         """Outputs of one network, some or all; those whose parameters were not kept train again.

@@ -260,6 +260,11 @@ RULES = (
 """All of them, for whoever goes through all."""
 
 
+def rule_numbers(rules: tuple[Rule, ...], n_parameters: int) -> int:
+    """How many numbers all `rules` remember of each restart."""
+    return sum(count for rule in rules for count, _ in rule.slots(n_parameters))
+
+
 def make_rules(stop: Any) -> tuple[Rule, ...]:
     """`stop`, a rule, a sequence of rules or None, as a tuple of rules."""
     rules = () if stop is None else stop if isinstance(stop, list | tuple) else (stop,)

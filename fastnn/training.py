@@ -21,6 +21,7 @@ from .optimizers import Optimizer
 from .run import Run, train_one
 from .runs import HISTORY_LIMIT, Runs
 from .stopping import Rule
+from .sweeps import Grid
 from .weighting import Bootstrap, KFold
 
 KEEP_LIMIT = 2**30
@@ -51,10 +52,12 @@ def train(
     history: bool | int = True,
     parallel: str = "restarts",
     threads: int | None = None,
+    continue_from: Run | None = None,
 ) -> Run:
-    """Train one network by back-propagation on the sum of squared errors (SSE).
+    """Train one network by back-propagation, on the sum of squared errors (SSE) or another loss.
 
-    An epoch computes the SSE and its gradient over all samples, then makes one update.
+    An epoch computes the loss and its gradient over all samples, then makes one update; with
+    batches it makes one for each.
 
     Parameters
     ----------
@@ -63,17 +66,35 @@ def train(
         Inputs, finite, at least one sample.
     y : (n, n_out) array of float, or (n,) for one output
         Targets, finite.
-    optimizer : one of the package's optimizers, default ``GradientDescent(learning_rate=0.1)``
+    optimizer : GradientDescent, Adam, AdamW, RPROP, Quickprop, LevenbergMarquardt or LBFGS
+        By default ``GradientDescent(learning_rate=0.1)``.
+    loss : SSE, MSE, Huber, BinaryCrossEntropy, CrossEntropy, or a name such as "mse", default SSE
+        What is minimised, penalties included.
     epochs : int, default 1000
         The most updates to make; 0 gives the start itself.
     target_sse : float, optional
-        Training ends, with status ``CONVERGED``, at the first epoch whose SSE is below it.
+        Training ends, with status ``CONVERGED``, at the first epoch whose SSE is below it: short
+        for ``stop=SSEBelow(target_sse)``.
+    stop : rule or sequence of rules, optional
+        Training ends at the first epoch at whose start one of them holds; `Status` tells which
+        kind.  They are LossBelow, SSEBelow, ErrorsWithin, GradientBelow, NoProgress, MeanLossBelow
+        and Validation.
+    validation : (X, y), optional
+        The data for the rule Validation.
+    batch_size : int, optional
+        Samples of each update; by default all.  Losses, rules and history are of all samples, at
+        the start of an epoch.
+    shuffle : bool, default False
+        Whether batches are drawn in a random order, another in every epoch, or in the given one.
+    sample_weight : (n,) array of float, Bootstrap or KFold, optional
+        Factors of the samples' terms in the loss, not negative.
     seed : int from 0 to 2**64 - 1, default 0
     restart : int, default 0
         Index of the restart: with the seed it is the key of the random initial parameters.
-    init : Uniform or explicit weights, default ``Uniform(-1, 1)``
-        Explicit are a flat vector, ``[W1, W2, …]``, with biases ``[W1, b1, W2, b2, …]`` or
-        ``(weights, biases)``.
+    init : an initialization or explicit weights, default ``Uniform(-1, 1)``
+        Initializations are Uniform, Normal, GlorotUniform, GlorotNormal, HeUniform, HeNormal and
+        NguyenWidrow.  Explicit are a flat vector, ``[W1, W2, …]``, with biases
+        ``[W1, b1, W2, b2, …]`` or ``(weights, biases)``.
     dtype : float64 or float32, default float64
         The type of all numbers; data of other types are converted.
     history : bool or int, default True
@@ -87,6 +108,9 @@ def train(
     threads : int, optional
         Threads with ``parallel="samples"``, no more than runs of samples; by default as many as
         this process may use CPUs and are worth it.  No bit depends on it.
+    continue_from : Run, optional
+        Go on where that run ended, with its seed and restart: n epochs, then m more have the bits
+        of n + m, if the other arguments are the same.  Other rules begin anew.
 
     Returns
     -------
@@ -108,11 +132,16 @@ def train(
     >>> run.predict(X).round(1).ravel()
     array([0.1, 0.9, 0.9, 0.1])
     """
+    before = None
+    if continue_from is not None:
+        if not isinstance(continue_from, Run):
+            raise TypeError(f"continue_from: expected a fastnn.Run, got {shown(continue_from)}")
+        before, seed, restart = continue_from.before()
     job = make_job(
         net, X, y, optimizer=optimizer, loss=loss, epochs=epochs, target_sse=target_sse, stop=stop,
         validation=validation, batch_size=batch_size, shuffle=shuffle,
         sample_weight=sample_weight, seed=seed, init=init, dtype=dtype, first=restart,
-        parallel=parallel,
+        parallel=parallel, before=before,
     )  # fmt: skip
     if threads is not None:
         integer("threads", threads, 1, MAX_THREADS)
@@ -127,7 +156,7 @@ def train_many(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    restarts: int,
+    restarts: int | None = None,
     optimizer: Optimizer | None = None,
     loss: Penalized | str | None = None,
     epochs: int = 1000,
@@ -147,6 +176,8 @@ def train_many(
     chunk: int | None = None,
     progress: bool | None = None,
     parallel: str = "restarts",
+    grid: Grid | None = None,
+    continue_from: Runs | None = None,
 ) -> Runs:
     """Train many networks that differ in their random start, each independently of the others.
 
@@ -154,14 +185,16 @@ def train_many(
 
     Parameters
     ----------
-    net, X, y, epochs, target_sse, seed, dtype
+    net, X, y, loss, epochs, target_sse, stop, validation, batch_size, shuffle, seed, dtype
         As for `train`.
     restarts : int
-        How many.
-    optimizer : one of the package's optimizers
-        As for `train`; its numbers may be arrays ``(restarts,)``.
-    init : Uniform or explicit weights
-        As for `train`; its numbers may be arrays ``(restarts,)``, and explicit weights an array
+        How many; by default as many as a grid has, or as what is continued.
+    optimizer : as for `train`
+        Its numbers may be arrays ``(restarts,)``.
+    sample_weight : (n,) or (restarts, n) array of float, Bootstrap or KFold, optional
+        As for `train`.
+    init : as for `train`
+        Its numbers may be arrays ``(restarts,)``, and explicit weights an array
         ``(restarts, n_parameters)``.
     first : int, default 0
         Index of the first restart.
@@ -180,6 +213,10 @@ def train_many(
     parallel : "restarts" or "samples", default "restarts"
         With "samples" each thread trains one network after another, and restart k has the bits that
         ``train(…, restart=k, parallel="samples")`` gives.
+    grid : Grid, optional
+        Values for the optimizer's numbers, whose combinations the restarts go through.
+    continue_from : Runs, optional
+        Go on where those restarts ended, with their seed and indices: as for `train`.
 
     Returns
     -------
@@ -192,12 +229,20 @@ def train_many(
     Interrupted
         On Ctrl-C, within a second; its `runs` are the restarts that had ended.
     """
+    before = None
+    if continue_from is not None:
+        if not isinstance(continue_from, Runs):
+            raise TypeError(f"continue_from: expected fastnn.Runs, got {shown(continue_from)}")
+        before, seed, first = continue_from.before(restarts)
+        restarts = len(continue_from)
+    if restarts is None and isinstance(grid, Grid):
+        restarts = grid.restarts - integer("first", first, 0, grid.restarts - 1)
     restarts = integer("restarts", restarts, 1, 10**12)
     job = make_job(
         net, X, y, optimizer=optimizer, loss=loss, epochs=epochs, target_sse=target_sse, stop=stop,
         validation=validation, batch_size=batch_size, shuffle=shuffle,
         sample_weight=sample_weight, seed=seed, init=init, dtype=dtype, first=first,
-        restarts=restarts, parallel=parallel,
+        restarts=restarts, parallel=parallel, grid=grid, before=before,
     )  # fmt: skip
     if threads is not None:
         integer("threads", threads, 1, MAX_THREADS)

@@ -114,7 +114,7 @@ CASES = [
     (train(restart=-1), ValueError, "restart: expected an integer from 0"),
     (train(restart=2**63), ValueError, "restart: expected an integer from 0"),
     (train(optimizer="sgd"), TypeError, "optimizer: expected one of fastnn.GradientDescent, "),
-    (train(optimizer=0.5), TypeError, "fastnn.AdamW, got 0.5"),
+    (train(optimizer=0.5), TypeError, "fastnn.LBFGS, got 0.5"),
     (train(optimizer=fastnn.GradientDescent([1, 2])), ValueError, "of shape (1,), one for each"),
     (train(optimizer=fastnn.GradientDescent(1e300), dtype="f4"), ValueError, "that fit float32"),
     (train(optimizer=fastnn.GradientDescent(1e-60), dtype="f4"), ValueError, "that fit float32"),
@@ -124,9 +124,9 @@ CASES = [
     (train(dtype=int), ValueError, "dtype: expected float64 or float32"),
     (train(dtype=None), ValueError, "dtype: expected float64 or float32, got None"),
     (train(dtype="numbers"), ValueError, "dtype: expected float64 or float32, got 'numbers'"),
-    (train(init="zeros"), TypeError, "init: expected fastnn.Uniform(low, high)"),
-    (train(init=0.5), TypeError, "init: expected fastnn.Uniform(low, high)"),
-    (train(init=[]), TypeError, "init: expected fastnn.Uniform(low, high)"),
+    (train(init="zeros"), TypeError, "init: expected one of fastnn.Uniform(…), fastnn.Normal(…)"),
+    (train(init=0.5), TypeError, "init: expected one of fastnn.Uniform(…), fastnn.Normal(…)"),
+    (train(init=[]), TypeError, "init: expected one of fastnn.Uniform(…), fastnn.Normal(…)"),
     (train(init=[1, 2, 3]), ValueError, "a flat vector of 6 numbers"),
     (train(init=np.zeros((2, 6))), ValueError, "got an array of shape (2, 6)"),
     (train(init=[X]), ValueError, "got a list of 1 arrays"),
@@ -167,7 +167,7 @@ def test_bad_input(call, exception, message, monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError("a kernel was called")
 
-    monkeypatch.setattr("fastnn.calls.trainer", never)
+    monkeypatch.setattr("fastnn.calls.run_engine", never)
     with pytest.raises(exception, match=re.escape(message)):
         call()
 

@@ -15,10 +15,11 @@ CODE = """
 import sys
 sys.path.insert(0, {folder!r})
 import fastnn
-from fastnn.kernels.engine import trainer
+import numpy as np
+from fastnn.kernels.engine import train_restarts
 assert fastnn.__file__.startswith({folder!r})
 run = fastnn.train(fastnn.Network([2, 2, 1]), *fastnn.datasets.xor(), epochs=3)
-print(run.loss, sum(trainer(1).stats.cache_hits.values()))
+print(run.loss, train_restarts.compiled(np.dtype(float), 1).cache_hits)
 """
 
 

@@ -66,7 +66,7 @@ def test_every_compiled_function_has_the_flags():
         for value in vars(module).values()
         if isinstance(value, CPUDispatcher)
     ]
-    found.append(engine.trainer(1))
+    found.append(engine._entry())
     assert len(found) > 15
     for dispatcher in found:
         options = dispatcher.targetoptions
@@ -93,8 +93,8 @@ def test_imports_point_one_way():
     """Interface, drivers, kernels, definitions, lane vectors: nobody imports upward."""
     rank = {"lanes": 0, "checks": 0, "status": 0, "version": 0, "datasets": 0, "interrupts": 0,
             "frame": 0, "activations": 1, "plotting": 1, "optimizers": 2, "network": 2,
-            "losses": 2, "stopping": 2, "weighting": 2, "initialization": 3, "job": 4,
-            "kernels": 4, "arguments": 5, "calls": 5, "chunks": 6, "summary": 6,
+            "losses": 2, "stopping": 2, "sweeps": 2, "weighting": 2, "initialization": 3, "job": 4,
+            "kernels": 4, "arguments": 5, "calls": 5, "chunks": 6, "primitives": 7, "summary": 6,
             "run": 7, "runs": 8, "execution": 9, "training": 10, "reference": 11,
             "__init__": 12, "cli": 13, "__main__": 14}  # fmt: skip
     for path in SOURCES:

@@ -11,7 +11,7 @@ import numpy as np
 from ..chunks import MOST_LANES
 from ..execution import available_threads
 from ..job import NUMERICS_VERSION
-from ..kernels.engine import trainer
+from ..kernels.engine import train_restarts
 from ..version import __version__
 
 
@@ -46,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
         seconds, loaded = _load(lanes)
         how = "warm: loaded from the cache" if loaded else "cold: compiled now"
         print(f"{label:<12}{how} in {seconds:.2f} s")
-    print(f"{'cache':<12}{trainer(1).stats.cache_path or 'none: set NUMBA_CACHE_DIR'}")
+    engine = train_restarts.compiled(np.dtype(np.float64), 1)
+    print(f"{'cache':<12}{engine.cache_path or 'none: set NUMBA_CACHE_DIR'}")
     return 0
 
 
@@ -62,4 +63,6 @@ def _load(lanes: int) -> tuple[float, bool]:
     start = time.perf_counter()
     train_chunk(job, 0, 1, lanes=lanes)
     seconds = time.perf_counter() - start
-    return seconds, bool(trainer(vector_width(lanes, job.dtype)).stats.cache_hits)
+    return seconds, train_restarts.compiled(
+        job.dtype, vector_width(lanes, job.dtype)
+    ).cache_hits > 0

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from ..activations import BY_NAME
 from ..datasets import xor
 from ..execution import Interrupted
 from ..initialization import Uniform
 from ..network import Network
-from ..optimizers import GradientDescent
+from ..optimizers import OPTIMIZERS, GradientDescent, Optimizer
 from ..plotting import plot_runs
 from ..runs import Runs
 from ..training import train_many
 from .arguments import sizes, whole
 from .files import check_figure, check_output, new_figure, save_figure, save_runs
+
+OPTIMIZERS_BY_NAME: dict[str, Any] = {
+    {"RPROP": "rprop", "LBFGS": "lbfgs", "AdamW": "adamw"}.get(
+        kind.__name__, re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()
+    ): kind
+    for kind in OPTIMIZERS
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +35,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("restarts", type=whole, nargs="?", default=100_000, help="how many, default %(default)s")
     add("--epochs", type=whole, default=10_000, help="the most epochs of each, default %(default)s")
-    add("--learning-rate", type=float, default=0.5, metavar="RATE", help="default %(default)s")
+    add(
+        "--optimizer", choices=list(OPTIMIZERS_BY_NAME), default="gradient-descent", metavar="NAME",
+        help=f"{', '.join(OPTIMIZERS_BY_NAME)}; default %(default)s",
+    )  # fmt: skip
+    add(
+        "--learning-rate", type=float, metavar="RATE",
+        help="default 0.5 for gradient descent, else the optimizer's own",
+    )  # fmt: skip
+    add("--momentum", type=float, help="of gradient descent, default 0")
     add("--low", type=float, default=0.0, help="initial weights from here, default %(default)s")
     add("--high", type=float, default=1.0, help="to here, default %(default)s")
     target = parser.add_mutually_exclusive_group()
@@ -46,6 +64,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--figure", type=Path, metavar="FILE", help="save a figure: .png, .pdf or .svg")
 
 
+def make_optimizer(options: argparse.Namespace) -> Optimizer:
+    """The optimizer that the options ask for."""
+    kind = OPTIMIZERS_BY_NAME[options.optimizer]
+    names = [field.name for field in fields(kind)]
+    given = {"learning_rate": options.learning_rate, "momentum": options.momentum}
+    numbers = {name: value for name, value in given.items() if value is not None}
+    for name in numbers:
+        if name not in names:
+            option = "--" + name.replace("_", "-")
+            raise ValueError(f"{option}: expected none with {options.optimizer}, which has no such")
+    if kind is GradientDescent:
+        numbers.setdefault("learning_rate", 0.5)
+    return kind(**numbers)
+
+
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     if options.save is not None:
@@ -62,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
             X,
             y,
             restarts=options.restarts,
-            optimizer=GradientDescent(options.learning_rate),
+            optimizer=make_optimizer(options),
             epochs=options.epochs,
             target_sse=options.target,
             seed=options.seed,

@@ -13,29 +13,56 @@ from ..frame import (
     BEGIN,
     BEGIN_RESTART,
     COMPUTE,
+    COMPUTE_GATHERED,
+    COUNT,
     END,
     END_VERDICTS,
+    EPOCHS,
+    FIRST,
+    GATHER,
+    HISTORY,
+    HISTORY_EVERY,
     HYPER,
+    HYPER_ROWS,
+    HYPER_STEP,
     INIT,
+    INIT_STEP,
     JUDGE,
+    JUDGED,
     LANE,
+    LANE_STATE,
     LANES,
     LAST,
     LOSSES,
     N_HYPER,
     N_PARAMETERS,
+    N_SLOTS,
     N_STATE,
     OBSERVE,
     ONE,
+    OUT_EPOCHS,
+    OUT_LOSS,
+    OUT_PARAMETERS,
+    OUT_STATE,
+    OUT_STATUS,
     PARAMETERS,
     PENALTY,
     RESULT,
     RESULT_LOSSES,
+    RESUMED,
+    RESUMES,
     ROW,
+    SHUFFLE,
+    SLOT_VALUES,
+    SLOTS,
+    START_EPOCHS,
+    START_STATE,
     STATE,
     STOP,
     STRIPS,
+    TARGET,
     TARGETS,
+    TICK,
     UPDATE,
     VERDICTS,
     K,
@@ -43,7 +70,7 @@ from ..frame import (
 from ..lanes.buffers import buffer, in_lanes, load_shared, numbers
 from ..lanes.compiling import entry, kernel, source_digest
 from ..lanes.operations import any_lane, like
-from ..lanes.pieces import at_address, call_piece
+from ..lanes.pieces import at_address, call_piece, piece
 from .restarts import CONVERGED, DIVERGED, EPOCH_LIMIT, canonical, record
 
 IDLE = -1
@@ -69,27 +96,18 @@ def some_ended(whole, strips, losses, targets, verdicts):
     return any_lane(ended)
 
 
-@cache
-def trainer(width: int):
-    """The compiled entry that trains `width` restarts in each vector, or one after another."""
-    return _make_trainer(source_digest(), width)
+@piece
+def train_restarts(digest, width):
+    """Train the restarts ``FIRST … FIRST + COUNT - 1``; leave the number of ticks in `TICK`.
 
+    Hyperparameters and starts have one row for all restarts or one for each.  The slots say how an
+    optimizer's memory begins, (count, hyperparameter or -1) and a constant each, unless there are
+    rows to go on with.
+    """
 
-def _make_trainer(digest, width):
-    def train_restarts(
-        frame_array, workspace, lane_state, hyper, init, first, epochs, target, judged,
-        slots, slot_values, start_state, start_epochs, keep_parameters,
-        out_parameters, out_loss, out_epochs, out_status, out_state, history, history_every,
-    ):  # fmt: skip
-        """Train restarts ``first … first + len(out_loss) - 1``; return the number of ticks.
-
-        `hyper` and `init` have one row for all restarts or one for each.  `slots` and `slot_values`
-        say how an optimizer's memory begins, (count, hyperparameter or -1) and a constant each,
-        unless `start_state` and `start_epochs` have a row for each restart.
-        """
+    def train(frame, space):
         digest  # noqa: B018  closed over, so that the cache's key changes with the sources
-        frame, space = buffer(frame_array), buffer(workspace)
-        strips, lanes, count = frame[STRIPS], frame[LANES], len(out_loss)
+        strips, lanes, count = frame[STRIPS], frame[LANES], frame[COUNT]
         n_parameters, n_hyper, n_state = frame[N_PARAMETERS], frame[N_HYPER], frame[N_STATE]
         vectors = in_lanes(space, width)
         losses, targets = vectors + frame[LOSSES] * strips, vectors + frame[TARGETS] * strips
@@ -101,16 +119,20 @@ def _make_trainer(digest, width):
         stop = at_address(frame[STOP], frame)
         # rows[lane]: the restart in a lane, counted from 0; born[lane]: the tick of its epoch 0;
         # ends[lane]: that of its last; finished: the lanes that need another restart.
-        rows = buffer(lane_state)
+        rows = at_address(frame[LANE_STATE], frame)
         born, ends, finished = rows + lanes, rows + 2 * lanes, rows + 3 * lanes
-        final_parameters, final_loss = buffer(out_parameters), buffer(out_loss)
-        final_epochs, final_status = buffer(out_epochs), buffer(out_status)
-        final_state, losses_by_epoch = buffer(out_state), buffer(history)
-        hyper_values, slot = buffer(hyper), buffer(slots)
-        hyper_step = n_hyper if len(hyper) > 1 else 0
-        init_address = frame[INIT]
-        init_step = init.shape[1] * init.itemsize if len(init) > 1 else 0
-        keeps_state = len(out_state) > 0
+        final_parameters = at_address(frame[OUT_PARAMETERS], space)
+        final_loss = at_address(frame[OUT_LOSS], space)
+        final_epochs = at_address(frame[OUT_EPOCHS], frame)
+        final_status = at_address(frame[OUT_STATUS], frame)
+        final_state = at_address(frame[OUT_STATE], space)
+        losses_by_epoch, history_every = at_address(frame[HISTORY], space), frame[HISTORY_EVERY]
+        hyper_values, hyper_step = at_address(frame[HYPER_ROWS], space), frame[HYPER_STEP]
+        slot, slot_values = at_address(frame[SLOTS], frame), at_address(frame[SLOT_VALUES], space)
+        start_state = at_address(frame[START_STATE], space)
+        start_epochs = at_address(frame[START_EPOCHS], frame)
+        init_address, epochs, judged = frame[INIT], frame[EPOCHS], frame[JUDGED] != 0
+        target = at_address(frame[TARGET], space)[0]
         never = like(target, -np.inf)
         zero = like(target, 0.0)
         batches = frame[BATCHES]
@@ -135,19 +157,21 @@ def _make_trainer(digest, width):
                         next_row += 1
                         active += 1
                         frame[LANE], frame[ROW] = lane, row
-                        frame[K] = first + row
-                        frame[INIT] = init_address + row * init_step
+                        frame[K] = frame[FIRST] + row
+                        frame[INIT] = init_address + row * frame[INIT_STEP]
                         call_piece(frame[BEGIN_RESTART], frame, space)
                         for h in range(n_hyper):
                             rates[h * lanes + lane] = hyper_values[row * hyper_step + h]
                         born[lane] = tick + 1
-                        if len(start_epochs) > 0:
+                        (space + frame[RESUMED] * lanes)[lane] = 0.0
+                        if frame[START_EPOCHS] != 0:
                             born[lane] -= start_epochs[row]
+                            (space + frame[RESUMED] * lanes)[lane] = frame[RESUMES]
                             for m in range(n_state):
-                                memory[m * lanes + lane] = start_state[row, m]
+                                memory[m * lanes + lane] = start_state[row * n_state + m]
                         else:
                             m = 0
-                            for i in range(len(slot_values)):
+                            for i in range(frame[N_SLOTS]):
                                 value = slot_values[i]
                                 if slot[2 * i + 1] >= 0:
                                     value = rates[slot[2 * i + 1] * lanes + lane]
@@ -166,18 +190,25 @@ def _make_trainer(digest, width):
                         rows[lane] = IDLE
                 n_finished = 0
                 tick += 1
+                frame[TICK] = tick
                 if active == 0:
-                    return tick
+                    return 0
                 if batches > 1 and not (judged or tick == deadline or history_every > 0):
                     phase = 1
 
+            compute = frame[COMPUTE]
             if phase == 0:
                 frame[BEGIN], frame[END] = 0, batches
             else:
                 frame[BEGIN], frame[END] = phase - 1, phase
-            call_piece(frame[COMPUTE], frame, space)
+                if frame[SHUFFLE] != 0:
+                    if phase == 1:
+                        call_piece(frame[SHUFFLE], frame, space)
+                    call_piece(frame[GATHER], frame, space)
+                    compute = frame[COMPUTE_GATHERED]
+            call_piece(compute, frame, space)
             if load_shared(stop) != 0:
-                return tick
+                return 0
             if frame[PENALTY] != 0:
                 call_piece(frame[PENALTY], frame, space)
             if frame[OBSERVE] != 0:
@@ -215,9 +246,9 @@ def _make_trainer(digest, width):
                         if phase == 0:
                             deadline = min(deadline, ends[lane])
                         continue
-                    if keep_parameters:
+                    if frame[OUT_PARAMETERS] != 0:
                         record(result + lane, lanes, n_parameters, row, final_parameters)
-                    if keeps_state:
+                    if frame[OUT_STATE] != 0:
                         record(memory + lane, lanes, n_state, row, final_state)
                     final_loss[row] = canonical(result_losses[lane])
                     final_epochs[row] = tick - born[lane]
@@ -233,4 +264,22 @@ def _make_trainer(digest, width):
                 call_piece(frame[UPDATE], frame, space)
             phase = phase + 1 if phase < batches and batches > 1 else 0
 
-    return entry(train_restarts)
+    return train
+
+
+@cache
+def _entry():
+    return _make_entry(source_digest())
+
+
+def _make_entry(digest):
+    def run(address, frame, workspace):
+        digest  # noqa: B018
+        call_piece(address, buffer(frame), buffer(workspace))
+
+    return entry(run)
+
+
+def run_engine(address: int, frame: np.ndarray, workspace: np.ndarray) -> None:
+    """Call the engine at `address`, without the GIL."""
+    _entry()(address, frame, workspace)

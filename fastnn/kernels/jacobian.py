@@ -8,26 +8,41 @@ samples.
 from ..frame import (
     COLUMNS,
     COMMON,
+    DELTA,
     DEPTH,
     HAS_BIAS,
+    LANE_STATE,
+    LANES,
     LAYERS,
+    LOSSES,
     N_IN,
     N_OUT,
+    N_PARAMETERS,
+    OTHER,
+    OUT_JACOBIAN,
     OUTPUTS,
     OWN,
+    PARAMETERS,
     SAMPLE_WEIGHTS,
+    SAMPLES,
+    SCRATCH,
     SLOPE,
     SLOPES,
     STRIPS,
+    TILE,
     WEIGHTING,
     WEIGHTS,
+    X,
 )
-from ..lanes.buffers import packed
+from ..lanes.buffers import in_lanes, lane_count, numbers, packed
 from ..lanes.compiling import glue
 from ..lanes.operations import like, select, sqrt
-from ..lanes.pieces import at_address
+from ..lanes.pieces import at_address, piece
 from .losses import mean_factor
-from .passes import backpropagate, multiply_by_slope, vectors_of
+from .passes import backpropagate, forward, multiply_by_slope, vectors_of
+
+# Samples whose rows lie side by side, where the Jacobian need not be kept whole.
+SAMPLES_AT_ONCE = 16
 
 
 def _writers(blends):
@@ -144,3 +159,53 @@ def _all_rows(blends):
 jacobian_rows = _all_rows(False)
 blended_rows = _all_rows(True)
 """The same, written only into the rows of lanes whose `yes` is not 0."""
+
+
+def scratch_numbers(net, samples):
+    """How many numbers of scratch memory `jacobians` needs for each network."""
+    rows = min(samples, SAMPLES_AT_ONCE)
+    return rows * (1 + net.sizes[-1] * net.n_parameters)
+
+
+@piece
+def jacobians(digest, width):
+    """The Jacobian of the outputs of every lane's network, into its row of the results."""
+
+    def compute(frame, space):
+        digest  # noqa: B018  closed over, so that the cache's key changes with the sources
+        work = in_lanes(space, width)
+        strips, unit, samples = frame[STRIPS], frame[LANES], frame[SAMPLES]
+        layers = frame + LAYERS
+        p, n_in = frame[N_PARAMETERS], layers[N_IN]
+        n_out = (layers + (frame[DEPTH] - 1) * COLUMNS)[N_OUT]
+        tile = min(min(frame[TILE], SAMPLES_AT_ONCE), samples)
+        parameters = work + frame[PARAMETERS] * strips
+        delta, other = work + frame[DELTA] * strips, work + frame[OTHER] * strips
+        factors = work + frame[SCRATCH] * strips
+        rows = factors + tile * strips
+        x, out = at_address(frame[X], space), at_address(frame[OUT_JACOBIAN], space)
+        restarts = at_address(frame[LANE_STATE], frame)
+        for m in range(tile * strips):
+            factors[m] = like(factors[m], 1.0)
+        losses = work + frame[LOSSES] * strips
+        for s in range(strips):
+            losses[s] = like(losses[s], 0.0)
+        first = samples - samples
+        while first < samples:
+            count = min(tile, samples - first)
+            inputs = x + first * n_in
+            forward(frame, space, strips, unit, inputs, lane_count(space), parameters, work, count)
+            jacobian_rows(
+                frame, strips, unit, inputs, parameters, work, delta, other, count, p, factors,
+                factors, rows,
+            )  # fmt: skip
+            numbers_ = numbers(rows)
+            for lane in range(unit):
+                if restarts[lane] >= 0:
+                    into = out + (restarts[lane] * samples + first) * n_out * p
+                    for m in range(count * n_out * p):
+                        into[m] = numbers_[m * unit + lane]
+            first += tile
+        return 0
+
+    return compute

@@ -43,13 +43,11 @@ from ..lanes.pieces import at_address, call_piece, piece
 from ..lanes.tiles import ITSELF, ZERO
 from ..optimizers.common import watch_accepted
 from ..status import Status
-from .jacobian import blended_rows, jacobian_rows, roots
+from .jacobian import SAMPLES_AT_ONCE, blended_rows, jacobian_rows, roots
 from .passes import forward
 from .products import multiply
 
 STALLED, SMALL_GRADIENT = float(Status.STALLED), float(Status.GRADIENT)
-# Samples whose rows of the Jacobian lie side by side, where it need not be kept whole.
-SAMPLES_AT_ONCE = 16
 
 
 def is_dual(net, samples):
@@ -234,7 +232,7 @@ def dual_compute(digest, width):
         frame[PASS_SAMPLES] = samples
         for s in range(strips):
             losses[s] = like(losses[s], 0.0)
-        forward(frame, space, strips, unit, x, parameters, work, samples)
+        forward(frame, space, strips, unit, x, alone, parameters, work, samples)
         roots(frame, space, work, 0, samples, root)
         outputs = work + last[OUTPUTS] * strips
         squared_errors(strips, outputs, y, root, samples, n_out, losses, trials)
@@ -327,7 +325,7 @@ def primal_compute(digest, width):
         while first < samples and load_shared(stop) == 0:
             count = min(tile, samples - first)
             inputs, targets = x + first * layers[N_IN], y + first * n_out
-            forward(frame, space, strips, unit, inputs, parameters, work, count)
+            forward(frame, space, strips, unit, inputs, alone, parameters, work, count)
             roots(frame, space, work, first, count, root)
             outputs = work + last[OUTPUTS] * strips
             squared_errors(strips, outputs, targets, root, count, n_out, losses, error)

@@ -13,6 +13,8 @@ from ..frame import (
     DELTA,
     DEPTH,
     FACTORS,
+    GATHERED_WEIGHTS,
+    GATHERED_Y,
     GRADIENT,
     LANES,
     LAYERS,
@@ -58,7 +60,7 @@ for n in range(count):
         factor = factors[n * strips + s]
         for j in range(n_out):
             m = n * n_step + j * j_step + s
-            x, t = z[m], targets[n * target_n_step + j * target_j_step]
+            x, t = z[m], targets[n * target_n_step + j * target_j_step + s * target_step]
             y = OUTPUT(x)
             z[m] = y
             terms[m] = TERM(x, t)
@@ -68,7 +70,7 @@ _SOFTMAX_TERMS = """
 for n in range(count):
     for s in range(strips):
         factor = factors[n * strips + s]
-        begin, target = n * n_step + s, n * target_n_step
+        begin, target = n * n_step + s, n * target_n_step + s * target_step
         top = z[begin]
         for j in range(1, n_out):
             x = z[begin + j * j_step]
@@ -107,8 +109,8 @@ def _bodies():
 
 
 terms_and_deltas = choice(
-    "strips, z, n_step, j_step, targets, target_n_step, target_j_step, factors, terms, delta, "
-    "count, n_out, number",
+    "strips, z, n_step, j_step, targets, target_n_step, target_j_step, target_step, factors, "
+    "terms, delta, count, n_out, number",
     [(body, names) for _, body, names in _bodies()],
     [code for code, _, _ in _bodies()],
 )
@@ -126,44 +128,60 @@ def mean_factor(frame, example, n_out):
     return like(example, 1.0)
 
 
-@piece
-def add_losses(digest, width):
-    """Add the tile's losses; their derivatives by the outputs, or inputs, go into the deltas."""
+def _losses_of_tile(gathered):
+    """The piece for targets and weights that all lanes share, or for each lane's own."""
 
-    def add(frame, space):
-        digest  # noqa: B018  closed over, so that the cache's key changes with the sources
-        work = in_lanes(space, width)
-        strips, count, first = frame[STRIPS], frame[TILE_COUNT], frame[TILE_FIRST]
-        layer = frame + (LAYERS + (frame[DEPTH] - 1) * COLUMNS)
-        n_out = layer[N_OUT]
-        z = work + layer[OUTPUTS] * strips
-        targets = at_address(frame[Y], space) + first * n_out
-        terms, delta = work + frame[OTHER] * strips, work + frame[DELTA] * strips
-        losses, factors = work + frame[LOSSES] * strips, work + frame[FACTORS] * strips
-        number = like(losses[0], at_address(frame[LOSS_NUMBERS], space)[0])
-        scale = mean_factor(frame, losses[0], n_out)
-        for n in range(count):
-            for s in range(strips):
-                factor = scale
-                if frame[WEIGHTING] == COMMON:
-                    factor = scale * at_address(frame[SAMPLE_WEIGHTS], space)[first + n]
-                elif frame[WEIGHTING] == OWN:
-                    own = work + frame[SAMPLE_WEIGHTS] * strips
-                    factor = scale * own[(first + n) * strips + s]
-                factors[n * strips + s] = factor
-        terms_and_deltas(
-            frame[LOSS_CODE], strips, z, n_out * strips, strips, targets, n_out, 1,
-            factors, terms, delta, count, n_out, number,
-        )  # fmt: skip
-        for n in range(count):
-            for s in range(strips):
-                loss = losses[s]
-                for m in range(n * n_out * strips + s, (n + 1) * n_out * strips + s, strips):
-                    loss = fma(factors[n * strips + s], terms[m], loss)
-                losses[s] = loss
-        return 0
+    def add_losses(digest, width):
+        def add(frame, space):
+            digest  # noqa: B018  closed over, so that the cache's key changes with the sources
+            work = in_lanes(space, width)
+            strips, count, first = frame[STRIPS], frame[TILE_COUNT], frame[TILE_FIRST]
+            layer = frame + (LAYERS + (frame[DEPTH] - 1) * COLUMNS)
+            n_out = layer[N_OUT]
+            z = work + layer[OUTPUTS] * strips
+            terms, delta = work + frame[OTHER] * strips, work + frame[DELTA] * strips
+            losses, factors = work + frame[LOSSES] * strips, work + frame[FACTORS] * strips
+            number = like(losses[0], at_address(frame[LOSS_NUMBERS], space)[0])
+            scale = mean_factor(frame, losses[0], n_out)
+            own = work + frame[GATHERED_WEIGHTS if gathered else SAMPLE_WEIGHTS] * strips
+            for n in range(count):
+                for s in range(strips):
+                    factor = scale
+                    if frame[WEIGHTING] == OWN or (gathered and frame[WEIGHTING] == COMMON):
+                        factor = scale * own[(first + n) * strips + s]
+                    elif frame[WEIGHTING] == COMMON:
+                        factor = scale * at_address(frame[SAMPLE_WEIGHTS], space)[first + n]
+                    factors[n * strips + s] = factor
+            if gathered:
+                terms_and_deltas(
+                    frame[LOSS_CODE], strips, z, n_out * strips, strips,
+                    work + (frame[GATHERED_Y] + first * n_out) * strips, n_out * strips, strips, 1,
+                    factors, terms, delta, count, n_out, number,
+                )  # fmt: skip
+            else:
+                terms_and_deltas(
+                    frame[LOSS_CODE], strips, z, n_out * strips, strips,
+                    at_address(frame[Y], space) + first * n_out, n_out, 1, 0,
+                    factors, terms, delta, count, n_out, number,
+                )  # fmt: skip
+            for n in range(count):
+                for s in range(strips):
+                    loss = losses[s]
+                    for m in range(n * n_out * strips + s, (n + 1) * n_out * strips + s, strips):
+                        loss = fma(factors[n * strips + s], terms[m], loss)
+                    losses[s] = loss
+            return 0
 
-    return add
+        return add
+
+    add_losses.__name__ += "_gathered" if gathered else ""
+    return piece(add_losses)
+
+
+add_losses = _losses_of_tile(False)
+"""Add the tile's losses; their derivatives by the outputs, or inputs, go into the deltas."""
+gathered_losses = _losses_of_tile(True)
+"""The same for samples that were gathered for each lane."""
 
 
 @piece
@@ -191,7 +209,7 @@ def single_losses(digest, width):
             factors[n] = 0.0
         row = tile // lanes
         terms_and_deltas(
-            frame[LOSS_CODE], 1, across(z), 1, row, across(targets), 1, row, across(factors),
+            frame[LOSS_CODE], 1, across(z), 1, row, across(targets), 1, row, 0, across(factors),
             across(terms), across(delta), blocks, n_out, like(across(z)[0], number),
         )  # fmt: skip
         return 0
@@ -230,23 +248,24 @@ def add_penalties(digest, width):
 _KEEP = """
 for m in range(count):
     x = z[m]
+    y = FUNCTION(x)
     slopes[m] = SLOPE({of}) + offset
+    z[m] = y
 """
 
 
-def _kept_slope(a):
-    if a.kept:
-        return _KEEP.format(of="x"), {"SLOPE": a.slope}
-    return _KEEP.format(of="FUNCTION(x)"), {"FUNCTION": a.function, "SLOPE": a.slope}
+def _keeping(a):
+    body = _KEEP.format(of="x" if a.of_input else "y")
+    return body, {"FUNCTION": a.function, "SLOPE": a.slope}
 
 
-slopes_of_inputs = choice("z, slopes, count, offset", [_kept_slope(a) for a in ACTIVATIONS])
-"""The slopes at the inputs z of a layer, plus an offset."""
+activate_and_keep = choice("z, slopes, count, offset", [_keeping(a) for a in ACTIVATIONS])
+"""``z = f(z)``, and the slopes there plus an offset."""
 
 
 @piece
 def keep_slopes(digest, width):
-    """The slopes of a layer's activations from their inputs, into a place of their own."""
+    """The activations of a layer, and their slopes into a place of their own."""
 
     def keep(frame, space):
         digest  # noqa: B018
@@ -255,7 +274,7 @@ def keep_slopes(digest, width):
         z, slopes = space + layer[OUTPUTS] * lanes, space + layer[SLOPES] * lanes
         offset = at_address(frame[LOSS_NUMBERS], space)[1]
         vectors = vectors_of(z, frame[TILE_COUNT] * layer[N_OUT] * lanes)
-        slopes_of_inputs(layer[ACTIVATION], packed(z), packed(slopes), vectors, offset)
+        activate_and_keep(layer[ACTIVATION], packed(z), packed(slopes), vectors, offset)
         return 0
 
     return keep

@@ -12,7 +12,7 @@ ascending order, the loss adds outputs within samples, and each product is fused
 
 import re
 
-from ..activations import ACTIVATIONS, KEPT
+from ..activations import ACTIVATIONS, COMMON, KEPT
 from ..frame import (
     ACTIVATION,
     BATCH_SIZE,
@@ -21,6 +21,7 @@ from ..frame import (
     DELTA,
     DEPTH,
     END,
+    GATHERED_X,
     GRADIENT,
     HAS_BIAS,
     KEEP_SLOPES,
@@ -28,6 +29,7 @@ from ..frame import (
     LAYERS,
     LEVEL,
     LOSS,
+    LOSS_GATHERED,
     LOSSES,
     MONITOR,
     N_IN,
@@ -110,23 +112,23 @@ def _activation(a):
     return _ACTIVATE_BY_HALVES, dict(zip(("FIRST", "SECOND", "END"), a.halves, strict=True))
 
 
-activate = choice("z, count", [_activation(a) for a in ACTIVATIONS])
+activate = choice("z, count", [_activation(a) for a in ACTIVATIONS[:COMMON]])
 """``z = f(z)``, element by element, of at least one; a softmax is left to who needs it."""
-activate_few = choice("z, count", [(_ACTIVATE, {"FUNCTION": a.function}) for a in ACTIVATIONS])
+activate_few = choice(
+    "z, count", [(_ACTIVATE, {"FUNCTION": a.function}) for a in ACTIVATIONS[:COMMON]]
+)
 """The same, for one network: with few elements the first result matters.  XOR took 100 ns an epoch
 with it and 140 by halves."""
-_SLOPES = [(code, a) for code, a in enumerate(ACTIVATIONS) if not a.kept]
 multiply_by_slope = choice(
     "y, delta, count",
-    [(_MULTIPLY_BY_SLOPE, {"SLOPE": a.slope}) for _, a in _SLOPES]
+    [(_MULTIPLY_BY_SLOPE, {"SLOPE": a.slope}) for a in ACTIVATIONS[:COMMON]]
     + [("for m in range(count):\n    delta[m] = delta[m] * y[m]", {})],
-    [code for code, _ in _SLOPES] + [KEPT],
+    [*range(COMMON), KEPT],
 )
 """``delta *= f'`` in terms of the outputs y, or of the slopes where they are kept."""
 output_errors = choice(
     "strips, outputs, targets, delta, count, losses",
-    [(_OUTPUT_ERRORS, {"SLOPE": a.slope}) for _, a in _SLOPES],
-    [code for code, _ in _SLOPES],
+    [(_OUTPUT_ERRORS, {"SLOPE": a.slope}) for a in ACTIVATIONS[:COMMON]],
 )
 """Add ``sum((outputs - targets)**2)`` to the losses; its derivative by the last layer's
 pre-activations goes into `delta`."""
@@ -187,7 +189,7 @@ def backpropagate(strips, unit, code, w, delta, slopes, before, samples, n_in, n
 
 
 @glue
-def forward(frame, space, strips, unit, x, parameters, work, samples):
+def forward(frame, space, strips, unit, x, x_unit, parameters, work, samples):
     """The outputs of every layer for `samples` samples, each into its place in `work`."""
     layers, depth = frame + LAYERS, frame[DEPTH]
     for level in range(depth):
@@ -196,7 +198,9 @@ def forward(frame, space, strips, unit, x, parameters, work, samples):
         w = parameters + layer[WEIGHTS] * strips
         z = work + layer[OUTPUTS] * strips
         if level == 0:
-            preactivate(strips, unit, x, n_in, lane_count(x), w, has_bias, z, samples, n_in, n_out)
+            preactivate(
+                strips, unit, x, n_in * x_unit, x_unit, w, has_bias, z, samples, n_in, n_out
+            )
         else:
             below = work + (layers + (level - 1) * COLUMNS)[OUTPUTS] * strips
             row = n_in * unit
@@ -205,13 +209,15 @@ def forward(frame, space, strips, unit, x, parameters, work, samples):
             frame[LEVEL] = level
             frame[TILE_COUNT] = samples
             call_piece(frame[KEEP_SLOPES], frame, space)
-        count = wide_vectors_of(z, samples * n_out * unit)
-        activate(layer[ACTIVATION], packed_wide(z), count)
+        else:
+            count = wide_vectors_of(z, samples * n_out * unit)
+            activate(layer[ACTIVATION], packed_wide(z), count)
 
 
 @glue
 def backward(
-    strips, unit, layers, depth, x, parameters, gradient, work, delta, other, one, begin, samples,
+    strips, unit, layers, depth, x, x_unit, parameters, gradient, work, delta, other, one, begin,
+    samples,
 ):  # fmt: skip
     """Add the gradient of `samples` samples, given the last layer's deltas.
 
@@ -233,59 +239,75 @@ def backward(
         delta, other = other, delta
     n_in, n_out, has_bias = layers[N_IN], layers[N_OUT], layers[HAS_BIAS] != 0
     add_gradient(
-        strips, unit, x, n_in, lane_count(x), delta, has_bias, one, gradient, begin,
+        strips, unit, x, n_in * x_unit, x_unit, delta, has_bias, one, gradient, begin,
         samples, n_in, n_out,
     )  # fmt: skip
 
 
-@piece
-def loss_and_gradient(digest, width):
-    """The losses at the parameters and their gradient, over the batches at hand.
+def _whole_pass(gathered):
+    """The piece that makes a pass over samples that all lanes share, or over each lane's own."""
 
-    A tile's activations stay in the first-level cache between the way forward and the way back;
-    its size changes no sum's order.  If the work is to stop, the results mean nothing.
-    """
+    def loss_and_gradient(digest, width):
+        def compute(frame, space):
+            digest  # noqa: B018  closed over, so that the cache's key changes with the sources
+            work = in_lanes(space, width)
+            strips, unit, depth, tile = frame[STRIPS], frame[LANES], frame[DEPTH], frame[TILE]
+            layers = frame + LAYERS
+            x, y = at_address(frame[X], space), at_address(frame[Y], space)
+            x_unit = lane_count(space)
+            stop = at_address(frame[STOP], frame)
+            parameters = work + frame[PARAMETERS] * strips
+            gradient, losses = work + frame[GRADIENT] * strips, work + frame[LOSSES] * strips
+            delta, other = work + frame[DELTA] * strips, work + frame[OTHER] * strips
+            one = space + frame[ONE] * unit
+            outputs = layers + (depth - 1) * COLUMNS
+            n_out = outputs[N_OUT]
+            slopes, slope = work + outputs[SLOPES] * strips, outputs[SLOPE]
+            start = frame[BEGIN] * frame[BATCH_SIZE]
+            end = min(frame[SAMPLES], frame[END] * frame[BATCH_SIZE])
+            if gathered:
+                start, end = start - start, end - start
+            frame[PASS_SAMPLES] = end - start
+            for s in range(strips):
+                losses[s] = like(losses[s], 0.0)
+            first = start
+            while first < end and load_shared(stop) == 0:
+                count = min(tile, end - first)
+                if gathered:
+                    inputs = work + (frame[GATHERED_X] + first * layers[N_IN]) * strips
+                    x_unit = unit
+                else:
+                    inputs = x + first * layers[N_IN]
+                forward(frame, space, strips, unit, inputs, x_unit, parameters, work, count)
+                if frame[LOSS] == 0 and not gathered:
+                    predicted, targets = work + outputs[OUTPUTS] * strips, y + first * n_out
+                    output_errors(slope, strips, predicted, targets, delta, count * n_out, losses)
+                else:
+                    frame[TILE_FIRST], frame[TILE_COUNT] = first, count
+                    call_piece(frame[LOSS_GATHERED if gathered else LOSS], frame, space)
+                    elements = vectors_of(slopes, count * n_out * unit)
+                    multiply_by_slope(slope, packed(slopes), packed(delta), elements)
+                if frame[MONITOR] != 0 and not gathered:
+                    frame[TILE_FIRST], frame[TILE_COUNT] = first, count
+                    call_piece(frame[MONITOR], frame, space)
+                backward(
+                    strips, unit, layers, depth, inputs, x_unit, parameters, gradient, work, delta,
+                    other, one, ZERO if first == start else ITSELF, count,
+                )  # fmt: skip
+                first += tile
+            return 0
 
-    def compute(frame, space):
-        digest  # noqa: B018  closed over, so that the cache's key changes with the sources
-        work = in_lanes(space, width)
-        strips, unit, depth, tile = frame[STRIPS], frame[LANES], frame[DEPTH], frame[TILE]
-        layers = frame + LAYERS
-        x, y = at_address(frame[X], space), at_address(frame[Y], space)
-        stop = at_address(frame[STOP], frame)
-        parameters = work + frame[PARAMETERS] * strips
-        gradient, losses = work + frame[GRADIENT] * strips, work + frame[LOSSES] * strips
-        delta, other = work + frame[DELTA] * strips, work + frame[OTHER] * strips
-        one = space + frame[ONE] * unit
-        outputs = layers + (depth - 1) * COLUMNS
-        n_out = outputs[N_OUT]
-        slopes, slope = work + outputs[SLOPES] * strips, outputs[SLOPE]
-        start = frame[BEGIN] * frame[BATCH_SIZE]
-        end = min(frame[SAMPLES], frame[END] * frame[BATCH_SIZE])
-        frame[PASS_SAMPLES] = end - start
-        for s in range(strips):
-            losses[s] = like(losses[s], 0.0)
-        first = start
-        while first < end and load_shared(stop) == 0:
-            count = min(tile, end - first)
-            inputs, targets = x + first * layers[N_IN], y + first * n_out
-            forward(frame, space, strips, unit, inputs, parameters, work, count)
-            if frame[LOSS] == 0:
-                predicted = work + outputs[OUTPUTS] * strips
-                output_errors(slope, strips, predicted, targets, delta, count * n_out, losses)
-            else:
-                frame[TILE_FIRST], frame[TILE_COUNT] = first, count
-                call_piece(frame[LOSS], frame, space)
-                elements = vectors_of(slopes, count * n_out * unit)
-                multiply_by_slope(slope, packed(slopes), packed(delta), elements)
-            if frame[MONITOR] != 0:
-                frame[TILE_FIRST], frame[TILE_COUNT] = first, count
-                call_piece(frame[MONITOR], frame, space)
-            backward(
-                strips, unit, layers, depth, inputs, parameters, gradient, work, delta, other, one,
-                ZERO if first == start else ITSELF, count,
-            )  # fmt: skip
-            first += tile
-        return 0
+        return compute
 
-    return compute
+    loss_and_gradient.__name__ += "_gathered" if gathered else ""
+    return piece(loss_and_gradient)
+
+
+loss_and_gradient = _whole_pass(False)
+"""The losses at the parameters and their gradient, over the batches at hand.
+
+A tile's activations stay in the first-level cache between the way forward and the way back; its
+size changes no sum's order.  If the work is to stop, the results mean nothing.
+"""
+gathered_loss_and_gradient = _whole_pass(True)
+"""The same over the batch that was gathered for each lane."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import frame
-from ..activations import BY_NAME, CODES, IDENTITY, KEPT
+from ..activations import CODES, IDENTITY, KEPT, keeps_slopes
 from ..network import Network
 
 # Element-wise passes run over whole vectors, so every region is a multiple of the longest.
@@ -50,7 +50,7 @@ class Plan:
         ):
             outputs = slopes = self.take(tile * n_out)
             code = slope = CODES[name]
-            if needs.keeps_slopes or (name in BY_NAME and BY_NAME[name].kept):
+            if needs.keeps_slopes or keeps_slopes(name):
                 slope, slopes = KEPT, self.take(tile * n_out)
             row[:] = n_in, n_out, code, net.bias, weights, outputs, slope, slopes
             weights += (n_in + net.bias) * n_out
@@ -85,6 +85,8 @@ class Needs:
     rule_state: int = 0
     """Numbers that the stopping rules remember."""
     scratch: int = 0
+    one_tile: bool = False
+    """Whether the outputs of all samples are needed at once."""
     keeps_slopes: bool = False
     linear_output: bool = False
     """Whether the loss itself sees to the last activation."""
@@ -95,6 +97,8 @@ class Needs:
     watches: bool = False
     """Whether rules look at more than loss and gradient."""
     validates: bool = False
+    gathers: int = 0
+    """How many samples each network has to itself: those of a shuffled batch."""
 
 
 def make_plan(net: Network, samples: int, lanes: int, itemsize: int, needs: Needs) -> Plan:
@@ -103,12 +107,19 @@ def make_plan(net: Network, samples: int, lanes: int, itemsize: int, needs: Need
     per_sample = (sum(net.sizes[1:]) + 2 * widest) * lanes * itemsize
     fewest = ROWS if per_sample < 2**20 else 1
     tile = max(fewest, TILE_BYTES // per_sample // ROWS * ROWS)
-    plan = Plan(net, min(samples, tile), PADDING // math.gcd(PADDING, lanes), needs)
+    tile = samples if needs.one_tile else min(samples, tile)
+    plan = Plan(net, tile, PADDING // math.gcd(PADDING, lanes), needs)
     plan.regions(DELTA=plan.tile * widest, OTHER=plan.tile * widest, GRADIENT=net.n_parameters)
     _common(plan, needs)
     plan.set(LANES=lanes, SAMPLES=samples)
     if needs.factors:
         plan.regions(FACTORS=plan.tile)
+    if needs.gathers:
+        plan.regions(
+            GATHERED_X=needs.gathers * net.sizes[0],
+            GATHERED_Y=needs.gathers * net.sizes[-1],
+            GATHERED_WEIGHTS=needs.gathers,
+        )
     if needs.own_weights:
         plan.regions(SAMPLE_WEIGHTS=needs.own_weights)
     return plan
@@ -139,7 +150,7 @@ def _common(plan: Plan, needs: Needs) -> None:
     n_state = needs.n_state + needs.rule_state
     plan.regions(
         PARAMETERS=n_parameters, HYPER=needs.n_hyper, STATE=n_state, LOSSES=1, TARGETS=1,
-        VERDICTS=1, END_VERDICTS=1, ONE=1,
+        VERDICTS=1, END_VERDICTS=1, RESUMED=1, ONE=1,
     )  # fmt: skip
     plan.set(
         N_HYPER=needs.n_hyper,

@@ -4,13 +4,13 @@ from functools import cache
 
 import numpy as np
 
-from ..activations import CODES, SOFTMAX
+from ..activations import CODES, SOFTMAX, keeps_slopes
 from ..frame import ACTIVATION, COLUMNS, DEPTH, LAYERS, N_OUT, OUTPUTS
 from ..lanes.buffers import across, buffer, lane_count
 from ..lanes.compiling import entry, source_digest
 from ..lanes.types import register_bytes
 from ..network import Network
-from .losses import softmax
+from .losses import keep_slopes, softmax
 from .plan import CACHE_LINE, Needs, by_tile, make_single_plan, zeros_aligned
 from .single import forward
 
@@ -68,6 +68,9 @@ def predict(net: Network, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
     parameters = np.ascontiguousarray(parameters)
     group = CACHE_LINE // X.itemsize
     plan = make_single_plan(net, len(X), X.itemsize, group, False, Needs())
+    if any(map(keeps_slopes, net.activation)):
+        numbers = np.zeros(2, dtype=X.dtype)
+        plan.set(KEEP_SLOPES=keep_slopes.address(X.dtype, 1), LOSS_NUMBERS=int(numbers.ctypes.data))
     outputs = np.empty((len(parameters), len(X), net.sizes[-1]), dtype=X.dtype)
     _predictor()(
         plan.frame,

@@ -18,6 +18,7 @@ from ..frame import (
     OBSERVED,
     OUTPUTS,
     PARAMETERS,
+    RESUMED,
     RULE_NUMBERS,
     RULE_STATE,
     RULES,
@@ -76,7 +77,7 @@ def watch_errors(digest, width):
                 error = outputs[m * strips + s] - targets[m]
                 total = fma(error, error, total)
                 size = magnitude(error)
-                # A NaN stays, so that no bound is met.
+                # A NaN makes the loss one, which ends the restart.
                 most = select(size < most, most, size)
             squares[s], worst[s] = total, most
         return 0
@@ -96,6 +97,7 @@ def judge(digest, width):
         losses, parameters = work + frame[LOSSES] * strips, work + frame[PARAMETERS] * strips
         memory = work + frame[RULE_STATE] * strips
         rules, numbers = at_address(frame[RULES], frame), at_address(frame[RULE_NUMBERS], space)
+        resumed = work + frame[RESUMED] * strips
         zero = like(losses[0], 0.0)
         one = like(losses[0], 1.0)
         for s in range(strips):
@@ -134,24 +136,23 @@ def judge(digest, width):
                     holds = sqrt(total) < number
                 elif code == NO_PROGRESS:
                     best, age = memory[s], memory[strips + s]
-                    better = losses[s] < best - number
+                    better = (losses[s] < best - number) & (resumed[s] == zero)
                     memory[s] = select(better, losses[s], best)
-                    age = select(better, zero, age + one)
+                    age = select(better, zero, age + (one - resumed[s]))
                     memory[strips + s] = age
                     holds = age >= like(zero, count)
                 elif code == MEAN_LOSS_BELOW:
                     last = abs(count)
                     seen = memory[strips + s]
                     initial = select(seen == zero, losses[s], memory[s])
-                    seen = seen + one
+                    seen = seen + (one - resumed[s])
                     memory[s], memory[strips + s] = initial, seen
-                    window = memory + 2 * strips
-                    total = losses[s]
-                    for m in range(last - 1):
-                        older = window[(m + 1) * strips + s]
-                        window[m * strips + s] = older
-                        total = total + older
-                    window[(last - 1) * strips + s] = losses[s]
+                    window, total = memory + 2 * strips, zero
+                    for m in range(last):
+                        at = m * strips + s
+                        newer = losses[s] if m == last - 1 else window[at + strips]
+                        window[at] = select(resumed[s] > zero, window[at], newer)
+                        total = total + window[at]
                     mean = total / like(zero, last)
                     holds = (mean < number * initial) & (seen >= like(zero, last))
                 elif code == VALIDATION:
@@ -174,6 +175,8 @@ def judge(digest, width):
                 else:
                     verdicts[s] = select(holds & (verdicts[s] == zero), status, verdicts[s])
             memory = memory + rule[REMEMBERED] * strips
+        for s in range(strips):
+            resumed[s] = zero
         return 0
 
     return decide

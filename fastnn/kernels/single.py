@@ -230,11 +230,12 @@ def forward(frame, x, parameters, work, tile, blocks):
         below = x if level == 0 else work + (layers + (level - 1) * COLUMNS)[OUTPUTS]
         z = work + layer[OUTPUTS]
         preactivate(below, parameters + layer[WEIGHTS], has_bias, z, tile, blocks, n_in, n_out)
-        if layer[SLOPES] != layer[OUTPUTS] and frame[KEEP_SLOPES] != 0:
+        if layer[SLOPES] != layer[OUTPUTS]:
             frame[LEVEL] = level
             frame[TILE_COUNT] = tile
             call_piece(frame[KEEP_SLOPES], frame, work)
-        activate_few(layer[ACTIVATION], packed(z), vectors_of(z, n_out * tile))
+        else:
+            activate_few(layer[ACTIVATION], packed(z), vectors_of(z, n_out * tile))
 
 
 def _tile_pass(in_lanes, add_losses, add_gradient):

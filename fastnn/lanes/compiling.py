@@ -71,6 +71,12 @@ class _Function(CFunc):
         return int(self._library.get_pointer_to_function(name))
 
     @property
+    def cache_path(self) -> str | None:
+        """The folder where it is kept, if it is."""
+        path: str | None = self._cache.cache_path
+        return path
+
+    @property
     def assembly(self) -> str:
         """The machine code as text."""
         return str(self._library.get_asm_str())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,6 +50,8 @@ class Setup:
     other_option: int = 0
     scratch: int = 0
     """Numbers of memory that need not be remembered."""
+    one_tile: bool = False
+    """Whether a pass keeps the outputs of all samples at once."""
     full_batch: bool = False
     """Whether it needs all samples in every step."""
     squares_only: bool = False
@@ -108,6 +111,21 @@ class Optimizer:
         for name, (low, high) in bounds.items():
             value = hyperparameter(name, getattr(self, name), low, high)
             object.__setattr__(self, name, value)
+
+    def _check_order(self, *names: str, strict: bool = False) -> None:
+        """Check that the named fields do not fall, or rise where the order is strict."""
+        how, falls = ("<", np.greater_equal) if strict else ("<=", np.greater)
+        for low, high in pairwise(names):
+            least, most = getattr(self, low), getattr(self, high)
+            if np.ndim(least) and np.ndim(most) and np.shape(least) != np.shape(most):
+                raise ValueError(
+                    f"{low}, {high}: expected arrays of one length, got {np.size(least)} and "
+                    f"{np.size(most)}"
+                )
+            if np.any(falls(least, most)):
+                raise ValueError(
+                    f"{low}, {high}: expected {low} {how} {high}, got {shown(least)}, {shown(most)}"
+                )
 
     def _check_flag(self, name: str) -> None:
         value = getattr(self, name)

@@ -82,8 +82,7 @@ class LBFGS(Optimizer):
         tiny = float(np.finfo(np.float32).tiny)
         below = float(np.nextafter(np.float32(1), np.float32(0)))
         self._check(c1=(tiny, below), c2=(tiny, below))
-        if not np.all(np.less(self.c1, self.c2)):
-            raise ValueError(f"c1, c2: expected c1 < c2, got {self.c1!r}, {self.c2!r}")
+        self._check_order("c1", "c2", strict=True)
 
     def setup(self, net: Network, samples: int) -> Setup:
         """What the engine needs to know, for the network `net` and so many samples."""

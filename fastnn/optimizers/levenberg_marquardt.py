@@ -76,6 +76,7 @@ class LevenbergMarquardt(Optimizer):
             gradient_tolerance=(0.0, math.inf),
             step_tolerance=(0.0, math.inf),
         )
+        self._check_order("min_damping", "damping", "max_damping")
 
     def setup(self, net: Network, samples: int) -> Setup:
         """What the engine needs to know, for the network `net` and so many samples."""
@@ -100,6 +101,7 @@ class LevenbergMarquardt(Optimizer):
             compute=kernels.dual_compute if dual else kernels.primal_compute,
             scratch=kernels.scratch_numbers(net, samples),
             option=int(np.any(self.gradient_tolerance)),
+            one_tile=dual,
             full_batch=True,
             squares_only=True,
         )
@@ -124,4 +126,7 @@ class LevenbergMarquardt(Optimizer):
             yield accepted, best, gradient
             identity = np.eye(len(accepted), dtype=accepted.dtype)
             system = jacobian.T @ jacobian + damping * identity
-            trial = accepted - np.linalg.solve(system, jacobian.T @ residuals)
+            try:
+                trial = accepted - np.linalg.solve(system, jacobian.T @ residuals)
+            except np.linalg.LinAlgError:  # the damping is lost in rounding: a step without end
+                trial = np.full_like(accepted, np.nan)

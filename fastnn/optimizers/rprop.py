@@ -73,17 +73,7 @@ class RPROP(Optimizer):
             min_step=(TINY, math.inf),
             max_step=(TINY, math.inf),
         )
-        least, most = self.min_step, self.max_step
-        if np.ndim(least) and np.ndim(most) and np.shape(least) != np.shape(most):
-            raise ValueError(
-                "min_step, max_step: expected arrays of one length, got "
-                f"{np.size(least)} and {np.size(most)}"
-            )
-        if np.any(np.greater(least, most)):
-            raise ValueError(
-                "min_step, max_step: expected min_step <= max_step, got "
-                f"{shown(least)}, {shown(most)}"
-            )
+        self._check_order("min_step", "max_step")
 
     def setup(self, net: Network, samples: int) -> Setup:
         """What the engine needs to know, for the network `net` and so many samples."""

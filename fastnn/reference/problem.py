@@ -52,7 +52,7 @@ class Problem:
         if name == SOFTMAX:
             return 1
         activation = BY_NAME[name]
-        of = inputs[layer] if activation.kept else outputs[layer + 1]
+        of = inputs[layer] if activation.of_input else outputs[layer + 1]
         return activation.numpy_slope(of) + self.job.setup.slope_offset
 
     def _backward(

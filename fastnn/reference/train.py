@@ -88,7 +88,7 @@ def epochs_of(job: Job, problem: Problem, parameters: np.ndarray) -> Iterator[An
     while True:
         loss, gradients = problem.loss_and_gradients(parameters)
         yield parameters, loss, problem.flat(gradients)
-        if size == samples and not job.shuffle:
+        if size == samples:
             step(gradients, loss, epoch)
         else:
             order = np.arange(samples)

@@ -1,0 +1,169 @@
+"""What optimizers and batches cost, and Levenberg–Marquardt beside SciPy."""
+
+import contextlib
+import statistics
+import time
+
+import cpus
+import numpy as np
+import pytest
+from works import WORKS, iris
+
+import fastnn
+
+TURNS = 7
+# Epochs in which few of RPROP's restarts reach numbers so small that processors slow down.
+EPOCHS = 300
+OPTIMIZERS = {
+    "gradient descent": fastnn.GradientDescent(0.5),
+    "momentum": fastnn.GradientDescent(0.5, momentum=0.9),
+    "Nesterov": fastnn.GradientDescent(0.5, momentum=0.9, nesterov=True),
+    "RPROP": fastnn.RPROP(),
+    "Quickprop": fastnn.Quickprop(),
+    "Adam": fastnn.Adam(0.01),
+    "L-BFGS": fastnn.LBFGS(),
+}
+
+
+def seconds(call):
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def in_turns(calls):
+    """The median seconds of each of some calls, which take turns after one that warms up."""
+    for call in calls.values():
+        call()
+    times = {name: [] for name in calls}
+    for _ in range(TURNS):
+        for name, call in calls.items():
+            times[name].append(seconds(call))
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def test_first_order(suite):
+    """ns per network and epoch on XOR, W2's network and start."""
+    work, restarts = WORKS["W2"], 8192
+
+    def call(optimizer):
+        return lambda: fastnn.train_many(
+            work.net, *work.arrays, restarts=restarts, epochs=EPOCHS, optimizer=optimizer,
+            init=work.init, threads=1, keep="outcomes", progress=False,
+        )  # fmt: skip
+
+    with cpus.of_threads(1):
+        found = in_turns({name: call(optimizer) for name, optimizer in OPTIMIZERS.items()})
+    suite.measurements["optimizers"] = {
+        name: 1e9 * taken / restarts / EPOCHS for name, taken in found.items()
+    }
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_batches(suite):
+    """ns per network and epoch on Iris: full batch, batches of 15 in given and in random order."""
+    pytest.importorskip("sklearn")
+    X, y = iris()
+    net, restarts, epochs = fastnn.Network([4, 8, 3]), 1024, 20
+    forms = {"full batch": {}, "given order": {"batch_size": 15},
+             "shuffled": {"batch_size": 15, "shuffle": True}}  # fmt: skip
+
+    def call(options):
+        return lambda: fastnn.train_many(
+            net, X, y, restarts=restarts, epochs=epochs, threads=1, keep="outcomes",
+            optimizer=fastnn.GradientDescent(0.01), progress=False, **options,
+        )  # fmt: skip
+
+    with cpus.of_threads(1):
+        found = in_turns({name: call(options) for name, options in forms.items()})
+    suite.measurements["batches"] = {
+        name: 1e9 * taken / restarts / epochs for name, taken in found.items()
+    }
+
+
+def solve_xor(restarts, **options):
+    return fastnn.train_many(
+        fastnn.Network([2, 2, 1]), *fastnn.datasets.xor(), restarts=restarts, epochs=30,
+        optimizer=fastnn.LevenbergMarquardt(), progress=False, **options,
+    )  # fmt: skip
+
+
+def test_levenberg_marquardt(suite):
+    """ns per trial on XOR with biases, 30 trials for each network; SciPy's trf beside it."""
+    restarts = 20_000
+    with cpus.of_threads(1):
+        calls = {"fastnn": lambda: solve_xor(restarts, threads=1)}
+        taken = in_turns(calls)["fastnn"]
+        ns = {"fastnn": 1e9 * taken / restarts / 30}
+        with contextlib.suppress(ImportError):
+            ns["SciPy trf"] = scipy_trf()
+    suite.measurements["levenberg_marquardt"] = ns
+
+
+def scipy_trf():
+    """ns per evaluation of SciPy's least_squares, with our residuals and analytic Jacobian."""
+    from scipy.optimize import least_squares
+
+    net = fastnn.Network([2, 2, 1])
+    X, y = fastnn.datasets.xor()
+    starts = fastnn.train_many(net, X, y, restarts=50, epochs=0).parameters
+
+    def outputs(parameters):
+        (W1, W2), (b1, b2) = net.unpack(parameters)
+        hidden = 1 / (1 + np.exp(-(X @ W1 + b1)))
+        return hidden, 1 / (1 + np.exp(-(hidden @ W2 + b2)))
+
+    def residuals(parameters):
+        return (outputs(parameters)[1] - y).ravel()
+
+    def jacobian(parameters):
+        (_, W2), _ = net.unpack(parameters)
+        hidden, output = outputs(parameters)
+        delta = output * (1 - output)
+        below = delta * W2.T * hidden * (1 - hidden)
+        first = (X[:, :, None] * below[:, None, :]).reshape(len(X), -1)
+        return np.hstack([first, below, hidden * delta, delta])
+
+    evaluations = 0
+    begin = time.perf_counter()
+    for start in starts:
+        found = least_squares(residuals, start, jacobian, method="trf", max_nfev=30)
+        evaluations += found.nfev
+    return 1e9 * (time.perf_counter() - begin) / evaluations
+
+
+def test_a_million_solved(suite):
+    """A million solved restarts of XOR with biases on all threads, and the share that is solved."""
+    threads = len(cpus.ALL)
+    with cpus.of_threads(threads):
+        options = {"threads": threads, "target_sse": 0.04, "keep": "outcomes"}
+        share = float((solve_xor(100_000, **options).status == fastnn.Status.CONVERGED).mean())
+        restarts = int(1e6 / share * 1.01)
+        times = []
+        for _ in range(3):
+            begin = time.perf_counter()
+            runs = solve_xor(restarts, **options)
+            times.append(time.perf_counter() - begin)
+        solved = int((runs.status == fastnn.Status.CONVERGED).sum())
+    assert solved >= 10**6
+    suite.measurements["solved"] = {
+        "seconds": statistics.median(times), "solved": solved, "restarts": restarts,
+        "threads": threads,
+    }  # fmt: skip
+
+
+def test_a_sweep(suite):
+    """300 x 300 learning rates and momenta on XOR, one call."""
+    grid = fastnn.Grid(
+        learning_rate=np.geomspace(0.01, 100, 300), momentum=np.linspace(0, 0.99, 300)
+    )
+    work = WORKS["W2b"]
+    with cpus.of_threads(len(cpus.ALL)):
+        begin = time.perf_counter()
+        runs = fastnn.train_many(
+            work.net, *work.arrays, grid=grid, optimizer=fastnn.GradientDescent(), epochs=1000,
+            target_sse=0.04, progress=False,
+        )  # fmt: skip
+        taken = time.perf_counter() - begin
+    assert len(runs) == 90_000
+    suite.measurements["sweep"] = {"seconds": taken, "networks": len(runs)}
