@@ -102,7 +102,7 @@ def test_numpy_forms(name):
         values = np.array([float(EXACT[name](mpmath.mpf(float(v)))) for v in x])
         slopes = np.array([float(mpmath.diff(EXACT[name], mpmath.mpf(float(v)))) for v in x])
     np.testing.assert_allclose(activation.numpy(x), values, rtol=1e-14)
-    found = np.broadcast_to(activation.numpy_slope(x if activation.kept else values), x.shape)
+    found = np.broadcast_to(activation.numpy_slope(x if activation.of_input else values), x.shape)
     np.testing.assert_allclose(found.astype(float), slopes, rtol=1e-12, atol=1e-14)
 
 
