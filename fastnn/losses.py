@@ -100,7 +100,8 @@ class Penalized:
                 raise TypeError(f"{name}: expected a number, got {shown(getattr(self, name))}")
             if array.ndim > 1 or array.size == 0 or (array < 0).any():
                 raise ValueError(
-                    f"{name}: expected a number >= 0 or one for each layer, got {shown(array)}"
+                    f"{name}: expected a number >= 0 or one for each layer, got "
+                    f"{shown(getattr(self, name))}"
                 )
             value = float(array) if array.ndim == 0 else tuple(array.tolist())
             object.__setattr__(self, name, value)
