@@ -66,6 +66,20 @@ def test_examples_run(example, tmp_path):
     assert all(figure.read_bytes().startswith(b"\x89PNG") for figure in figures)
 
 
+def test_the_readme_names_all_that_there_is():
+    from fastnn.activations import NAMES
+    from fastnn.initialization import INITIALIZATIONS
+    from fastnn.losses import LOSSES
+    from fastnn.optimizers import OPTIMIZERS
+    from fastnn.stopping import RULES
+
+    for registry in (OPTIMIZERS, LOSSES, INITIALIZATIONS, RULES):
+        for kind in registry:
+            assert f"`{kind.__name__}" in README, kind
+    for name in NAMES:
+        assert name in README
+
+
 def test_nothing_in_the_project_names_a_machine_or_another_folder():
     folders = ("fastnn", "tests", "benchmarks", "examples")
     paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]

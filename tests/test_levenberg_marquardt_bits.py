@@ -291,7 +291,7 @@ def test_bad_input(call, message, monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError("a kernel was called")
 
-    monkeypatch.setattr("fastnn.calls.trainer", never)
+    monkeypatch.setattr("fastnn.calls.run_engine", never)
     with raises(ValueError, message):
         call()
 

@@ -76,7 +76,7 @@ class LevenbergMarquardt(Optimizer):
             gradient_tolerance=(0.0, math.inf),
             step_tolerance=(0.0, math.inf),
         )
-        self._check_order("min_damping", "damping", "max_damping")
+        self._check_order("min_damping", "max_damping")
 
     def setup(self, net: Network, samples: int) -> Setup:
         """What the engine needs to know, for the network `net` and so many samples."""
