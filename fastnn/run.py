@@ -47,7 +47,8 @@ class Run:
         How training ended.
     history : (epochs // history_every + 1,) array, or None if not recorded
         The loss at the start of every `history_every`-th epoch, and of the epoch that would come
-        next: with `history_every` 1 the last entry is `loss`.
+        next: with `history_every` 1 the last entry is `loss`, but for a run that kept its best
+        parameters on the validation set or diverged in a batch.
     history_every : int
     seed, restart : int
         The key of the random stream that it started from.
