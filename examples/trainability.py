@@ -8,8 +8,8 @@ first.  The factors of the activations go into the weights: scaled by s, they le
 s**2 times the learning rate.
 
 Run it as ``python examples/trainability.py``.  It saves the figure ``trainability.png`` (or the
-file named as its argument): dark where training converges fast, light where slowly, red where it does
-not.  The numbers are not the paper's, so compare the kind of picture.
+file named as its argument): dark where training converges fast, light where slowly, red
+where it does not.  The numbers are not the paper's, so compare the kind of picture.
 """
 
 import math
