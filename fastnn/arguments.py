@@ -222,11 +222,11 @@ def check_combination(job: Job) -> None:
         raise ValueError(
             f"loss: {optimizer} with arctanh_error needs SSE or MSE, got {job.loss.name}"
         )
-    if job.parallel == "samples" and job.only_in_lanes:
+    in_order = job.only_in_lanes or job.watches or job.validation is not None
+    if job.parallel == "samples" and in_order:
         raise ValueError(
-            "parallel: 'samples' goes without shuffle, validation, SSEBelow of another loss, "
-            "ErrorsWithin, weights of samples by restart, and LevenbergMarquardt; expected "
-            "'restarts' with these"
+            "parallel: 'samples' goes without validation, SSEBelow of another loss, ErrorsWithin, "
+            "weights of samples by restart, and LevenbergMarquardt; expected 'restarts' with these"
         )
 
 

@@ -29,8 +29,8 @@ from .kernels.plan import (
     zeros_aligned,
 )
 from .kernels.restarts import begin_otherwise, begin_restart
-from .kernels.rules import judge, rule_table, watch_errors
-from .kernels.shuffling import gather, shuffle
+from .kernels.rules import judge, rule_table, single_watch_errors, watch_errors
+from .kernels.shuffling import compute_gathered_single, gather, gather_single, shuffle
 from .kernels.single_pass import LEAST_GROUPS, MOST_RUNS, single_loss_and_gradient
 from .lanes.pieces import Piece
 from .lanes.types import register_bytes
@@ -138,12 +138,7 @@ class _Call:
         if penalties is not None:
             self.values.update(PENALTY=self.piece(add_penalties), PENALTIES=self.address(penalties))
         if job.shuffle:
-            self.values.update(
-                SHUFFLE=self.piece(shuffle),
-                GATHER=self.piece(gather),
-                COMPUTE_GATHERED=self.piece(gathered_loss_and_gradient),
-                LOSS_GATHERED=self.piece(gathered_losses),
-            )
+            self.values.update(SHUFFLE=self.piece(shuffle))
         self._add_weights()
         self._add_rules()
 
@@ -242,6 +237,22 @@ def train_in_lanes(job: Job, lanes: int, stop_flag: np.ndarray, outputs: Outputs
     )
     if not job.has_plain_loss and (job.setup.compute is None or job.validation is not None):
         call.values.update(LOSS=call.piece(add_losses))
+    if job.watches:
+        call.values.update(MONITOR=call.piece(watch_errors))
+    if job.validation is not None:
+        X, y = job.validation
+        call.values.update(
+            VALIDATION_X=call.address(X),
+            VALIDATION_Y=call.address(y),
+            VALIDATION_SAMPLES=len(X),
+            VALIDATE=call.piece(loss_and_gradient),
+        )
+    if job.shuffle:
+        call.values.update(
+            GATHER=call.piece(gather),
+            COMPUTE_GATHERED=call.piece(gathered_loss_and_gradient),
+            LOSS_GATHERED=call.piece(gathered_losses),
+        )
     return call.run(plan, outputs)
 
 
@@ -264,7 +275,8 @@ def train_singly(job: Job, threads: int, stop_flag: np.ndarray, outputs: Outputs
         make_single_plan(job.net, min(samples, run_length), size, group, in_lanes, needs)
         for _ in range(threads)
     ]
-    data = [by_tile(array, run_length, plans[0].tile) for array in (job.X, job.y)]
+    tile, n_out = plans[0].tile, job.net.sizes[-1]
+    data = [by_tile(array, run_length, tile) for array in (job.X, job.y)]
     call = _Call(job, 1, stop_flag)
     call.values.update(
         X=data[0].ctypes.data,
@@ -281,6 +293,29 @@ def train_singly(job: Job, threads: int, stop_flag: np.ndarray, outputs: Outputs
     )
     if not job.has_plain_loss:
         call.values.update(LOSS=call.piece(single_losses))
+    if job.watches:
+        call.values.update(MONITOR=call.piece(single_watch_errors))
+    if job.validation is not None:
+        checked = [by_tile(array, len(array), tile) for array in job.validation]
+        call.values.update(
+            VALIDATION_X=call.address(checked[0]),
+            VALIDATION_Y=call.address(checked[1]),
+            VALIDATION_SAMPLES=len(job.validation[0]),
+            VALIDATION_TILES=checked[0].shape[1],
+            VALIDATE=single_loss_and_gradient.address(job.dtype, 1),
+        )
+    if job.shuffle:
+        tiles = data[0].shape[1] * tile
+        batch = [zeros_aligned(tiles * n, job.dtype) for n in (job.net.sizes[0], n_out, 1)]
+        call.values.update(
+            GATHER=call.piece(gather_single),
+            COMPUTE_GATHERED=call.piece(compute_gathered_single),
+            ROWS_X=job.X.ctypes.data,
+            ROWS_Y=job.y.ctypes.data,
+            GATHERED_X=call.address(batch[0]),
+            GATHERED_Y=call.address(batch[1]),
+            GATHERED_WEIGHTS=call.address(batch[2]),
+        )
 
     def work(thread: int) -> int:
         plans[thread].set(THREAD=thread)

@@ -37,14 +37,15 @@ per layer after the input.
     # what they remember, the validation set and the piece for its losses.
     SQUARES, WORST, N_RULES, RULES, RULE_NUMBERS, RULE_STATE, RESUMED, OBSERVED, END_VERDICTS,
     VALIDATION_X, VALIDATION_Y, VALIDATION_SAMPLES, VALIDATION_LOSSES, VALIDATE, SPARE_GRADIENT,
+    VALIDATION_TILES,
     # Shuffled batches: pieces, the order of samples in each lane, and regions for a batch.
     SHUFFLE, GATHER, COMPUTE_GATHERED, LOSS_GATHERED, ORDER,
-    GATHERED_X, GATHERED_Y, GATHERED_WEIGHTS,
+    GATHERED_X, GATHERED_Y, GATHERED_WEIGHTS, ROWS_X, ROWS_Y,
     # One network with its samples side by side: see `single`.
     GROUP_STRIPS, SPARE, SUMS, SUM_OF_LOSSES, FACTORS, RUNS, RUN_LENGTH, TILES,
     THREAD, THREADS, SHARES, ARRIVED, ROUND,
     LAYERS,
-) = range(124)  # fmt: skip
+) = range(127)  # fmt: skip
 
 # Columns of the layer table.  Slopes lie with the outputs, of which they are functions, or apart.
 COLUMNS = 8

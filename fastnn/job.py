@@ -120,8 +120,7 @@ class Job:
     def only_in_lanes(self) -> bool:
         """Whether only the kernels for many networks can do it, if need be with idle lanes."""
         own = self.weighting is not None and not self.has_common_weights
-        special = self.watches or self.validation is not None or self.shuffle
-        return special or own or self.setup.compute is not None
+        return own or self.setup.compute is not None
 
     def rows(self, start: int, stop: int) -> Job:
         """The job of the restarts at positions ``start … stop - 1``."""

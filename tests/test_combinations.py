@@ -113,6 +113,42 @@ def test_samples_in_lanes(kind, loss):
     np.testing.assert_array_equal(bits(many.parameters[0]), bits(run.parameters))
 
 
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("samples", [150, 1000])
+def test_batches_with_samples_in_lanes(shuffle, samples):
+    net, X, y = problem("MSE", samples)
+    options = {
+        "loss": "mse", "optimizer": fastnn.Adam(0.01), "epochs": 20, "batch_size": 70,
+        "shuffle": shuffle, "sample_weight": np.linspace(0, 1, samples),
+    }  # fmt: skip
+    run = fastnn.train(net, X, y, parallel="samples", **options)
+    other = fastnn.train(net, X, y, **options)
+    np.testing.assert_allclose(run.history, other.history, rtol=1e-9)
+    expected = fastnn.reference.train(net, X, y, **options)
+    np.testing.assert_allclose(other.history, expected.history, rtol=1e-9)
+
+
+@pytest.mark.parametrize("samples", [3, 130, 3000])
+def test_rules_of_one_network_and_of_many(samples):
+    """Alone, samples lie side by side, in tiles; in lanes they do not."""
+    net, X, y = problem("MSE", samples)
+    options = {
+        "loss": "mse", "optimizer": fastnn.GradientDescent(0.05), "epochs": 40,
+        "stop": [fastnn.Validation(3), fastnn.SSEBelow(1e-9), fastnn.ErrorsWithin(1e-9)],
+        "validation": (X[: samples // 2 + 1] + 0.3, y[: samples // 2 + 1]),
+    }  # fmt: skip
+    runs = fastnn.train_many(net, X, y, restarts=12, **options)
+    for k in (0, 5, 11):
+        run = runs.restart(k)
+        np.testing.assert_array_equal(bits(run.parameters), bits(runs.parameters[k]))
+        assert (run.loss, run.epochs, run.status) == (
+            runs.loss[k], runs.epochs[k], runs.status[k],
+        )  # fmt: skip
+    expected = fastnn.reference.train(net, X, y, restart=5, **options)
+    assert (expected.epochs, expected.status) == (runs.epochs[5], runs.status[5])
+    np.testing.assert_allclose(runs.parameters[5], expected.parameters, rtol=1e-9)
+
+
 @pytest.mark.parametrize("kind", MADE, ids=ids)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_going_on_is_going_through(kind, dtype):

@@ -76,7 +76,7 @@ PAIR = "validation: expected a pair (X, y), got "
 STOPPED = {"stop": Validation()}
 SHARES = np.array([[1.0, 0, 0], [0, 0.5, 0.5], [0.2, 0.3, 0.5], [0, 0, 1]])
 TOGETHER = (
-    "parallel: 'samples' goes without shuffle, validation, SSEBelow of another loss, ErrorsWithin, "
+    "parallel: 'samples' goes without validation, SSEBelow of another loss, ErrorsWithin, "
     "weights of samples by restart, and LevenbergMarquardt; expected 'restarts' with these"
 )
 
@@ -236,7 +236,6 @@ def test_bad_input(options, exception, message, call):
 @pytest.mark.parametrize(
     "options",
     [
-        {"shuffle": True, "batch_size": 2},
         {"stop": Validation(), "validation": (X, Y)},
         {"stop": SSEBelow(1.0), "loss": "mse"},
         {"stop": SSEBelow(1.0), "loss": SSE(l2=0.1)},

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..frame import (
     BATCH_SIZE,
+    BATCHES,
     COLUMNS,
     DEPTH,
     END,
@@ -19,18 +20,27 @@ from ..frame import (
     OUTPUTS,
     PARAMETERS,
     RESUMED,
+    ROUND,
     RULE_NUMBERS,
     RULE_STATE,
     RULES,
+    RUN_LENGTH,
+    RUNS,
     SAMPLES,
     SPARE_GRADIENT,
     SQUARES,
     STRIPS,
+    SUMS,
+    THREAD,
+    TILE,
     TILE_COUNT,
     TILE_FIRST,
+    TILE_PLACE,
+    TILES,
     VALIDATE,
     VALIDATION_LOSSES,
     VALIDATION_SAMPLES,
+    VALIDATION_TILES,
     VALIDATION_X,
     VALIDATION_Y,
     VERDICTS,
@@ -86,6 +96,33 @@ def watch_errors(digest, width):
 
 
 @piece
+def single_watch_errors(digest, width):
+    """The same for one network, whose samples lie side by side."""
+
+    def watch(frame, space):
+        digest  # noqa: B018
+        count, tile = frame[TILE_COUNT], frame[TILE]
+        layer = frame + (LAYERS + (frame[DEPTH] - 1) * COLUMNS)
+        n_out = layer[N_OUT]
+        outputs = space + layer[OUTPUTS]
+        targets = at_address(frame[Y], space) + frame[TILE_PLACE] * n_out
+        squares, worst = space + frame[SQUARES], space + frame[WORST]
+        total, most = squares[0], worst[0]
+        if frame[TILE_FIRST] == 0:
+            total, most = like(total, 0.0), like(most, 0.0)
+        for n in range(count):
+            for j in range(n_out):
+                error = outputs[j * tile + n] - targets[j * tile + n]
+                total = fma(error, error, total)
+                size = magnitude(error)
+                most = select(size < most, most, size)
+        squares[0], worst[0] = total, most
+        return 0
+
+    return watch
+
+
+@piece
 def judge(digest, width):
     """The verdict on every lane: the status that the first rule that holds asks for, or 0."""
 
@@ -118,10 +155,18 @@ def judge(digest, width):
                 frame[GRADIENT], frame[LOSSES] = frame[SPARE_GRADIENT], frame[VALIDATION_LOSSES]
                 frame[WEIGHTING], frame[MONITOR] = 0, 0
                 frame[BATCH_SIZE], frame[END] = frame[SAMPLES], 1
+                # What the pass for one network reads besides.
+                sums, tiles, thread, turn = frame[SUMS], frame[TILES], frame[THREAD], frame[ROUND]
+                length, runs, batches = frame[RUN_LENGTH], frame[RUNS], frame[BATCHES]
+                frame[SUMS], frame[TILES] = frame[SPARE_GRADIENT], frame[VALIDATION_TILES]
+                frame[RUN_LENGTH], frame[RUNS], frame[BATCHES] = frame[SAMPLES], 1, 1
+                frame[THREAD] = 0
                 call_piece(frame[VALIDATE], frame, space)
                 frame[X], frame[Y], frame[SAMPLES], frame[GRADIENT] = x, y, samples, gradient
                 frame[WEIGHTING], frame[MONITOR], frame[LOSSES] = weighting, monitor, own
                 frame[BATCH_SIZE], frame[END] = size, end
+                frame[SUMS], frame[TILES], frame[THREAD], frame[ROUND] = sums, tiles, thread, turn
+                frame[RUN_LENGTH], frame[RUNS], frame[BATCHES] = length, runs, batches
             for s in range(strips):
                 holds = losses[s] != losses[s]
                 if code == SSE_BELOW:

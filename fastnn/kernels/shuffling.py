@@ -7,6 +7,7 @@ from ..frame import (
     BEGIN,
     COLUMNS,
     COMMON,
+    COMPUTE,
     DEPTH,
     END,
     FIRST,
@@ -19,17 +20,20 @@ from ..frame import (
     N_IN,
     N_OUT,
     ORDER,
+    ROWS_X,
+    ROWS_Y,
     SAMPLE_WEIGHTS,
     SAMPLES,
     SEED,
     TICK,
+    TILE,
     UNWEIGHTED,
     WEIGHTING,
     X,
     Y,
 )
 from ..lanes.philox import philox
-from ..lanes.pieces import at_address, piece
+from ..lanes.pieces import at_address, call_piece, piece
 from ..weighting import SHUFFLE_STREAM
 
 HALF = np.uint64(0xFFFFFFFF)
@@ -105,3 +109,56 @@ def gather(digest, width):
         return 0
 
     return bring
+
+
+@piece
+def gather_single(digest, width):
+    """The batch of one network, laid out as its samples are: tile by tile, unit by unit."""
+
+    def bring(frame, space):
+        digest  # noqa: B018
+        samples, tile = frame[SAMPLES], frame[TILE]
+        n_in = (frame + LAYERS)[N_IN]
+        n_out = (frame + (LAYERS + (frame[DEPTH] - 1) * COLUMNS))[N_OUT]
+        x, y = at_address(frame[ROWS_X], space), at_address(frame[ROWS_Y], space)
+        into_x, into_y = at_address(frame[GATHERED_X], space), at_address(frame[GATHERED_Y], space)
+        weights = at_address(frame[GATHERED_WEIGHTS], space)
+        order = at_address(frame[ORDER], frame)
+        first = frame[BEGIN] * frame[BATCH_SIZE]
+        last = min(samples, frame[END] * frame[BATCH_SIZE])
+        n, place = first, 0
+        while n < last:
+            for at in range(min(tile, last - n)):
+                sample = order[n + at]
+                for i in range(n_in):
+                    into_x[place * n_in + i * tile + at] = x[sample * n_in + i]
+                for j in range(n_out):
+                    into_y[place * n_out + j * tile + at] = y[sample * n_out + j]
+                if frame[WEIGHTING] != UNWEIGHTED:
+                    own = at_address(frame[SAMPLE_WEIGHTS], space)
+                    weights[place + at] = own[sample]
+            n += tile
+            place += tile
+        return 0
+
+    return bring
+
+
+@piece
+def compute_gathered_single(digest, width):
+    """The pass over the batch that was gathered for one network, by its own piece."""
+
+    def compute(frame, space):
+        digest  # noqa: B018
+        x, y, samples = frame[X], frame[Y], frame[SAMPLES]
+        begin, end, own = frame[BEGIN], frame[END], frame[SAMPLE_WEIGHTS]
+        frame[X], frame[Y] = frame[GATHERED_X], frame[GATHERED_Y]
+        frame[SAMPLE_WEIGHTS] = frame[GATHERED_WEIGHTS]
+        frame[SAMPLES] = min(samples, end * frame[BATCH_SIZE]) - begin * frame[BATCH_SIZE]
+        frame[BEGIN], frame[END] = 0, 1
+        call_piece(frame[COMPUTE], frame, space)
+        frame[X], frame[Y], frame[SAMPLES] = x, y, samples
+        frame[BEGIN], frame[END], frame[SAMPLE_WEIGHTS] = begin, end, own
+        return 0
+
+    return compute

@@ -21,6 +21,7 @@ from ..frame import (
     LAYERS,
     LEVEL,
     LOSS,
+    MONITOR,
     N_IN,
     N_OUT,
     OUTPUTS,
@@ -271,6 +272,9 @@ def _tile_pass(in_lanes, add_losses, add_gradient):
         if in_lanes:  # over whole groups
             clear_columns(other, delta, tile, count, blocks * narrow, n_out)
         multiply_by_slope(layer[SLOPE], packed(slopes), packed(delta), vectors_of(z, n_out * tile))
+        if frame[MONITOR] != 0:
+            frame[TILE_COUNT] = count
+            call_piece(frame[MONITOR], frame, work)
         if plain:
             add_losses(other, delta, spare, strips, tile, count, n_out, losses)
         elif in_lanes:
