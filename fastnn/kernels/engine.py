@@ -86,13 +86,17 @@ def fill(values, stride, count, value):
 
 @kernel
 def some_ended(whole, strips, losses, targets, verdicts):
-    """Whether any loss is not finite or, of a `whole` pass, met its target or another verdict."""
-    ended = losses[0] != losses[0]
+    """Whether any loss is not finite or, of a `whole` pass, met its target or another verdict.
+
+    Lanes that train nothing have no number for a target.
+    """
+    ended = losses[0] < losses[0]
     for s in range(strips):
-        loss = losses[s]
-        ended = ended | (loss == np.inf) | (loss != loss)
+        loss, target = losses[s], targets[s]
+        ends = (loss == np.inf) | (loss != loss)
         if whole:
-            ended = ended | (loss < targets[s]) | (verdicts[s] > 0.0)
+            ends = ends | (verdicts[s] > 0.0) | (loss < target)
+        ended = ended | (ends & (target == target))
     return any_lane(ended)
 
 
@@ -133,7 +137,7 @@ def train_restarts(digest, width):
         start_epochs = at_address(frame[START_EPOCHS], frame)
         init_address, epochs, judged = frame[INIT], frame[EPOCHS], frame[JUDGED] != 0
         target = at_address(frame[TARGET], space)[0]
-        never = like(target, -np.inf)
+        nothing = like(target, np.nan)
         zero = like(target, 0.0)
         batches = frame[BATCHES]
 
@@ -182,11 +186,11 @@ def train_restarts(digest, width):
                         ends[lane] = tick + 1 + epochs
                         deadline = min(deadline, ends[lane])
                     else:
-                        # Zeros, steps of no length, and a target that no loss meets.
+                        # Zeros, and no target: what becomes of them does not matter.
                         fill(weights, lanes, n_parameters, zero)
                         fill(rates + lane, lanes, n_hyper, zero)
                         fill(memory + lane, lanes, n_state, zero)
-                        numbers(targets)[lane] = never
+                        numbers(targets)[lane] = nothing
                         rows[lane] = IDLE
                 n_finished = 0
                 tick += 1
@@ -254,6 +258,7 @@ def train_restarts(digest, width):
                     final_epochs[row] = tick - born[lane]
                     final_status[row] = status
                     rows[lane] = IDLE
+                    numbers(targets)[lane] = nothing
                     finished[n_finished] = lane
                     n_finished += 1
                     active -= 1
