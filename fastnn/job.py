@@ -84,6 +84,12 @@ class Job:
         return plain and self.weighting is None
 
     @property
+    def loss_name(self) -> str:
+        """What the loss is called in texts and figures."""
+        name = self.loss.name if self.weighting is None else f"weighted {self.loss.name}"
+        return f"{name} and penalties" if self.loss.has_penalties else name
+
+    @property
     def loss_code(self) -> int:
         """Which terms the loss has."""
         return ArctanhSSE.code if self.setup.arctanh_error else self.loss.code

@@ -34,6 +34,10 @@ def _axes(ax: Any) -> Axes:
     return ax
 
 
+def _in_full(loss_name: str) -> str:
+    return "sum of squared errors" if loss_name == "SSE" else loss_name
+
+
 def plot_history(run: Run, ax: Axes | None = None, *, log: bool = True) -> Axes:
     """The loss of `run` against the epoch."""
     if run.history is None:
@@ -53,8 +57,8 @@ def plot_history(run: Run, ax: Axes | None = None, *, log: bool = True) -> Axes:
     else:
         ax.set_ylim(bottom=0)
     ax.set_xlabel("epoch (updates made)")
-    ax.set_ylabel("sum of squared errors")
-    fate = "diverged" if run.status == Status.DIVERGED else f"SSE {run.loss:.3g}"
+    ax.set_ylabel(_in_full(run.loss_name))
+    fate = "diverged" if run.status == Status.DIVERGED else f"{run.loss_name} {run.loss:.3g}"
     ax.set_title(f"Restart {run.restart}: {fate} after {run.epochs:,} epochs")
     ax.grid(alpha=0.3)
     return ax
@@ -91,8 +95,8 @@ def plot_converged(runs: Runs, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_final_sse(runs: Runs, ax: Axes | None = None) -> Axes:
-    """The distribution of the final SSE, on a logarithmic axis."""
+def plot_final_loss(runs: Runs, ax: Axes | None = None) -> Axes:
+    """The distribution of the final loss, on a logarithmic axis."""
     ax = _axes(ax)
     ended = runs.status != Status.NOT_RUN
     finite = runs.loss[ended & np.isfinite(runs.loss) & (runs.loss > 0)]
@@ -110,7 +114,7 @@ def plot_final_sse(runs: Runs, ax: Axes | None = None) -> Axes:
         ax.set_ylim(bottom=0.7)
     elif ended.any():
         ax.text(0.5, 0.5, "none finite and positive", ha="center", transform=ax.transAxes)
-    ax.set_xlabel("final sum of squared errors")
+    ax.set_xlabel(f"final {_in_full(runs.loss_name)}")
     ax.set_ylabel("restarts")
     ax.set_title("Where they end" + (f" ({left_out:,} not finite or zero)" if left_out else ""))
     ax.grid(alpha=0.3)
@@ -129,7 +133,7 @@ def _label_decades(axis: Any, decades: float) -> None:
 
 
 def plot_runs(runs: Runs, axes: Any = None) -> np.ndarray:
-    """`plot_converged` and `plot_final_sse` side by side."""
+    """`plot_converged` and `plot_final_loss` side by side."""
     if axes is None:
         from matplotlib import pyplot
 
@@ -138,7 +142,7 @@ def plot_runs(runs: Runs, axes: Any = None) -> np.ndarray:
     if len(pair) != 2:
         raise ValueError(f"axes: expected two matplotlib Axes, got {len(pair)}")
     plot_converged(runs, pair[0])
-    plot_final_sse(runs, pair[1])
+    plot_final_loss(runs, pair[1])
     return pair
 
 

@@ -64,6 +64,8 @@ class Run:
     history_every: int
     seed: int
     restart: int
+    loss_name: str = "SSE"
+    """What the loss is called."""
     state: np.ndarray | None = None
     """What optimizer and rules remember, for training that goes on."""
     rules: tuple[Rule, ...] = ()
@@ -193,6 +195,7 @@ def _train(job: Job, history: int, stop_flag: np.ndarray | None, threads: int) -
         history_every=history,
         seed=job.seed,
         restart=job.first,
+        loss_name=job.loss_name,
         state=chunk.state[0],
         rules=job.rules,
     )

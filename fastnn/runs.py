@@ -69,6 +69,11 @@ class Runs:
         return self._job.grid
 
     @property
+    def loss_name(self) -> str:
+        """What the loss is called."""
+        return self._job.loss_name
+
+    @property
     def sse(self) -> np.ndarray:
         """The sums of squared errors."""
         if self._job.loss_is_sse:
@@ -176,6 +181,7 @@ class Runs:
             history_every=0,
             seed=self._job.seed,
             restart=int(self.indices[position]),
+            loss_name=self._job.loss_name,
             state=None if self._state is None else self._state[position],
             rules=self._job.rules,
         )
@@ -287,11 +293,14 @@ class Runs:
         return predict(self.network, chosen, inputs)
 
     def summary(self) -> Summary:
-        """Counts by status, the success rate with its interval, quartiles of epochs and SSE."""
-        return summarize(self.loss, self.epochs, self.status, has_target=self._job.has_targets)
+        """Counts by status, the success rate with its interval, quartiles of epochs and loss."""
+        job = self._job
+        return summarize(
+            self.loss, self.epochs, self.status, has_target=job.has_targets, loss_name=job.loss_name
+        )
 
     def plot(self, axes: Any = None) -> np.ndarray:
-        """Draw the share converged against epochs, and the distribution of the final SSE.
+        """Draw the share converged against epochs, and the distribution of the final loss.
 
         Parameters
         ----------

@@ -47,8 +47,10 @@ class Summary:
     epochs : (5,) tuple of float or None
         Minimum, quartiles and maximum of the epochs of the restarts that converged, or of all if
         there was no target; None if there are none.
-    sse : (5,) tuple of float or None
-        Minimum, quartiles and maximum of the finite final sums of squared errors.
+    loss : (5,) tuple of float or None
+        Minimum, quartiles and maximum of the finite final losses.
+    loss_name : str
+        What the loss is called.
     """
 
     restarts: int
@@ -56,7 +58,13 @@ class Summary:
     success_rate: float | None
     success_interval: tuple[float, float] | None
     epochs: tuple[float, ...] | None
-    sse: tuple[float, ...] | None
+    loss: tuple[float, ...] | None
+    loss_name: str = "SSE"
+
+    @property
+    def sse(self) -> tuple[float, ...] | None:
+        """The same of the sums of squared errors; None if the loss is another."""
+        return self.loss if self.loss_name == "SSE" else None
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain Python values."""
@@ -76,8 +84,8 @@ class Summary:
         whose = "" if self.success_rate is None else " to converge"
         if self.epochs is not None:
             lines.append(f"epochs{whose}: " + _five(self.epochs, "{:,.0f}"))
-        if self.sse is not None:
-            lines.append("final SSE: " + _five(self.sse, "{:.6g}"))
+        if self.loss is not None:
+            lines.append(f"final {self.loss_name}: " + _five(self.loss, "{:.6g}"))
         return "\n".join(lines)
 
 
@@ -93,7 +101,7 @@ def _quartiles(values: np.ndarray) -> tuple[float, ...] | None:
 
 
 def summarize(
-    loss: np.ndarray, epochs: np.ndarray, status: np.ndarray, *, has_target: bool
+    loss: np.ndarray, epochs: np.ndarray, status: np.ndarray, *, has_target: bool, loss_name: str
 ) -> Summary:
     """The summary of restarts given column by column."""
     counts = np.bincount(status, minlength=len(Status))
@@ -107,5 +115,6 @@ def summarize(
         success_rate=converged / trained if rated else None,
         success_interval=wilson_interval(converged, trained) if rated else None,
         epochs=_quartiles(epochs[status == Status.CONVERGED if has_target else ended]),
-        sse=_quartiles(loss[ended & np.isfinite(loss)]),
+        loss=_quartiles(loss[ended & np.isfinite(loss)]),
+        loss_name=loss_name,
     )

@@ -227,4 +227,5 @@ def train_job(job: Job, every: int) -> Run:
         history_every=every,
         seed=job.seed,
         restart=job.first,
+        loss_name=job.loss_name,
     )
