@@ -44,7 +44,7 @@ class ChunkResult:
     """Epochs that the kernel computed, each for all its lanes."""
     lanes: int
     state: np.ndarray | None
-    """(restarts, n_state): what the optimizer and the rules remember, if parameters are kept."""
+    """(restarts, n_state): what the optimizer and the rules remember, if it is kept."""
 
 
 def most_lanes(job: Job) -> int:
@@ -84,6 +84,7 @@ def train_chunk(
     *,
     lanes: int | None = None,
     keep_parameters: bool = True,
+    keep_state: bool = True,
     stop_flag: np.ndarray | None = None,
     history: np.ndarray | None = None,
     history_every: int = 0,
@@ -101,10 +102,10 @@ def train_chunk(
     part = job.rows(start, stop)
     count = part.restarts
     lanes = lanes_for(job, count) if lanes is None else lanes
-    kept = keep_parameters
+    kept, goes_on = keep_parameters, keep_parameters and keep_state
     outputs = Outputs(
         parameters=np.empty((count, job.net.n_parameters), dtype=job.dtype) if kept else None,
-        state=np.empty((count, job.n_state), dtype=job.dtype) if kept else None,
+        state=np.empty((count, job.n_state), dtype=job.dtype) if goes_on else None,
         loss=np.full(count, np.nan, dtype=job.dtype),
         epochs=np.zeros(count, dtype=np.int64),
         status=np.full(count, Status.NOT_RUN, dtype=np.int64),

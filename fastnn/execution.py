@@ -90,7 +90,7 @@ def _container_limit(
 class _Arrays:
     """Collects chunks into arrays in memory."""
 
-    def __init__(self, job: Job, keep_parameters: bool) -> None:
+    def __init__(self, job: Job, keep_parameters: bool, keep_state: bool) -> None:
         self.job = job
         size = job.restarts
         self.loss = np.full(size, np.nan, dtype=job.dtype)
@@ -99,7 +99,7 @@ class _Arrays:
         shape = (size, job.net.n_parameters)
         self.parameters = np.empty(shape, dtype=job.dtype) if keep_parameters else None
         memory = (size, job.n_state)
-        self.state = np.empty(memory, dtype=job.dtype) if keep_parameters else None
+        self.state = np.empty(memory, dtype=job.dtype) if keep_state else None
         self.ended = self.converged = 0
 
     def add(self, chunk: ChunkResult) -> int:
@@ -174,13 +174,18 @@ def run_job(
     chunk: int | None,
     progress: bool | None,
     keep_parameters: bool,
+    keep_state: bool,
 ) -> Runs:
     """Train all restarts of `job` and collect them; raises `Interrupted` on Ctrl-C."""
-    arrays = _Arrays(job, keep_parameters)
+    arrays = _Arrays(job, keep_parameters, keep_state)
     quick = job.restarts * _seconds_of_a_restart(job) < QUICK_SECONDS
     try:
         if quick and threads == 1 and executor is None and chunk is None and not progress:
-            arrays.add(train_chunk(job, 0, job.restarts, keep_parameters=keep_parameters))
+            arrays.add(
+                train_chunk(
+                    job, 0, job.restarts, keep_parameters=keep_parameters, keep_state=keep_state
+                )
+            )
         else:
             _run_chunks(job, arrays, threads, executor, chunk, progress)
     except KeyboardInterrupt:
@@ -211,6 +216,7 @@ def _run_chunks(
     with CtrlC(wake=lambda: finished.put(None)) as ctrl_c, _progress_bar(job, progress) as bar:
         options = {
             "keep_parameters": arrays.parameters is not None,
+            "keep_state": arrays.state is not None,
             "stop_flag": ctrl_c.flag if shares_memory else None,
         }
         try:

@@ -190,7 +190,7 @@ class Runs:
         """What training goes on from, the seed, and the index of the first restart."""
         if self.parameters is None or self._state is None:
             raise ValueError(
-                "continue_from: expected results with their parameters, keep='all', got none"
+                "continue_from: expected results that were kept with keep='all', got others"
             )
         if restarts is not None and restarts != len(self):
             raise ValueError(f"restarts: expected None or {len(self)}, got {shown(restarts)}")

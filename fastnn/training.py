@@ -198,9 +198,10 @@ def train_many(
         ``(restarts, n_parameters)``.
     first : int, default 0
         Index of the first restart.
-    keep : "all", "outcomes" or None, default None
-        Whether to keep the parameters of every restart or only loss, epochs and status.  None
-        keeps all up to 1 GiB and refuses more.
+    keep : "all", "parameters", "outcomes" or None, default None
+        Whether to keep the parameters of every restart and what `continue_from` needs besides, the
+        parameters, or only loss, epochs and status.  None keeps all up to 1 GiB, else the
+        parameters up to 1 GiB, and refuses more.
     threads : int, optional
         Worker threads; by default as many as this process may use CPUs.  With `executor`, how many
         workers it has, twice as many chunks being in flight; by default what it says itself.
@@ -253,13 +254,15 @@ def train_many(
     if progress is not None and not isinstance(progress, bool | np.bool_):
         raise TypeError(f"progress: expected True, False or None, got {shown(progress)}")
     workers = threads or getattr(executor, "_max_workers", None) or available_threads()
+    keep_parameters, keep_state = _kept(keep, job)
     return run_job(
         job,
         threads=int(workers),
         executor=executor,
         chunk=chunk,
         progress=progress,
-        keep_parameters=_keeps_parameters(keep, job),
+        keep_parameters=keep_parameters,
+        keep_state=keep_state,
     )
 
 
@@ -275,25 +278,31 @@ def history_interval(history: Any, job: Job) -> int:
     return every
 
 
-def _keeps_parameters(keep: Any, job: Job) -> bool:
-    if keep is not None and (not isinstance(keep, str) or keep not in ("all", "outcomes")):
-        raise ValueError(f"keep: expected 'all', 'outcomes' or None, got {shown(keep)}")
+def _kept(keep: Any, job: Job) -> tuple[bool, bool]:
+    """Whether to keep parameters, and what optimizer and rules remember."""
+    known = ("all", "parameters", "outcomes")
+    if keep is not None and (not isinstance(keep, str) or keep not in known):
+        raise ValueError(f"keep: expected {', '.join(map(repr, known))} or None, got {shown(keep)}")
     outcome = job.dtype.itemsize + 8 + 1 + 8
-    whole = outcome + (job.net.n_parameters + job.n_state) * job.dtype.itemsize
-    needed = job.restarts * (outcome if keep == "outcomes" else whole)
+    parameters = outcome + job.net.n_parameters * job.dtype.itemsize
+    whole = parameters + job.n_state * job.dtype.itemsize
+    sizes = {"all": whole, "parameters": parameters, "outcomes": outcome}
     memory = _physical_memory()
-    if keep is not None and needed > memory:
+    if keep is not None and job.restarts * sizes[keep] > memory:
         raise ValueError(
-            f"keep: {job.restarts:,} restarts would take {needed / 2**30:.1f} GiB, "
+            f"keep: {job.restarts:,} restarts would take "
+            f"{job.restarts * sizes[keep] / 2**30:.1f} GiB, "
             f"more than the {memory / 2**30:.1f} GiB of this machine"
         )
-    if keep is None and job.restarts * whole > KEEP_LIMIT:
+    if keep is None and job.restarts * parameters > KEEP_LIMIT:
+        gib = job.restarts * parameters / 2**30
         raise ValueError(
-            f"keep: {job.restarts:,} restarts would take {job.restarts * whole / 2**30:.1f} GiB; "
+            f"keep: {job.restarts:,} restarts would take {gib:.1f} GiB; "
             f"expected keep='outcomes' ({job.restarts * outcome / 2**30:.1f} GiB without their "
             "parameters, any of which runs.restart(k) gives) or keep='all'"
         )
-    return keep != "outcomes"
+    fits = job.restarts * whole <= KEEP_LIMIT
+    return keep != "outcomes", keep == "all" or (keep is None and fits)
 
 
 def _physical_memory() -> float:

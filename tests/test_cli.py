@@ -90,7 +90,10 @@ def test_info(capsys):
         (["restarts", "5", "--save", "/nowhere/r.npz"], "--save: expected an existing folder"),
         (["restarts", "5", "--save", "a" * 252 + ".npz"], "--save: expected a file name of up to"),
         (["restarts", "5", "--save", "/dev/null/r.npz"], "--save: expected an existing folder"),
-        (["restarts", "5", "--keep", "some"], "keep: expected 'all', 'outcomes' or None"),
+        (
+            ["restarts", "5", "--keep", "some"],
+            "keep: expected 'all', 'parameters', 'outcomes'",
+        ),
         (["xor", "--restarts", "0"], "restarts: expected an integer from 1"),
         (["restarts", "5", "--figure", "runs"], "--figure: expected a file name ending in"),
         (["xor", "--figure", "/nowhere/xor.png"], "--figure: expected an existing folder"),

@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--bias", action="store_true", help="give the units biases")
     add("--dtype", default="float64", help="float64 (default) or float32")
     add("--threads", type=int, help="by default as many as this process may use CPUs")
-    add("--keep", help="all, or outcomes (no parameters); by default all that fits into 1 GiB")
+    add("--keep", help="all, parameters or outcomes; by default all that fits into 1 GiB")
     add("--save", type=Path, metavar="FILE.npz", help="save all results")
     add("--figure", type=Path, metavar="FILE", help="save a figure: .png, .pdf or .svg")
 
