@@ -326,7 +326,11 @@ def descend(start, dual=False, **options):
     net = PLANE if dual else LINE
     X, start = ([[1.0, 1.0]], [start, start]) if dual else ([[1.0]], [start])
     optimizer = LevenbergMarquardt(**{"damping": 1.0, "decrease": 1.0, **options})
-    run = fastnn.train(net, X, [[0.0]], init=start, epochs=9, optimizer=optimizer)
+    run, expected = (
+        train(net, X, [[0.0]], init=start, epochs=9, optimizer=optimizer)
+        for train in (fastnn.train, fastnn.reference.train)
+    )
+    assert (run.epochs, run.status) == (expected.epochs, expected.status)
     return run.epochs, run.status
 
 

@@ -102,7 +102,8 @@ class Optimizer:
     ) -> Iterator[Any]:
         """The whole search in NumPy, of an optimizer that decides about its steps itself.
 
-        Before every epoch it gives (accepted parameters, their loss, their gradient).
+        Before every epoch it gives (accepted parameters, their loss, their gradient, how the search
+        ends there or None).
         """
         raise NotImplementedError
 

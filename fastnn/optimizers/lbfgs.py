@@ -106,7 +106,7 @@ class LBFGS(Optimizer):
         w = parameters
         loss, gradients = problem.loss_and_gradients(w)
         g = problem.flat(gradients)
-        yield w, loss, g
+        yield w, loss, g, None
         while True:
             d = -_apply_inverse(pairs, g)
             if not g @ d < 0:
@@ -124,14 +124,13 @@ class LBFGS(Optimizer):
                     if s @ y > 0:
                         pairs = [(s, y), *pairs][: self.memory]
                     w, loss, g = to, value, new
-                    yield w, loss, g
+                    yield w, loss, g, None
                     break
                 step *= GROW if falls else SHRINK
+                stalls = trial == self.trials and not pairs
                 if trial == self.trials:
-                    if not pairs:  # stalled
-                        return
                     pairs = []
-                yield w, loss, g
+                yield w, loss, g, Status.STALLED if stalls else None
 
 
 def _apply_inverse(pairs: list[tuple[np.ndarray, np.ndarray]], g: np.ndarray) -> np.ndarray:

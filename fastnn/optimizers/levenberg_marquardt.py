@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..status import Status
 from .common import Optimizer, Setup
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class LevenbergMarquardt(Optimizer):
     ) -> Iterator[Any]:
         """The textbook's search in NumPy."""
         damping, accepted, best = numbers["damping"], parameters, math.inf
-        trial, fresh = parameters, True
+        trial, fresh, short = parameters, True, False
         while True:
             r, J = problem.residuals_and_jacobian(trial)
             loss = float(r @ r)
@@ -123,10 +124,16 @@ class LevenbergMarquardt(Optimizer):
                 damping *= numbers["increase"]
             fresh = False
             gradient = 2 * (jacobian.T @ residuals)
-            yield accepted, best, gradient
+            ending = Status.STALLED if short or damping > numbers["max_damping"] else None
+            if np.abs(gradient).max() <= numbers["gradient_tolerance"] > 0:
+                ending = Status.GRADIENT
+            yield accepted, best, gradient, ending
             identity = np.eye(len(accepted), dtype=accepted.dtype)
             system = jacobian.T @ jacobian + damping * identity
             try:
                 trial = accepted - np.linalg.solve(system, jacobian.T @ residuals)
             except np.linalg.LinAlgError:  # the damping is lost in rounding: a step without end
                 trial = np.full_like(accepted, np.nan)
+            length = np.linalg.norm(trial - accepted)
+            tolerance = numbers["step_tolerance"]
+            short = length <= tolerance * np.linalg.norm(accepted) and tolerance > 0

@@ -78,7 +78,10 @@ class _DivergedError(Exception):
 
 
 def epochs_of(job: Job, problem: Problem, parameters: np.ndarray) -> Iterator[Any]:
-    """Before every epoch: the parameters, their loss and its gradient as a flat vector."""
+    """Before every epoch: the parameters, their loss and its gradient as a flat vector.
+
+    And how a search that decides about its steps itself ends there, or None.
+    """
     numbers = dict(zip(job.setup.numbers, job.hyper[0].tolist(), strict=True))
     if job.setup.observe is not None or job.setup.compute is not None:
         yield from job.optimizer.numpy_search(problem, parameters, numbers)
@@ -87,7 +90,7 @@ def epochs_of(job: Job, problem: Problem, parameters: np.ndarray) -> Iterator[An
     samples, size, epoch = len(job.X), job.batch_size, 0
     while True:
         loss, gradients = problem.loss_and_gradients(parameters)
-        yield parameters, loss, problem.flat(gradients)
+        yield parameters, loss, problem.flat(gradients), None
         if size == samples:
             step(gradients, loss, epoch)
         else:
@@ -172,7 +175,7 @@ def _train(job: Job, parameters: np.ndarray, every: int) -> tuple[Any, ...]:
     status, epoch, loss = Status.NOT_RUN, 0, math.nan
     try:
         for epoch, seen in enumerate(epochs_of(job, problem, parameters)):
-            parameters, loss, gradient = seen
+            parameters, loss, gradient, stuck = seen
             if every and epoch % every == 0:
                 history.append(loss)
             if not math.isfinite(loss) and (job.judged or job.batch_size == len(job.X)):
@@ -184,6 +187,8 @@ def _train(job: Job, parameters: np.ndarray, every: int) -> tuple[Any, ...]:
                 for rule, holds in zip(job.rules, held, strict=True)
                 if holds and not (isinstance(rule, MeanLossBelow) and rule.at_end)
             ]
+            if stuck is not None:
+                ending.insert(0, stuck)
             if loss < job.target or ending:
                 status = Status.CONVERGED if loss < job.target else ending[0]
                 break
