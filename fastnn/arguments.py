@@ -11,10 +11,10 @@ import numpy as np
 from .checks import float_type, integer, per_restart, real_array, shown
 from .initialization import EXPLICIT, Start, Uniform, start_values
 from .job import Job
-from .losses import Penalized, make_loss
+from .losses import SSE, Penalized, make_loss
 from .network import Network
 from .optimizers import OPTIMIZERS, GradientDescent, Optimizer, PerLayer
-from .stopping import LossBelow, Rule, SSEBelow, Validation, make_rules, rule_numbers
+from .stopping import LossBelow, Rule, SSEBelow, Validation, make_rules
 from .sweeps import Grid
 from .weighting import make_weighting
 
@@ -54,6 +54,9 @@ def make_job(
         raise TypeError(f"net: expected a fastnn.Network, got {shown(net)}")
     number = float_type(dtype)
     inputs, targets = _data("X", "y", net, X, y, number)
+    if before is not None:  # what is not given stays
+        optimizer = before.optimizer if optimizer is None else optimizer
+        loss = before.loss if loss is None else loss
     optimizer = GradientDescent() if optimizer is None else optimizer
     if not isinstance(optimizer, Optimizer):
         known = ", ".join(f"fastnn.{kind.__name__}" for kind in OPTIMIZERS)
@@ -78,6 +81,8 @@ def make_job(
     if not isinstance(shuffle, bool | np.bool_):
         raise TypeError(f"shuffle: expected True or False, got {shown(shuffle)}")
     samples = len(inputs)
+    if shuffle and batch_size is None:
+        raise ValueError("shuffle: expected a batch_size with it, got None")
     size = samples if batch_size is None else min(samples, integer("batch_size", batch_size, 1))
     setup = optimizer.setup(net, len(inputs))
     numbers = dict(setup.numbers)
@@ -128,6 +133,11 @@ class Before:
     """(restarts,) int64."""
     rules: tuple[Rule, ...]
     """Whose memory the state holds, after the optimizer's."""
+    optimizer: Optimizer
+    loss: Penalized
+    seed: int
+    first: int
+    """The index of the first restart."""
 
 
 def _going_on(job: Job, before: Before) -> Job:
@@ -144,11 +154,11 @@ def _going_on(job: Job, before: Before) -> Job:
             "parameters, got one"
         )
     p, own = job.net.n_parameters, job.setup.n_state
-    remembered = before.state.shape[1] - rule_numbers(before.rules, p)
-    if remembered != own:
+    kind = before.optimizer.setup(before.net, len(job.X)).kind
+    if type(job.optimizer) is not type(before.optimizer) or job.setup.kind != kind:
         raise ValueError(
-            f"continue_from: expected the optimizer of before, which remembers {remembered} "
-            f"numbers, got {type(job.optimizer).__name__}, which remembers {own}"
+            f"continue_from: expected an optimizer like the one of before, {before.optimizer!r}, "
+            f"got {job.optimizer!r}"
         )
     state, same = before.state, before.rules == job.rules
     if not same:
@@ -234,12 +244,12 @@ def check_combination(job: Job) -> None:
             f"batch_size: {optimizer} needs all samples in every step; expected None, or "
             f"GradientDescent, Adam or AdamW with batches, got {job.batch_size}"
         )
-    if job.setup.squares_only and (job.loss.code != 0 or job.loss.has_penalties):
+    if job.setup.squares_only and (job.loss.code != SSE.code or job.loss.has_penalties):
         raise ValueError(
             f"loss: {optimizer} needs SSE or MSE without penalties, got {job.loss!r}; expected one "
             "of these, or LBFGS, RPROP or Adam with this loss"
         )
-    if job.setup.arctanh_error and job.loss.code != 0:
+    if job.setup.arctanh_error and job.loss.code != SSE.code:
         raise ValueError(
             f"loss: {optimizer} with arctanh_error needs SSE or MSE, got {job.loss.name}"
         )

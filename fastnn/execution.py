@@ -129,8 +129,8 @@ class _Arrays:
 
 def _seconds_of_a_restart(job: Job) -> float:
     """A guess, rather too long, as if it went on to the last epoch."""
-    weights, units = job.net.n_parameters, sum(job.net.sizes[1:])
-    return 1e-9 * max(1, job.epochs) * len(job.X) * (0.2 * weights + 0.5 * units)
+    units = len(job.X) * sum(job.net.sizes[1:])
+    return 1e-9 * max(1, job.epochs) * (0.2 * job.work + 0.5 * units)
 
 
 class _Sizes:

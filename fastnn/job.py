@@ -11,6 +11,7 @@ from .initialization import Start
 from .losses import SSE, ArctanhSSE, Penalized
 from .network import Network
 from .optimizers import Optimizer, Setup
+from .status import Status
 from .stopping import ERRORS_WITHIN, SSE_BELOW, Rule, rule_numbers
 from .sweeps import Grid
 from .weighting import Weighting
@@ -66,6 +67,18 @@ class Job:
         return self.optimizer.setup(self.net, len(self.X))
 
     @property
+    def work(self) -> float:
+        """About how many multiplications an epoch of one restart takes."""
+        n, p, setup = len(self.X), self.net.n_parameters, self.setup
+        checked = 0 if self.validation is None else len(self.validation[0])
+        passes = (n + checked) * p
+        if setup.compute is not None:  # a Jacobian, a system, and its factors, with idle lanes
+            residuals = n * self.net.sizes[-1]
+            q = min(residuals, p)
+            return 8.0 * (passes + residuals * p * (1 + q) + q**3 / 3)
+        return float(passes + setup.n_state)
+
+    @property
     def has_common_weights(self) -> bool:
         """Whether samples have weights, the same in all restarts."""
         return isinstance(self.weighting, np.ndarray) and len(self.weighting) == 1
@@ -107,7 +120,7 @@ class Job:
     @property
     def has_targets(self) -> bool:
         """Whether restarts may converge."""
-        return self.target > 0 or any(rule.status == 2 for rule in self.rules)
+        return self.target > 0 or any(rule.status == Status.CONVERGED for rule in self.rules)
 
     @property
     def n_state(self) -> int:

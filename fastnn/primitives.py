@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .activations import SOFTMAX
 from .arguments import check_inputs, make_job
 from .calls import Outputs, train_in_lanes, train_singly
 from .checks import real_array, shown
@@ -138,6 +139,8 @@ def jacobian(
         If an argument is not of its kind, or the last activation is "softmax".
     """
     inputs = check_inputs(net, X, _rows(net, parameters)[0].dtype)
+    if net.activation[-1] == SOFTMAX:
+        raise ValueError("net: expected another last activation than 'softmax', got it")
     targets = np.zeros((len(inputs), net.sizes[-1])) if y is None else y
     job, alone = _job(net, parameters, inputs, targets, None, None, _Jacobian())
     shape = (len(inputs), net.sizes[-1], net.n_parameters)

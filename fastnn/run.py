@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,6 @@ from .job import Job
 from .kernels.predict import predict
 from .network import Network
 from .status import Status
-from .stopping import Rule
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,8 +67,8 @@ class Run:
     """What the loss is called."""
     state: np.ndarray | None = None
     """What optimizer and rules remember, for training that goes on."""
-    rules: tuple[Rule, ...] = ()
-    """The rules, beside a target of the loss, that it was trained with."""
+    job: Job | None = field(default=None, repr=False)
+    """What it was trained by."""
 
     @property
     def weights(self) -> list[np.ndarray]:
@@ -81,18 +80,21 @@ class Run:
         """The biases, layer by layer; empty without biases."""
         return self.network.unpack(self.parameters)[1]
 
-    def before(self) -> tuple[Before, int, int]:
-        """What training goes on from, the seed, and the index of the restart."""
-        if self.state is None:
+    def before(self) -> Before:
+        """What training goes on from."""
+        if self.state is None or self.job is None:
             raise ValueError("continue_from: expected a run of fastnn.train, got one without state")
-        before = Before(
+        return Before(
             self.network,
             self.parameters[np.newaxis],
             self.state[np.newaxis],
             np.array([self.epochs], dtype=np.int64),
-            self.rules,
+            self.job.rules,
+            self.job.optimizer,
+            self.job.loss,
+            self.seed,
+            self.restart,
         )
-        return before, self.seed, self.restart
 
     def predict(self, X: Any) -> np.ndarray:
         """The network's outputs.
@@ -157,7 +159,7 @@ def train_one(job: Job, history: int = 0, threads: int = 1) -> Run:
 
     Raises KeyboardInterrupt on Ctrl-C, within an epoch.
     """
-    cost = job.epochs * (len(job.X) * job.net.n_parameters + EPOCH_COST)
+    cost = (job.epochs + 1) * (job.work + EPOCH_COST)
     if threads == 1 and cost < QUICK:
         return _train(job, history, None, 1)
     # In a worker thread, since Python cannot answer Ctrl-C while a kernel runs in this one.
@@ -197,5 +199,5 @@ def _train(job: Job, history: int, stop_flag: np.ndarray | None, threads: int) -
         restart=job.first,
         loss_name=job.loss_name,
         state=chunk.state[0],
-        rules=job.rules,
+        job=job,
     )

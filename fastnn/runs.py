@@ -183,11 +183,11 @@ class Runs:
             restart=int(self.indices[position]),
             loss_name=self._job.loss_name,
             state=None if self._state is None else self._state[position],
-            rules=self._job.rules,
+            job=self._job,
         )
 
-    def before(self, restarts: int | None) -> tuple[Before, int, int]:
-        """What training goes on from, the seed, and the index of the first restart."""
+    def before(self, restarts: int | None) -> Before:
+        """What training goes on from."""
         if self.parameters is None or self._state is None:
             raise ValueError(
                 "continue_from: expected results that were kept with keep='all', got others"
@@ -196,20 +196,25 @@ class Runs:
             raise ValueError(f"restarts: expected None or {len(self)}, got {shown(restarts)}")
         if not len(self) or (np.diff(self.indices) != 1).any():
             raise ValueError("continue_from: expected restarts of consecutive indices, got others")
-        before = Before(self.network, self.parameters, self._state, self.epochs, self._job.rules)
-        return before, self._job.seed, int(self.indices[0])
+        job = self._job
+        return Before(
+            self.network, self.parameters, self._state, self.epochs, job.rules, job.optimizer,
+            job.loss, job.seed, int(self.indices[0]),
+        )  # fmt: skip
 
     def in_grid(self, values: Any = "epochs") -> np.ndarray:
-        """One number for each cell of the grid, the mean over its restarts.
+        """One number for each cell of the grid, the mean over its restarts that have one.
 
         Parameters
         ----------
         values : "success", "epochs", "loss", or (restarts,) array, default "epochs"
-            "success" is the share of restarts that converged.
+            "success" is the share of restarts that converged; "epochs" are those of restarts that
+            converged (that trained to the last epoch, if there was no target), and "loss" that of
+            those that did not diverge.
 
         Returns
         -------
-        array of float, of the grid's shape
+        array of float, of the grid's shape; NaN where no restart of a cell has a number
 
         Raises
         ------
@@ -223,10 +228,13 @@ class Runs:
                 f"order, got {len(self)} restarts"
                 + ("" if grid is None else f" of {grid.restarts}")
             )
-        columns = {"epochs": self.epochs, "loss": self.loss}
-        if isinstance(values, str) and values == "success":
-            column: Any = self.status == Status.CONVERGED
-        elif isinstance(values, str):
+        wanted = Status.CONVERGED if self._job.has_targets else Status.EPOCH_LIMIT
+        columns = {
+            "success": (self.status == Status.CONVERGED).astype(np.float64),
+            "epochs": np.where(self.status == wanted, self.epochs, np.nan),
+            "loss": np.where(self.status == Status.DIVERGED, np.nan, self.loss),
+        }
+        if isinstance(values, str):
             if values not in columns:
                 raise ValueError(
                     f"values: expected 'success', 'epochs', 'loss' or an array, got {values!r}"
@@ -242,8 +250,9 @@ class Runs:
             if column.dtype.kind not in "biuf":
                 raise TypeError(f"values: expected real numbers, got dtype {column.dtype}")
         cells = column.astype(np.float64).reshape(*grid.shape, grid.restarts_per_cell)
+        there = ~np.isnan(cells)
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.asarray(cells.mean(axis=-1))
+            return np.asarray(np.where(there, cells, 0).sum(axis=-1) / there.sum(axis=-1))
 
     def plot_grid(self, values: Any = "epochs", ax: Any = None) -> Any:
         """Draw a heat map of a grid of two axes.

@@ -109,8 +109,9 @@ def train(
         Threads with ``parallel="samples"``, no more than runs of samples; by default as many as
         this process may use CPUs and are worth it.  No bit depends on it.
     continue_from : Run, optional
-        Go on where that run ended, with its seed and restart: n epochs, then m more have the bits
-        of n + m, if the other arguments are the same.  Other rules begin anew.
+        Go on where that run ended, with its seed and restart, and with its optimizer and loss
+        unless others are given: n epochs, then m more have the bits of n + m, if the other
+        arguments are the same.  The optimizer must be one of the same kind; other rules begin anew.
 
     Returns
     -------
@@ -136,7 +137,8 @@ def train(
     if continue_from is not None:
         if not isinstance(continue_from, Run):
             raise TypeError(f"continue_from: expected a fastnn.Run, got {shown(continue_from)}")
-        before, seed, restart = continue_from.before()
+        before = continue_from.before()
+        seed, restart = _same("seed", seed, before.seed), _same("restart", restart, before.first)
     job = make_job(
         net, X, y, optimizer=optimizer, loss=loss, epochs=epochs, target_sse=target_sse, stop=stop,
         validation=validation, batch_size=batch_size, shuffle=shuffle,
@@ -234,7 +236,8 @@ def train_many(
     if continue_from is not None:
         if not isinstance(continue_from, Runs):
             raise TypeError(f"continue_from: expected fastnn.Runs, got {shown(continue_from)}")
-        before, seed, first = continue_from.before(restarts)
+        before = continue_from.before(restarts)
+        seed, first = _same("seed", seed, before.seed), _same("first", first, before.first)
         restarts = len(continue_from)
     if restarts is None and isinstance(grid, Grid):
         restarts = grid.restarts - integer("first", first, 0, grid.restarts - 1)
@@ -264,6 +267,15 @@ def train_many(
         keep_parameters=keep_parameters,
         keep_state=keep_state,
     )
+
+
+def _same(name: str, value: int, before: int) -> int:
+    """The value of before; another may not be asked for."""
+    if value not in (0, before):
+        raise ValueError(
+            f"{name}: expected none or {before} with continue_from, got {shown(value)}"
+        )
+    return before
 
 
 def history_interval(history: Any, job: Job) -> int:

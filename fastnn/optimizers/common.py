@@ -62,6 +62,12 @@ class Setup:
     """Whether the SSE has Fahlman's derivative."""
 
     @property
+    def kind(self) -> tuple[Any, ...]:
+        """What must be the same for training to go on with what is remembered."""
+        counts = tuple(count for count, _ in self.slots)
+        return self.update.name, self.option, self.other_option, counts
+
+    @property
     def n_state(self) -> int:
         """How many numbers are remembered of each restart."""
         return sum(count for count, _ in self.slots)

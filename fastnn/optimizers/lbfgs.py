@@ -25,10 +25,10 @@ from ..frame import (
 )
 from ..lanes.buffers import in_lanes
 from ..lanes.compiling import glue
-from ..lanes.operations import fma, like, select, sqrt
+from ..lanes.operations import any_lane, fma, like, select, sqrt
 from ..lanes.pieces import piece
 from ..status import Status
-from .common import Optimizer, Setup, watch_accepted
+from .common import BELOW_ONE, TINY, Optimizer, Setup, watch_accepted
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -79,9 +79,7 @@ class LBFGS(Optimizer):
     def __post_init__(self) -> None:
         object.__setattr__(self, "memory", integer("memory", self.memory, 1, 100))
         object.__setattr__(self, "trials", integer("trials", self.trials, 1, 10**6))
-        tiny = float(np.finfo(np.float32).tiny)
-        below = float(np.nextafter(np.float32(1), np.float32(0)))
-        self._check(c1=(tiny, below), c2=(tiny, below))
+        self._check(c1=(TINY, BELOW_ONE), c2=(TINY, BELOW_ONE))
         self._check_order("c1", "c2", strict=True)
 
     def setup(self, net: Network, samples: int) -> Setup:
@@ -196,7 +194,10 @@ def lbfgs_observe(digest, width):
             for i in range(s, s + p * strips, strips):
                 product = fma(parameters[i] - w[i], gradient[i] - g[i], product)
             push = accepted & (product > zero)
-            for k in range(m - 1, 0, -1):
+            filled = 0  # how many pairs some lane remembers
+            while filled < m and any_lane(inverses[filled * strips + s] > zero):
+                filled += 1
+            for k in range(min(filled, m - 1), 0, -1):
                 older = inverses[k * strips + s]
                 newer = select(push, inverses[(k - 1) * strips + s], older)
                 inverses[k * strips + s] = select(failed, zero, newer)
@@ -246,7 +247,10 @@ def lbfgs_update(digest, width):
             zero, one = like(w[s], 0.0), like(w[s], 1.0)
             for i in range(s, s + p * strips, strips):
                 q[i] = g[i]
-            for k in range(m):
+            filled = 0
+            while filled < m and any_lane(inverses[filled * strips + s] > zero):
+                filled += 1
+            for k in range(filled):
                 first = k * p * strips
                 share = inverses[k * strips + s] * _dot(strips, s, p, steps + first, q)
                 shares[k * strips + s] = share
@@ -257,7 +261,7 @@ def lbfgs_update(digest, width):
             scale = select(remembers, one / (inverses[s] * size), one)
             for i in range(s, s + p * strips, strips):
                 q[i] = q[i] * scale
-            for k in range(m - 1, -1, -1):
+            for k in range(filled - 1, -1, -1):
                 first = k * p * strips
                 rest = inverses[k * strips + s] * _dot(strips, s, p, changes + first, q)
                 rest = shares[k * strips + s] - rest

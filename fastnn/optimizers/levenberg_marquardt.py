@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..status import Status
-from .common import Optimizer, Setup
+from .common import TINY, Optimizer, Setup
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -67,13 +67,12 @@ class LevenbergMarquardt(Optimizer):
     step_tolerance: ArrayLike = 0.0
 
     def __post_init__(self) -> None:
-        tiny = float(np.finfo(np.float32).tiny)
         self._check(
-            damping=(tiny, math.inf),
+            damping=(TINY, math.inf),
             increase=(1.0, math.inf),
             decrease=(0.0, 1.0),
-            min_damping=(tiny, math.inf),
-            max_damping=(tiny, math.inf),
+            min_damping=(TINY, math.inf),
+            max_damping=(TINY, math.inf),
             gradient_tolerance=(0.0, math.inf),
             step_tolerance=(0.0, math.inf),
         )

@@ -18,8 +18,8 @@ class Problem:
         self.job = job
         self.net = job.net
         self.loss: Penalized = job.loss
-        if job.setup.arctanh_error:
-            self.loss = ArctanhSSE(job.loss.l2, job.loss.l1, job.loss.penalize_biases)
+        # Its derivative may be Fahlman's.
+        self.delta = (ArctanhSSE() if job.setup.arctanh_error else job.loss).numpy_delta
         self.penalties = job.loss.penalties(job.net, job.dtype)
         n = len(job.X)
         if job.weighting is None:
@@ -85,7 +85,7 @@ class Problem:
         factor = self.loss.factor(*y.shape)
         loss = factor * (w * self.loss.numpy_terms(inputs[-1], outputs[-1], y)).sum()
         slope = self._slope(self.net.depth - 1, outputs, inputs)
-        delta = factor * w * self.loss.numpy_delta(outputs[-1], y, slope)
+        delta = factor * w * self.delta(outputs[-1], y, slope)
         deltas = self._backward(parameters, outputs, inputs, delta)
         gradients = [a.T @ d for a, d in zip(outputs, deltas, strict=False)]
         if self.net.bias:

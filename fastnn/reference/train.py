@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..activations import BY_NAME
 from ..initialization import EXPLICIT, NGUYEN_WIDROW, SCALED_NORMAL, UNIFORM
 from ..job import Job
 from ..run import Run, sse_of
@@ -212,7 +213,7 @@ def train_job(job: Job, every: int) -> Run:
     simple = job.has_plain_loss and not job.loss.has_penalties and not job.rules
     first_order = job.setup.observe is None and job.setup.compute is None
     whole = job.batch_size == len(job.X) and not job.shuffle
-    kept = any(name in ("sine", "gaussian") for name in job.net.activation)
+    kept = any(BY_NAME[name].of_input for name in job.net.activation if name in BY_NAME)
     with np.errstate(over="ignore", invalid="ignore"):
         if simple and first_order and whole and not kept:
             parameters, loss, epoch, history = train_plainly(job, parameters, every)
