@@ -44,7 +44,15 @@ def test_kernels_get_their_flags_from_one_place(path):
 def test_every_compiled_function_has_the_flags():
     from numba.core.registry import CPUDispatcher
 
-    from fastnn.kernels import engine, passes, predict, products, restarts, single, single_pass
+    from fastnn.kernels import (
+        engine,
+        passes,
+        predict,
+        products,
+        restarts,
+        single,
+        single_pass,
+    )
     from fastnn.lanes import philox
     from fastnn.optimizers import common, schedules
 

@@ -46,6 +46,7 @@ from ..status import Status
 from .jacobian import SAMPLES_AT_ONCE, blended_rows, jacobian_rows, roots
 from .passes import forward
 from .products import multiply
+from .systems import factorize, solve
 
 STALLED, SMALL_GRADIENT = float(Status.STALLED), float(Status.GRADIENT)
 
@@ -165,49 +166,6 @@ def finish_step(strips, count, parameters, step, state, hyper):
         state[strips + s], state[2 * strips + s] = one, select(short, one, zero)
 
 
-@kernel
-def factorize(strips, system, q, damping, factor, inverse):
-    """``S + damping I = L D L'``: L below the diagonal of `factor`, 1 / D into `inverse`."""
-    for j in range(q):
-        for i in range(j, q):
-            for s in range(strips):
-                total = system[(i * q + j) * strips + s]
-                if i == j:
-                    total = total + damping[s]
-                for m in range(j):
-                    # Below the diagonal lies L D until its column is divided.
-                    total = fma(
-                        -factor[(i * q + m) * strips + s], factor[(m * q + j) * strips + s], total
-                    )
-                factor[(i * q + j) * strips + s] = total
-        for s in range(strips):
-            pivot = factor[(j * q + j) * strips + s]
-            inverse[j * strips + s] = like(pivot, 1.0) / pivot
-        # Above the diagonal the transpose of L, for the rows that come.
-        for i in range(j + 1, q):
-            for s in range(strips):
-                factor[(j * q + i) * strips + s] = (
-                    factor[(i * q + j) * strips + s] * inverse[j * strips + s]
-                )
-
-
-@kernel
-def solve(strips, q, factor, inverse, right, solution):
-    """The solution of ``L D L' x = right``."""
-    for i in range(q):
-        for s in range(strips):
-            total = right[i * strips + s]
-            for m in range(i):
-                total = fma(-factor[(m * q + i) * strips + s], solution[m * strips + s], total)
-            solution[i * strips + s] = total
-    for i in range(q - 1, -1, -1):
-        for s in range(strips):
-            total = solution[i * strips + s] * inverse[i * strips + s]
-            for m in range(i + 1, q):
-                total = fma(-factor[(i * q + m) * strips + s], solution[m * strips + s], total)
-            solution[i * strips + s] = total
-
-
 @piece
 def dual_compute(digest, width):
     """The pass at the trial parameters, and in each lane whether they are accepted."""
@@ -251,10 +209,15 @@ def dual_compute(digest, width):
             jacobian,
         )  # fmt: skip
         settle(strips, answer, p, parameters, work + accepted * strips)
-        multiply(
-            strips, jacobian, row, unit, jacobian, unit, row, alone * ZERO, into,
-            into, q * unit, unit, q, q, p,
-        )  # fmt: skip
+        top = 0
+        while top < q:  # the lower triangle alone, in blocks of rows
+            height = min(8, q - top)
+            place = into + top * q * strips
+            multiply(
+                strips, jacobian + top * p * strips, row, unit, jacobian, unit, row, alone * ZERO,
+                place, place, q * unit, unit, height, top + height, p,
+            )  # fmt: skip
+            top += height
         if frame[JUDGE] != 0 or frame[OPTION] != 0:
             multiply(
                 strips, jacobian, unit, row, rights, unit, unit, alone * ZERO, gradient,
@@ -281,7 +244,7 @@ def dual_update(digest, width):
         state, hyper = work + frame[STATE] * strips, work + frame[HYPER] * strips
         matrix, inverse = work + system * strips, work + pivots * strips
         x, jacobian = work + solution * strips, work + rows * strips
-        factorize(strips, matrix, q, state, matrix, inverse)
+        factorize(strips, unit, matrix, q, state, matrix, inverse)
         solve(strips, q, matrix, inverse, work + right * strips, x)
         multiply(
             strips, jacobian, unit, p * unit, x, unit, unit, alone * ZERO, step,
@@ -379,7 +342,8 @@ def primal_update(digest, width):
         parameters, step = work + frame[PARAMETERS] * strips, work + frame[GRADIENT] * strips
         state, hyper = work + frame[STATE] * strips, work + frame[HYPER] * strips
         matrix, inverse = work + factor * strips, work + pivots * strips
-        factorize(strips, work + system * strips, p, state, matrix, inverse)
+        unit = frame[LANES]
+        factorize(strips, unit, work + system * strips, p, state, matrix, inverse)
         solve(strips, p, matrix, inverse, work + trial * strips, step)
         finish_step(strips, p, parameters, step, state, hyper)
         return 0
