@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from .job import Job
 from .losses import Penalized, make_loss
 from .network import Network
 from .optimizers import OPTIMIZERS, GradientDescent, Optimizer, PerLayer
+from .optimizers.common import layer_numbers
 from .stopping import LossBelow, Rule, SSEBelow, Validation, make_rules, rule_numbers
 from .sweeps import Grid
 from .weighting import make_weighting
@@ -63,6 +65,8 @@ def make_job(
     columns: tuple[tuple[int, str], ...] = ()
     if grid is not None:
         optimizer, columns = with_grid(optimizer, grid, net, len(inputs), first + count)
+        for values in grid.axes.values():
+            per_restart(type(optimizer).__name__, {"": values}, len(values), number)
     if not isinstance(parallel, str) or parallel not in PARALLEL:
         raise ValueError(
             f"parallel: expected {' or '.join(map(repr, PARALLEL))}, got {shown(parallel)}"
@@ -171,25 +175,18 @@ def with_grid(
         raise ValueError(
             f"grid: expected first + restarts up to {grid.restarts}, which {grid!r} has, got {last}"
         )
-    names = [field.name for field in fields(optimizer)]  # type: ignore[arg-type]
-    axes: dict[str, Any] = {}
-    for name, values in grid.axes.items():
-        field, _, layer = name.rpartition("_")
-        if field in names and layer.isdigit():
-            rates = axes.get(field, getattr(optimizer, field))
-            rates = list(rates.values if isinstance(rates, PerLayer) else [rates] * net.depth)
-            if int(layer) >= net.depth:
-                raise ValueError(f"grid: expected {field}_0 to {field}_{net.depth - 1}, got {name}")
-            rates[int(layer)] = values
-            axes[field] = PerLayer(*rates)
-        elif name in names:
-            axes[name] = values
-        else:
-            raise ValueError(
-                f"grid: expected axes among {', '.join(names)}, numbers of "
-                f"{type(optimizer).__name__}, got {name}"
-            )
-    made = replace(optimizer, **axes)  # type: ignore[type-var]
+    axes = _fields_of(optimizer, grid.axes, net)
+    # What is wrong with any combination is wrong with the largest number of an axis beside the
+    # smallest of the others.
+    pool = {name: values for name, values in vars(optimizer).items() if np.ndim(values) == 1}
+    pool = {name: values for name, values in pool.items() if name not in axes} | grid.axes
+    corners = {name: np.full(len(pool) + 1, values.min()) for name, values in pool.items()}
+    for i, (name, values) in enumerate(pool.items()):
+        corners[name][i + 1] = values.max()
+    replace(optimizer, **_fields_of(optimizer, corners, net))  # type: ignore[type-var]
+    made = copy(optimizer)
+    for field, values in axes.items():
+        object.__setattr__(made, field, values)
     columns = []
     for axis in grid.axes:
         field, _, layer = axis.rpartition("_")
@@ -203,6 +200,31 @@ def with_grid(
             raise ValueError(f"grid: expected an axis of numbers, got {axis}")
         columns += [(column, axis) for column in found]
     return made, tuple(columns)
+
+
+def _fields_of(optimizer: Optimizer, axes: dict[str, Any], net: Network) -> dict[str, Any]:
+    """Fields of the optimizer with the values of axes, whose names may be those of layers."""
+    names = [field.name for field in fields(optimizer)]  # type: ignore[arg-type]
+    found: dict[str, Any] = {}
+    for name, values in axes.items():
+        field, _, layer = name.rpartition("_")
+        if name in names:
+            found[name] = values
+        elif field in axes:
+            raise ValueError(f"grid: expected {field} or one for each layer, got {field}, {name}")
+        elif field in names and layer.isdecimal() and layer == str(int(layer)):
+            rates = found.get(field, getattr(optimizer, field))
+            rates = list(layer_numbers(field, rates, net).values())
+            if int(layer) >= net.depth:
+                raise ValueError(f"grid: expected {field}_0 to {field}_{net.depth - 1}, got {name}")
+            rates[int(layer)] = values
+            found[field] = PerLayer(*rates)
+        else:
+            raise ValueError(
+                f"grid: expected axes among {', '.join(names)}, numbers of "
+                f"{type(optimizer).__name__}, got {name}"
+            )
+    return found
 
 
 def check_combination(job: Job) -> None:

@@ -135,7 +135,7 @@ class Job:
         weighting, hyper, grid = self.weighting, cut(self.hyper), self.grid
         if grid is not None:
             values = grid.values(np.arange(self.first + start, self.first + stop))
-            hyper = np.repeat(hyper[:1], stop - start, axis=0)
+            hyper = np.array(np.broadcast_to(hyper, (stop - start, hyper.shape[1])), order="C")
             for column, axis in self.grid_columns:
                 hyper[:, column] = values[axis]
         return replace(

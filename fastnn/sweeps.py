@@ -60,6 +60,8 @@ class Grid:
                 raise ValueError(
                     f"Grid({name}=): expected a sequence of numbers, got {shown(array)}"
                 )
+            if np.asarray(values).dtype == bool:
+                raise TypeError(f"Grid({name}=): expected real numbers, got dtype bool")
             array.flags.writeable = False
             checked[name] = array
         object.__setattr__(self, "axes", checked)
