@@ -214,23 +214,38 @@ def plot_grid(runs: Runs, values: Any = "epochs", ax: Axes | None = None) -> Axe
             "plot_grid: expected restarts of a fastnn.Grid of two axes, got "
             + ("none" if grid is None else repr(grid))
         )
-    cells = runs.in_grid(values).astype(np.float64)
+    cells = runs.in_grid(values)
+    # Matplotlib's ticks fail on numbers near the end of the range.
+    cells = np.where(np.abs(cells) < LARGEST_DRAWN, cells, np.nan)
     ax = _axes(ax)
     (y_name, y), (x_name, x) = grid.axes.items()
+    cells = cells[np.argsort(y, kind="stable")][:, np.argsort(x, kind="stable")]
     finite = cells[np.isfinite(cells)]
     wide = len(finite) and finite.min() > 0 and finite.max() > 100 * finite.min()
     norm = "log" if wide and not (isinstance(values, str) and values == "success") else None
-    cells = np.where(np.abs(cells) < LARGEST_DRAWN, cells, np.nan)
-    mesh = ax.pcolormesh(x, y, cells, norm=norm, cmap="viridis", shading="nearest", rasterized=True)
-    for name, ticks, scale, label in (
-        (x_name, x, ax.set_xscale, ax.set_xlabel),
-        (y_name, y, ax.set_yscale, ax.set_ylabel),
-    ):
-        if len(ticks) > 2 and ticks.min() > 0 and np.ptp(np.diff(np.log(ticks))) < 1e-9:
-            scale("log")
-        label(name.replace("_", " "))
+    (x_edges, x_log), (y_edges, y_log) = _edges(np.sort(x)), _edges(np.sort(y))
+    mesh = ax.pcolormesh(x_edges, y_edges, cells, norm=norm, cmap="viridis", rasterized=True)
+    if x_log:
+        ax.set_xscale("log")
+    if y_log:
+        ax.set_yscale("log")
+    ax.set(xlim=x_edges[[0, -1]], ylim=y_edges[[0, -1]])
+    ax.set(xlabel=x_name.replace("_", " "), ylabel=y_name.replace("_", " "))
     ax.set_facecolor("lightgrey")  # where nothing finite came out
     what = {"success": "share converged", "epochs": "mean epochs", "loss": "mean loss"}
     label_of_bar = what.get(values, "") if isinstance(values, str) else ""
     ax.figure.colorbar(mesh, ax=ax, label=label_of_bar)
     return ax
+
+
+def _edges(values: np.ndarray) -> tuple[np.ndarray, bool]:
+    """The edges of cells around sorted values, and whether these want a logarithmic axis."""
+    log = len(values) > 2 and 0 < values[0] < values[-1]
+    log = log and np.ptp(np.diff(np.log(values))) < 1e-9
+    places = np.log(values) if log else values
+    gaps = np.diff(places)
+    gaps = gaps[gaps > 0]
+    ends = gaps[[0, -1]] / 2 if len(gaps) else np.full(2, abs(places[0]) / 20 or 0.05)
+    middles = (places[1:] + places[:-1]) / 2
+    edges = np.array([places[0] - ends[0], *middles, places[-1] + ends[1]])
+    return (np.exp(edges) if log else edges), bool(log)

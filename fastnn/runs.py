@@ -207,14 +207,15 @@ class Runs:
 
         Raises
         ------
-        ValueError
-            If these are not all the restarts of a `Grid`.
+        TypeError, ValueError
+            If these are not all the restarts of a `Grid` in their order, or `values` none of these.
         """
         grid = self._job.grid
-        if grid is None or len(self) != grid.restarts:
+        if grid is None or not np.array_equal(self.indices, np.arange(grid.restarts)):
             raise ValueError(
-                "in_grid: expected all restarts of train_many(…, grid=fastnn.Grid(…)), got "
-                f"{len(self)} restarts" + ("" if grid is None else f" of {grid.restarts}")
+                "in_grid: expected all restarts of train_many(…, grid=fastnn.Grid(…)) in their "
+                f"order, got {len(self)} restarts"
+                + ("" if grid is None else f" of {grid.restarts}")
             )
         columns = {"epochs": self.epochs, "loss": self.loss}
         if isinstance(values, str) and values == "success":
@@ -226,11 +227,17 @@ class Runs:
                 )
             column = columns[values]
         else:
-            column = np.asarray(values)
+            try:
+                column = np.asarray(values)
+            except ValueError:  # rows of different lengths
+                column = np.array(None)
             if column.shape != (len(self),):
-                raise ValueError(f"values: expected shape ({len(self)},), got {column.shape}")
-        cells = column.reshape(*grid.shape, grid.restarts_per_cell)
-        return np.asarray(cells.mean(axis=-1))
+                raise ValueError(f"values: expected shape ({len(self)},), got {shown(values)}")
+            if column.dtype.kind not in "biuf":
+                raise TypeError(f"values: expected real numbers, got dtype {column.dtype}")
+        cells = column.astype(np.float64).reshape(*grid.shape, grid.restarts_per_cell)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(cells.mean(axis=-1))
 
     def plot_grid(self, values: Any = "epochs", ax: Any = None) -> Any:
         """Draw a heat map of a grid of two axes.
