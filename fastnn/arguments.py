@@ -14,6 +14,7 @@ from .job import Job
 from .losses import SSE, Penalized, make_loss
 from .network import Network
 from .optimizers import OPTIMIZERS, GradientDescent, Optimizer, PerLayer
+from .optimizers.common import layer_numbers
 from .stopping import LossBelow, Rule, SSEBelow, Validation, make_rules
 from .sweeps import Grid
 from .weighting import make_weighting
@@ -223,7 +224,7 @@ def _fields_of(optimizer: Optimizer, axes: dict[str, Any], net: Network) -> dict
             raise ValueError(f"grid: expected {field} or one for each layer, got {field}, {name}")
         elif field in names and layer.isdecimal() and layer == str(int(layer)):
             rates = found.get(field, getattr(optimizer, field))
-            rates = list(rates.values if isinstance(rates, PerLayer) else [rates] * net.depth)
+            rates = list(layer_numbers(field, rates, net).values())
             if int(layer) >= net.depth:
                 raise ValueError(f"grid: expected {field}_0 to {field}_{net.depth - 1}, got {name}")
             rates[int(layer)] = values

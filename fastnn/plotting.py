@@ -244,13 +244,12 @@ def plot_grid(runs: Runs, values: Any = "epochs", ax: Axes | None = None) -> Axe
 
 def _edges(values: np.ndarray) -> tuple[np.ndarray, bool]:
     """The edges of cells around sorted values, and whether these want a logarithmic axis."""
-    log = len(values) > 2 and values[0] > 0 and np.ptp(np.diff(np.log(values))) < 1e-9
+    log = len(values) > 2 and 0 < values[0] < values[-1]
+    log = log and np.ptp(np.diff(np.log(values))) < 1e-9
     places = np.log(values) if log else values
+    gaps = np.diff(places)
+    gaps = gaps[gaps > 0]
+    ends = gaps[[0, -1]] / 2 if len(gaps) else np.full(2, abs(places[0]) / 20 or 0.05)
     middles = (places[1:] + places[:-1]) / 2
-    if len(middles) and places[0] < places[-1]:
-        first, last = 2 * places[0] - middles[0], 2 * places[-1] - middles[-1]
-    else:
-        margin = abs(places[0]) / 20 or 0.05
-        first, last = places[0] - margin, places[-1] + margin
-    edges = np.array([first, *middles, last])
+    edges = np.array([places[0] - ends[0], *middles, places[-1] + ends[1]])
     return (np.exp(edges) if log else edges), bool(log)

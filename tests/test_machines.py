@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,13 +11,25 @@ from conftest import bits, python
 
 import fastnn
 
-# SHA-256 of the parameters and the SSE of 1,000 restarts.  They may change only together with
-# fastnn.NUMERICS_VERSION.
+# SHA-256 of the parameters and the loss of 1,000 restarts, and of 200 further down.  They may
+# change only together with fastnn.NUMERICS_VERSION.
 DIGESTS = {
     "xor": "e365a8cfa37ab29019473fb1f55fc524a2b5421334bcd52de30919bb3f5260bc",
     "xor-float32": "b15b43fa27d8a01d5983c820303be25c2a96ad2d762ce56627cb959ca41502d4",
     "encoder": "a8571ebc750ecaca6e85d4fc8b22ac71a4f02001400bf1b2de06dbda29b0c939",
     "deep": "3ad0ae14dbb0a693545f84c2fa8e6036ce8c02a735de219d21661954bdc86e84",
+}
+OTHER_DIGESTS = {
+    "RPROP": "b9f465c180ef60a5157453b82a07a7e66578f8c532199fb44c7cd30df151cf54",
+    "Quickprop": "ba0b7f837ec83902092d19c81dfc2c495b86855918b3d2319d9775ae1b6060aa",
+    "Adam": "2bbd62a61a8101f9a6903364778778cdde89eabe257b42544ea1d09ccc9a637f",
+    "LM, dual": "a279809029699f55470d5b12ddaf916248247fc4a0865d80875a2f78d8f49179",
+    "LM, primal": "3099be5da8f551001d31b0fc6c30cd9018ff2d0f94d8ca3368282dae5445d88e",
+    "L-BFGS": "0a78b212e86169afa9e5a533667652980e970d6ce64421e29ecdef92dc6af5f0",
+    "cross-entropy": "4b7b14cf767b2d30c95447f358b4a0e7e359f17ff3cce92fea6589f83479da09",
+    "activations": "0a85cba82d5f59e66cb22ad7c284c24ddabc1957c2481ca0624a956f187a0af6",
+    "activations-float32": "c2688f88b96743a2998b78a2bc47c5108f8695fc48fd35afdc5abae9221a749d",
+    "Huber": "d0aa856e7379b1dbf8fd1c1177afc4418428613f032d035d5727ca57711fc8c8",
 }
 
 TARGETS = {
@@ -25,6 +39,14 @@ TARGETS = {
     },
     "plain": {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""},
 }
+
+
+def digest_of(runs):
+    """Of little-endian bits."""
+    digest = hashlib.sha256()
+    for column in (runs.parameters, runs.loss):
+        digest.update(bits(column).astype(f"<u{column.itemsize}").tobytes())
+    return digest.hexdigest()
 
 
 def results():
@@ -48,11 +70,60 @@ def results():
             net, X, y, restarts=1000, epochs=epochs, dtype=dtype, seed=3,
             optimizer=fastnn.GradientDescent(rate), target_sse=0.9, init=fastnn.Uniform(-2, 2),
         )  # fmt: skip
-        digest = hashlib.sha256()
-        for column in (runs.parameters, runs.loss):
-            digest.update(bits(column).astype(f"<u{column.itemsize}").tobytes())
-        found[name] = digest.hexdigest()
+        found[name] = digest_of(runs)
         for k in (0, 999):  # alone, by another kernel
+            assert (bits(runs.restart(k).parameters) == bits(runs.parameters[k])).all()
+    return found
+
+
+def other_jobs():
+    """Arguments of training: optimizers, losses, batches, activations and starts of every kind."""
+    xor = fastnn.Network([2, 3, 1]), *fastnn.datasets.xor()
+    rng = np.random.default_rng(5)  # whose integers are the same everywhere
+    X = rng.integers(-64, 64, (24, 3)) / 32
+    classes = np.eye(3)[rng.integers(0, 3, 24)]
+    sines = fastnn.Network([3, 5, 4, 3, 2], ["sine", "gaussian", "softplus", "elliott"])
+    smooth = fastnn.Network([3, 4, 2], ["tanh", "identity"])
+    y = rng.integers(-64, 64, (24, 2)) / 64
+    normal = {"init": fastnn.Normal(0.1, 0.5), "optimizer": fastnn.GradientDescent(0.01)}
+    return {
+        "RPROP": (xor, {"optimizer": fastnn.RPROP("iRprop+"), "target_sse": 0.04}),
+        "Quickprop": (
+            xor, {"optimizer": fastnn.Quickprop(0.2, slope_offset=0.1, arctanh_error=True)},
+        ),
+        "Adam": (xor, {"optimizer": fastnn.Adam(0.05, schedule=fastnn.CosineDecay(40, 0.1))}),
+        "LM, dual": (
+            (fastnn.Network([2, 4, 1]), *xor[1:]), {"optimizer": fastnn.LevenbergMarquardt()},
+        ),
+        "LM, primal": (
+            (smooth, X, y), {"optimizer": fastnn.LevenbergMarquardt(), "loss": "mse", "epochs": 20},
+        ),
+        "L-BFGS": (
+            (smooth, X, y), {"optimizer": fastnn.LBFGS(), "loss": fastnn.MSE(l2=1e-3)},
+        ),
+        "cross-entropy": (
+            (fastnn.Network([3, 4, 3], ["sigmoid", "softmax"]), X, classes),
+            {"loss": "cross_entropy", "batch_size": 7, "shuffle": True, "epochs": 20,
+             "sample_weight": fastnn.Bootstrap(), "optimizer": fastnn.GradientDescent(0.5)},
+        ),
+        "activations": ((sines, X, y), normal),
+        "activations-float32": ((sines, X, y), {**normal, "dtype": "float32"}),
+        "Huber": (
+            (fastnn.Network([3, 6, 2], ["leaky_relu", "tanh"]), X, y),
+            {"loss": fastnn.Huber(delta=0.3, l1=1e-3, l2=(0.01, 0.02), penalize_biases=True),
+             "init": fastnn.NguyenWidrow(), "optimizer": fastnn.AdamW(0.02)},
+        ),
+    }  # fmt: skip
+
+
+def other_results():
+    """Their digests."""
+    found = {}
+    for name, (data, options) in other_jobs().items():
+        runs = fastnn.train_many(*data, restarts=200, seed=3, **{"epochs": 40, **options})
+        assert len(np.unique(runs.loss)) > 100
+        found[name] = digest_of(runs)
+        for k in (0, 199):  # alone
             assert (bits(runs.restart(k).parameters) == bits(runs.parameters[k])).all()
     return found
 
@@ -62,14 +133,33 @@ def test_digests_on_this_machine():
     assert fastnn.NUMERICS_VERSION == 2
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_digests_under_other_instruction_sets(target, tmp_path):
-    from pathlib import Path
+def test_other_digests_on_this_machine():
+    assert other_results() == OTHER_DIGESTS
 
+
+@cache
+def _elsewhere(target, folder):
+    """What a new Python compiles for another instruction set, once for all tests."""
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "import json, test_machines\n"
-        "print(json.dumps(test_machines.results()))"
+        "print(json.dumps([test_machines.results(), test_machines.other_results()]))"
     )
-    done = python(code, NUMBA_CACHE_DIR=str(tmp_path), **TARGETS[target])
-    assert json.loads(done.stdout) == DIGESTS
+    return json.loads(python(code, NUMBA_CACHE_DIR=folder, **TARGETS[target]).stdout)
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    """The digests under an instruction set, by its name."""
+    folder = tmp_path_factory.mktemp("cache")
+    return lambda target: _elsewhere(target, str(folder))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_digests_under_other_instruction_sets(target, elsewhere):
+    assert elsewhere(target)[0] == DIGESTS
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_other_digests_under_other_instruction_sets(target, elsewhere):
+    assert elsewhere(target)[1] == OTHER_DIGESTS
