@@ -181,13 +181,12 @@ def momentum_update(digest, width):
                     end = (frame + (LAYERS + (level + 1) * COLUMNS))[WEIGHTS]
                 rate = -(hyper[(4 + level) * strips + s] * factors[s] * shrink)
                 for m in range(s + begin * strips, s + end * strips, strips):
-                    push = rate * gradient[m]
-                    velocity = fma(momentum, state[m], push)
+                    before, g = state[m], gradient[m]
+                    velocity = fma(momentum, before, rate * g)
                     state[m] = velocity
-                    if nesterov:
-                        parameters[m] = parameters[m] + fma(momentum, velocity, push)
-                    else:
-                        parameters[m] = parameters[m] + velocity
+                    carried = velocity if nesterov else before
+                    # Fused so that without momentum the step has the bits of plain descent.
+                    parameters[m] = fma(rate, g, fma(momentum, carried, parameters[m]))
         if frame[LAST]:
             advance(
                 schedule, factors, factors + strips, hyper + 2 * strips, hyper + 3 * strips, strips
