@@ -18,8 +18,8 @@ MOST_LANES = {np.dtype(np.float64): 128, np.dtype(np.float32): 256}
 # Bytes that all lanes together may fill, in the first-level cache.
 LANE_BYTES = 48 * 2**10
 # The same for Levenberg-Marquardt, whose long chains of divisions want many lanes.  XOR with
-# biases, ns per trial with 32, 48, 64, 80 and 128 lanes: 33.0, 29.4, 27.5, 27.7, 26.3.
-ROOM_OF_SYSTEMS = 96 * 2**10
+# biases, ns per trial with 32, 64, 80 and 128 lanes: 33.0, 27.5, 27.7, 25.2.
+ROOM_OF_SYSTEMS = 160 * 2**10
 # Restarts in a row for each lane, if some may end early and the chunk has enough of them.
 REFILLS = 32
 # One network at a time is as fast up to this many.
