@@ -45,7 +45,6 @@ def vector_width(lanes: int, dtype: np.dtype) -> int:
 
 def _needs(job: Job) -> Needs:
     """What the job needs room for."""
-    own = job.weighting is not None and not job.has_common_weights
     return Needs(
         n_hyper=job.hyper.shape[1],
         n_state=job.setup.n_state,
@@ -56,7 +55,7 @@ def _needs(job: Job) -> Needs:
         linear_output=job.loss.output is not None,
         factors=not job.has_plain_loss or job.shuffle,
         gathers=job.batch_size if job.shuffle else 0,
-        own_weights=len(job.X) if own else 0,
+        own_weights=len(job.X) if job.has_own_weights else 0,
         watches=job.watches,
         validates=job.validation is not None,
     )
@@ -92,7 +91,6 @@ class _Call:
         setup = job.setup
         numbers = np.array([job.loss.number, setup.slope_offset], dtype=job.dtype)
         slots, slot_values = job.state_slots()
-        continued = job.start_epochs is not None
         self.values = {
             "COUNT": job.restarts,
             "FIRST": job.first,
@@ -106,7 +104,7 @@ class _Call:
             "SLOTS": self.address(slots),
             "SLOT_VALUES": self.address(slot_values.astype(job.dtype)),
             "START_STATE": _address(job.start_state),
-            "START_EPOCHS": _address(job.start_epochs) if continued else 0,
+            "START_EPOCHS": _address(job.start_epochs),
             "RESUMES": job.resumes_rules,
             "STOP": stop_flag.ctypes.data,
             "INIT_CODE": job.start.code,
@@ -123,8 +121,7 @@ class _Call:
             "BATCHES": -(-len(job.X) // job.batch_size),
         }
         begin = self.piece(begin_restart)
-        own = job.weighting is not None and not job.has_common_weights
-        if job.start.table.size or own:
+        if job.start.table.size or job.has_own_weights:
             self.values.update(BEGIN_PLAINLY=begin)
             begin = self.piece(begin_otherwise)
         self.values.update(BEGIN_RESTART=begin)
@@ -156,7 +153,7 @@ class _Call:
         if weighting is None:
             return
         if isinstance(weighting, np.ndarray):
-            if len(weighting) == 1:
+            if self.job.has_common_weights:
                 self.values.update(WEIGHTING=COMMON, SAMPLE_WEIGHTS=self.address(weighting))
                 return
             self.values.update(
@@ -170,16 +167,6 @@ class _Call:
 
     def _add_rules(self) -> None:
         job = self.job
-        if job.watches:
-            self.values.update(MONITOR=self.piece(watch_errors))
-        if job.validation is not None:
-            X, y = job.validation
-            self.values.update(
-                VALIDATE=self.piece(loss_and_gradient),
-                VALIDATION_X=self.address(X),
-                VALIDATION_Y=self.address(y),
-                VALIDATION_SAMPLES=len(X),
-            )
         if job.rules:
             numbers = np.array([rule.number for rule in job.rules], dtype=job.dtype)
             self.values.update(

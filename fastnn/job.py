@@ -84,6 +84,11 @@ class Job:
         return isinstance(self.weighting, np.ndarray) and len(self.weighting) == 1
 
     @property
+    def has_own_weights(self) -> bool:
+        """Whether samples have weights that differ between restarts."""
+        return self.weighting is not None and not self.has_common_weights
+
+    @property
     def has_plain_loss(self) -> bool:
         """Whether the data's part of the loss is the SSE without weights or other slopes."""
         kept = self.setup.slope_offset != 0 or keeps_slopes(self.net.activation[-1])
@@ -138,8 +143,7 @@ class Job:
     @property
     def only_in_lanes(self) -> bool:
         """Whether only the kernels for many networks can do it, if need be with idle lanes."""
-        own = self.weighting is not None and not self.has_common_weights
-        return own or self.setup.compute is not None
+        return self.has_own_weights or self.setup.compute is not None
 
     def rows(self, start: int, stop: int) -> Job:
         """The job of the restarts at positions ``start … stop - 1``."""
