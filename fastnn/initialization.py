@@ -179,8 +179,7 @@ class HeNormal(HeUniform):
     normal = True
 
 
-@dataclass(frozen=True, eq=False)
-class NguyenWidrow:
+class NguyenWidrow(_Balanced):
     """Hidden units whose active regions share out the inputs, which should lie in [-1, 1].
 
     All numbers are uniform in [-0.5, 0.5); then the weights of each hidden unit are scaled to the
@@ -199,11 +198,6 @@ class NguyenWidrow:
     TypeError, ValueError
         If it is not a finite number of that kind.
     """
-
-    gain: ArrayLike = 1.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "gain", hyperparameter("gain", self.gain, low=0.0))
 
     def start(self, net: Network) -> tuple[int, dict[str, Any], np.ndarray]:
         """Code, numbers by restart, and factors of both numbers for every parameter."""
@@ -264,7 +258,7 @@ def start_values(init: Any, net: Network, restarts: int | None, dtype: np.dtype)
         if not np.isfinite(widths).all():
             raise ValueError(f"low, high: expected a difference that fits {dtype}, got more")
         return Start(UNIFORM, rows, np.zeros((2, 0), dtype=dtype))
-    if isinstance(init, Normal | _Balanced | NguyenWidrow):
+    if isinstance(init, Normal | _Balanced):
         code, numbers, table = init.start(net)
         rows = per_restart(type(init).__name__, numbers, count, dtype)
         return Start(code, rows, np.ascontiguousarray(table, dtype=dtype))

@@ -7,7 +7,6 @@ samples.
 
 from ..frame import (
     COLUMNS,
-    COMMON,
     DELTA,
     DEPTH,
     HAS_BIAS,
@@ -21,16 +20,13 @@ from ..frame import (
     OTHER,
     OUT_JACOBIAN,
     OUTPUTS,
-    OWN,
     PARAMETERS,
-    SAMPLE_WEIGHTS,
     SAMPLES,
     SCRATCH,
     SLOPE,
     SLOPES,
     STRIPS,
     TILE,
-    WEIGHTING,
     WEIGHTS,
     X,
 )
@@ -38,7 +34,7 @@ from ..lanes.buffers import in_lanes, lane_count, numbers, packed
 from ..lanes.compiling import glue
 from ..lanes.operations import like, select, sqrt
 from ..lanes.pieces import at_address, piece
-from .losses import mean_factor
+from .losses import mean_factor, weigh
 from .passes import backpropagate, forward, multiply_by_slope, vectors_of
 
 # Samples whose rows lie side by side, where the Jacobian need not be kept whole.
@@ -98,16 +94,9 @@ def roots(frame, space, work, first, samples, factors):
     """The square roots of the samples' factors in the loss."""
     strips, depth = frame[STRIPS], frame[DEPTH]
     n_out = (frame + (LAYERS + (depth - 1) * COLUMNS))[N_OUT]
-    scale = mean_factor(frame, factors[0], n_out)
-    for n in range(samples):
-        for s in range(strips):
-            factor = scale
-            if frame[WEIGHTING] == COMMON:
-                factor = scale * at_address(frame[SAMPLE_WEIGHTS], space)[first + n]
-            elif frame[WEIGHTING] == OWN:
-                own = work + frame[SAMPLE_WEIGHTS] * strips
-                factor = scale * own[(first + n) * strips + s]
-            factors[n * strips + s] = sqrt(factor)
+    weigh(frame, space, work, first, samples, mean_factor(frame, factors[0], n_out), factors)
+    for m in range(samples * strips):
+        factors[m] = sqrt(factors[m])
 
 
 def _all_rows(blends):

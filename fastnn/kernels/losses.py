@@ -38,6 +38,7 @@ from ..frame import (
     TILE_COUNT,
     TILE_FIRST,
     TILE_PLACE,
+    UNWEIGHTED,
     WEIGHTING,
     Y,
 )
@@ -128,6 +129,21 @@ def mean_factor(frame, example, n_out):
     return like(example, 1.0)
 
 
+@glue
+def weigh(frame, space, work, first, count, scale, factors):
+    """`scale` times the weights of samples that lie in given order, for every lane."""
+    strips = frame[STRIPS]
+    for n in range(count):
+        for s in range(strips):
+            factor = scale
+            if frame[WEIGHTING] == OWN:
+                own = work + frame[SAMPLE_WEIGHTS] * strips
+                factor = scale * own[(first + n) * strips + s]
+            elif frame[WEIGHTING] == COMMON:
+                factor = scale * at_address(frame[SAMPLE_WEIGHTS], space)[first + n]
+            factors[n * strips + s] = factor
+
+
 def _losses_of_tile(gathered):
     """The piece for targets and weights that all lanes share, or for each lane's own."""
 
@@ -143,15 +159,12 @@ def _losses_of_tile(gathered):
             losses, factors = work + frame[LOSSES] * strips, work + frame[FACTORS] * strips
             number = like(losses[0], at_address(frame[LOSS_NUMBERS], space)[0])
             scale = mean_factor(frame, losses[0], n_out)
-            own = work + frame[GATHERED_WEIGHTS if gathered else SAMPLE_WEIGHTS] * strips
-            for n in range(count):
-                for s in range(strips):
-                    factor = scale
-                    if frame[WEIGHTING] == OWN or (gathered and frame[WEIGHTING] == COMMON):
-                        factor = scale * own[(first + n) * strips + s]
-                    elif frame[WEIGHTING] == COMMON:
-                        factor = scale * at_address(frame[SAMPLE_WEIGHTS], space)[first + n]
-                    factors[n * strips + s] = factor
+            if gathered and frame[WEIGHTING] != UNWEIGHTED:
+                own = work + (frame[GATHERED_WEIGHTS] + first) * strips
+                for m in range(count * strips):
+                    factors[m] = scale * own[m]
+            else:
+                weigh(frame, space, work, first, count, scale, factors)
             if gathered:
                 terms_and_deltas(
                     frame[LOSS_CODE], strips, z, n_out * strips, strips,
