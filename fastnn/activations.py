@@ -112,6 +112,8 @@ class Activation:
     """Whether the slope is a function of x."""
     kink: float | None = None
     """Where the function has no slope."""
+    symmetry: int = 0
+    """-1 if the function is odd, 1 if it is even: then a unit with all signs turned is the same."""
 
 
 def numpy_softmax(x: np.ndarray) -> np.ndarray:
@@ -129,9 +131,9 @@ ACTIVATIONS = (
         lambda y: y * (1 - y),
         (elementary.sigmoid_power, elementary.sigmoid_remainder, elementary.sigmoid_end),
     ),
-    Activation("tanh", elementary.tanh, _tanh_slope, np.tanh, lambda y: 1 - y * y),
+    Activation("tanh", elementary.tanh, _tanh_slope, np.tanh, lambda y: 1 - y * y, symmetry=-1),
     Activation("relu", _relu, _relu_slope, lambda x: np.maximum(x, 0), lambda y: y > 0, kink=0.0),
-    Activation("identity", _identity, _identity_slope, lambda x: x, lambda y: 1),
+    Activation("identity", _identity, _identity_slope, lambda x: x, lambda y: 1, symmetry=-1),
     Activation(
         "leaky_relu",
         _leaky_relu,
@@ -149,8 +151,9 @@ ACTIVATIONS = (
         _elliott_slope,
         lambda x: x / (1 + np.abs(x)),
         lambda y: (1 - np.abs(y)) ** 2,
+        symmetry=-1,
     ),
-    Activation("sine", sin, cos, np.sin, np.cos, of_input=True),
+    Activation("sine", sin, cos, np.sin, np.cos, of_input=True, symmetry=-1),
     Activation(
         "gaussian",
         _gaussian,
@@ -158,6 +161,7 @@ ACTIVATIONS = (
         lambda x: np.exp(-x * x),
         lambda x: -2 * x * np.exp(-x * x),
         of_input=True,
+        symmetry=1,
     ),
 )
 COMMON = 4

@@ -52,6 +52,7 @@ def test_every_compiled_function_has_the_flags():
         restarts,
         single,
         single_pass,
+        tallies,
     )
     from fastnn.lanes import philox
     from fastnn.optimizers import common, schedules
@@ -67,6 +68,7 @@ def test_every_compiled_function_has_the_flags():
         single,
         single_pass,
         restarts,
+        tallies,
     ]
     found = [
         value
@@ -74,7 +76,7 @@ def test_every_compiled_function_has_the_flags():
         for value in vars(module).values()
         if isinstance(value, CPUDispatcher)
     ]
-    found.append(engine._entry())
+    found += [engine._entry(), tallies._counter()]
     assert len(found) > 15
     for dispatcher in found:
         options = dispatcher.targetoptions
@@ -103,7 +105,8 @@ def test_imports_point_one_way():
             "frame": 0, "activations": 1, "plotting": 1, "optimizers": 2, "network": 2,
             "losses": 2, "stopping": 2, "sweeps": 2, "weighting": 2, "initialization": 3, "job": 4,
             "kernels": 4, "arguments": 5, "calls": 5, "chunks": 6, "primitives": 7, "summary": 6,
-            "run": 7, "runs": 8, "execution": 9, "training": 10, "reference": 11,
+            "bins": 5, "minima": 5, "statistics_arrays": 6,
+            "run": 7, "statistics": 7, "runs": 8, "execution": 9, "training": 10, "reference": 11,
             "__init__": 12, "cli": 13, "__main__": 14}  # fmt: skip
     for path in SOURCES:
         own = path.relative_to(ROOT / "fastnn").parts
