@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from .network import Network
     from .run import Run
     from .runs import Runs
+    from .statistics import Statistics
 
 # Blue and vermilion of Okabe and Ito's palette, which colour-blind readers tell apart.
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
 LARGEST_DRAWN = 1e100
+BARS = 60
 
 
 def _axes(ax: Any) -> Axes:
@@ -66,13 +68,20 @@ def plot_history(run: Run, ax: Axes | None = None, *, log: bool = True) -> Axes:
 
 def plot_converged(runs: Runs, ax: Axes | None = None) -> Axes:
     """The share of restarts that have converged, against epochs."""
-    ax = _axes(ax)
     epochs = np.sort(runs.epochs[runs.status == Status.CONVERGED])
+    steps, last = np.unique(epochs, return_index=True)
     trained = int(np.count_nonzero(runs.status != Status.NOT_RUN))
-    longest = max(1, int(runs.epochs.max(initial=1)))
-    if len(epochs):
-        steps, last = np.unique(epochs, return_index=True)
-        share = np.append(last[1:], len(epochs)) / trained
+    longest = int(runs.epochs.max(initial=1))
+    return _draw_converged(steps, np.append(last[1:], len(epochs)), trained, longest, _axes(ax))
+
+
+def _draw_converged(
+    steps: np.ndarray, converged: np.ndarray, trained: int, longest: int, ax: Axes
+) -> Axes:
+    """How many of the restarts trained had converged after so many epochs."""
+    longest = max(1, longest)
+    if len(steps):
+        share = converged / trained
         x = np.concatenate([[0], steps, [longest]])
         y = np.concatenate([[0], share, [share[-1]]])
         ax.step(x, 100 * y, where="post", color=BLUE)
@@ -97,24 +106,35 @@ def plot_converged(runs: Runs, ax: Axes | None = None) -> Axes:
 
 def plot_final_loss(runs: Runs, ax: Axes | None = None) -> Axes:
     """The distribution of the final loss, on a logarithmic axis."""
-    ax = _axes(ax)
     ended = runs.status != Status.NOT_RUN
     finite = runs.loss[ended & np.isfinite(runs.loss) & (runs.loss > 0)]
-    left_out = int(np.count_nonzero(ended)) - len(finite)
+    edges = np.empty(0)
     if len(finite):
         low, high = np.log10(float(finite.min())), np.log10(float(finite.max()))
         if high - low < 0.1:
             low, high = low - 0.05, high + 0.05
-        bins = np.logspace(low, high, 61)
-        bins[0], bins[-1] = min(bins[0], finite.min()), max(bins[-1], finite.max())
-        ax.hist(finite, bins=bins.tolist(), color=BLUE)
+        edges = np.logspace(low, high, BARS + 1)
+        edges[0], edges[-1] = min(edges[0], finite.min()), max(edges[-1], finite.max())
+    counts = np.histogram(finite, edges)[0] if len(finite) else np.empty(0)
+    return _draw_final_loss(
+        edges, counts, int(np.count_nonzero(ended)), len(finite), runs.loss_name, _axes(ax)
+    )
+
+
+def _draw_final_loss(
+    edges: np.ndarray, counts: np.ndarray, trained: int, drawn: int, loss_name: str, ax: Axes
+) -> Axes:
+    """Bars between `edges` for those of the restarts trained that have a loss above 0."""
+    if drawn:
+        ax.hist(edges[:-1], bins=edges.tolist(), weights=counts, color=BLUE)
         ax.set_xscale("log")
-        _label_decades(ax.xaxis, high - low)
+        _label_decades(ax.xaxis, float(np.log10(edges[-1] / edges[0])))
         ax.set_yscale("log")
         ax.set_ylim(bottom=0.7)
-    elif ended.any():
+    elif trained:
         ax.text(0.5, 0.5, "none finite and positive", ha="center", transform=ax.transAxes)
-    ax.set_xlabel(f"final {_in_full(runs.loss_name)}")
+    left_out = trained - drawn
+    ax.set_xlabel(f"final {_in_full(loss_name)}")
     ax.set_ylabel("restarts")
     ax.set_title("Where they end" + (f" ({left_out:,} not finite or zero)" if left_out else ""))
     ax.grid(alpha=0.3)
@@ -134,6 +154,34 @@ def _label_decades(axis: Any, decades: float) -> None:
 
 def plot_runs(runs: Runs, axes: Any = None) -> np.ndarray:
     """`plot_converged` and `plot_final_loss` side by side."""
+    pair = _pair(axes)
+    plot_converged(runs, pair[0])
+    plot_final_loss(runs, pair[1])
+    return pair
+
+
+def plot_statistics(statistics: Statistics, axes: Any = None) -> np.ndarray:
+    """The same as `plot_runs` shows of restarts, as far as histograms tell it."""
+    pair = _pair(axes)
+    edges, counts = statistics.epochs_histogram(Status.CONVERGED)
+    trained, longest = statistics.restarts, statistics.epochs_quantile(1, converged=False)
+    last = 0 if longest is None else int(longest)
+    steps = np.minimum(edges[1:] - 1, last)
+    _draw_converged(steps, np.cumsum(counts), trained, last, _axes(pair[0]))
+    edges, counts = statistics.loss_histogram()
+    kept = edges > 0  # from some edge on
+    edges, counts = np.clip(edges[kept], 1 / LARGEST_DRAWN, LARGEST_DRAWN), counts[kept[:-1]]
+    each = -(-len(counts) // BARS) or 1
+    starts = np.arange(0, len(counts), each)
+    bars = np.add.reduceat(counts, starts) if len(counts) else counts
+    _draw_final_loss(
+        np.append(edges[:-1][starts], edges[-1:]), bars, trained, int(counts.sum()),
+        statistics.loss_name, _axes(pair[1]),
+    )  # fmt: skip
+    return pair
+
+
+def _pair(axes: Any) -> np.ndarray:
     if axes is None:
         from matplotlib import pyplot
 
@@ -141,8 +189,6 @@ def plot_runs(runs: Runs, axes: Any = None) -> np.ndarray:
     pair = np.asarray(axes, dtype=object).ravel()
     if len(pair) != 2:
         raise ValueError(f"axes: expected two matplotlib Axes, got {len(pair)}")
-    plot_converged(runs, pair[0])
-    plot_final_loss(runs, pair[1])
     return pair
 
 
