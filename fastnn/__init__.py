@@ -30,6 +30,7 @@ from .optimizers import (
 from .primitives import forward, gradient, jacobian, loss
 from .run import Run
 from .runs import Runs
+from .statistics import Statistics
 from .status import Status
 from .stopping import (
     ErrorsWithin,
@@ -82,6 +83,7 @@ __all__ = [
     "Run",
     "Runs",
     "SSEBelow",
+    "Statistics",
     "Status",
     "StepDecay",
     "Summary",

@@ -1,0 +1,376 @@
+"""Statistics of any number of restarts, in memory that does not grow with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from .bins import EPOCH_EDGES, LOSS_EDGES, quantile, span
+from .checks import MAX_COUNT, integer, shown
+from .job import Job
+from .kernels.tallies import N_EPOCH_BINS, N_LOSS_BINS, tally
+from .minima import Minima, Minimum
+from .run import Run, train_one
+from .statistics_arrays import NO_EPOCHS, UNIT, fill, to_arrays
+from .status import Status
+from .summary import QUARTILES, Summary, wilson_interval
+
+HISTORY_LIMIT = 2**30
+"""Bytes of history that a run takes at most."""
+SHOWN_MINIMA = 5
+
+
+class Statistics:
+    """What is known of restarts that were not kept one by one.
+
+    Statistics of parts of a job add up to those of the whole: exactly, in any order, and in any
+    grouping.  A restart must be in one part only.
+
+    Attributes
+    ----------
+    network : Network
+    restarts : int
+        How many ended.
+    counts : dict of str to int
+        How many ended with each status, by its name.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self.network = job.net
+        self._epoch_bins = np.zeros((len(Status), N_EPOCH_BINS), dtype=np.int64)
+        self._epoch_sums = [0] * len(Status)
+        self._epoch_least = np.full(len(Status), NO_EPOCHS)
+        self._epoch_most = np.full(len(Status), -1)
+        # Of restarts that did not converge, and of those that did.
+        self._loss_bins = np.zeros((2, N_LOSS_BINS), dtype=np.int64)
+        self._loss_sum = 0  # in units of UNIT
+        self._loss_range = (np.inf, -np.inf)
+        self._best = -1
+        self._minima = Minima.none()
+
+    @classmethod
+    def empty(cls, job: Job) -> Statistics:
+        """Those of no restarts of `job`."""
+        return cls(job)
+
+    @classmethod
+    def of(
+        cls,
+        job: Job,
+        loss: np.ndarray,
+        epochs: np.ndarray,
+        status: np.ndarray,
+        parameters: np.ndarray,
+        first: int,
+    ) -> Statistics:
+        """Those of the restarts ``first, first + 1, …`` of `job`, given column by column.
+
+        Parameters
+        ----------
+        job : Job
+            All of it.
+        loss : (restarts,) array of the job's dtype
+        epochs : (restarts,) array of int64
+        status : (restarts,) array of int
+            Where it is `Status.NOT_RUN`, a restart does not count.
+        parameters : (restarts, n_parameters) array of the job's dtype
+        first : int
+
+        Raises
+        ------
+        ValueError
+            If an array has another shape or dtype, or a number is out of range.
+        """
+        size = len(status)
+        _check("loss", loss, job.dtype, (size,))
+        _check("epochs", epochs, np.dtype(np.int64), (size,))
+        _check("parameters", parameters, job.dtype, (size, job.net.n_parameters))
+        integer("first", first, job.first, job.first + job.restarts - size)
+        if status.dtype.kind not in "iu" or status.shape != (size,):
+            raise ValueError(f"status: expected shape ({size},) and integers, got {shown(status)}")
+        if size and not (status.min() >= 0 and status.max() < len(Status)):
+            raise ValueError("status: expected numbers of fastnn.Status, got others")
+        if size and not (epochs.min() >= 0 and epochs.max() <= MAX_COUNT):
+            raise ValueError(f"epochs: expected numbers from 0 to {MAX_COUNT}, got others")
+        found = tally(job.net, loss, epochs, status.astype(np.int8), parameters, first)
+        result = cls(job)
+        result._epoch_bins = found.epoch_bins
+        result._epoch_sums = [low + (high << 32) for low, high in found.epoch_sums.tolist()]
+        result._epoch_least, result._epoch_most = found.epoch_range.T.copy()
+        result._loss_bins = found.loss_bins
+        for exponent in np.flatnonzero(found.loss_sums.any(axis=1)).tolist():
+            low, high = found.loss_sums[exponent].tolist()
+            result._loss_sum += low + (high << 32) << max(exponent - 1, 0)
+        result._loss_range = (float(found.loss_range[0]), float(found.loss_range[1]))
+        result._best = int(found.best[0])
+        result._minima = Minima.of(found)
+        return result
+
+    def add(self, other: Statistics) -> None:
+        """Take in the statistics of other restarts of the same job.
+
+        Raises
+        ------
+        ValueError
+            If they are of another job.
+        """
+        if self._identity() != other._identity():
+            raise ValueError(f"expected statistics of one job, got {self!r} and {other!r}")
+        self._epoch_bins += other._epoch_bins
+        self._epoch_sums = [a + b for a, b in zip(self._epoch_sums, other._epoch_sums, strict=True)]
+        self._epoch_least = np.minimum(self._epoch_least, other._epoch_least)
+        self._epoch_most = np.maximum(self._epoch_most, other._epoch_most)
+        self._loss_bins += other._loss_bins
+        self._loss_sum += other._loss_sum
+        bests = [(s._loss_range[0], s._best) for s in (self, other) if s._best >= 0]
+        lowest, self._best = min(bests, default=(np.inf, -1))
+        self._loss_range = (lowest, max(self._loss_range[1], other._loss_range[1]))
+        self._minima.add(other._minima)
+
+    def merge(self, other: Statistics) -> Statistics:
+        """The statistics of the restarts of both, as with ``+``."""
+        result = Statistics(self._job)
+        result.add(self)
+        result.add(other)
+        return result
+
+    def __add__(self, other: object) -> Statistics:
+        return self.merge(other) if isinstance(other, Statistics) else NotImplemented
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Statistics):
+            return NotImplemented
+        if self._identity() != other._identity():
+            return False
+        mine, others = to_arrays(self), to_arrays(other)
+        return all(np.array_equal(mine[name], others[name]) for name in mine)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """The content as arrays by name, without objects, to be saved; the job is no part of it."""
+        return to_arrays(self)
+
+    @classmethod
+    def from_arrays(cls, job: Job, arrays: Mapping[str, Any]) -> Statistics:
+        """What `to_arrays` gave for restarts of `job`.
+
+        Raises
+        ------
+        ValueError
+            If an array is missing, of another shape or dtype, or does not fit the others.
+        """
+        result = cls(job)
+        fill(result, arrays)
+        return result
+
+    def _identity(self) -> tuple[Any, ...]:
+        job = self._job
+        return job.net, job.dtype, job.has_targets, job.seed, job.loss_name
+
+    @property
+    def loss_name(self) -> str:
+        """What the loss is called."""
+        return self._job.loss_name
+
+    @property
+    def restarts(self) -> int:
+        """How many ended."""
+        return int(self._epoch_bins.sum())
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many ended with each status, by its name."""
+        counts = self._epoch_bins.sum(axis=1)
+        return {member.name: int(counts[member]) for member in Status}
+
+    @property
+    def success_rate(self) -> float | None:
+        """The share that converged; None if there was no target, or no restart."""
+        restarts = self.restarts
+        if not (self._job.has_targets and restarts):
+            return None
+        return self.counts["CONVERGED"] / restarts
+
+    @property
+    def success_interval(self) -> tuple[float, float] | None:
+        """Its 95 % Wilson score interval."""
+        restarts = self.restarts
+        if not (self._job.has_targets and restarts):
+            return None
+        return wilson_interval(self.counts["CONVERGED"], restarts)
+
+    @property
+    def mean_loss(self) -> float | None:
+        """The mean of the finite losses, rounded once; None if there are none."""
+        count = int(self._loss_bins.sum())
+        return float(self._loss_sum * UNIT / count) if count else None
+
+    @property
+    def mean_epochs(self) -> float | None:
+        """The mean of the epochs of restarts that converged, of all if there was no target."""
+        rows = self._rows(True)
+        count = int(self._epoch_bins[rows].sum())
+        return float(Fraction(sum(self._epoch_sums[rows]), count)) if count else None
+
+    def epochs_quantile(self, q: float, converged: bool = True) -> float | None:
+        """The epochs that a share `q` of restarts needed at most.
+
+        Parameters
+        ----------
+        q : float
+            From 0 to 1, for which the result is exact.  Otherwise it is within 1/64 of the epochs
+            of a restart, and exact up to 127.
+        converged : bool, default True
+            Whether only those that converged count; without a target all do.
+
+        Returns
+        -------
+        float, or None if there are none
+        """
+        rows = self._rows(converged)
+        low, high = int(self._epoch_least[rows].min()), int(self._epoch_most[rows].max())
+        return quantile(q, self._epoch_bins[rows].sum(axis=0), EPOCH_EDGES, low, high)
+
+    def loss_quantile(self, q: float) -> float | None:
+        """The loss that a share `q` of restarts of finite loss did not exceed.
+
+        Within 1/64 of the loss of a restart if that is from 2**-128 to 2**128, less being the least
+        loss of all; exact for a `q` of 0 and of 1.  None if there are none.
+        """
+        return quantile(q, self._loss_bins.sum(axis=0), LOSS_EDGES, *self._loss_range)
+
+    def epochs_histogram(self, status: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        """How many restarts, all or those of one status, ended after how many epochs.
+
+        Returns
+        -------
+        edges : (n + 1,) array of int64
+            Bin i counts from edge i to less than edge i + 1.  Both arrays are empty if there are no
+            restarts.
+        counts : (n,) array of int64
+        """
+        rows = slice(None) if status is None else slice(int(Status(status)), int(status) + 1)
+        return span(self._epoch_bins[rows].sum(axis=0), EPOCH_EDGES, 0, 0)
+
+    def loss_histogram(self) -> tuple[np.ndarray, np.ndarray]:
+        """How many restarts ended with which finite loss.
+
+        Returns
+        -------
+        edges : (n + 1,) array of float
+            As for `epochs_histogram`; losses below 2**-128 and from 2**128 on have one bin each.
+        counts : (n,) array of int64
+        """
+        return span(self._loss_bins.sum(axis=0), LOSS_EDGES, *self._loss_range)
+
+    def minima(self, n: int = 10) -> list[Minimum]:
+        """The `n` most frequent minima, by the loss to three digits; less than 1e-12 is 0.
+
+        Of restarts that ended with a finite loss, and neither converged nor diverged.
+        """
+        return self._minima.most_frequent(integer("n", n, 0), self.restarts)
+
+    def summary(self) -> Summary:
+        """Counts by status, the success rate with its interval, quartiles of epochs and loss."""
+        epochs = [self.epochs_quantile(q) for q in QUARTILES]
+        loss = [self.loss_quantile(q) for q in QUARTILES]
+        return Summary(
+            restarts=self.restarts,
+            counts=self.counts,
+            success_rate=self.success_rate,
+            success_interval=self.success_interval,
+            epochs=None if None in epochs else tuple(epochs),  # type: ignore[arg-type]
+            loss=None if None in loss else tuple(loss),  # type: ignore[arg-type]
+            loss_name=self._job.loss_name,
+        )
+
+    @property
+    def best(self) -> Run:
+        """The run of the lowest finite loss, trained again; ties go to the lowest index.
+
+        Raises
+        ------
+        ValueError
+            If no restart has a finite loss.
+        """
+        if self._best < 0:
+            raise ValueError(f"best: expected a restart with a finite loss, got {self!r}")
+        return train_one(self._row(self._best))
+
+    def restart(self, k: int) -> Run:
+        """Train restart k again, with its history; every bit is the same.
+
+        The history has every epoch, or every n-th (`Run.history_every`) if that took over 1 GiB.
+
+        Raises
+        ------
+        ValueError
+            If k is none of the job's.
+        """
+        job = self._row(k)
+        run = train_one(job)
+        epochs = run.epochs - (0 if job.start_epochs is None else int(job.start_epochs[0]))
+        if run.status == Status.DIVERGED:  # perhaps in a batch of the epoch that follows
+            epochs = min(epochs + 1, job.epochs)
+        every = 1 + (epochs + 1) * job.dtype.itemsize // HISTORY_LIMIT
+        return train_one(replace(job, epochs=epochs), every)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The outputs (n, n_out) of the best network."""
+        return self.best.predict(X)
+
+    def plot(self, axes: Any = None) -> np.ndarray:
+        """Draw the share converged against epochs, and the distribution of the final loss.
+
+        Parameters
+        ----------
+        axes : sequence of two matplotlib Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        (2,) array of matplotlib Axes
+        """
+        from .plotting import plot_statistics
+
+        return plot_statistics(self, axes)
+
+    def __str__(self) -> str:
+        lines = [str(self.summary())]
+        for i, minimum in enumerate(self.minima(SHOWN_MINIMA)):
+            forms, about = minimum.forms, ""
+            if not minimum.exact:
+                forms, about = int(float(f"{forms:.0e}")), "about "
+            lines.append(
+                f"{'' if i else 'minima:':<8}loss {minimum.loss:g}: {minimum.restarts:,} "
+                f"restart{'s' * (minimum.restarts != 1)} ({minimum.share:.2%}), "
+                f"{about}{forms:,} form{'s' * (forms != 1)}"
+            )
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{count:,} {name}" for name, count in self.counts.items() if count)
+        return f"Statistics({self.network!r}, {self.restarts:,} restarts: {parts or 'none'})"
+
+    def _rows(self, converged: bool) -> slice:
+        """Rows of histograms of epochs: of those that converged, or all."""
+        if converged and self._job.has_targets:
+            return slice(int(Status.CONVERGED), int(Status.CONVERGED) + 1)
+        return slice(None)
+
+    def _row(self, k: int) -> Job:
+        """The job of restart k."""
+        job = self._job
+        start = integer("restart", k, job.first, job.first + job.restarts - 1) - job.first
+        return job.rows(start, start + 1)
+
+
+def _check(name: str, array: np.ndarray, dtype: np.dtype, shape: tuple[int, ...]) -> None:
+    if array.dtype != dtype or array.shape != shape:
+        raise ValueError(f"{name}: expected shape {shape} and dtype {dtype}, got {shown(array)}")
