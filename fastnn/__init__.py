@@ -1,7 +1,9 @@
 """fastnn trains small neural networks on a CPU: one, or a million random restarts at a time."""
 
 from . import datasets, reference
-from .execution import Interrupted
+from .directory.reader import StoredRuns, open_run
+from .execution import Incomplete, Interrupted
+from .files import DamagedFile
 from .initialization import (
     GlorotNormal,
     GlorotUniform,
@@ -12,6 +14,7 @@ from .initialization import (
     Uniform,
 )
 from .job import NUMERICS_VERSION
+from .keeping import Best
 from .losses import MSE, SSE, BinaryCrossEntropy, CrossEntropy, Huber
 from .network import Network
 from .optimizers import (
@@ -30,6 +33,7 @@ from .optimizers import (
 from .primitives import forward, gradient, jacobian, loss
 from .run import Run
 from .runs import Runs
+from .saving import load
 from .statistics import Statistics
 from .status import Status
 from .stopping import (
@@ -55,10 +59,12 @@ __all__ = [
     "SSE",
     "Adam",
     "AdamW",
+    "Best",
     "BinaryCrossEntropy",
     "Bootstrap",
     "CosineDecay",
     "CrossEntropy",
+    "DamagedFile",
     "ErrorsWithin",
     "ExponentialDecay",
     "GlorotNormal",
@@ -69,6 +75,7 @@ __all__ = [
     "HeNormal",
     "HeUniform",
     "Huber",
+    "Incomplete",
     "Interrupted",
     "KFold",
     "LevenbergMarquardt",
@@ -86,6 +93,7 @@ __all__ = [
     "Statistics",
     "Status",
     "StepDecay",
+    "StoredRuns",
     "Summary",
     "Uniform",
     "Validation",
@@ -94,7 +102,9 @@ __all__ = [
     "forward",
     "gradient",
     "jacobian",
+    "load",
     "loss",
+    "open_run",
     "reference",
     "train",
     "train_many",

@@ -106,6 +106,7 @@ def make_job(
         grid=grid,
         grid_columns=columns,
         start=start,
+        init=None if start.code == EXPLICIT else Uniform() if init is None else init,
         batch_size=size,
         shuffle=bool(shuffle) and size < samples,
         epochs=integer("epochs", epochs, 0),

@@ -1,31 +1,44 @@
-"""Many chunks: who trains which, progress, Ctrl-C, and the collection of results."""
+"""Many chunks: who trains which, progress, Ctrl-C, and workers that die."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import queue
-import shutil
-import sys
 import time
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
-from pathlib import Path
+from collections import deque
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
 from typing import Any
 
-import numpy as np
-
 from .calls import vector_width
-from .chunks import ChunkResult, lanes_for, most_lanes, train_chunk
+from .chunks import lanes_for, most_lanes, train_chunk
+from .collecting import Collector
 from .interrupts import CtrlC
 from .job import Job
-from .runs import Runs
-from .status import Status
+from .keeping import Keep, row_bytes
+from .machine import available_threads
+from .parts import Part, train_part
+from .progress import progress_bar
 
 # A chunk should take this long: short enough for smooth progress and an even end, long enough that
 # handing it out and filling and draining its lanes are nothing beside it.
 CHUNK_SECONDS = 0.25
+# The same where a chunk goes through another process or becomes files.
+FAR_CHUNK_SECONDS = 1.0
+# Chunks a second that one process can hand out, with room to spare: Dask's client and scheduler
+# take about 2 ms for each (benchmarks/projection.py).
+CHUNKS_PER_SECOND = 200
+# Bytes of results in one chunk.
+PART_BYTES = 2**25
 # With one thread, less work than this is done by the caller's: a thread and a bar cost 0.3 ms.
 QUICK_SECONDS = 0.05
+# How often a chunk is handed out again whose worker failed.
+ATTEMPTS = 5
 
 
 class Interrupted(KeyboardInterrupt):
@@ -33,98 +46,57 @@ class Interrupted(KeyboardInterrupt):
 
     Attributes
     ----------
-    runs : Runs
-        The restarts that had ended by then.
+    runs : Runs, Statistics or StoredRuns
+        What was asked for, of the restarts that had ended by then.
     restarts : int
         How many there were to be.
+    ended : int
+        How many had ended.
     """
 
-    def __init__(self, runs: Runs, restarts: int) -> None:
-        super().__init__(f"interrupted after {len(runs):,} of {restarts:,} restarts")
+    def __init__(self, runs: Any, restarts: int, ended: int) -> None:
+        super().__init__(f"interrupted after {ended:,} of {restarts:,} restarts")
         self.runs = runs
         self.restarts = restarts
+        self.ended = ended
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Interrupted, (self.runs, self.restarts)
+        return type(self), (self.runs, self.restarts, self.ended)
 
 
-def available_threads() -> int:
-    """How many CPUs this process may use: its affinity and its container's limit."""
-    try:
-        cpus = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        cpus = os.cpu_count() or 1
-    limit = _container_limit()
-    return cpus if limit is None else max(1, min(cpus, int(limit)))
+class Incomplete(RuntimeError):  # noqa: N818  a caller's word, like Interrupted
+    """Workers failed during `train_many`; the error of the last of them is its cause.
+
+    Attributes
+    ----------
+    runs : Runs, Statistics or StoredRuns
+        What was asked for, of the restarts that had ended by then.
+    restarts : int
+        How many there were to be.
+    ended : int
+        How many had ended.
+    """
+
+    def __init__(self, runs: Any, restarts: int, ended: int, reason: str) -> None:
+        super().__init__(f"{reason}; {ended:,} of {restarts:,} restarts had ended")
+        self.runs = runs
+        self.restarts = restarts
+        self.ended = ended
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.runs, self.restarts, self.ended, self.reason)
 
 
-def _container_limit(
-    root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
-) -> float | None:
-    """The CPUs that the control groups of this process allow, or None if they set no limit."""
-    limits = []
-    groups = {Path()}
-    try:
-        for line in own.read_text().splitlines():
-            path = Path(line.split(":", 2)[2].lstrip("/"))
-            groups.update([path, *path.parents])
-    except (OSError, IndexError):
-        pass
-    for group in groups:
-        try:  # version 2
-            quota, period = (root / group / "cpu.max").read_text().split()
-            if quota != "max":
-                limits.append(int(quota) / int(period))
-        except (OSError, ValueError, ZeroDivisionError):
-            pass
-        try:  # version 1
-            folder = root / "cpu" / group
-            quota_us = int((folder / "cpu.cfs_quota_us").read_text())
-            if quota_us > 0:
-                limits.append(quota_us / int((folder / "cpu.cfs_period_us").read_text()))
-        except (OSError, ValueError, ZeroDivisionError):
-            pass
-    return min(limits, default=None)
-
-
-class _Arrays:
-    """Collects chunks into arrays in memory."""
-
-    def __init__(self, job: Job, keep_parameters: bool, keep_state: bool) -> None:
-        self.job = job
-        size = job.restarts
-        self.loss = np.full(size, np.nan, dtype=job.dtype)
-        self.epochs = np.zeros(size, dtype=np.int64)
-        self.status = np.full(size, Status.NOT_RUN, dtype=np.int8)
-        shape = (size, job.net.n_parameters)
-        self.parameters = np.empty(shape, dtype=job.dtype) if keep_parameters else None
-        memory = (size, job.n_state)
-        self.state = np.empty(memory, dtype=job.dtype) if keep_state else None
-        self.ended = self.converged = 0
-
-    def add(self, chunk: ChunkResult) -> int:
-        """Take in a chunk; returns how many of its restarts had ended."""
-        rows = slice(chunk.start, chunk.start + len(chunk.status))
-        if self.parameters is not None:
-            self.parameters[rows] = chunk.parameters
-        if self.state is not None:
-            self.state[rows] = chunk.state
-        self.loss[rows] = chunk.loss
-        self.epochs[rows] = chunk.epochs
-        self.status[rows] = chunk.status  # last: a row counts as ended once it has a status
-        ended = int(np.count_nonzero(chunk.status != Status.NOT_RUN))
-        self.ended += ended
-        self.converged += int(np.count_nonzero(chunk.status == Status.CONVERGED))
-        return ended
-
-    def runs(self) -> Runs:
-        """The restarts that have ended."""
-        indices = np.arange(self.job.first, self.job.first + self.job.restarts, dtype=np.int64)
-        runs = Runs(
-            self.job, indices, self.loss, self.epochs, self.status, self.parameters, self.state
-        )
-        ended = self.status != Status.NOT_RUN
-        return runs if ended.all() else runs[ended]
+def workers_of(executor: Executor | None) -> int:
+    """How many chunks an executor trains at a time, as far as it says."""
+    if executor is None:
+        return available_threads()
+    workers = getattr(executor, "_max_workers", None)  # of the standard library's
+    client = getattr(executor, "_client", None)  # of Dask's
+    if workers is None and client is not None:
+        workers = sum(client.nthreads().values())
+    return int(workers or available_threads())
 
 
 def _seconds_of_a_restart(job: Job) -> float:
@@ -136,10 +108,16 @@ def _seconds_of_a_restart(job: Job) -> float:
 class _Sizes:
     """How large the next chunk should be, from how long the last ones took."""
 
-    def __init__(self, job: Job, workers: int, fixed: int | None) -> None:
+    def __init__(
+        self, job: Job, workers: int, fixed: int | None, *, keep: Keep | None = None,
+        far: bool = False,
+    ) -> None:  # fmt: skip
         self.lanes = most_lanes(job)
         self.width = vector_width(self.lanes, job.dtype)
         self.smallest = 2 * self.lanes
+        self.seconds = max(FAR_CHUNK_SECONDS if far else CHUNK_SECONDS, workers / CHUNKS_PER_SECOND)
+        kept = row_bytes(job, keep.columns) if keep is not None and keep.rows else 1
+        self.largest = max(self.smallest, PART_BYTES // kept)
         self.size = max(self.smallest, int(CHUNK_SECONDS / _seconds_of_a_restart(job)))
         self.workers = workers
         self.fixed = fixed
@@ -157,86 +135,151 @@ class _Sizes:
 
     def learn(self, size: int, seconds: float) -> None:
         """A chunk of `size` restarts took `seconds`."""
-        wanted = int(size * CHUNK_SECONDS / max(seconds, 1e-6))
-        self.size = max(self.smallest, min(wanted, 8 * size))
+        wanted = int(size * self.seconds / max(seconds, 1e-6))
+        self.size = min(self.largest, max(self.smallest, min(wanted, 8 * size)))
 
 
-def _timed_chunk(*args: Any, **kwargs: Any) -> tuple[ChunkResult, float]:
-    start = time.perf_counter()
-    return train_chunk(*args, **kwargs), time.perf_counter() - start
+class _Work:
+    """The positions that are still to be handed out, and the chunks that are."""
+
+    def __init__(self, collector: Collector, sizes: _Sizes) -> None:
+        self.ranges = deque(collector.todo)
+        self.left = sum(stop - start for start, stop in self.ranges)
+        self.sizes = sizes
+        self.again: list[tuple[int, int]] = []
+        self.failures: dict[tuple[int, int], int] = {}
+
+    def next(self) -> tuple[int, int] | None:
+        """A chunk as (start, stop), or None if there is no more."""
+        if self.again:
+            return self.again.pop()
+        if not self.ranges:
+            return None
+        start, end = self.ranges.popleft()
+        stop = min(end, start + self.sizes.next(self.left))
+        if stop < end:
+            self.ranges.appendleft((stop, end))
+        self.left -= stop - start
+        return start, stop
+
+    def failed(self, chunk: tuple[int, int]) -> bool:
+        """Whether to hand out the chunk again, which is then done."""
+        self.failures[chunk] = self.failures.get(chunk, 0) + 1
+        if self.failures[chunk] >= ATTEMPTS:
+            return False
+        self.again.append(chunk)
+        return True
 
 
 def run_job(
     job: Job,
+    collector: Collector,
     *,
-    threads: int,
+    workers: int,
     executor: Executor | None,
     chunk: int | None,
     progress: bool | None,
-    keep_parameters: bool,
-    keep_state: bool,
-) -> Runs:
-    """Train all restarts of `job` and collect them; raises `Interrupted` on Ctrl-C."""
-    arrays = _Arrays(job, keep_parameters, keep_state)
+    time_limit: float | None,
+) -> Any:
+    """Train what `collector` wants of `job`; returns its result.
+
+    Raises
+    ------
+    Interrupted
+        On Ctrl-C, once its own threads rest.
+    Incomplete
+        If an executor's workers fail.
+    """
     quick = job.restarts * _seconds_of_a_restart(job) < QUICK_SECONDS
+    here = quick and workers == 1 and executor is None and chunk is None and not progress
     try:
-        if quick and threads == 1 and executor is None and chunk is None and not progress:
-            arrays.add(
-                train_chunk(
-                    job, 0, job.restarts, keep_parameters=keep_parameters, keep_state=keep_state
-                )
-            )
+        if here and time_limit is None and not collector.on_disk:
+            collector.add(train_part(job, 0, job.restarts, collector.keep))
         else:
-            _run_chunks(job, arrays, threads, executor, chunk, progress)
+            _run_chunks(job, collector, workers, executor, chunk, progress, time_limit)
     except KeyboardInterrupt:
-        raise Interrupted(arrays.runs(), job.restarts) from None
-    return arrays.runs()
+        raise Interrupted(collector.result(), job.restarts, collector.ended) from None
+    except _WorkerFailed as failure:
+        reason = str(failure) + collector.advice
+        raise Incomplete(
+            collector.result(), job.restarts, collector.ended, reason
+        ) from failure.__cause__
+    return collector.result()
+
+
+class _WorkerFailed(Exception):  # noqa: N818
+    pass
 
 
 def _run_chunks(
     job: Job,
-    arrays: _Arrays,
-    threads: int,
+    collector: Collector,
+    workers: int,
     executor: Executor | None,
     chunk: int | None,
     progress: bool | None,
+    time_limit: float | None,
 ) -> None:
-    """Train all restarts into `arrays`; raises KeyboardInterrupt once its own threads rest."""
-    # Compiles in this thread, where Ctrl-C can reach it.
-    train_chunk(job, 0, 0, lanes=lanes_for(job, job.restarts))
-    sizes = _Sizes(job, threads, chunk)
-    # A woken main thread finds either a finished chunk here or, after Ctrl-C, None.
-    finished: queue.SimpleQueue[Future[tuple[ChunkResult, float]] | None] = queue.SimpleQueue()
-    pending: set[Future[tuple[ChunkResult, float]]] = set()
-    next_row = 0
+    """Train into `collector`; raises KeyboardInterrupt once its own threads rest."""
+    deadline = None if time_limit is None else time.monotonic() + time_limit
     pool = executor
     if pool is None:
-        pool = ThreadPoolExecutor(threads, thread_name_prefix="fastnn")
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="fastnn")
     shares_memory = isinstance(pool, ThreadPoolExecutor)
-    with CtrlC(wake=lambda: finished.put(None)) as ctrl_c, _progress_bar(job, progress) as bar:
-        options = {
-            "keep_parameters": arrays.parameters is not None,
-            "keep_state": arrays.state is not None,
-            "stop_flag": ctrl_c.flag if shares_memory else None,
-        }
+    # Compiles in this thread, where Ctrl-C can reach it, and before processes are forked.
+    train_chunk(job, 0, 0, lanes=lanes_for(job, job.restarts))
+    keep = collector.keep
+    far = collector.on_disk or not shares_memory
+    work = _Work(collector, _Sizes(job, workers, chunk, keep=keep, far=far))
+    # A woken main thread finds either a finished chunk here or, after Ctrl-C, None.
+    finished: queue.SimpleQueue[Future[Part] | None] = queue.SimpleQueue()
+    pending: dict[Future[Part], tuple[int, int]] = {}
+    collects = True
+    bar = progress_bar(job, collector.ended, progress)
+    with CtrlC(wake=lambda: finished.put(None)) as ctrl_c, bar:
+        flag = ctrl_c.flag if shares_memory else None
+
+        def submit(start: int, stop: int) -> None:
+            if shares_memory:
+                arguments: tuple[Any, ...] = (job, start, stop, keep)
+                at = 0
+            else:  # without the numbers of all the others
+                arguments = (job.to_send(start, stop), 0, stop - start, keep)
+                at = start
+            options: dict[str, Any] = {"at": at, "only_whole": collector.on_disk, "stop_flag": flag}
+            try:
+                future = pool.submit(train_part, *arguments, **options)
+            except RuntimeError as error:  # the pool is broken, or was shut down
+                raise _WorkerFailed(f"executor: {_named(error)}") from error
+            pending[future] = (start, stop)
+            future.add_done_callback(finished.put)
+
         try:
-            while (next_row < job.restarts or pending) and not ctrl_c.pressed:
-                # One chunk waits behind each that is being trained, so that no worker waits for us.
-                while next_row < job.restarts and len(pending) < 2 * threads:
-                    stop = next_row + sizes.next(job.restarts - next_row)
-                    future = pool.submit(_timed_chunk, job, next_row, stop, **options)
-                    pending.add(future)
-                    future.add_done_callback(finished.put)
-                    next_row = stop
-                done = finished.get()
+            while not ctrl_c.pressed:
+                # One chunk waits behind each that is trained, so that no worker waits for us.
+                while len(pending) < 2 * workers and not ctrl_c.pressed:
+                    wanted = work.next()
+                    if wanted is None:
+                        break
+                    submit(*wanted)
+                if not pending:
+                    break
+                done = _next(finished, deadline)
                 if done is None:
                     break
-                pending.remove(done)
-                result, seconds = done.result()
-                sizes.learn(len(result.status), seconds)
-                bar.update(arrays.add(result))
+                place = pending.pop(done)
+                try:
+                    part = done.result()
+                except Exception as error:
+                    _again_or_raise(error, work, place, executor)
+                    continue
+                work.sizes.learn(part.rows, part.seconds)
+                collects = False  # what cannot be written will not be written later either
+                collector.add(part)
+                collects = True
+                bar.update(part.ended)
                 if job.has_targets:
-                    share = arrays.converged / max(1, arrays.ended)
+                    share = collector.converged / max(1, collector.ended)
                     bar.set_postfix_str(f"converged {share:.1%}", refresh=False)
         finally:
             ctrl_c.flag[0] = 1
@@ -245,52 +288,36 @@ def _run_chunks(
                 pool.shutdown()
             if shares_memory:  # they have seen the flag
                 wait(running)
+            elif not ctrl_c.pressed and collects:  # at the time limit
+                wait(running, timeout=2 * work.sizes.seconds)
             for future in running:
-                if future.done() and future.exception() is None:
-                    arrays.add(future.result()[0])
+                if collects and future.done() and future.exception() is None:
+                    collector.add(future.result())
         if ctrl_c.pressed:
             raise KeyboardInterrupt
 
 
-class _Terminal:
-    """Standard error for a progress bar, whose failures must not end the training."""
-
-    def __init__(self) -> None:
-        self.stream = sys.stderr
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.stream, name)
-
-    def isatty(self) -> bool:
-        try:
-            return bool(self.stream.isatty())
-        except (AttributeError, OSError, ValueError):  # none, or closed
-            return False
-
-    def write(self, text: str) -> None:
-        with contextlib.suppress(AttributeError, OSError, ValueError):
-            self.stream.write(text)
-
-    def flush(self) -> None:
-        with contextlib.suppress(AttributeError, OSError, ValueError):
-            self.stream.flush()
+def _next(finished: queue.SimpleQueue[Any], deadline: float | None) -> Future[Part] | None:
+    """The next finished chunk; None after Ctrl-C or at the deadline."""
+    if deadline is None:
+        return finished.get()
+    try:
+        return finished.get(timeout=max(0.0, deadline - time.monotonic()))
+    except queue.Empty:
+        return None
 
 
-def _progress_bar(job: Job, progress: bool | None) -> Any:
-    """A bar of restarts on the terminal; `progress` None means only if there is a terminal."""
-    from tqdm import tqdm
+def _again_or_raise(
+    error: BaseException, work: _Work, place: tuple[int, int], executor: Executor | None
+) -> None:
+    """Hand out a failed chunk again, if the executor lives on and others have not failed too."""
+    if executor is None:
+        raise _WorkerFailed(f"a chunk could not be trained: {_named(error)}") from error
+    gone = isinstance(error, BrokenExecutor | CancelledError)
+    if gone or not work.failed(place):
+        raise _WorkerFailed(f"executor: {_named(error)}") from error
 
-    class Bar(tqdm):
-        monitor_interval = 0  # no thread that outlives the run
 
-    terminal = _Terminal()
-    return Bar(
-        total=job.restarts,
-        unit=" restarts",
-        unit_scale=True,
-        smoothing=0.1,
-        delay=0.0 if progress else 0.5,
-        file=terminal,
-        ncols=shutil.get_terminal_size().columns,  # 80 where it is not known
-        disable=not (terminal.isatty() if progress is None else progress),
-    )
+def _named(error: BaseException) -> str:
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +12,7 @@ from .activations import keeps_slopes
 from .initialization import Start
 from .losses import SSE, ArctanhSSE, Penalized
 from .network import Network
-from .optimizers import Optimizer, Setup
+from .optimizers import CosineDecay, ExponentialDecay, Optimizer, PerLayer, Setup, StepDecay
 from .status import Status
 from .stopping import ERRORS_WITHIN, SSE_BELOW, Rule, rule_numbers
 from .sweeps import Grid
@@ -41,6 +43,8 @@ class Job:
     grid_columns: tuple[tuple[int, str], ...]
     """Columns of `hyper`, each with the axis of the grid that it takes its numbers from."""
     start: Start
+    init: Any
+    """The initialization as it was given; None for explicit parameters."""
     batch_size: int
     shuffle: bool
     epochs: int
@@ -146,7 +150,20 @@ class Job:
         return self.has_own_weights or self.setup.compute is not None
 
     def rows(self, start: int, stop: int) -> Job:
-        """The job of the restarts at positions ``start … stop - 1``."""
+        """The job of the restarts at positions ``start … stop - 1``, with their hyperparameters."""
+        part = self.cut(start, stop)
+        if part.grid is None:
+            return part
+        values = part.grid.values(np.arange(part.first, part.first + part.restarts))
+        hyper = np.array(
+            np.broadcast_to(part.hyper, (part.restarts, part.hyper.shape[1])), order="C"
+        )
+        for column, axis in part.grid_columns:
+            hyper[:, column] = values[axis]
+        return replace(part, hyper=hyper, grid=None)
+
+    def cut(self, start: int, stop: int) -> Job:
+        """The same, with a grid as it is."""
 
         def cut(values: np.ndarray) -> np.ndarray:
             return values[start:stop] if len(values) > 1 else values
@@ -154,16 +171,10 @@ class Job:
         def part(values: np.ndarray | None) -> np.ndarray | None:
             return None if values is None else values[start:stop]
 
-        weighting, hyper, grid = self.weighting, cut(self.hyper), self.grid
-        if grid is not None:
-            values = grid.values(np.arange(self.first + start, self.first + stop))
-            hyper = np.array(np.broadcast_to(hyper, (stop - start, hyper.shape[1])), order="C")
-            for column, axis in self.grid_columns:
-                hyper[:, column] = values[axis]
+        weighting = self.weighting
         return replace(
             self,
-            hyper=hyper,
-            grid=None,
+            hyper=cut(self.hyper),
             start=replace(self.start, numbers=cut(self.start.numbers)),
             weighting=cut(weighting) if isinstance(weighting, np.ndarray) else weighting,
             start_state=part(self.start_state),
@@ -171,3 +182,21 @@ class Job:
             first=self.first + start,
             restarts=stop - start,
         )
+
+    def to_send(self, start: int, stop: int) -> Job:
+        """The same, small: without the other restarts' numbers in the optimizer and the start."""
+        return replace(self.cut(start, stop), optimizer=_without_arrays(self.optimizer), init=None)
+
+
+def _without_arrays(part: Any) -> Any:
+    """An optimizer, whose numbers the job holds, with their ends instead of arrays."""
+    if isinstance(part, np.ndarray):
+        return np.array([part.min(), part.max()]) if len(part) > 2 else part
+    if isinstance(part, tuple):
+        return tuple(map(_without_arrays, part))
+    if not isinstance(part, Optimizer | PerLayer | StepDecay | ExponentialDecay | CosineDecay):
+        return part
+    made = copy(part)
+    for name, value in vars(part).items():
+        object.__setattr__(made, name, _without_arrays(value))
+    return made

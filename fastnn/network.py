@@ -171,6 +171,22 @@ class Network:
                 parts.append(_of_shape(f"biases[{i}]", biases[i], (n_out,)))
         return np.concatenate(parts)
 
+    def save(self, path: Any) -> None:
+        """Save the network in an ``.npz`` file without pickle; `fastnn.load` reads it.
+
+        Parameters
+        ----------
+        path : str or PathLike
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        from .saving import save
+
+        save(self, path)
+
     def plot(
         self,
         weights: Sequence[Any] | None = None,

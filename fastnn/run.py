@@ -115,6 +115,22 @@ class Run:
         inputs = check_inputs(self.network, X, self.parameters.dtype)
         return predict(self.network, self.parameters[np.newaxis], inputs)[0]
 
+    def save(self, path: Any) -> None:
+        """Save the run and its job in an ``.npz`` file without pickle; `fastnn.load` reads it.
+
+        Parameters
+        ----------
+        path : str or PathLike
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        from .saving import save
+
+        save(self, path)
+
     def plot(self, ax: Axes | None = None, *, log: bool = True) -> Axes:
         """Draw the loss against the epoch.
 

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .again import parameters_again, run_again, run_with_history
 from .arguments import MAX_RESTART, Before, check_inputs
 from .checks import integer, shown
-from .chunks import train_chunk
 from .job import Job
 from .kernels.predict import predict
-from .run import Run, sse_of, train_one
+from .run import Run, sse_of
+from .statistics import Statistics
 from .status import Status
 from .summary import Summary, summarize
 from .sweeps import Grid
 
 if TYPE_CHECKING:
     import pandas
-
-HISTORY_LIMIT = 2**30
-"""Bytes of history that a run takes at most."""
 
 
 class Runs:
@@ -41,42 +38,77 @@ class Runs:
     status : (restarts,) array of int8
         How each restart ended, as numbers of `Status`.
     parameters : (restarts, n_parameters) array, or None if not kept
+    statistics : Statistics or None
+        Of all restarts, where only the best were kept.
+
+    Columns that were not kept raise ValueError.
     """
 
     def __init__(
         self,
         job: Job,
         indices: np.ndarray,
-        loss: np.ndarray,
-        epochs: np.ndarray,
+        *,
         status: np.ndarray,
-        parameters: np.ndarray | None,
+        loss: np.ndarray | None = None,
+        epochs: np.ndarray | None = None,
+        parameters: np.ndarray | None = None,
         state: np.ndarray | None = None,
+        statistics: Statistics | None = None,
     ) -> None:
-        self._job = job
+        self.job = job
         self._state = state
+        self._loss = loss
+        self._epochs = epochs
         self._sse: np.ndarray | None = None
         self.network = job.net
         self.indices = indices
-        self.loss = loss
-        self.epochs = epochs
         self.status = status
         self.parameters = parameters
+        self.statistics = statistics
+
+    @property
+    def loss(self) -> np.ndarray:
+        """The loss at the end."""
+        return self._kept("loss", self._loss)
+
+    @property
+    def epochs(self) -> np.ndarray:
+        """Updates made."""
+        return self._kept("epochs", self._epochs)
+
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """All columns that were kept, by name; "state" is what `continue_from` needs."""
+        columns = {
+            "loss": self._loss,
+            "epochs": self._epochs,
+            "status": self.status,
+            "parameters": self.parameters,
+            "state": self._state,
+        }
+        return {name: values for name, values in columns.items() if values is not None}
+
+    @staticmethod
+    def _kept(name: str, column: np.ndarray | None) -> np.ndarray:
+        if column is None:
+            raise ValueError(f"{name}: expected results with keep= that has {name!r}, got others")
+        return column
 
     @property
     def grid(self) -> Grid | None:
         """The grid whose cells the restarts are, if they are."""
-        return self._job.grid
+        return self.job.grid
 
     @property
     def loss_name(self) -> str:
         """What the loss is called."""
-        return self._job.loss_name
+        return self.job.loss_name
 
     @property
     def sse(self) -> np.ndarray:
         """The sums of squared errors."""
-        if self._job.loss_is_sse:
+        if self.job.loss_is_sse:
             return self.loss
         if self._sse is None:
             self._sse = np.concatenate(
@@ -86,9 +118,9 @@ class Runs:
 
     def _sse_of_rows(self, first: int) -> np.ndarray:
         positions = np.arange(first, min(len(self), first + 1024))
-        outputs = self.predict(self._job.X, self.indices[positions])
+        outputs = self.predict(self.job.X, self.indices[positions])
         with np.errstate(over="ignore", invalid="ignore"):
-            errors = outputs.astype(np.float64) - self._job.y
+            errors = outputs.astype(np.float64) - self.job.y
             return np.asarray(np.sum(errors * errors, axis=(1, 2)))
 
     def __len__(self) -> int:
@@ -116,15 +148,8 @@ class Runs:
                 )
             if not key.size:
                 key = key.astype(np.int64)
-        return Runs(
-            self._job,
-            self.indices[key],
-            self.loss[key],
-            self.epochs[key],
-            self.status[key],
-            None if self.parameters is None else self.parameters[key],
-            None if self._state is None else self._state[key],
-        )
+        chosen: dict[str, Any] = {name: values[key] for name, values in self.columns.items()}
+        return Runs(self.job, self.indices[key], **chosen)
 
     def restart(self, k: int) -> Run:
         """Train restart k again, with its history; every bit is the same.
@@ -146,9 +171,7 @@ class Runs:
             If k is not among `indices`.
         """
         position = self._position(k)
-        epochs = int(self.epochs[position])
-        every = 1 + (epochs + 1) * self.loss.itemsize // HISTORY_LIMIT
-        return self._train_again(position, every)
+        return run_with_history(self.job, self.indices[position], **self._ending(position))
 
     @property
     def best(self) -> Run:
@@ -168,27 +191,27 @@ class Runs:
             )
         lowest = finite[self.loss[finite] == self.loss[finite].min()]
         position = int(lowest[np.argmin(self.indices[lowest])])
-        if self.parameters is None:
-            return self._train_again(position, 0)
+        if self.parameters is None or self._epochs is None:
+            return run_again(self.job, int(self.indices[position]), **self._ending(position))
         return Run(
             network=self.network,
             parameters=self.parameters[position],
             loss=float(self.loss[position]),
-            sse=sse_of(self._job, self.parameters[position], float(self.loss[position])),
+            sse=sse_of(self.job, self.parameters[position], float(self.loss[position])),
             epochs=int(self.epochs[position]),
             status=Status(int(self.status[position])),
             history=None,
             history_every=0,
-            seed=self._job.seed,
+            seed=self.job.seed,
             restart=int(self.indices[position]),
-            loss_name=self._job.loss_name,
+            loss_name=self.job.loss_name,
             state=None if self._state is None else self._state[position],
-            job=self._job,
+            job=self.job,
         )
 
     def before(self, restarts: int | None) -> Before:
         """What training goes on from."""
-        if self.parameters is None or self._state is None:
+        if self.parameters is None or self._state is None or self._epochs is None:
             raise ValueError(
                 "continue_from: expected results that were kept with keep='all', got others"
             )
@@ -196,7 +219,7 @@ class Runs:
             raise ValueError(f"restarts: expected None or {len(self)}, got {shown(restarts)}")
         if not len(self) or (np.diff(self.indices) != 1).any():
             raise ValueError("continue_from: expected restarts of consecutive indices, got others")
-        job = self._job
+        job = self.job
         return Before(
             self.network, self.parameters, self._state, self.epochs, job.rules, job.optimizer,
             job.loss, job.seed, int(self.indices[0]),
@@ -221,38 +244,9 @@ class Runs:
         TypeError, ValueError
             If these are not all the restarts of a `Grid` in their order, or `values` none of these.
         """
-        grid = self._job.grid
-        if grid is None or not np.array_equal(self.indices, np.arange(grid.restarts)):
-            raise ValueError(
-                "in_grid: expected all restarts of train_many(…, grid=fastnn.Grid(…)) in their "
-                f"order, got {len(self)} restarts"
-                + ("" if grid is None else f" of {grid.restarts}")
-            )
-        wanted = Status.CONVERGED if self._job.has_targets else Status.EPOCH_LIMIT
-        columns = {
-            "success": (self.status == Status.CONVERGED).astype(np.float64),
-            "epochs": np.where(self.status == wanted, self.epochs, np.nan),
-            "loss": np.where(self.status == Status.DIVERGED, np.nan, self.loss),
-        }
-        if isinstance(values, str):
-            if values not in columns:
-                raise ValueError(
-                    f"values: expected 'success', 'epochs', 'loss' or an array, got {values!r}"
-                )
-            column = columns[values]
-        else:
-            try:
-                column = np.asarray(values)
-            except ValueError:  # rows of different lengths
-                column = np.array(None)
-            if column.shape != (len(self),):
-                raise ValueError(f"values: expected shape ({len(self)},), got {shown(values)}")
-            if column.dtype.kind not in "biuf":
-                raise TypeError(f"values: expected real numbers, got dtype {column.dtype}")
-        cells = column.astype(np.float64).reshape(*grid.shape, grid.restarts_per_cell)
-        there = ~np.isnan(cells)
-        with np.errstate(over="ignore", invalid="ignore"):
-            return np.asarray(np.where(there, cells, 0).sum(axis=-1) / there.sum(axis=-1))
+        from .cells import grid_cells
+
+        return grid_cells(self, self.job, values)
 
     def plot_grid(self, values: Any = "epochs", ax: Any = None) -> Any:
         """Draw a heat map of a grid of two axes.
@@ -301,19 +295,39 @@ class Runs:
             if wanted.ndim != 1 or (wanted.dtype.kind not in "iu" and wanted.size):
                 raise TypeError(f"which: expected 'best', 'all' or indices, got {shown(which)}")
             positions = np.array([self._position(k) for k in wanted], dtype=np.int64)
-        inputs = check_inputs(self.network, X, self._job.dtype)
+        inputs = check_inputs(self.network, X, self.job.dtype)
         if self.parameters is not None:
             chosen = np.ascontiguousarray(self.parameters[positions])
         else:
-            chosen = self._parameters_again(positions)
+            chosen = parameters_again(self.job, self.indices[positions])
         return predict(self.network, chosen, inputs)
 
     def summary(self) -> Summary:
         """Counts by status, the success rate with its interval, quartiles of epochs and loss."""
-        job = self._job
+        job = self.job
         return summarize(
-            self.loss, self.epochs, self.status, has_target=job.has_targets, loss_name=job.loss_name
+            self._loss,
+            self._epochs,
+            self.status,
+            has_target=job.has_targets,
+            loss_name=job.loss_name,
         )
+
+    def save(self, path: Any) -> None:
+        """Save all of it and its job in an ``.npz`` file without pickle; `fastnn.load` reads it.
+
+        Parameters
+        ----------
+        path : str or PathLike
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        from .saving import save
+
+        save(self, path)
 
     def plot(self, axes: Any = None) -> np.ndarray:
         """Draw the share converged against epochs, and the distribution of the final loss.
@@ -344,11 +358,9 @@ class Runs:
         except ImportError as error:
             raise ImportError("to_frame() needs pandas: pip install pandas") from error
         names = [Status(code).name for code in range(len(Status))]
-        columns = {
-            "loss": self.loss,
-            "epochs": self.epochs,
-            "status": pandas.Categorical.from_codes(self.status, categories=names),
-        }
+        kept = {"loss": self._loss, "epochs": self._epochs}
+        columns = {name: values for name, values in kept.items() if values is not None}
+        columns["status"] = pandas.Categorical.from_codes(self.status, categories=names)
         return pandas.DataFrame(columns, index=pandas.Index(self.indices, name="restart"))
 
     def __repr__(self) -> str:
@@ -356,30 +368,12 @@ class Runs:
         parts = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
         return f"Runs({self.network!r}, {len(self):,} restarts: {parts})"
 
-    def _train_again(self, position: int, history: int) -> Run:
-        """The run of the restart at `position` of the columns."""
-        start = int(self.indices[position]) - self._job.first
-        job = self._job.rows(start, start + 1)
-        # It ended after so many epochs, and will again, whatever ended it.
-        before = 0 if job.start_epochs is None else int(job.start_epochs[0])
-        epochs = int(self.epochs[position]) - before
-        if self.status[position] == Status.DIVERGED:  # perhaps in a batch of the epoch that follows
-            epochs = min(epochs + 1, job.epochs)
-        return train_one(replace(job, epochs=epochs), history)
-
-    def _parameters_again(self, positions: np.ndarray) -> np.ndarray:
-        """The parameters of the restarts at `positions`, trained again, neighbours together."""
-        rows = self.indices[positions] - self._job.first
-        result = np.empty((len(rows), self.network.n_parameters), self._job.dtype)
-        start = 0
-        while start < len(rows):
-            stop = start + 1
-            while stop < len(rows) and stop - start < 1024 and rows[stop] == rows[stop - 1] + 1:
-                stop += 1
-            chunk = train_chunk(self._job, int(rows[start]), int(rows[stop - 1]) + 1)
-            result[start:stop] = chunk.parameters
-            start = stop
-        return result
+    def _ending(self, position: int) -> dict[str, Any]:
+        """Where the restart at `position` of the columns ended, as far as that was kept."""
+        if self._epochs is None:
+            return {}
+        status = Status(int(self.status[position]))
+        return {"epochs": int(self._epochs[position]), "status": status}
 
     def _position(self, k: Any) -> int:
         """The position of restart k in the columns."""

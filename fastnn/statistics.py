@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from .again import run_again, run_with_history
 from .bins import EPOCH_EDGES, LOSS_EDGES, quantile, span
 from .checks import MAX_COUNT, integer, shown
 from .job import Job
 from .kernels.tallies import N_EPOCH_BINS, N_LOSS_BINS, tally
 from .minima import Minima, Minimum
-from .run import Run, train_one
+from .run import Run
 from .statistics_arrays import NO_EPOCHS, UNIT, fill, to_arrays
 from .status import Status
 from .summary import QUARTILES, Summary, wilson_interval
 
-HISTORY_LIMIT = 2**30
-"""Bytes of history that a run takes at most."""
 SHOWN_MINIMA = 5
 
 
@@ -40,7 +38,7 @@ class Statistics:
     """
 
     def __init__(self, job: Job) -> None:
-        self._job = job
+        self.job = job
         self.network = job.net
         self._epoch_bins = np.zeros((len(Status), N_EPOCH_BINS), dtype=np.int64)
         self._epoch_sums = [0] * len(Status)
@@ -134,7 +132,7 @@ class Statistics:
 
     def merge(self, other: Statistics) -> Statistics:
         """The statistics of the restarts of both, as with ``+``."""
-        result = Statistics(self._job)
+        result = Statistics(self.job)
         result.add(self)
         result.add(other)
         return result
@@ -170,13 +168,18 @@ class Statistics:
         return result
 
     def _identity(self) -> tuple[Any, ...]:
-        job = self._job
+        job = self.job
         return job.net, job.dtype, job.has_targets, job.seed, job.loss_name
 
     @property
     def loss_name(self) -> str:
         """What the loss is called."""
-        return self._job.loss_name
+        return self.job.loss_name
+
+    @property
+    def converged(self) -> int:
+        """How many met a target."""
+        return int(self._epoch_bins[Status.CONVERGED].sum())
 
     @property
     def restarts(self) -> int:
@@ -193,17 +196,17 @@ class Statistics:
     def success_rate(self) -> float | None:
         """The share that converged; None if there was no target, or no restart."""
         restarts = self.restarts
-        if not (self._job.has_targets and restarts):
+        if not (self.job.has_targets and restarts):
             return None
-        return self.counts["CONVERGED"] / restarts
+        return self.converged / restarts
 
     @property
     def success_interval(self) -> tuple[float, float] | None:
         """Its 95 % Wilson score interval."""
         restarts = self.restarts
-        if not (self._job.has_targets and restarts):
+        if not (self.job.has_targets and restarts):
             return None
-        return wilson_interval(self.counts["CONVERGED"], restarts)
+        return wilson_interval(self.converged, restarts)
 
     @property
     def mean_loss(self) -> float | None:
@@ -287,7 +290,7 @@ class Statistics:
             success_interval=self.success_interval,
             epochs=None if None in epochs else tuple(epochs),  # type: ignore[arg-type]
             loss=None if None in loss else tuple(loss),  # type: ignore[arg-type]
-            loss_name=self._job.loss_name,
+            loss_name=self.job.loss_name,
         )
 
     @property
@@ -301,7 +304,7 @@ class Statistics:
         """
         if self._best < 0:
             raise ValueError(f"best: expected a restart with a finite loss, got {self!r}")
-        return train_one(self._row(self._best))
+        return run_again(self.job, self._best)
 
     def restart(self, k: int) -> Run:
         """Train restart k again, with its history; every bit is the same.
@@ -313,13 +316,7 @@ class Statistics:
         ValueError
             If k is none of the job's.
         """
-        job = self._row(k)
-        run = train_one(job)
-        epochs = run.epochs - (0 if job.start_epochs is None else int(job.start_epochs[0]))
-        if run.status == Status.DIVERGED:  # perhaps in a batch of the epoch that follows
-            epochs = min(epochs + 1, job.epochs)
-        every = 1 + (epochs + 1) * job.dtype.itemsize // HISTORY_LIMIT
-        return train_one(replace(job, epochs=epochs), every)
+        return run_with_history(self.job, k)
 
     def predict(self, X: Any) -> np.ndarray:
         """The outputs (n, n_out) of the best network."""
@@ -360,15 +357,9 @@ class Statistics:
 
     def _rows(self, converged: bool) -> slice:
         """Rows of histograms of epochs: of those that converged, or all."""
-        if converged and self._job.has_targets:
+        if converged and self.job.has_targets:
             return slice(int(Status.CONVERGED), int(Status.CONVERGED) + 1)
         return slice(None)
-
-    def _row(self, k: int) -> Job:
-        """The job of restart k."""
-        job = self._job
-        start = integer("restart", k, job.first, job.first + job.restarts - 1) - job.first
-        return job.rows(start, start + 1)
 
 
 def _check(name: str, array: np.ndarray, dtype: np.dtype, shape: tuple[int, ...]) -> None:

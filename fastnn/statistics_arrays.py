@@ -53,7 +53,7 @@ def to_arrays(statistics: Statistics) -> dict[str, np.ndarray]:
 
 def fill(statistics: Statistics, arrays: Mapping[str, Any]) -> None:
     """Put the content of `arrays` into empty statistics; ValueError if no restarts can give it."""
-    job = statistics._job
+    job = statistics.job
     first, stop = job.first, job.first + job.restarts
     _fill_bins("epochs", arrays, statistics._epoch_bins, job.restarts)
     _fill_bins("loss", arrays, statistics._loss_bins, job.restarts)

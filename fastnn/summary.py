@@ -101,9 +101,14 @@ def _quartiles(values: np.ndarray) -> tuple[float, ...] | None:
 
 
 def summarize(
-    loss: np.ndarray, epochs: np.ndarray, status: np.ndarray, *, has_target: bool, loss_name: str
+    loss: np.ndarray | None,
+    epochs: np.ndarray | None,
+    status: np.ndarray,
+    *,
+    has_target: bool,
+    loss_name: str,
 ) -> Summary:
-    """The summary of restarts given column by column."""
+    """The summary of restarts given column by column, of which some may not have been kept."""
     counts = np.bincount(status, minlength=len(Status))
     trained = len(status) - int(counts[Status.NOT_RUN])
     converged = int(counts[Status.CONVERGED])
@@ -114,7 +119,9 @@ def summarize(
         counts={member.name: int(counts[member]) for member in Status},
         success_rate=converged / trained if rated else None,
         success_interval=wilson_interval(converged, trained) if rated else None,
-        epochs=_quartiles(epochs[status == Status.CONVERGED if has_target else ended]),
-        loss=_quartiles(loss[ended & np.isfinite(loss)]),
+        epochs=None
+        if epochs is None
+        else _quartiles(epochs[status == Status.CONVERGED if has_target else ended]),
+        loss=None if loss is None else _quartiles(loss[ended & np.isfinite(loss)]),
         loss_name=loss_name,
     )

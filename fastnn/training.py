@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -11,22 +10,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from .again import HISTORY_LIMIT
 from .arguments import make_job
-from .checks import integer, shown
-from .execution import available_threads, run_job
+from .checks import integer, real_array, shown
+from .collecting import Collector, Columns, Tallies
+from .directory.writer import Shards, check_out, is_begun, sole_writer
+from .execution import run_job, workers_of
 from .job import Job
+from .keeping import Best, make_keep
 from .losses import Penalized
+from .machine import available_threads
 from .network import Network
 from .optimizers import Optimizer
 from .run import Run, train_one
-from .runs import HISTORY_LIMIT, Runs
+from .runs import Runs
 from .stopping import Rule
 from .sweeps import Grid
 from .weighting import Bootstrap, KFold
 
-KEEP_LIMIT = 2**30
-"""Bytes of results that are kept without being asked for."""
 MAX_THREADS = 4096
+MOST_SECONDS = 10.0**9
 # Weights times samples of an epoch, about ten microseconds' work: threads meet once in each epoch.
 WORK_OF_A_THREAD = 50_000
 
@@ -172,15 +175,18 @@ def train_many(
     init: Any = None,
     dtype: DTypeLike = np.float64,
     first: int = 0,
-    keep: str | None = None,
+    keep: str | Sequence[str] | Best | None = None,
+    out: str | os.PathLike[str] | None = None,
+    resume: bool = False,
     threads: int | None = None,
     executor: Executor | None = None,
     chunk: int | None = None,
+    time_limit: float | None = None,
     progress: bool | None = None,
     parallel: str = "restarts",
     grid: Grid | None = None,
     continue_from: Runs | None = None,
-) -> Runs:
+) -> Any:
     """Train many networks that differ in their random start, each independently of the others.
 
     Restart k has the bits that ``train(…, restart=k)`` gives, however the work is cut up.
@@ -200,17 +206,30 @@ def train_many(
         ``(restarts, n_parameters)``.
     first : int, default 0
         Index of the first restart.
-    keep : "all", "parameters", "outcomes" or None, default None
-        Whether to keep the parameters of every restart and what `continue_from` needs besides, the
-        parameters, or only loss, epochs and status.  None keeps all up to 1 GiB, else the
-        parameters up to 1 GiB, and refuses more.
+    keep : "all", "parameters", "outcomes", "statistics", list of names, Best or None, default None
+        What to keep of every restart: loss, epochs and status are its outcome, "parameters" adds
+        its parameters, "all" what `continue_from` needs besides; a list names columns out of
+        "loss", "epochs", "status", "parameters" and "state".  ``Best(n)`` keeps n restarts of the
+        lowest loss, "statistics" none: both take constant memory.  None keeps all up to 1 GiB, else
+        the parameters up to 1 GiB, and refuses more.
+    out : str or PathLike, optional
+        A folder to write results to while they come, new or empty.  A committed chunk outlives the
+        process and the machine; only chunks that are at work when these die must be trained again.
+    resume : bool, default False
+        Go on with the run in `out`, if there is one: it must be of the same job.  Damaged chunks
+        are trained again; more restarts than before extend the run.
     threads : int, optional
         Worker threads; by default as many as this process may use CPUs.  With `executor`, how many
         workers it has, twice as many chunks being in flight; by default what it says itself.
     executor : concurrent.futures.Executor, optional
-        Who runs the chunks instead of own threads; it is not shut down.
+        Who runs the chunks instead of own threads: other threads, processes, or Dask's
+        ``Client.get_executor()``; it is not shut down.  A chunk whose worker died is handed out
+        again.
     chunk : int, optional
-        Restarts per call of a kernel; by default what takes a quarter of a second.
+        Restarts in a chunk; by default what takes a quarter of a second, with `out` or another
+        process at work a second, and with more than 200 workers as many 200ths of a second.
+    time_limit : float, optional
+        Seconds after which to return with the restarts that have ended by then.
     progress : bool, optional
         Whether to show a progress bar; by default if there is a terminal.
     parallel : "restarts" or "samples", default "restarts"
@@ -224,13 +243,20 @@ def train_many(
     Returns
     -------
     Runs
+        With `keep` "statistics" `Statistics`, with `out` `StoredRuns`.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is not of its kind, before any training.
+    DamagedFile
+        If the folder to resume is damaged or of another version: a ValueError that names the file.
+    OSError
+        If `out` cannot be written; what was committed stays.
     Interrupted
         On Ctrl-C, within a second; its `runs` are the restarts that had ended.
+    Incomplete
+        If an executor's workers fail; its `runs` are the restarts that had ended.
     """
     before = None
     if continue_from is not None:
@@ -256,17 +282,37 @@ def train_many(
         raise TypeError(f"executor: expected a concurrent.futures.Executor, got {shown(executor)}")
     if progress is not None and not isinstance(progress, bool | np.bool_):
         raise TypeError(f"progress: expected True, False or None, got {shown(progress)}")
-    workers = threads or getattr(executor, "_max_workers", None) or available_threads()
-    keep_parameters, keep_state = _kept(keep, job)
-    return run_job(
-        job,
-        threads=int(workers),
-        executor=executor,
-        chunk=chunk,
-        progress=progress,
-        keep_parameters=keep_parameters,
-        keep_state=keep_state,
-    )
+    limit = _seconds(time_limit)
+    folder = check_out(out, resume)
+
+    def collect(collector: Collector) -> Any:
+        return run_job(
+            job,
+            collector,
+            workers=int(threads or workers_of(executor)),
+            executor=executor,
+            chunk=chunk,
+            progress=progress,
+            time_limit=limit,
+        )
+
+    if folder is None:
+        kept = make_keep(keep, job)
+        return collect(Columns(job, kept) if kept.rows else Tallies(job, kept))
+    goes_on = keep is None and is_begun(folder)
+    kept_there = None if goes_on else make_keep(keep, job, on_disk=True)
+    with sole_writer(folder):
+        return collect(Shards(folder, job, kept_there))
+
+
+def _seconds(time_limit: Any) -> float | None:
+    """`time_limit` as a positive number, None without one."""
+    if time_limit is None:
+        return None
+    array = real_array("time_limit", time_limit)
+    if array.ndim or not array > 0 or isinstance(time_limit, bool | np.bool_):
+        raise ValueError(f"time_limit: expected a positive number, got {shown(time_limit)}")
+    return min(float(array), MOST_SECONDS)
 
 
 def _same(name: str, value: int, before: int) -> int:
@@ -288,38 +334,3 @@ def history_interval(history: Any, job: Job) -> int:
             f"an interval of at least {-(-job.epochs * job.dtype.itemsize // HISTORY_LIMIT)}"
         )
     return every
-
-
-def _kept(keep: Any, job: Job) -> tuple[bool, bool]:
-    """Whether to keep parameters, and what optimizer and rules remember."""
-    known = ("all", "parameters", "outcomes")
-    if keep is not None and (not isinstance(keep, str) or keep not in known):
-        raise ValueError(f"keep: expected {', '.join(map(repr, known))} or None, got {shown(keep)}")
-    outcome = job.dtype.itemsize + 8 + 1 + 8
-    parameters = outcome + job.net.n_parameters * job.dtype.itemsize
-    whole = parameters + job.n_state * job.dtype.itemsize
-    sizes = {"all": whole, "parameters": parameters, "outcomes": outcome}
-    memory = _physical_memory()
-    if keep is not None and job.restarts * sizes[keep] > memory:
-        raise ValueError(
-            f"keep: {job.restarts:,} restarts would take "
-            f"{job.restarts * sizes[keep] / 2**30:.1f} GiB, "
-            f"more than the {memory / 2**30:.1f} GiB of this machine"
-        )
-    if keep is None and job.restarts * parameters > KEEP_LIMIT:
-        gib = job.restarts * parameters / 2**30
-        raise ValueError(
-            f"keep: {job.restarts:,} restarts would take {gib:.1f} GiB; "
-            f"expected keep='outcomes' ({job.restarts * outcome / 2**30:.1f} GiB without their "
-            "parameters, any of which runs.restart(k) gives) or keep='all'"
-        )
-    fits = job.restarts * whole <= KEEP_LIMIT
-    return keep != "outcomes", keep == "all" or (keep is None and fits)
-
-
-def _physical_memory() -> float:
-    """Bytes of memory of this machine; infinite where the system does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        return math.inf

@@ -51,3 +51,16 @@ def python(code, *, check=True, **environment):
     if check:
         assert done.returncode == 0, done.stderr
     return done
+
+
+def pytest_addoption(parser):
+    """Slow tests are asked for."""
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Skip slow tests unless they are asked for."""
+    if not config.getoption("--slow"):
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))

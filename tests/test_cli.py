@@ -52,8 +52,10 @@ def test_restarts(capsys, tmp_path):
         np.testing.assert_array_equal(saved["epochs"], runs.epochs)
         np.testing.assert_array_equal(saved["status"], runs.status)
         about = json.loads(str(saved["about"]))
-    assert about["network"] == repr(runs.network)
-    assert about["arguments"]["seed"] == 5
+    assert about["job"]["seed"] == 5
+    loaded = fastnn.load(save)
+    assert repr(loaded) == repr(runs)
+    np.testing.assert_array_equal(loaded.restart(7).parameters, runs.parameters[7])
     assert b"<svg" in figure.read_bytes()
     assert len(list(tmp_path.iterdir())) == 2
 

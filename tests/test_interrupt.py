@@ -18,7 +18,7 @@ PREPARE = """
 import os, signal, sys, threading, time
 import numpy as np
 import fastnn
-from fastnn import execution
+from fastnn import collecting
 
 X, y = fastnn.datasets.xor()
 net = fastnn.Network([2, 2, 1], bias=False)
@@ -42,11 +42,10 @@ def send_once_working():
         fastnn.train(net, X, y, restart=restart, **arguments)
     send()
 
-def send_after_chunks(self, chunk, add=execution._Arrays.add):
-    ended = add(self, chunk)
+def send_after_chunks(self, chunk, add=collecting.Columns.add):
+    add(self, chunk)
     if self.ended > 2000 and not sent:
         send()
-    return ended
 
 def ended():
     print(f"{time.monotonic() - sent[0]:.2f} s after the signal")
@@ -54,7 +53,7 @@ def ended():
 """
 
 MANY = """
-execution._Arrays.add = send_after_chunks
+collecting.Columns.add = send_after_chunks
 try:
     fastnn.train_many(net, X, y, restarts=10_000_000, **arguments)
 except fastnn.Interrupted as interrupted:
@@ -87,7 +86,7 @@ except KeyboardInterrupt:
 
 COMMAND = """
 from fastnn.cli import main
-execution._Arrays.add = send_after_chunks
+collecting.Columns.add = send_after_chunks
 code = main(["restarts", "1e7", "--save", sys.argv[1]])
 ended()
 sys.exit(code)

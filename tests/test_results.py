@@ -159,7 +159,7 @@ def test_indices_and_epoch_limits_may_be_huge(xor, exercise):
 
 def test_long_histories_are_thinned(xor, exercise, monkeypatch):
     runs = fastnn.train_many(*xor, restarts=8, epochs=100, **exercise)
-    monkeypatch.setattr("fastnn.runs.HISTORY_LIMIT", 100)
+    monkeypatch.setattr("fastnn.again.HISTORY_LIMIT", 100)
     run = runs.restart(3)
     assert run.history.nbytes <= 100
     monkeypatch.undo()
@@ -277,6 +277,6 @@ def test_results_can_be_pickled(runs):
     copy = pickle.loads(pickle.dumps(runs))
     assert_same_bits(copy, runs)
     np.testing.assert_array_equal(copy.restart(60).parameters, runs.restart(60).parameters)
-    interrupted = pickle.loads(pickle.dumps(fastnn.Interrupted(runs, 500)))
+    interrupted = pickle.loads(pickle.dumps(fastnn.Interrupted(runs, 500, 200)))
     assert_same_bits(interrupted.runs, runs)
     assert str(interrupted) == "interrupted after 200 of 500 restarts"

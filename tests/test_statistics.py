@@ -226,16 +226,16 @@ def runs():
 @pytest.fixture(scope="module")
 def trained(runs):
     columns = runs.loss, runs.epochs, runs.status, runs.parameters
-    total = Statistics.empty(runs._job)
+    total = Statistics.empty(runs.job)
     for start in range(0, 20000, 3000):
         part = (column[start : start + 3000] for column in columns)
-        total.add(Statistics.of(runs._job, *part, 7 + start))
+        total.add(Statistics.of(runs.job, *part, 7 + start))
     return total
 
 
 def test_of_trained_restarts(runs, trained):
     columns = runs.loss, runs.epochs, runs.status, runs.parameters
-    assert trained == Statistics.of(runs._job, *columns, 7)
+    assert trained == Statistics.of(runs.job, *columns, 7)
     assert trained.counts == runs.summary().counts
     assert trained.mean_loss == math.fsum(runs.loss) / 20000
     assert trained.mean_epochs == runs.epochs[runs.status == Status.CONVERGED].mean()
@@ -265,7 +265,7 @@ def test_a_diverged_restart_is_trained_again():
         optimizer=fastnn.GradientDescent(1e60),
     )  # fmt: skip
     columns = runs.loss, runs.epochs, runs.status, runs.parameters
-    statistics = Statistics.of(runs._job, *columns, 0)
+    statistics = Statistics.of(runs.job, *columns, 0)
     assert statistics.counts["DIVERGED"] == 3
     np.testing.assert_array_equal(statistics.restart(1).history, runs.restart(1).history)
 

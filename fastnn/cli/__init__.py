@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -51,5 +52,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"fastnn: error: {error}", file=sys.stderr)
         return USAGE
     except (OSError, MemoryError, RuntimeError) as error:
-        print(f"fastnn: error: {error or type(error).__name__}", file=sys.stderr)
+        text = re.sub(r"^\[Errno \d+\] ", "", str(error)) or type(error).__name__
+        print(f"fastnn: error: {text}", file=sys.stderr)
         return FAILURE

@@ -1,6 +1,9 @@
 """How numbers are written on the command line."""
 
 import argparse
+from typing import Any
+
+from ..keeping import Best
 
 
 def whole(text: str) -> int:
@@ -21,3 +24,9 @@ def whole(text: str) -> int:
 def sizes(text: str) -> list[int]:
     """Whole numbers with commas between them, or none."""
     return [whole(part) for part in text.split(",")] if text else []
+
+
+def kept(text: str) -> Any:
+    """What to keep: a name, or best=N."""
+    name, equals, number = text.partition("=")
+    return Best(whole(number)) if name == "best" and equals else text

@@ -22,13 +22,14 @@ import numpy as np
 from .. import reference
 from ..checks import integer
 from ..datasets import xor
-from ..execution import available_threads
+from ..files import replace_file
 from ..initialization import Uniform
+from ..machine import available_threads
 from ..network import Network
 from ..optimizers import GradientDescent
 from ..training import train, train_many
 from .arguments import whole
-from .files import check_output, write
+from .files import check_output
 from .machine import CountingPool, describe, line
 
 TOLERANCE = {"float64": 1e-9, "float32": 1e-3}
@@ -258,4 +259,4 @@ def _as_json(row: Row) -> dict[str, Any]:
 
 def _save(record: dict[str, Any], path: Path) -> None:
     text = json.dumps(record, indent=1) + "\n"
-    write(path, lambda file: file.write(text.encode()))
+    replace_file(path.resolve(), lambda file: file.write(text.encode()))

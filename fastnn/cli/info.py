@@ -1,26 +1,62 @@
-"""Show versions, machine, lanes, threads, and whether compiled kernels are at hand."""
+"""Show versions and machine, and whether compiled kernels are at hand; or what a run holds.
+
+With DIR, a folder that ``fastnn restarts --out`` or ``train_many(…, out=)`` writes or wrote: its
+job, how far it is, and statistics of its restarts.
+"""
 
 from __future__ import annotations
 
 import argparse
 import platform
 import time
+from pathlib import Path
 
 import numpy as np
 
 from ..chunks import MOST_LANES
-from ..execution import available_threads
+from ..directory.reader import open_run
 from ..job import NUMERICS_VERSION
 from ..kernels.engine import train_restarts
+from ..machine import available_threads
 from ..version import __version__
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options: none."""
+    """Declare the options."""
+    parser.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="a run's folder")
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    return _run_info(options.folder) if options.folder is not None else _machine_info()
+
+
+def _run_info(folder: Path) -> int:
+    stored = open_run(folder)
+    job = stored.job
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    made_with = stored.made_with
+    rows = [
+        ("run", str(folder)),
+        ("network", repr(job.net)),
+        ("optimizer", repr(job.optimizer)),
+        ("loss", job.loss_name),
+        ("epochs", f"up to {job.epochs:,}"),
+        ("seed", f"{job.seed}, restarts from {job.first}"),
+        ("begun", f"{stored.created}, fastnn {made_with['versions']['fastnn']}"),
+        ("machine", f"{made_with['processor']} ({made_with['architecture']})"),
+        ("keeps", stored.keep.name),
+        ("shards", f"{stored.shards:,}, {size / 2**20:,.1f} MiB in all"),
+        ("there", f"{len(stored):,} of {stored.restarts:,} restarts"),
+    ]
+    for name, value in rows:
+        print(f"{name:<12}{value}")
+    if len(stored):
+        print(stored.statistics)
+    return 0
+
+
+def _machine_info() -> int:
     import llvmlite
     import llvmlite.binding
     import matplotlib

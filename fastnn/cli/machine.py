@@ -2,46 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
-from ..execution import available_threads
-from ..job import NUMERICS_VERSION
-from ..version import __version__
+from ..machine import describe
+from ..parts import Part
 
-
-def describe() -> dict[str, Any]:
-    """Processor, threads and versions, as JSON has it."""
-    import llvmlite.binding
-
-    features = llvmlite.binding.get_host_cpu_features()
-    versions = {"fastnn": __version__, "python": platform.python_version()}
-    for name in ("numpy", "numba", "llvmlite"):
-        versions[name] = importlib.metadata.version(name)
-    return {
-        "processor": _processor(),
-        "architecture": llvmlite.binding.get_host_cpu_name(),
-        "vector_units": [u for u in ("avx512f", "avx2", "fma", "neon") if features.get(u)],
-        "threads": available_threads(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "versions": versions,
-        "numerics_version": NUMERICS_VERSION,
-    }
-
-
-def _processor() -> str:
-    """The processor's name as it gives it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
+__all__ = ["CountingPool", "describe", "line"]
 
 UNITS = {"avx512f": "AVX-512", "avx2": "AVX2", "neon": "NEON"}
 
@@ -73,5 +40,5 @@ class CountingPool(ThreadPoolExecutor):
 
     def _count(self, future: Future[Any]) -> None:
         if not future.cancelled() and future.exception() is None:
-            chunk = future.result()[0]
-            self.lane_ticks += chunk.ticks * chunk.lanes
+            part: Part = future.result()
+            self.lane_ticks += part.lane_ticks

@@ -16,11 +16,11 @@ from ..execution import Interrupted
 from ..initialization import Uniform
 from ..network import Network
 from ..optimizers import OPTIMIZERS, GradientDescent, Optimizer
-from ..plotting import plot_runs
 from ..runs import Runs
+from ..statistics import Statistics
 from ..training import train_many
-from .arguments import sizes, whole
-from .files import check_figure, check_output, new_figure, save_figure, save_runs
+from .arguments import kept, sizes, whole
+from .files import check_figure, check_output, new_figure, save_figure
 
 OPTIMIZERS_BY_NAME: dict[str, Any] = {
     {"RPROP": "rprop", "LBFGS": "lbfgs", "AdamW": "adamw"}.get(
@@ -59,7 +59,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--bias", action="store_true", help="give the units biases")
     add("--dtype", default="float64", help="float64 (default) or float32")
     add("--threads", type=int, help="by default as many as this process may use CPUs")
-    add("--keep", help="all, parameters or outcomes; by default all that fits into 1 GiB")
+    add(
+        "--keep", type=kept, metavar="WHAT",
+        help="all, parameters, outcomes, statistics, or best=N; default all that fits into 1 GiB",
+    )  # fmt: skip
+    add("--out", type=Path, metavar="DIR", help="write results to a folder while they come")
+    add("--resume", action="store_true", help="go on with the run in the folder")
+    add("--time-limit", type=float, metavar="SECONDS", help="end after so long")
     add("--save", type=Path, metavar="FILE.npz", help="save all results")
     add("--figure", type=Path, metavar="FILE", help="save a figure: .png, .pdf or .svg")
 
@@ -83,12 +89,15 @@ def run(options: argparse.Namespace) -> int:
     """Run the command."""
     if options.save is not None:
         check_output("--save", options.save, ["npz"])
+        if options.out is not None:
+            raise ValueError("--save: expected none with --out, whose folder has all that is kept")
     if options.figure is not None:
         check_figure(options.figure)
     net = Network([2, *options.hidden, 1], activation=options.activation, bias=options.bias)
     X, y = xor()
     start = time.perf_counter()
     code = 0
+    runs: Any
     try:
         runs = train_many(
             net,
@@ -103,26 +112,36 @@ def run(options: argparse.Namespace) -> int:
             dtype=options.dtype,
             threads=options.threads,
             keep=options.keep,
+            out=options.out,
+            resume=options.resume,
+            time_limit=options.time_limit,
         )
     except Interrupted as interrupted:
         runs, code = interrupted.runs, 130
         print(f"fastnn: {interrupted}", file=sys.stderr)
     seconds = time.perf_counter() - start
-    saved = (
-        _write(runs, options) if len(runs) else []
-    )  # before anything that could fail to be printed
+    if isinstance(runs, Runs) and runs.statistics is None:
+        told: Any = runs.summary()
+        count = len(runs)
+    else:
+        told = runs if isinstance(runs, Statistics) else runs.statistics
+        count = told.restarts
+    saved = _write(runs, options) if count else []  # before anything that could fail to be printed
     print(net)
-    print(runs.summary())
-    print(f"{seconds:.2f} s, {len(runs) / seconds:,.0f} restarts/s")
+    print(told)
+    rate = "" if options.resume else f", {count / seconds:,.0f} restarts/s"
+    print(f"{seconds:.2f} s{rate}")
     print("".join(f"saved {path}\n" for path in saved), end="")
+    if options.out is not None:
+        print(f"{count:,} of {options.restarts:,} restarts are in {options.out}")
     return code
 
 
-def _write(runs: Runs, options: argparse.Namespace) -> list[Path]:
+def _write(runs: Any, options: argparse.Namespace) -> list[Path]:
     if options.save is not None:
-        save_runs(runs, options, options.save)
+        runs.save(options.save)
     if options.figure is not None:
         figure = new_figure(10, 4)
-        plot_runs(runs, figure.subplots(1, 2))
+        runs.plot(figure.subplots(1, 2))
         save_figure(figure, options.figure)
     return [path for path in (options.save, options.figure) if path is not None]

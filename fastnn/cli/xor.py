@@ -17,8 +17,9 @@ import numpy as np
 from .. import reference
 from ..checks import integer
 from ..datasets import xor
-from ..execution import Interrupted, available_threads
+from ..execution import Interrupted
 from ..initialization import Uniform
+from ..machine import available_threads
 from ..network import Network
 from ..optimizers import GradientDescent
 from ..plotting import plot_converged, plot_history, plot_network

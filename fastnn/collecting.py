@@ -1,0 +1,120 @@
+"""Where parts of a run come together, in memory; on disk: `fastnn.directory`."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from .job import Job
+from .keeping import Keep, best_rows, column_types
+from .parts import Part
+from .runs import Runs
+from .statistics import Statistics
+from .status import Status
+
+
+class Collector(Protocol):
+    """What takes in parts of a run, in any order."""
+
+    ended: int
+    """How many restarts have ended."""
+    converged: int
+    todo: list[tuple[int, int]]
+    """The positions that are wanted, as ranges (start, stop)."""
+    keep: Keep
+    on_disk: bool
+
+    @property
+    def advice(self) -> str:
+        """What to do where the run ends early, for the end of an error."""
+        return ""
+
+    def add(self, part: Part) -> None:
+        """Take in a part."""
+
+    def result(self) -> Any:
+        """What there is of it."""
+
+
+class Columns:
+    """Collects a row for every restart in arrays."""
+
+    on_disk = False
+    advice = ""
+
+    def __init__(self, job: Job, keep: Keep) -> None:
+        self.job, self.keep = job, keep
+        self.todo = [(0, job.restarts)]
+        self.ended = self.converged = 0
+        self.arrays: dict[str, np.ndarray] = {}
+        for name, (dtype, shape) in column_types(job).items():
+            if name in keep.columns:
+                dtype = np.dtype(np.int64) if name == "epochs" else dtype
+                self.arrays[name] = np.empty((job.restarts, *shape), dtype=dtype)
+        self.arrays["status"][:] = Status.NOT_RUN
+
+    def add(self, part: Part) -> None:
+        """Take in a part."""
+        rows = slice(part.start, part.start + part.rows)
+        for name, values in part.columns.items():
+            self.arrays[name][rows] = values
+        self.ended += part.ended
+        self.converged += part.converged
+
+    def result(self) -> Runs:
+        """The restarts that have ended."""
+        job, arrays = self.job, self.arrays
+        indices = np.arange(job.first, job.first + job.restarts, dtype=np.int64)
+        columns: dict[str, Any] = {**arrays}
+        runs = Runs(job, indices, **columns)
+        ended = arrays["status"] != Status.NOT_RUN
+        return runs if ended.all() else runs[ended]
+
+
+class Tallies:
+    """Collects statistics, and the best restarts if there are to be any."""
+
+    on_disk = False
+    advice = ""
+
+    def __init__(self, job: Job, keep: Keep) -> None:
+        self.job, self.keep = job, keep
+        self.todo = [(0, job.restarts)]
+        self.ended = self.converged = 0
+        self.statistics = Statistics.empty(job)
+        self.best: dict[str, np.ndarray] = {}
+
+    def add(self, part: Part) -> None:
+        """Take in a part."""
+        if part.statistics is not None:
+            self.statistics.add(part.statistics)
+        if self.keep.best and part.columns:
+            self.best = better_of(self.best, part.columns, self.keep.best)
+        self.ended += part.ended
+        self.converged += part.converged
+
+    def result(self) -> Runs | Statistics:
+        """The best restarts, or the statistics."""
+        if not self.keep.best:
+            return self.statistics
+        return runs_of_best(self.job, self.keep, self.best, self.statistics)
+
+
+def better_of(
+    one: dict[str, np.ndarray], other: dict[str, np.ndarray], n: int
+) -> dict[str, np.ndarray]:
+    """The n best rows of two sets of columns, the first of which may be empty."""
+    if not one:
+        return best_rows(other, n)
+    return best_rows({name: np.concatenate([one[name], other[name]]) for name in one}, n)
+
+
+def runs_of_best(job: Job, keep: Keep, best: dict[str, np.ndarray], statistics: Statistics) -> Runs:
+    """The best restarts as results."""
+    types = column_types(job)
+    columns = best or {
+        name: np.empty((0, *types[name][1]), types[name][0]) for name in (*keep.columns, "restart")
+    }
+    columns = columns | {"epochs": columns["epochs"].astype(np.int64)}
+    return Runs(job, columns.pop("restart"), **columns, statistics=statistics)

@@ -1,0 +1,14 @@
+"""Run directories: results on disk that outlive the process.
+
+A folder holds
+
+- ``manifest.json``: the whole job, readable, with versions, machine and digests;
+- ``data/``: the arrays that the job names, such as X and y, as ``.npy`` files;
+- ``shards/``: a folder for each chunk of restarts, named by their indices, the end not included.
+  In it are the columns that were kept, ``statistics.npz``, and ``shard.json`` with the size and
+  SHA-256 of each file and the digest of the job.
+
+A shard is written under another name; its files and its folder are flushed to the disk (fsync), and
+then the folder is renamed, and the rename flushed: either there is a whole shard or none, whenever
+the process or the machine dies.
+"""

@@ -1,0 +1,188 @@
+"""Shards: the results of consecutive restarts, whole or not there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..files import (
+    TEMPORARY,
+    DamagedFile,
+    check_file,
+    file_entry,
+    flush_folder,
+    read_array,
+    read_record,
+    save_array,
+    write_new,
+    write_record,
+    writing,
+)
+from ..parts import Part
+from ..statistics import Statistics
+from .manifest import Manifest
+
+FOLDER, NAME, STATISTICS = "shards", "shard.json", "statistics.npz"
+FORMAT, VERSION = "fastnn shard", 1
+_NAME = re.compile(r"(\d{15,19})-(\d{15,19})")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The results of the restarts of indices ``start … stop - 1``."""
+
+    path: Path
+    start: int
+    stop: int
+    files: dict[str, Any]
+    """Size and SHA-256 of every file by its name."""
+
+    def check(self, name: str) -> None:
+        """Whether a file of it is as it was written, or DamagedFile."""
+        check_file(self.path / name, self.files[name])
+
+    def check_all(self) -> None:
+        """Whether all files are as they were written, or DamagedFile."""
+        for name in self.files:
+            self.check(name)
+
+    def column(self, name: str, manifest: Manifest) -> np.ndarray:
+        """A column, mapped into memory; whoever reads it has checked the file."""
+        dtype, shape = manifest.types[name]
+        rows = self.stop - self.start
+        if manifest.keep.best:
+            array = read_array(self.path / f"{name}.npy")
+            rows = min(len(array) if array.ndim else 0, manifest.keep.best, rows)
+        return read_array(self.path / f"{name}.npy", dtype, (rows, *shape))
+
+    def statistics(self, manifest: Manifest) -> Statistics:
+        """The statistics of its restarts."""
+        path = self.path / STATISTICS
+        self.check(STATISTICS)
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return Statistics.from_arrays(manifest.job, dict(arrays))
+        except Exception as error:  # zip archives raise several kinds
+            raise DamagedFile(path, f"expected statistics, got none: {error}") from error
+
+
+def write_shard(folder: Path, part: Part, manifest: Manifest) -> Shard:
+    """Commit a part: a shard is there when this returns, and none if it fails."""
+    start = manifest.job.first + part.start
+    stop = start + part.rows
+    path = folder / FOLDER / f"{start:015d}-{stop:015d}"
+    with writing(path):
+        new = Path(tempfile.mkdtemp(dir=path.parent, prefix=TEMPORARY))
+    try:
+        for name, values in part.columns.items():
+            write_new(new / f"{name}.npy", partial(save_array, values))
+        if part.statistics is not None:
+            arrays: dict[str, Any] = part.statistics.to_arrays()
+            write_new(new / STATISTICS, lambda file: np.savez_compressed(file, **arrays))
+        files = {file.name: file_entry(file) for file in sorted(new.iterdir())}
+        record = {
+            "format": FORMAT,
+            "version": VERSION,
+            "job_digest": manifest.digest,
+            "start": start,
+            "stop": stop,
+            "files": files,
+        }
+        write_record(record, lambda content: write_new(new / NAME, content))
+        umask = os.umask(0)
+        os.umask(umask)
+        with writing(path):
+            os.chmod(new, 0o777 & ~umask)
+            flush_folder(new)
+            os.rename(new, path)
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+    flush_folder(path.parent)
+    return Shard(path, start, stop, files)
+
+
+def shard_paths(folder: Path) -> list[Path]:
+    """The folders of shards in the order of their restarts, whole ones only."""
+    with suppress(FileNotFoundError):
+        names = [name for name in os.listdir(folder / FOLDER) if not name.startswith(TEMPORARY)]
+        return [folder / FOLDER / name for name in sorted(names, key=_order)]
+    return []
+
+
+def _order(name: str) -> tuple[int, int, str]:
+    match = _NAME.fullmatch(name)
+    return (int(match[1]), int(match[2]), name) if match else (-1, -1, name)
+
+
+def read_shard(path: Path, manifest: Manifest) -> Shard:
+    """What a shard's own record says, checked against its name and the job.
+
+    Raises
+    ------
+    DamagedFile
+        If it is damaged, foreign, or of another job.
+    """
+    match = _NAME.fullmatch(path.name)
+    if match is None:
+        raise DamagedFile(path, "expected shards only, got something else")
+    try:
+        record = read_record(path / NAME, FORMAT, VERSION)
+    except OSError as error:
+        raise DamagedFile(path, f"expected a shard, got none ({error.strerror})") from error
+    if record.get("job_digest") != manifest.digest:
+        raise DamagedFile(path, "it is of another job")
+    start, stop, files = int(match[1]), int(match[2]), record.get("files")
+    names = {f"{name}.npy" for name in manifest.types} | {STATISTICS}
+    if (record.get("start"), record.get("stop")) != (start, stop):
+        raise DamagedFile(path, "its name is that of other restarts")
+    first, last = manifest.job.first, manifest.job.first + manifest.job.restarts
+    if not first <= start < stop <= last or not isinstance(files, dict) or files.keys() != names:
+        raise DamagedFile(path, "it does not belong to this run")
+    return Shard(path, start, stop, files)
+
+
+def read_shards(folder: Path, manifest: Manifest) -> Iterator[Shard | DamagedFile]:
+    """All shards in order; an error in place of one that is damaged or overlaps others."""
+    reached = -1
+    for path in shard_paths(folder):
+        try:
+            shard = read_shard(path, manifest)
+            if shard.start < reached:
+                raise DamagedFile(path, "its restarts are in another shard too")
+        except DamagedFile as error:
+            yield error
+        else:
+            reached = shard.stop
+            yield shard
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a process left that died while it wrote."""
+    for place in (folder, folder / FOLDER, folder / "data"):
+        for path in place.glob(TEMPORARY + "*"):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def remove_shard(path: Path) -> None:
+    """Remove a damaged shard, at once: never half of it under its name."""
+    with writing(path):
+        if path.is_dir() and not path.is_symlink():
+            gone = Path(tempfile.mkdtemp(dir=path.parent, prefix=TEMPORARY))
+            os.rename(path, gone)
+            shutil.rmtree(gone, ignore_errors=True)
+        else:
+            path.unlink()

@@ -1,0 +1,173 @@
+"""Files that are whole or not there, and errors that name them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+TEMPORARY = ".new-"
+"""How the names of files and folders begin that are not whole yet."""
+BLOCK = 2**20
+
+Content = Callable[[BinaryIO], Any]
+"""Writes a file's content."""
+
+
+class DamagedFile(ValueError):  # noqa: N818  the caller's word for it
+    """A file of fastnn's that is damaged, foreign, or of a later version.
+
+    Attributes
+    ----------
+    path : Path
+    reason : str
+    """
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = Path(path)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.path, self.reason)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Errors of the system name the file, and what became of it."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(error.errno, f"cannot write {path}: {reason}") from error
+
+
+def flush_folder(path: Path) -> None:
+    """Let names in a folder survive a loss of power, where the system can."""
+    with suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def write_new(path: Path, content: Content) -> None:
+    """Write a file at `path`, to the disk."""
+    with writing(path), open(path, "wb") as file:
+        content(file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace_file(path: Path, content: Content) -> None:
+    """Write a file that takes the place of `path` once it is whole and on the disk."""
+    with writing(path):
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
+    try:
+        with writing(path), os.fdopen(handle, "wb") as file:
+            content(file)
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        with writing(path):
+            os.chmod(name, 0o666 & ~umask)
+            os.replace(name, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+    flush_folder(path.parent)
+
+
+def canonical(record: Any) -> bytes:
+    """JSON in the one form that digests are of."""
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def write_record(record: dict[str, Any], write: Callable[[Content], None]) -> None:
+    """Write a record as JSON with its own digest, through `write`."""
+    sealed = record | {"digest": hashlib.sha256(canonical(record)).hexdigest()}
+    text = json.dumps(sealed, indent=1, allow_nan=False) + "\n"
+    write(lambda file: file.write(text.encode()))
+
+
+def read_record(path: Path, kind: str, version: int) -> dict[str, Any]:
+    """The record in a file that `write_record` wrote.
+
+    Raises
+    ------
+    DamagedFile
+        If it is none, or damaged, or of another kind or a later version.
+    FileNotFoundError
+        If there is none.
+    """
+    try:
+        record = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise DamagedFile(path, f"expected JSON, got other or damaged text ({error})") from error
+    if not isinstance(record, dict) or record.get("format") != kind:
+        raise DamagedFile(path, f"expected the format {kind!r}, got a foreign file")
+    if record.get("version") != version:
+        raise DamagedFile(
+            path, f"expected version {version} of its format, got {record.get('version')!r}"
+        )
+    digest = record.pop("digest", None)
+    if digest != hashlib.sha256(canonical(record)).hexdigest():
+        raise DamagedFile(path, "its text does not match its digest: it was damaged or edited")
+    return record
+
+
+def file_entry(path: Path) -> dict[str, Any]:
+    """Size and SHA-256 of a file."""
+    digest, size = hashlib.sha256(), 0
+    with open(path, "rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+            size += len(block)
+    return {"bytes": size, "sha256": digest.hexdigest()}
+
+
+def check_file(path: Path, entry: Any) -> None:
+    """Whether a file is the one that `entry` tells of, or DamagedFile."""
+    try:
+        found = file_entry(path)
+    except OSError as error:
+        raise DamagedFile(path, f"expected a file, got none ({error.strerror})") from error
+    if found != entry:
+        raise DamagedFile(path, "its content does not match its digest: it was damaged or replaced")
+
+
+class _Plain:
+    """A file that NumPy writes to like others: to real ones it does not say why it failed."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.write = file.write
+
+
+def save_array(array: np.ndarray, file: BinaryIO) -> None:
+    """Write an array as ``.npy``."""
+    np.save(_Plain(file), array, allow_pickle=False)
+
+
+def read_array(
+    path: Path, dtype: np.dtype | None = None, shape: tuple[int, ...] | None = None
+) -> np.ndarray:
+    """An array from a ``.npy`` file, mapped into memory, of the given type and shape."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DamagedFile(path, f"expected an array, got none ({error})") from error
+    if (dtype is not None and array.dtype != dtype) or (shape is not None and array.shape != shape):
+        raise DamagedFile(
+            path, f"expected {dtype} of shape {shape}, got {array.dtype} of shape {array.shape}"
+        )
+    return array

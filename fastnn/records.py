@@ -1,0 +1,177 @@
+"""A job as plain data, readable and without pickle, and back: what files hold of it.
+
+A record is what JSON can hold: objects are dicts with their "type" and their fields, arrays are
+named and lie beside it.  Reading one calls the public constructors and the checks of arguments, so
+that a file can ask for nothing that a caller could not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+
+from .arguments import make_job
+from .files import canonical
+from .initialization import EXPLICIT, INITIALIZATIONS
+from .job import NUMERICS_VERSION, Job
+from .losses import LOSSES
+from .network import Network
+from .optimizers import OPTIMIZERS, PerLayer
+from .optimizers.schedules import SCHEDULES
+from .stopping import RULES, LossBelow
+from .sweeps import Grid
+from .weighting import Bootstrap, KFold
+
+TYPES = {
+    kind.__name__: kind
+    for kind in (
+        Network, Grid, PerLayer, Bootstrap, KFold,
+        *OPTIMIZERS, *SCHEDULES, *LOSSES, *INITIALIZATIONS, *RULES,
+    )
+}  # fmt: skip
+
+
+def network_record(net: Network) -> dict[str, Any]:
+    """A network as a record."""
+    return _described(net, "", {})
+
+
+def network_of(record: Any) -> Network:
+    """The inverse of `network_record`; ValueError for anything else."""
+    net = _checked(lambda: _rebuilt(record, {}))
+    if not isinstance(net, Network):
+        raise ValueError("network: expected a record of a network, got another")
+    return net
+
+
+def job_record(job: Job) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """A job, but for the number of its restarts, as a record and the arrays that it names."""
+    rules = job.rules if job.target == -np.inf else (LossBelow(job.target), *job.rules)
+    explicit = job.start.code == EXPLICIT
+    whole = job.batch_size == len(job.X)
+    arrays: dict[str, np.ndarray] = {}
+    parts: dict[str, Any] = {
+        "network": job.net,
+        "X": job.X,
+        "y": job.y,
+        "dtype": job.dtype.name,
+        "optimizer": job.optimizer,
+        "grid": job.grid,
+        "loss": job.loss,
+        "sample_weight": job.weighting,
+        "stop": rules,
+        "validation": job.validation,
+        "epochs": job.epochs,
+        "batch_size": None if whole else job.batch_size,
+        "shuffle": job.shuffle,
+        "init": job.start.numbers if explicit else job.init,
+        "seed": job.seed,
+        "first": job.first,
+        "parallel": job.parallel,
+    }
+    if job.start_state is not None:
+        parts |= {
+            "start_state": job.start_state,
+            "start_epochs": job.start_epochs,
+            "resumes_rules": job.resumes_rules,
+        }
+    record = {name: _described(value, name, arrays) for name, value in parts.items()}
+    return record, arrays
+
+
+def job_of(record: Any, arrays: Mapping[str, np.ndarray], restarts: int | None) -> Job:
+    """The inverse of `job_record`, for so many restarts (None: one run).
+
+    Raises
+    ------
+    ValueError
+        If the record is none of a job, or one that no call could have made.
+    """
+    return _checked(lambda: _job_of(record, arrays, restarts))
+
+
+def _job_of(record: Any, arrays: Mapping[str, np.ndarray], restarts: int | None) -> Job:
+    parts = {name: _rebuilt(value, arrays) for name, value in dict(record).items()}
+    goes_on = "start_state" in parts
+    state = parts.pop("start_state", None)
+    epochs, resumes = parts.pop("start_epochs", None), parts.pop("resumes_rules", False)
+    init = parts.pop("init")
+    if isinstance(init, np.ndarray) and len(init) == 1:
+        init = init[0]
+    job = make_job(parts.pop("network"), restarts=restarts, init=init, **parts)
+    if not goes_on:
+        return job
+    shape = (job.restarts, job.n_state)
+    if state.shape != shape or state.dtype != job.dtype:
+        raise ValueError(f"start_state: expected {job.dtype} of shape {shape}, got others")
+    if epochs.shape != (job.restarts,) or epochs.dtype != np.int64 or (epochs < 0).any():
+        raise ValueError(f"start_epochs: expected {job.restarts} counts, got others")
+    if len(job.start.numbers) != job.restarts or not isinstance(resumes, bool):
+        raise ValueError("init: expected parameters for every restart that goes on, got others")
+    return replace(job, start_state=state, start_epochs=epochs, resumes_rules=resumes)
+
+
+def job_digest(record: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+    """64 hexadecimal digits that tell jobs apart, and versions of the numerics."""
+    digest = hashlib.sha256(f"fastnn job, numerics {NUMERICS_VERSION}\n".encode())
+    digest.update(canonical(record))
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def fixed_restarts(job: Job) -> bool:
+    """Whether the job has numbers for each restart, so that their count cannot change."""
+    given = [job.hyper, job.start.numbers]
+    if isinstance(job.weighting, np.ndarray):
+        given.append(job.weighting)
+    return job.start_state is not None or any(len(array) > 1 for array in given)
+
+
+def _described(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
+    """`value` as a record; its arrays are put into `arrays` by names that begin with `name`."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, np.bool_ | np.integer | np.floating):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        arrays[name] = value
+        return {"array": name}
+    if isinstance(value, tuple | list):
+        return [_described(item, f"{name}.{i}", arrays) for i, item in enumerate(value)]
+    if isinstance(value, Grid):
+        parts = {"restarts_per_cell": value.restarts_per_cell, **value.axes}
+    else:
+        parts = {field.name: getattr(value, field.name) for field in fields(value)}
+    described = {key: _described(part, f"{name}.{key}", arrays) for key, part in parts.items()}
+    return {"type": type(value).__name__, **described}
+
+
+def _rebuilt(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+    """The inverse of `_described`."""
+    if isinstance(value, list):
+        return [_rebuilt(item, arrays) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"array"}:
+        return arrays[value["array"]]
+    kind = TYPES[value["type"]]
+    parts = {name: _rebuilt(part, arrays) for name, part in value.items() if name != "type"}
+    if kind is PerLayer:
+        return PerLayer(*parts["values"])
+    return kind(**parts)
+
+
+def _checked(make: Callable[[], Any]) -> Any:
+    """What `make` gives; whatever is wrong with a record as a ValueError."""
+    try:
+        return make()
+    except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
+        detail = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"the record of a job is not one: {detail}") from error

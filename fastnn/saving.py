@@ -1,0 +1,279 @@
+"""Networks and results in one file: an ``.npz`` archive of arrays and a JSON text, no pickle.
+
+The archive holds the arrays of what was saved under the names of its columns, those of its job as
+"job.X" and so on, and under "about" the text: format, version, kind, numbers, the job, and a digest
+of all of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .checks import integer, shown
+from .files import DamagedFile, canonical, replace_file
+from .job import NUMERICS_VERSION, Job
+from .keeping import column_types
+from .network import Network
+from .records import job_of, job_record, network_of, network_record
+from .run import Run
+from .runs import Runs
+from .statistics import Statistics
+from .status import Status
+from .version import __version__
+
+FORMAT, VERSION = "fastnn", 1
+JOB = "job."
+
+Arrays = dict[str, np.ndarray]
+
+
+def save(thing: Network | Run | Runs | Statistics, path: str | os.PathLike[str]) -> None:
+    """Save a network or results in one file, which takes the place of `path` once it is whole.
+
+    Parameters
+    ----------
+    thing : Network, Run, Runs or Statistics
+    path : str or PathLike
+        By custom it ends in ``.npz``.
+
+    Raises
+    ------
+    TypeError
+        If `path` is no path.
+    OSError
+        If the file cannot be written.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path: expected the path of a file, got {shown(path)}")
+    kind = type(thing).__name__.lower()
+    record, arrays = _WRITERS[kind](thing)
+    about = {
+        "format": FORMAT,
+        "version": VERSION,
+        "kind": kind,
+        "fastnn": __version__,
+        "numerics_version": NUMERICS_VERSION,
+        **record,
+    }
+    about["digest"] = _digest(about, arrays)
+    text = np.array(json.dumps(about, allow_nan=False))
+    replace_file(
+        Path(path).resolve(), lambda file: np.savez(file, allow_pickle=False, about=text, **arrays)
+    )
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """What was saved in a file by `save` of a network, a run, many runs or statistics.
+
+    A loaded run of many can train any restart again, and training can go on from it, as before.
+
+    Parameters
+    ----------
+    path : str or PathLike
+
+    Returns
+    -------
+    Network, Run, Runs or Statistics
+
+    Raises
+    ------
+    TypeError
+        If `path` is no path.
+    OSError
+        If the file cannot be read.
+    DamagedFile
+        If it is damaged, foreign, or of a later version: a ValueError with path and reason.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path: expected the path of a file, got {shown(path)}")
+    file = Path(path)
+    if file.is_dir():
+        raise DamagedFile(file, "expected a file, got a folder; fastnn.open_run reads one")
+    about, arrays = _read(file)
+    try:
+        return _READERS[about["kind"]](about, arrays)
+    except Exception as error:
+        raise DamagedFile(file, f"what it tells of is none of fastnn's results: {error}") from error
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
+    """Text and arrays of a file, checked against its digest."""
+    with open(path, "rb") as file:
+        if file.read(2) != b"PK":
+            raise DamagedFile(path, "expected a file that fastnn saved, got a foreign one")
+        file.seek(0)
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+        except Exception as error:  # zip archives and arrays raise many kinds
+            raise DamagedFile(path, f"its archive is damaged: {error}") from error
+    try:
+        text = arrays.pop("about")
+        about = json.loads(str(text[()]))
+        if about["format"] != FORMAT:
+            raise ValueError
+    except Exception as error:
+        raise DamagedFile(path, "expected a file that fastnn saved, got a foreign one") from error
+    if about.get("version") != VERSION:
+        raise DamagedFile(
+            path, f"expected version {VERSION} of the format, got {about.get('version')!r}"
+        )
+    if about.get("kind") not in _READERS:
+        raise DamagedFile(path, f"expected a known kind of results, got {about.get('kind')!r}")
+    if about.pop("digest", None) != _digest(about, arrays):
+        raise DamagedFile(path, "its content does not match its digest: damaged or edited")
+    if about.get("numerics_version") != NUMERICS_VERSION and about["kind"] != "network":
+        raise DamagedFile(
+            path,
+            f"expected results of numerics version {NUMERICS_VERSION}, got "
+            f"{about.get('numerics_version')!r}: this fastnn would give other bits",
+        )
+    return about, arrays
+
+
+def _digest(about: dict[str, Any], arrays: Arrays) -> str:
+    digest = hashlib.sha256(canonical(about))
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.data if array.size and array.ndim else array.tobytes())
+    return digest.hexdigest()
+
+
+def _with_job(job: Job) -> tuple[dict[str, Any], Arrays]:
+    record, arrays = job_record(job)
+    named = {JOB + name: array for name, array in arrays.items()}
+    return {"job": record, "restarts": job.restarts}, named
+
+
+def _job(about: dict[str, Any], arrays: Arrays) -> Job:
+    named = {
+        name.removeprefix(JOB): array for name, array in arrays.items() if name.startswith(JOB)
+    }
+    return job_of(about["job"], named, integer("restarts", about["restarts"], 1, 10**12))
+
+
+def _network(net: Network) -> tuple[dict[str, Any], Arrays]:
+    return {"network": network_record(net)}, {}
+
+
+def _network_again(about: dict[str, Any], arrays: Arrays) -> Network:
+    return network_of(about["network"])
+
+
+def _run(run: Run) -> tuple[dict[str, Any], Arrays]:
+    if run.job is None:
+        raise ValueError("save: expected a run of fastnn.train or of many, got one without a job")
+    record, arrays = _with_job(run.job)
+    record |= {
+        "epochs": run.epochs,
+        "status": int(run.status),
+        "history_every": run.history_every,
+        "restart": run.restart,
+    }
+    # As arrays, since they may be infinite or NaN.
+    arrays |= {
+        "parameters": run.parameters,
+        "loss": np.array(run.loss),
+        "sse": np.array(run.sse),
+    }
+    optional = {"history": run.history, "state": run.state}
+    return record, arrays | {name: a for name, a in optional.items() if a is not None}
+
+
+def _run_again(about: dict[str, Any], arrays: Arrays) -> Run:
+    job = _job(about, arrays)
+    history = arrays.get("history")
+    for name, array in (("state", job.n_state), ("parameters", job.net.n_parameters)):
+        if name in arrays:
+            _check(name, arrays[name], job.dtype, (array,))
+    if history is not None:
+        _check("history", history, job.dtype, (len(history),))
+    for name in ("loss", "sse"):
+        _check(name, arrays[name], np.dtype(np.float64), ())
+    return Run(
+        network=job.net,
+        parameters=arrays["parameters"],
+        loss=float(arrays["loss"]),
+        sse=float(arrays["sse"]),
+        epochs=integer("epochs", about["epochs"], 0),
+        status=Status(about["status"]),
+        history=history,
+        history_every=integer("history_every", about["history_every"], 0),
+        seed=job.seed,
+        restart=integer("restart", about["restart"], 0, 2**63 - 1),
+        loss_name=job.loss_name,
+        state=arrays.get("state"),
+        job=job,
+    )
+
+
+def _runs(runs: Runs) -> tuple[dict[str, Any], Arrays]:
+    record, arrays = _with_job(runs.job)
+    columns = {"restart": runs.indices, **runs.columns}
+    if runs.statistics is not None:
+        columns |= {
+            f"statistics.{name}": array for name, array in runs.statistics.to_arrays().items()
+        }
+    return record, arrays | columns
+
+
+def _runs_again(about: dict[str, Any], arrays: Arrays) -> Runs:
+    job = _job(about, arrays)
+    columns = {}
+    rows = len(arrays["restart"])
+    for name, (dtype, shape) in column_types(job).items():
+        if name in arrays:
+            kind = np.dtype(np.int64) if name == "epochs" else dtype
+            _check(name, arrays[name], kind, (rows, *shape))
+            columns[name] = arrays[name]
+    indices = columns.pop("restart")
+    if rows and not job.first <= indices.min() <= indices.max() < job.first + job.restarts:
+        raise ValueError("restart: expected indices of the job, got others")
+    if rows and not 0 <= columns["status"].min() <= columns["status"].max() < len(Status):
+        raise ValueError("status: expected numbers of Status, got others")
+    kept = {
+        name.removeprefix("statistics."): array
+        for name, array in arrays.items()
+        if name.startswith("statistics.")
+    }
+    statistics = Statistics.from_arrays(job, kept) if kept else None
+    return Runs(job, indices, **columns, statistics=statistics)
+
+
+def _statistics(statistics: Statistics) -> tuple[dict[str, Any], Arrays]:
+    record, arrays = _with_job(statistics.job)
+    return record, arrays | statistics.to_arrays()
+
+
+def _statistics_again(about: dict[str, Any], arrays: Arrays) -> Statistics:
+    own = {name: array for name, array in arrays.items() if not name.startswith(JOB)}
+    return Statistics.from_arrays(_job(about, arrays), own)
+
+
+def _check(name: str, array: np.ndarray, dtype: np.dtype, shape: tuple[int, ...]) -> None:
+    if array.dtype != dtype or array.shape != shape:
+        raise ValueError(
+            f"{name}: expected {dtype} of shape {shape}, got {array.dtype} of shape {array.shape}"
+        )
+
+
+_WRITERS: dict[str, Callable[[Any], tuple[dict[str, Any], Arrays]]] = {
+    "network": _network,
+    "run": _run,
+    "runs": _runs,
+    "statistics": _statistics,
+}
+_READERS: dict[str, Callable[[dict[str, Any], Arrays], Any]] = {
+    "network": _network_again,
+    "run": _run_again,
+    "runs": _runs_again,
+    "statistics": _statistics_again,
+}
