@@ -53,6 +53,9 @@ def job_record(job: Job) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     rules = job.rules if job.target == -np.inf else (LossBelow(job.target), *job.rules)
     explicit = job.start.code == EXPLICIT
     whole = job.batch_size == len(job.X)
+    weights = job.weighting
+    if isinstance(weights, np.ndarray) and job.has_common_weights:
+        weights = weights[0]
     arrays: dict[str, np.ndarray] = {}
     parts: dict[str, Any] = {
         "network": job.net,
@@ -62,7 +65,7 @@ def job_record(job: Job) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         "optimizer": job.optimizer,
         "grid": job.grid,
         "loss": job.loss,
-        "sample_weight": job.weighting,
+        "sample_weight": weights,
         "stop": rules,
         "validation": job.validation,
         "epochs": job.epochs,

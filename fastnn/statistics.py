@@ -322,6 +322,22 @@ class Statistics:
         """The outputs (n, n_out) of the best network."""
         return self.best.predict(X)
 
+    def save(self, path: Any) -> None:
+        """Save them and their job in an ``.npz`` file without pickle; `fastnn.load` reads it.
+
+        Parameters
+        ----------
+        path : str or PathLike
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        from .saving import save
+
+        save(self, path)
+
     def plot(self, axes: Any = None) -> np.ndarray:
         """Draw the share converged against epochs, and the distribution of the final loss.
 
@@ -343,7 +359,8 @@ class Statistics:
         for i, minimum in enumerate(self.minima(SHOWN_MINIMA)):
             forms, about = minimum.forms, ""
             if not minimum.exact:
-                forms, about = int(float(f"{forms:.0e}")), "about "
+                digit = 10 ** (len(str(forms)) - 1)
+                forms, about = forms // digit * digit, "about "
             lines.append(
                 f"{'' if i else 'minima:':<8}loss {minimum.loss:g}: {minimum.restarts:,} "
                 f"restart{'s' * (minimum.restarts != 1)} ({minimum.share:.2%}), "

@@ -29,4 +29,9 @@ def sizes(text: str) -> list[int]:
 def kept(text: str) -> Any:
     """What to keep: a name, or best=N."""
     name, equals, number = text.partition("=")
-    return Best(whole(number)) if name == "best" and equals else text
+    if name != "best" or not equals:
+        return text
+    try:
+        return Best(whole(number))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

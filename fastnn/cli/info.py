@@ -36,12 +36,15 @@ def _run_info(folder: Path) -> int:
     job = stored.job
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     made_with = stored.made_with
+    endings = [f"loss < {job.target:g}"] if job.target > 0 else []
+    endings += [repr(rule) for rule in job.rules]
     rows = [
         ("run", str(folder)),
         ("network", repr(job.net)),
-        ("optimizer", repr(job.optimizer)),
+        ("optimizer", " ".join(repr(job.optimizer).split())),
         ("loss", job.loss_name),
         ("epochs", f"up to {job.epochs:,}"),
+        ("until", " or ".join(endings) or "the last epoch"),
         ("seed", f"{job.seed}, restarts from {job.first}"),
         ("begun", f"{stored.created}, fastnn {made_with['versions']['fastnn']}"),
         ("machine", f"{made_with['processor']} ({made_with['architecture']})"),

@@ -1,0 +1,25 @@
+"""Random combinations of arguments, in a process whose crash would be seen."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("examples", "seed"), [(250, 0), pytest.param(10_000, 1, marks=pytest.mark.slow)]
+)
+def test_right_or_refused(examples, seed):
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "fuzzing.py", str(examples), str(seed)],
+        cwd=Path(__file__).parent, env={**os.environ}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr[-8000:]
+    calls, refused = map(int, re.findall(r"\d+", done.stdout))
+    print(done.stdout)
+    assert calls >= examples
+    assert 0.05 * calls < refused < 0.9 * calls
