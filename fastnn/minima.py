@@ -31,6 +31,8 @@ class Minimum:
         odd or even activation cancels.
     exact : bool
         Whether `forms` is counted; otherwise it is estimated from a sample, give or take 40 %.
+    sample : tuple of (int, int)
+        Of up to eight forms, drawn evenly from all, the lowest index and the number of restarts.
     """
 
     loss: float
@@ -39,6 +41,7 @@ class Minimum:
     restart: int
     forms: int
     exact: bool
+    sample: tuple[tuple[int, int], ...]
 
 
 @dataclass(eq=False)
@@ -114,7 +117,8 @@ class Minima:
 
     def _minimum(self, row: int, ended: int) -> Minimum:
         count = int(self.counts[row])
-        forms = int(np.count_nonzero(self.form_counts[row]))
+        kept = self.form_counts[row] > 0
+        forms = int(np.count_nonzero(kept))
         exact = forms < FORMS
         if not exact:
             # Fingerprints are uniform: so many lie below the largest of the smallest.
@@ -127,6 +131,13 @@ class Minima:
             restart=int(self.firsts[row]),
             forms=forms,
             exact=exact,
+            sample=tuple(
+                zip(
+                    self.form_firsts[row, kept].tolist(),
+                    self.form_counts[row, kept].tolist(),
+                    strict=True,
+                )
+            ),
         )
 
     def flaw(self, first: int, stop: int) -> str | None:

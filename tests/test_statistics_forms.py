@@ -121,6 +121,8 @@ def test_minima():
     ]  # fmt: skip
     assert [m.share for m in found] == [3 / 8, 2 / 8, 1 / 8]
     assert all(m.exact for m in found)
+    assert sorted(found[0].sample) == [(FIRST, 1), (FIRST + 1, 2)]
+    assert found[1].sample == ((FIRST + 3, 2),)
     assert statistics.minima(1) == found[:1]
     assert str(statistics).endswith(
         "minima: loss 0.5: 3 restarts (37.50%), 2 forms\n"
