@@ -56,7 +56,7 @@ def train_and_kill(folder, restarts, kills, seconds, rng):
     while True:
         killed = sum(life["killed"] for life in lives)
         # Until they have all come: a moment somewhere in an equal share of the time.
-        limit = rng.uniform(0.2, 1.8) * seconds / (kills + 1) if killed < kills else None
+        limit = 1 + rng.uniform(0.2, 1.8) * seconds / (kills + 1) if killed < kills else None
         begin = time.perf_counter()
         command = [sys.executable, __file__, folder, "--restarts", str(restarts), "--train"]
         process = subprocess.Popen(command)
