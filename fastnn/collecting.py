@@ -88,7 +88,7 @@ class Tallies:
     def add(self, part: Part) -> None:
         """Take in a part."""
         if part.statistics is not None:
-            self.statistics.add(part.statistics)
+            self.statistics.add(Statistics.from_arrays(self.job, part.statistics))
         if self.keep.best and part.columns:
             self.best = better_of(self.best, part.columns, self.keep.best)
         self.ended += part.ended

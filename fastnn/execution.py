@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import time
 from collections import deque
@@ -13,16 +14,19 @@ from concurrent.futures import (
     ThreadPoolExecutor,
     wait,
 )
+from itertools import islice
 from typing import Any
+
+import numpy as np
 
 from .calls import vector_width
 from .chunks import lanes_for, most_lanes, train_chunk
 from .collecting import Collector
+from .executors import name_of, options_of, shares_memory, workers_of
 from .interrupts import CtrlC
 from .job import Job
 from .keeping import Keep, row_bytes
-from .machine import available_threads
-from .parts import Part, train_part
+from .parts import Part, train_part, train_sent
 from .progress import progress_bar
 
 # A chunk should take this long: short enough for smooth progress and an even end, long enough that
@@ -35,10 +39,16 @@ FAR_CHUNK_SECONDS = 1.0
 CHUNKS_PER_SECOND = 200
 # Bytes of results in one chunk.
 PART_BYTES = 2**25
+# The same in all chunks that are in flight, should all of them come back at once.
+FLIGHT_BYTES = 2**32
 # With one thread, less work than this is done by the caller's: a thread and a bar cost 0.3 ms.
 QUICK_SECONDS = 0.05
-# How often a chunk is handed out again whose worker failed.
+# How often a chunk is handed out whose workers fail.
 ATTEMPTS = 5
+# After Ctrl-C, how long to wait for workers that cannot be told.
+INTERRUPTED_SECONDS = 0.5
+
+__all__ = ["Incomplete", "Interrupted", "run_job", "workers_of"]
 
 
 class Interrupted(KeyboardInterrupt):
@@ -88,17 +98,6 @@ class Incomplete(RuntimeError):  # noqa: N818  a caller's word, like Interrupted
         return type(self), (self.runs, self.restarts, self.ended, self.reason)
 
 
-def workers_of(executor: Executor | None) -> int:
-    """How many chunks an executor trains at a time, as far as it says."""
-    if executor is None:
-        return available_threads()
-    workers = getattr(executor, "_max_workers", None)  # of the standard library's
-    client = getattr(executor, "_client", None)  # of Dask's
-    if workers is None and client is not None:
-        workers = sum(client.nthreads().values())
-    return int(workers or available_threads())
-
-
 def _seconds_of_a_restart(job: Job) -> float:
     """A guess, rather too long, as if it went on to the last epoch."""
     units = len(job.X) * sum(job.net.sizes[1:])
@@ -117,7 +116,7 @@ class _Sizes:
         self.smallest = 2 * self.lanes
         self.seconds = max(FAR_CHUNK_SECONDS if far else CHUNK_SECONDS, workers / CHUNKS_PER_SECOND)
         kept = row_bytes(job, keep.columns) if keep is not None and keep.rows else 1
-        self.largest = max(self.smallest, PART_BYTES // kept)
+        self.largest = max(self.smallest, min(PART_BYTES, FLIGHT_BYTES // (2 * workers)) // kept)
         self.size = max(self.smallest, int(CHUNK_SECONDS / _seconds_of_a_restart(job)))
         self.workers = workers
         self.fixed = fixed
@@ -211,6 +210,57 @@ class _WorkerFailed(Exception):  # noqa: N818
     pass
 
 
+class _Flight:
+    """The chunks that an executor has, and their parts as they come back."""
+
+    def __init__(
+        self, job: Job, collector: Collector, pool: Executor, workers: int, flag: np.ndarray
+    ) -> None:
+        self.job, self.collector, self.pool, self.workers = job, collector, pool, workers
+        self.flag = flag
+        self.here = shares_memory(pool)
+        # A woken main thread finds either a finished chunk here or, after Ctrl-C, None.
+        self.finished: queue.SimpleQueue[Future[Part] | None] = queue.SimpleQueue()
+        self.pending: dict[Future[Part], tuple[int, int]] = {}
+
+    def submit(self, start: int, stop: int) -> None:
+        """Hand out a chunk."""
+        options: dict[str, Any] = {"only_whole": self.collector.on_disk, **options_of(self.pool)}
+        keep = self.collector.keep
+        try:
+            if self.here:
+                future = self.pool.submit(
+                    train_part, self.job, start, stop, keep, stop_flag=self.flag, **options
+                )
+            else:  # without the numbers of all the others
+                part = self.job.to_send(start, stop)
+                future = self.pool.submit(train_sent, part, keep, at=start, **options)
+        except Exception as error:  # broken, shut down, or closed
+            raise _failure(self.pool, error) from error
+        self.pending[future] = (start, stop)
+        future.add_done_callback(self.finished.put)
+
+    def next(self, deadline: float) -> Future[Part] | None:
+        """The next finished chunk; None after Ctrl-C or at the deadline."""
+        if deadline == math.inf:
+            return self.finished.get()
+        try:
+            return self.finished.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            return None
+
+    def end(self, patience: float) -> list[Future[Part]]:
+        """Take back what is not at work, and wait for the rest; returns what has ended.
+
+        Own threads have seen the flag, and are waited for.  Of other executors not all tell what
+        is at work: it is those that were handed out first.
+        """
+        kept = set() if self.here else set(islice(self.pending, self.workers))
+        running = [future for future in self.pending if future in kept or not future.cancel()]
+        wait(running, timeout=None if self.here else patience)
+        return [future for future in running if future.done() or not future.cancel()]
+
+
 def _run_chunks(
     job: Job,
     collector: Collector,
@@ -221,58 +271,42 @@ def _run_chunks(
     time_limit: float | None,
 ) -> None:
     """Train into `collector`; raises KeyboardInterrupt once its own threads rest."""
-    deadline = None if time_limit is None else time.monotonic() + time_limit
+    deadline = math.inf if time_limit is None else time.monotonic() + time_limit
     pool = executor
     if pool is None:
         pool = ThreadPoolExecutor(workers, thread_name_prefix="fastnn")
-    shares_memory = isinstance(pool, ThreadPoolExecutor)
     # Compiles in this thread, where Ctrl-C can reach it, and before processes are forked.
     train_chunk(job, 0, 0, lanes=lanes_for(job, job.restarts))
-    keep = collector.keep
-    far = collector.on_disk or not shares_memory
-    work = _Work(collector, _Sizes(job, workers, chunk, keep=keep, far=far))
-    # A woken main thread finds either a finished chunk here or, after Ctrl-C, None.
-    finished: queue.SimpleQueue[Future[Part] | None] = queue.SimpleQueue()
-    pending: dict[Future[Part], tuple[int, int]] = {}
-    collects = True
+    far = collector.on_disk or not shares_memory(pool)
+    work = _Work(collector, _Sizes(job, workers, chunk, keep=collector.keep, far=far))
     bar = progress_bar(job, collector.ended, progress)
-    with CtrlC(wake=lambda: finished.put(None)) as ctrl_c, bar:
-        flag = ctrl_c.flag if shares_memory else None
+    with CtrlC(wake=lambda: flight.finished.put(None)) as ctrl_c, bar:
+        flight = _Flight(job, collector, pool, workers, ctrl_c.flag)
 
-        def submit(start: int, stop: int) -> None:
-            if shares_memory:
-                arguments: tuple[Any, ...] = (job, start, stop, keep)
-                at = 0
-            else:  # without the numbers of all the others
-                arguments = (job.to_send(start, stop), 0, stop - start, keep)
-                at = start
-            options: dict[str, Any] = {"at": at, "only_whole": collector.on_disk, "stop_flag": flag}
-            try:
-                future = pool.submit(train_part, *arguments, **options)
-            except RuntimeError as error:  # the pool is broken, or was shut down
-                raise _WorkerFailed(f"executor: {_named(error)}") from error
-            pending[future] = (start, stop)
-            future.add_done_callback(finished.put)
+        def goes_on() -> bool:
+            return not ctrl_c.pressed and time.monotonic() < deadline
 
+        collects, interrupted = True, False
         try:
-            while not ctrl_c.pressed:
+            while goes_on():
                 # One chunk waits behind each that is trained, so that no worker waits for us.
-                while len(pending) < 2 * workers and not ctrl_c.pressed:
+                while len(flight.pending) < 2 * workers and goes_on():
                     wanted = work.next()
                     if wanted is None:
                         break
-                    submit(*wanted)
-                if not pending:
-                    break
-                done = _next(finished, deadline)
+                    flight.submit(*wanted)
+                done = flight.next(deadline) if flight.pending else None
                 if done is None:
                     break
-                place = pending.pop(done)
-                try:
-                    part = done.result()
-                except Exception as error:
-                    _again_or_raise(error, work, place, executor)
+                start, stop = flight.pending.pop(done)
+                error = _error_of(done)
+                if error is None and done.result().ended < stop - start and not ctrl_c.pressed:
+                    error = RuntimeError("a chunk was interrupted in its worker")
+                if error is not None:
+                    if executor is None or _is_gone(error) or not work.failed((start, stop)):
+                        raise _failure(executor, error) from error
                     continue
+                part = done.result()
                 work.sizes.learn(part.rows, part.seconds)
                 collects = False  # what cannot be written will not be written later either
                 collector.add(part)
@@ -281,43 +315,43 @@ def _run_chunks(
                 if job.has_targets:
                     share = collector.converged / max(1, collector.ended)
                     bar.set_postfix_str(f"converged {share:.1%}", refresh=False)
+                del done, part  # not kept while the next one is waited for
+        except _WorkerFailed:
+            if not ctrl_c.pressed:  # which may have ended the workers too
+                raise
+        except KeyboardInterrupt:  # where Ctrl-C is not ours
+            interrupted = True
+            raise
         finally:
             ctrl_c.flag[0] = 1
-            running = [future for future in pending if not future.cancel()]
+            soon = interrupted or ctrl_c.pressed
+            patience = INTERRUPTED_SECONDS if soon else 2 * work.sizes.seconds
+            ended = flight.end(patience if collects else 0.0)
             if executor is None:
                 pool.shutdown()
-            if shares_memory:  # they have seen the flag
-                wait(running)
-            elif not ctrl_c.pressed and collects:  # at the time limit
-                wait(running, timeout=2 * work.sizes.seconds)
-            for future in running:
-                if collects and future.done() and future.exception() is None:
+            for future in ended:
+                if collects and _error_of(future) is None:
                     collector.add(future.result())
         if ctrl_c.pressed:
             raise KeyboardInterrupt
 
 
-def _next(finished: queue.SimpleQueue[Any], deadline: float | None) -> Future[Part] | None:
-    """The next finished chunk; None after Ctrl-C or at the deadline."""
-    if deadline is None:
-        return finished.get()
+def _error_of(future: Future[Any]) -> BaseException | None:
+    """The error of a future that is done; never raises it, as `result` does a KeyboardInterrupt."""
     try:
-        return finished.get(timeout=max(0.0, deadline - time.monotonic()))
-    except queue.Empty:
-        return None
+        return future.exception(timeout=0)
+    except (CancelledError, TimeoutError) as error:
+        return error
 
 
-def _again_or_raise(
-    error: BaseException, work: _Work, place: tuple[int, int], executor: Executor | None
-) -> None:
-    """Hand out a failed chunk again, if the executor lives on and others have not failed too."""
-    if executor is None:
-        raise _WorkerFailed(f"a chunk could not be trained: {_named(error)}") from error
-    gone = isinstance(error, BrokenExecutor | CancelledError)
-    if gone or not work.failed(place):
-        raise _WorkerFailed(f"executor: {_named(error)}") from error
+def _is_gone(error: BaseException) -> bool:
+    """Whether an executor with this error will not train anything any more."""
+    return isinstance(error, BrokenExecutor | CancelledError)
 
 
-def _named(error: BaseException) -> str:
+def _failure(executor: Executor | None, error: BaseException) -> _WorkerFailed:
     text = str(error).strip()
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    named = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if executor is None:
+        return _WorkerFailed(f"a chunk could not be trained: {named}")
+    return _WorkerFailed(f"executor: {name_of(executor)} failed: {named}")

@@ -23,27 +23,29 @@ class CtrlC:
     flag : (1,) array of int64
         Not zero once Ctrl-C was pressed, or the work is to stop for another reason.
     pressed : bool
+    installed : bool
+        Whether Ctrl-C comes here, and has not come yet.
     """
 
     def __init__(self, wake: Callable[[], Any] = lambda: None) -> None:
         self.flag = np.zeros(1, dtype=np.int64)
         self.pressed = False
         self._wake = wake
-        self._installed = False
+        self.installed = False
 
     def __enter__(self) -> CtrlC:
         in_main = threading.current_thread() is threading.main_thread()
         if in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, self._handle)
-            self._installed = True
+            self.installed = True
         return self
 
     def __exit__(self, *error: object) -> None:
         self._restore()
 
     def _restore(self) -> None:
-        if self._installed:
-            self._installed = False
+        if self.installed:
+            self.installed = False
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from .chunks import REFILLS, ChunkResult, most_lanes, train_chunk
+from .interrupts import CtrlC
 from .job import Job
 from .keeping import Keep, best_rows, column_types, row_bytes
 from .statistics import Statistics
@@ -26,7 +28,8 @@ class Part:
     rows: int
     columns: dict[str, np.ndarray]
     """As `column_types` has them; of the best only, with their "restart"."""
-    statistics: Statistics | None
+    statistics: dict[str, np.ndarray] | None
+    """As arrays: the job that they are of, with its data, does not go back to who sent it."""
     ended: int
     """How many of the restarts have ended."""
     converged: int
@@ -96,12 +99,30 @@ def train_part(
         start=at + start,
         rows=reached - start,
         columns=best_rows(joined, keep.best) if keep.best and joined else joined,
-        statistics=statistics,
+        statistics=None if statistics is None else statistics.to_arrays(),
         ended=ended,
         converged=converged,
         seconds=time.perf_counter() - began,
         lane_ticks=lane_ticks,
     )
+
+
+def train_sent(job: Job, keep: Keep, *, at: int, only_whole: bool) -> Part:
+    """Train all restarts of a job that was sent to this process, which `train_part` describes.
+
+    A terminal sends Ctrl-C to all of its processes: where it reaches this one, what has ended by
+    then is returned, and not an error.
+    """
+    arguments = job, 0, job.restarts, keep
+    with CtrlC() as ctrl_c:
+        if not ctrl_c.installed:
+            return train_part(*arguments, at=at, only_whole=only_whole)
+        # In another thread, since Python cannot answer Ctrl-C while a kernel runs in this one.
+        with ThreadPoolExecutor(1, thread_name_prefix="fastnn") as pool:
+            future = pool.submit(
+                train_part, *arguments, at=at, only_whole=only_whole, stop_flag=ctrl_c.flag
+            )
+            return future.result()
 
 
 def _columns(chunk: ChunkResult, rows: int, first: int) -> dict[str, np.ndarray]:

@@ -87,7 +87,7 @@ def write_shard(folder: Path, part: Part, manifest: Manifest) -> Shard:
         for name, values in part.columns.items():
             write_new(new / f"{name}.npy", partial(save_array, values))
         if part.statistics is not None:
-            arrays: dict[str, Any] = part.statistics.to_arrays()
+            arrays: dict[str, Any] = {**part.statistics}
             write_new(new / STATISTICS, lambda file: np.savez_compressed(file, **arrays))
         files = {file.name: file_entry(file) for file in sorted(new.iterdir())}
         record = {
