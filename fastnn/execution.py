@@ -25,7 +25,7 @@ from .collecting import Collector
 from .executors import name_of, options_of, shares_memory, workers_of
 from .interrupts import CtrlC
 from .job import Job
-from .keeping import Keep, row_bytes
+from .keeping import Keep, physical_memory, row_bytes
 from .parts import Part, train_part, train_sent
 from .progress import progress_bar
 
@@ -39,8 +39,8 @@ FAR_CHUNK_SECONDS = 1.0
 CHUNKS_PER_SECOND = 200
 # Bytes of results in one chunk.
 PART_BYTES = 2**25
-# The same in all chunks that are in flight, should all of them come back at once.
-FLIGHT_BYTES = 2**32
+# The share of the memory that all chunks in flight may fill, should they come back at once.
+FLIGHT_SHARE = 0.25
 # With one thread, less work than this is done by the caller's: a thread and a bar cost 0.3 ms.
 QUICK_SECONDS = 0.05
 # How often a chunk is handed out whose workers fail.
@@ -115,10 +115,14 @@ class _Sizes:
         self.width = vector_width(self.lanes, job.dtype)
         self.smallest = 2 * self.lanes
         self.seconds = max(FAR_CHUNK_SECONDS if far else CHUNK_SECONDS, workers / CHUNKS_PER_SECOND)
-        kept = row_bytes(job, keep.columns) if keep is not None and keep.rows else 1
-        self.largest = max(self.smallest, min(PART_BYTES, FLIGHT_BYTES // (2 * workers)) // kept)
-        self.size = max(self.smallest, int(CHUNK_SECONDS / _seconds_of_a_restart(job)))
+        self.largest = job.restarts
+        if keep is not None and keep.rows:
+            room = min(PART_BYTES, FLIGHT_SHARE * physical_memory() / (2 * workers))
+            self.largest = int(room / row_bytes(job, keep.columns))
+        self.pace = _seconds_of_a_restart(job)
+        self.size = max(self.smallest, int(CHUNK_SECONDS / self.pace))
         self.workers = workers
+        self.far = far
         self.fixed = fixed
 
     def next(self, left: int) -> int:
@@ -127,6 +131,10 @@ class _Sizes:
             return min(self.fixed, left)
         # Towards the end smaller, so that all workers end together.
         share = left if self.workers == 1 else -(-left // (2 * self.workers))
+        if self.far:
+            # But not so small that workers wait for their turn: chunks of t seconds of L that are
+            # left are handed out in L / t / CHUNKS_PER_SECOND, and the last takes t.
+            share = max(share, int(math.sqrt(left / self.pace / CHUNKS_PER_SECOND)))
         size = max(min(self.size, share), min(self.smallest, -(-left // self.workers)))
         # Whole rounds of all lanes, or at least whole vectors.
         whole = self.lanes if size >= 4 * self.lanes else self.width
@@ -134,8 +142,9 @@ class _Sizes:
 
     def learn(self, size: int, seconds: float) -> None:
         """A chunk of `size` restarts took `seconds`."""
-        wanted = int(size * self.seconds / max(seconds, 1e-6))
-        self.size = min(self.largest, max(self.smallest, min(wanted, 8 * size)))
+        self.pace = max(seconds, 1e-6) / max(1, size)
+        wanted = int(self.seconds / self.pace)
+        self.size = max(self.smallest, min(self.largest, wanted, 8 * size))
 
 
 class _Work:
@@ -240,6 +249,10 @@ class _Flight:
         self.pending[future] = (start, stop)
         future.add_done_callback(self.finished.put)
 
+    def has_room(self) -> bool:
+        """Whether to hand out another chunk first, rather than take one in that is there."""
+        return len(self.pending) < 2 * self.workers and self.finished.empty()
+
     def next(self, deadline: float) -> Future[Part] | None:
         """The next finished chunk; None after Ctrl-C or at the deadline."""
         if deadline == math.inf:
@@ -290,7 +303,7 @@ def _run_chunks(
         try:
             while goes_on():
                 # One chunk waits behind each that is trained, so that no worker waits for us.
-                while len(flight.pending) < 2 * workers and goes_on():
+                while flight.has_room() and goes_on():
                     wanted = work.next()
                     if wanted is None:
                         break

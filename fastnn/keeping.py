@@ -93,7 +93,7 @@ def make_keep(keep: Any, job: Job, *, on_disk: bool = False) -> Keep:
     asked = _asked(keep)
     if asked is not None:
         rows = min(asked.best, job.restarts) if asked.best else job.restarts
-        size, memory = rows * row_bytes(job, asked.columns), _physical_memory()
+        size, memory = rows * row_bytes(job, asked.columns), physical_memory()
         if size > memory and not (on_disk and not asked.best):
             raise ValueError(
                 f"keep: {rows:,} restarts would take {size / 2**30:.1f} GiB, more than the "
@@ -148,7 +148,7 @@ def best_rows(columns: Mapping[str, np.ndarray], n: int) -> dict[str, np.ndarray
     return {name: values[chosen] for name, values in columns.items()}
 
 
-def _physical_memory() -> float:
+def physical_memory() -> float:
     """Bytes of memory of this machine; infinite where the system does not tell."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -101,7 +101,8 @@ def test_each_restart_gets_its_own_numbers(client, arguments, xor):
 def test_chunks_in_flight_are_twice_the_workers(client, xor):
     executor = Watched(client)
     fastnn.train_many(*xor, executor=executor, **settings())
-    assert (executor.number, executor.most) == (12, 4)
+    assert executor.number == 12
+    assert 2 <= executor.most <= 4
 
 
 @pytest.mark.parametrize("keep", ["statistics", fastnn.Best(3)], ids=str)
