@@ -115,10 +115,9 @@ class _Sizes:
         self.width = vector_width(self.lanes, job.dtype)
         self.smallest = 2 * self.lanes
         self.seconds = max(FAR_CHUNK_SECONDS if far else CHUNK_SECONDS, workers / CHUNKS_PER_SECOND)
-        self.largest = job.restarts
-        if keep is not None and keep.rows:
-            room = min(PART_BYTES, FLIGHT_SHARE * physical_memory() / (2 * workers))
-            self.largest = int(room / row_bytes(job, keep.columns))
+        self.kept = row_bytes(job, keep.columns) if keep is not None and keep.rows else 0
+        self.largest = PART_BYTES // self.kept if self.kept else job.restarts
+        self.memory = FLIGHT_SHARE * physical_memory()
         self.pace = _seconds_of_a_restart(job)
         self.size = max(self.smallest, int(CHUNK_SECONDS / self.pace))
         self.workers = workers
@@ -140,10 +139,20 @@ class _Sizes:
         whole = self.lanes if size >= 4 * self.lanes else self.width
         return min(left, -(-size // whole) * whole)
 
+    @property
+    def flight(self) -> int:
+        """How many chunks may be in flight: one waits behind each that is trained."""
+        size = (self.fixed or self.size) * self.kept
+        return max(1, min(2 * self.workers, int(self.memory / size) if size else 2 * self.workers))
+
     def learn(self, size: int, seconds: float) -> None:
         """A chunk of `size` restarts took `seconds`."""
         self.pace = max(seconds, 1e-6) / max(1, size)
         wanted = int(self.seconds / self.pace)
+        if wanted * self.kept * 2 * self.workers > self.memory:
+            # Smaller, for more of them, as long as so many can be handed out.
+            shorter = int(math.sqrt(self.memory / self.kept / self.pace / CHUNKS_PER_SECOND))
+            wanted = max(int(self.memory / self.kept / (2 * self.workers)), min(wanted, shorter))
         self.size = max(self.smallest, min(self.largest, wanted, 8 * size))
 
 
@@ -249,10 +258,6 @@ class _Flight:
         self.pending[future] = (start, stop)
         future.add_done_callback(self.finished.put)
 
-    def has_room(self) -> bool:
-        """Whether to hand out another chunk first, rather than take one in that is there."""
-        return len(self.pending) < 2 * self.workers and self.finished.empty()
-
     def next(self, deadline: float) -> Future[Part] | None:
         """The next finished chunk; None after Ctrl-C or at the deadline."""
         if deadline == math.inf:
@@ -302,8 +307,12 @@ def _run_chunks(
         collects, interrupted = True, False
         try:
             while goes_on():
-                # One chunk waits behind each that is trained, so that no worker waits for us.
-                while flight.has_room() and goes_on():
+                # First what has come back: from the first chunks the others learn their size.
+                while (
+                    len(flight.pending) < work.sizes.flight
+                    and flight.finished.empty()
+                    and goes_on()
+                ):
                     wanted = work.next()
                     if wanted is None:
                         break

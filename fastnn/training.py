@@ -224,12 +224,13 @@ def train_many(
     executor : concurrent.futures.Executor, optional
         Who runs the chunks instead of own threads: other threads, processes, or Dask's
         ``Client.get_executor()``; it is not shut down.  A chunk whose worker died is handed out
-        again.
+        again, five times at most; process pools break with their first worker.
     chunk : int, optional
         Restarts in a chunk; by default what takes a quarter of a second, with `out` or another
         process at work a second, and with more than 200 workers as many 200ths of a second.
     time_limit : float, optional
-        Seconds after which to return with the restarts that have ended by then.
+        Seconds after which to return with the restarts that have ended by then.  Chunks at work in
+        other processes are waited for as long as two chunks should take, then given up.
     progress : bool, optional
         Whether to show a progress bar; by default if there is a terminal.
     parallel : "restarts" or "samples", default "restarts"
