@@ -2,10 +2,11 @@
 
     python examples/a_billion.py --restarts 1e9 --kills 6 --record examples/a_billion.json
 
-does it all, and without arguments the same with a million.  It trains 2-2-1 networks with biases by Levenberg-Marquardt until their SSE is below 0.04, at most 30
-epochs each.  It needs ten bytes of disk for each restart.  The process that trains is killed
-(SIGKILL) at random moments, and another goes on.  In the end 100,000 restarts drawn at random are
-trained again, each alone, and must have the bits that the folder has.
+does it all, and without arguments the same with a million.  It trains 2-2-1 networks with biases by
+Levenberg-Marquardt until their SSE is below 0.04, at most 30 epochs each, and needs ten bytes of
+disk for each.  The process that trains is killed (SIGKILL) at random moments, and another goes on.
+In the end one in ten thousand, drawn at random, is trained again, alone, and must have the bits
+that the folder has.
 """
 
 import argparse
