@@ -1,6 +1,10 @@
-"""The compiled cache: a second process loads it, and no edit leaves it stale."""
+"""The compiled cache: a second process loads it, no edit leaves it stale, and many may share it."""
 
+import contextlib
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,15 +62,93 @@ def test_an_edit_of_a_helper_is_seen(copy, tmp_path):
     assert train(copy, cache) == (before, 1)
 
 
-@pytest.mark.parametrize("ending", [".nbi", ".nbc"])
-def test_a_damaged_file_is_compiled_again(copy, tmp_path, ending):
+def test_a_damaged_file_is_compiled_again(copy, tmp_path):
     cache = tmp_path / "cache"
     before, _ = train(copy, cache)
     for damage in (b"", b"nonsense"):
-        (file,) = (path for path in cache.rglob(f"*train_restarts*{ending}"))
+        (file,) = (path for path in cache.rglob("*train_restarts*.nbc"))
         file.write_bytes(damage)
         assert train(copy, cache) == (before, 0)
     assert train(copy, cache) == (before, 1)
+
+
+@pytest.fixture
+def saver(tmp_path, monkeypatch):
+    """Makes the files of one function's cache, as one process or another sees them."""
+    monkeypatch.setattr(compiling.numba.config, "CACHE_DIR", str(tmp_path))
+
+    def double(x):
+        return 2 * x
+
+    return lambda: compiling.entry(double)._cache._cache_file
+
+
+@pytest.mark.parametrize("dies_at", [None, 0, 1])
+def test_another_process_saves_between_the_steps_of_one(saver, monkeypatch, dies_at):
+    own, other = saver(), saver()
+    opened = 0
+    open_for_write = own._open_for_write
+
+    def interleaved(path):
+        nonlocal opened
+        if opened == 0:
+            other.save("float32", "code for float32")
+        assert saver().load("float64") in (None, "code for float64")
+        if opened == dies_at:
+            raise OSError("killed")
+        opened += 1
+        return open_for_write(path)
+
+    monkeypatch.setattr(own, "_open_for_write", interleaved)
+    with contextlib.suppress(OSError):
+        own.save("float64", "code for float64")
+    kept = saver().load("float64")
+    assert kept == "code for float64" or (kept is None and dies_at is not None)
+    assert saver().load("float32") == "code for float32"
+    assert saver().load("another") is None
+
+
+SHARING = """
+import sys
+import fastnn
+dtype = sys.argv[1]
+net, (X, y) = fastnn.Network([2, 2, 1]), fastnn.datasets.xor()
+run = fastnn.train(net, X, y, epochs=20, dtype=dtype)
+runs = fastnn.train_many(net, X, y, restarts=20, epochs=20, dtype=dtype, threads=1, progress=False)
+print(run.parameters.tobytes().hex(), runs.parameters.tobytes().hex(), runs.loss.tobytes().hex())
+"""
+
+
+def test_processes_that_start_at_once_share_an_empty_cache(tmp_path):
+    def start(dtype, cache):
+        return subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", SHARING, dtype],
+            env={**os.environ, "NUMBA_CACHE_DIR": str(cache)},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def results(processes):
+        for process in processes:
+            output, errors = process.communicate(timeout=600)
+            assert process.returncode == 0, errors
+            yield output
+
+    def files(folder):
+        found = (path for path in (tmp_path / folder).rglob("*") if path.is_file())
+        return {path: path.read_bytes() for path in found}
+
+    dtypes = ["float32", "float64"]
+    alone = list(results([start(dtype, tmp_path / dtype) for dtype in dtypes]))
+    assert alone[0] != alone[1]
+    at_once = [start(dtype, tmp_path / "shared") for dtype in dtypes * 2]
+    assert list(results(at_once)) == alone * 2
+    kept = files("shared")
+    # The same key has the same name in all of them.
+    names = [{path.name for path in files(folder)} for folder in (*dtypes, "shared")]
+    assert names[2] == names[0] | names[1]
+    assert list(results([start(dtype, tmp_path / "shared") for dtype in dtypes])) == alone
+    # The later ones compiled nothing.
+    assert files("shared") == kept
 
 
 def test_a_failed_write_is_a_warning(monkeypatch):

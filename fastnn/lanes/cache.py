@@ -1,10 +1,51 @@
-"""The compiled cache on disk, made a help that may fail instead of a duty."""
+"""The compiled cache on disk: a help that may fail instead of a duty, shared by processes.
+
+Numba keeps an index of each function's files and numbers these.  Two processes that save at once,
+one for float32 or for another CPU, can take the same number: then the index names machine code of
+the other type or CPU.  So a file is named by what it holds instead, and there is no index.
+"""
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
 import warnings
 from typing import Any
+
+from numba.core.caching import IndexDataCacheFile
+
+
+class _FilesByKey(IndexDataCacheFile):
+    """The files of one function, each named by its key: signature, CPU, source and Numba.
+
+    They come into being whole, by a rename, and whoever writes one writes the same.
+    """
+
+    def flush(self) -> None:
+        """Nothing: a damaged file is replaced by the next `save`."""
+
+    def save(self, key: Any, data: Any) -> None:
+        """Keep `data` under `key`."""
+        self._save_data(self._name(key), data)
+
+    def load(self, key: Any) -> Any:
+        """What is kept under `key`, or None."""
+        try:
+            return self._load_data(self._name(key))
+        except FileNotFoundError:
+            return None
+
+    def _name(self, key: Any) -> str:
+        # Equal in all processes: types, which `repr` names, and strings.
+        text = repr((self._version, self._source_stamp, key))
+        base = self._index_name.removesuffix(".nbi")
+        return f"{base}.{hashlib.sha256(text.encode()).hexdigest()[:32]}.nbc"
+
+
+def shared(cache: Any) -> TolerantCache:
+    """Numba's `cache` of one function, made safe for processes that use it at once."""
+    stamp = cache._cache_file._source_stamp
+    cache._cache_file = _FilesByKey(cache.cache_path, cache._impl.filename_base, stamp)
+    return TolerantCache(cache)
 
 
 class TolerantCache:
@@ -24,8 +65,6 @@ class TolerantCache:
         try:
             return self._cache.load_overload(signature, target_context)
         except Exception:  # unpickling damaged bytes may raise anything
-            with contextlib.suppress(OSError):
-                self._cache.flush()
             return None
 
     def save_overload(self, signature: Any, data: Any) -> None:

@@ -11,7 +11,7 @@ import numba
 from numba.core import config, sigutils
 from numba.core.ccallback import CFunc
 
-from .cache import TolerantCache, warn_not_kept
+from .cache import shared, warn_not_kept
 
 # A kernel without flags of its own would inherit fastmath and error_model from its first caller.
 FLAGS = {"nogil": True, "fastmath": False, "error_model": "numpy", "boundscheck": False}
@@ -52,7 +52,7 @@ def entry(function: Callable[..., Any]) -> Any:
     except RuntimeError as error:  # no folder to write to
         warn_not_kept(error)
         return numba.njit(**FLAGS, no_cfunc_wrapper=True)(function)
-    compiled._cache = TolerantCache(compiled._cache)
+    compiled._cache = shared(compiled._cache)
     compiled.compile = _without_collector(compiled.compile)
     return compiled
 
@@ -93,7 +93,7 @@ def compile_piece(function: Callable[..., Any], signature: Any) -> Any:
     except RuntimeError as error:  # no folder to write to
         warn_not_kept(error)
     else:
-        made._cache = TolerantCache(made._cache)
+        made._cache = shared(made._cache)
     _without_collector(made.compile)()
     return made
 
