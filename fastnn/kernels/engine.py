@@ -4,8 +4,6 @@ All lanes move in step, one epoch per tick.  A lane whose restart has ended is r
 the next restart at once, so that lanes idle only when the chunk has no restarts left.
 """
 
-from functools import cache
-
 import numpy as np
 
 from ..frame import (
@@ -68,7 +66,7 @@ from ..frame import (
     K,
 )
 from ..lanes.buffers import buffer, in_lanes, load_shared, numbers
-from ..lanes.compiling import entry, kernel, source_digest
+from ..lanes.compiling import entry, kernel, once, source_digest
 from ..lanes.operations import any_lane, like
 from ..lanes.pieces import at_address, call_piece, piece
 from .restarts import CONVERGED, DIVERGED, EPOCH_LIMIT, canonical, record
@@ -272,7 +270,7 @@ def train_restarts(digest, width):
     return train
 
 
-@cache
+@once
 def _entry():
     return _make_entry(source_digest())
 

@@ -1,13 +1,11 @@
 """Forward passes outside training: outputs of given networks on given inputs."""
 
-from functools import cache
-
 import numpy as np
 
 from ..activations import CODES, SOFTMAX, keeps_slopes
 from ..frame import ACTIVATION, COLUMNS, DEPTH, LAYERS, N_OUT, OUTPUTS
 from ..lanes.buffers import across, buffer, lane_count
-from ..lanes.compiling import entry, source_digest
+from ..lanes.compiling import entry, once, source_digest
 from ..lanes.types import register_bytes
 from ..network import Network
 from .losses import keep_slopes, softmax
@@ -17,7 +15,7 @@ from .single import forward
 SOFTMAX_OUTPUT = CODES[SOFTMAX]
 
 
-@cache
+@once
 def _predictor():
     return _make_predictor(source_digest())
 

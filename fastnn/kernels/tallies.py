@@ -17,13 +17,12 @@ are exact.
 """
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
 from ..activations import BY_NAME
 from ..lanes.buffers import buffer
-from ..lanes.compiling import entry, kernel, source_digest
+from ..lanes.compiling import entry, kernel, once, source_digest
 from ..network import Network
 from ..status import Status
 
@@ -245,7 +244,7 @@ def count_form(found, restart, fingerprints, counts, firsts):
     firsts[place] = restart
 
 
-@cache
+@once
 def _counter():
     return _make_counter(source_digest())
 

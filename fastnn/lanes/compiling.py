@@ -2,14 +2,18 @@
 
 import gc
 import hashlib
+import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 
 import numba
+from llvmlite.binding import ffi
 from numba.core import config, sigutils
 from numba.core.ccallback import CFunc
+from numba.core.compiler_lock import global_compiler_lock
 
 from .cache import shared, warn_not_kept
 
@@ -39,6 +43,45 @@ def source_digest() -> int:
     return int.from_bytes(digest.digest()[:7], "little")
 
 
+def once(make: Callable[..., Any]) -> Any:
+    """`make` that is called once for the same arguments, even by many threads at once.
+
+    They wait at the lock that Numba takes to compile: with one of our own besides it, two threads
+    could each hold one and wait for the other.
+    """
+    made: dict[tuple[Any, ...], Any] = {}
+
+    @wraps(make)
+    def locked(*arguments: Any) -> Any:
+        with global_compiler_lock:
+            if arguments not in made:
+                made[arguments] = make(*arguments)
+            return made[arguments]
+
+    return cache(locked)
+
+
+# A child that is forked while another thread compiles would find the locks held by nobody, and wait
+# for ever at its first compilation.  So a fork waits until nothing is compiled.
+_llvm_lock = getattr(ffi.lib, "_lock", nullcontext())
+
+
+def _before_fork() -> None:
+    global_compiler_lock.acquire()
+    _llvm_lock.__enter__()
+
+
+def _after_fork() -> None:
+    _llvm_lock.__exit__(None, None, None)
+    global_compiler_lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
+    )
+
+
 def entry(function: Callable[..., Any]) -> Any:
     """Compile a `function` that Python calls, and keep the machine code on disk.
 
@@ -64,11 +107,15 @@ class _Function(CFunc):
     _library: Any
     _cache: Any
 
-    @property
-    def address(self) -> int:
-        """Where the machine code lies."""
-        name = self._wrapper_name.removeprefix("cfunc.")
-        return int(self._library.get_pointer_to_function(name))
+    address = 0
+    """Where the machine code lies."""
+
+    def compile(self) -> None:
+        """Compile or load it, and look its address up, which needs the locks too."""
+        with global_compiler_lock:
+            super().compile()
+            name = self._wrapper_name.removeprefix("cfunc.")
+            self.address = int(self._library.get_pointer_to_function(name))
 
     @property
     def cache_path(self) -> str | None:
@@ -107,12 +154,13 @@ def _without_collector(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        collects = gc.isenabled()
-        gc.disable()
-        try:
-            return function(*args, **kwargs)
-        finally:
-            if collects:
-                gc.enable()
+        with global_compiler_lock:  # no child is forked meanwhile, whose collector would stay off
+            collects = gc.isenabled()
+            gc.disable()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                if collects:
+                    gc.enable()
 
     return call

@@ -12,7 +12,6 @@ the addresses of other pieces, see `fastnn.frame`), and the workspace that the o
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .compiling import compile_piece, source_digest
+from .compiling import compile_piece, once, source_digest
 from .types import Buffer
 
 FRAME = Buffer(types.int64)
@@ -35,7 +34,7 @@ class Piece:
         self.name = make.__name__
         self.__doc__ = make.__doc__
 
-    @cache  # noqa: B019  pieces live as long as the process
+    @once
     def compiled(self, dtype: np.dtype, width: int) -> Any:
         """The compiled function for numbers of `dtype`, `width` networks in a vector."""
         function = self.make(source_digest(), width)
