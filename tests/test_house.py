@@ -86,6 +86,21 @@ def test_every_compiled_function_has_the_flags():
         assert options["boundscheck"] is False
 
 
+def test_generated_kernels_have_names_of_their_own():
+    """Kept machine code of two functions of one name and type could be taken for one another."""
+    from fastnn.kernels import losses, passes
+
+    kernels = {
+        id(value): value.py_func
+        for module in (passes, losses)
+        for value in vars(module).values()
+        if getattr(getattr(value, "py_func", None), "__module__", "") in ("builtins", None)
+    }
+    names = [function.__qualname__ for function in kernels.values()]
+    assert len(names) == 6
+    assert len(set(names)) == 6
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_only_the_command_line_prints(path):
     if path.parent.name != "cli":

@@ -110,6 +110,7 @@ def _bodies():
 
 
 terms_and_deltas = choice(
+    "terms_and_deltas",
     "strips, z, n_step, j_step, targets, target_n_step, target_j_step, target_step, factors, "
     "terms, delta, count, n_out, number",
     [(body, names) for _, body, names in _bodies()],
@@ -272,7 +273,9 @@ def _keeping(a):
     return body, {"FUNCTION": a.function, "SLOPE": a.slope}
 
 
-activate_and_keep = choice("z, slopes, count, offset", [_keeping(a) for a in ACTIVATIONS])
+activate_and_keep = choice(
+    "activate_and_keep", "z, slopes, count, offset", [_keeping(a) for a in ACTIVATIONS]
+)
 """``z = f(z)``, and the slopes there plus an offset."""
 
 

@@ -59,21 +59,24 @@ from ..lanes.tiles import ITSELF, ROW, ZERO
 from .products import multiply
 
 
-def choice(arguments, bodies, codes=None):
+def choice(name, arguments, bodies, codes=None):
     """A kernel of `code` and `arguments` that runs the body of that code, source and what it names.
+
+    Its `name` must be its own: in machine code that is kept, Numba tells functions apart by names,
+    types and a number in order of compilation, which in another process another may get.
 
     One compiled pass serves every activation: which one is a number read once per pass.  Codes
     count the bodies unless they are given.
     """
-    lines, namespace = [f"def choose(code, {arguments}):"], {"fma": fma, "like": like}
+    lines, namespace = [f"def {name}(code, {arguments}):"], {"fma": fma, "like": like}
     for code, (body, names) in zip(codes or range(len(bodies)), bodies, strict=True):
         lines.append(f"    if code == {code}:")
-        for name, function in names.items():
-            namespace[f"{name}{code}"] = function
-            body = re.sub(rf"\b{name}\(", f"{name}{code}(", body)
+        for used, function in names.items():
+            namespace[f"{used}{code}"] = function
+            body = re.sub(rf"\b{used}\(", f"{used}{code}(", body)
         lines += [f"        {line}" for line in body.splitlines()]
     exec("\n".join(lines), namespace)
-    return kernel(namespace["choose"])
+    return kernel(namespace[name])
 
 
 _ACTIVATE = """
@@ -112,14 +115,17 @@ def _activation(a):
     return _ACTIVATE_BY_HALVES, dict(zip(("FIRST", "SECOND", "END"), a.halves, strict=True))
 
 
-activate = choice("z, count", [_activation(a) for a in ACTIVATIONS[:COMMON]])
+activate = choice("activate", "z, count", [_activation(a) for a in ACTIVATIONS[:COMMON]])
 """``z = f(z)``, element by element, of at least one; a softmax is left to who needs it."""
 activate_few = choice(
-    "z, count", [(_ACTIVATE, {"FUNCTION": a.function}) for a in ACTIVATIONS[:COMMON]]
+    "activate_few",
+    "z, count",
+    [(_ACTIVATE, {"FUNCTION": a.function}) for a in ACTIVATIONS[:COMMON]],
 )
 """The same, for one network: with few elements the first result matters.  XOR took 100 ns an epoch
 with it and 140 by halves."""
 multiply_by_slope = choice(
+    "multiply_by_slope",
     "y, delta, count",
     [(_MULTIPLY_BY_SLOPE, {"SLOPE": a.slope}) for a in ACTIVATIONS[:COMMON]]
     + [("for m in range(count):\n    delta[m] = delta[m] * y[m]", {})],
@@ -127,6 +133,7 @@ multiply_by_slope = choice(
 )
 """``delta *= f'`` in terms of the outputs y, or of the slopes where they are kept."""
 output_errors = choice(
+    "output_errors",
     "strips, outputs, targets, delta, count, losses",
     [(_OUTPUT_ERRORS, {"SLOPE": a.slope}) for a in ACTIVATIONS[:COMMON]],
 )
