@@ -37,6 +37,8 @@ FAR_CHUNK_SECONDS = 1.0
 # Chunks a second that one process can hand out, with room to spare: Dask's client and scheduler
 # take about 2 ms for each (benchmarks/projection.py).
 CHUNKS_PER_SECOND = 200
+# A very long run has about so many chunks, of at most a minute: folders are read shard by shard.
+MANY_CHUNKS, LONGEST_SECONDS = 20_000, 60.0
 # Bytes of results in one chunk.
 PART_BYTES = 2**25
 # The share of the memory that all chunks in flight may fill, should they come back at once.
@@ -120,6 +122,7 @@ class _Sizes:
         self.memory = FLIGHT_SHARE * physical_memory()
         self.pace = _seconds_of_a_restart(job)
         self.size = max(self.smallest, int(CHUNK_SECONDS / self.pace))
+        self.restarts = job.restarts
         self.workers = workers
         self.far = far
         self.fixed = fixed
@@ -148,7 +151,8 @@ class _Sizes:
     def learn(self, size: int, seconds: float) -> None:
         """A chunk of `size` restarts took `seconds`."""
         self.pace = max(seconds, 1e-6) / max(1, size)
-        wanted = int(self.seconds / self.pace)
+        share = min(LONGEST_SECONDS, self.restarts * self.pace / MANY_CHUNKS)
+        wanted = int(max(self.seconds, share) / self.pace)
         if wanted * self.kept * 2 * self.workers > self.memory:
             # Smaller, for more of them, as long as so many can be handed out.
             shorter = int(math.sqrt(self.memory / self.kept / self.pace / CHUNKS_PER_SECOND))
@@ -373,6 +377,8 @@ def _is_gone(error: BaseException) -> bool:
 
 def _failure(executor: Executor | None, error: BaseException) -> _WorkerFailed:
     text = str(error).strip()
+    if isinstance(error, CancelledError) and not text:
+        text = "it was shut down, or the connection to it was lost"
     named = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if executor is None:
         return _WorkerFailed(f"a chunk could not be trained: {named}")

@@ -224,10 +224,11 @@ def train_many(
     executor : concurrent.futures.Executor, optional
         Who runs the chunks instead of own threads: other threads, processes, or Dask's
         ``Client.get_executor()``; it is not shut down.  A chunk whose worker died is handed out
-        again, five times at most; process pools break with their first worker.
+        again, five times in all; a process pool breaks with its first worker.
     chunk : int, optional
         Restarts in a chunk; by default what takes a quarter of a second, with `out` or another
-        process at work a second, and with more than 200 workers as many 200ths of a second.
+        process at work a second, and with more than 200 workers as many 200ths of a second; in runs
+        of days up to a minute.
     time_limit : float, optional
         Seconds after which to return with the restarts that have ended by then.  Chunks at work in
         other processes are waited for as long as two chunks should take, then given up.
