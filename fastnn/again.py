@@ -31,8 +31,7 @@ def run_again(
 
     `epochs` and `status`, if they are known, tell where it ends, which saves looking for it.
     """
-    start = index - job.first
-    alone = job.rows(start, start + 1)
+    alone = job.alone(index - job.first)
     if epochs is None:
         return train_one(alone, history)
     # It ended after so many epochs, and will again, whatever ended it.

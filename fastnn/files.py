@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -110,8 +111,12 @@ def read_record(path: Path, kind: str, version: int) -> dict[str, Any]:
     FileNotFoundError
         If there is none.
     """
+    if os.path.lexists(path) and not path.is_file():  # pipes and devices are not read
+        raise DamagedFile(path, "expected a file, got something else")
     try:
-        record = json.loads(path.read_bytes())
+        record = json.loads(path.read_bytes(), parse_constant=_no_number)
+        digest = record.pop("digest", None) if isinstance(record, dict) else None
+        found = hashlib.sha256(canonical(record)).hexdigest()
     except (ValueError, RecursionError) as error:
         raise DamagedFile(path, f"expected JSON, got other or damaged text ({error})") from error
     if not isinstance(record, dict) or record.get("format") != kind:
@@ -120,10 +125,13 @@ def read_record(path: Path, kind: str, version: int) -> dict[str, Any]:
         raise DamagedFile(
             path, f"expected version {version} of its format, got {record.get('version')!r}"
         )
-    digest = record.pop("digest", None)
-    if digest != hashlib.sha256(canonical(record)).hexdigest():
+    if digest != found:
         raise DamagedFile(path, "its text does not match its digest: it was damaged or edited")
     return record
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no JSON")
 
 
 def file_entry(path: Path) -> dict[str, Any]:
@@ -139,10 +147,14 @@ def file_entry(path: Path) -> dict[str, Any]:
 def check_file(path: Path, entry: Any) -> None:
     """Whether a file is the one that `entry` tells of, or DamagedFile."""
     try:
-        found = file_entry(path)
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):  # pipes and devices are not read
+            raise DamagedFile(path, "expected a file, got something else")
+        size = entry.get("bytes") if isinstance(entry, dict) else None
+        same = status.st_size == size and file_entry(path) == entry
     except OSError as error:
         raise DamagedFile(path, f"expected a file, got none ({error.strerror})") from error
-    if found != entry:
+    if not same:
         raise DamagedFile(path, "its content does not match its digest: it was damaged or replaced")
 
 
@@ -164,8 +176,10 @@ def read_array(
     """An array from a ``.npy`` file, mapped into memory, of the given type and shape."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # headers raise many kinds
         raise DamagedFile(path, f"expected an array, got none ({error})") from error
+    if not isinstance(array, np.ndarray):
+        raise DamagedFile(path, "expected an array, got an archive")
     if (dtype is not None and array.dtype != dtype) or (shape is not None and array.shape != shape):
         raise DamagedFile(
             path, f"expected {dtype} of shape {shape}, got {array.dtype} of shape {array.shape}"

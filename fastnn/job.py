@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from .activations import keeps_slopes
-from .initialization import Start
+from .initialization import INITIALIZATIONS, Start
 from .losses import SSE, ArctanhSSE, Penalized
 from .network import Network
-from .optimizers import CosineDecay, ExponentialDecay, Optimizer, PerLayer, Setup, StepDecay
+from .optimizers import Optimizer, PerLayer, Setup
+from .optimizers.schedules import SCHEDULES
 from .status import Status
 from .stopping import ERRORS_WITHIN, SSE_BELOW, Rule, rule_numbers
 from .sweeps import Grid
@@ -183,20 +185,47 @@ class Job:
             restarts=stop - start,
         )
 
+    def alone(self, position: int) -> Job:
+        """The job of one restart, all of whose parts have its own numbers instead of arrays."""
+        own: dict[int, float] = {}
+        if self.grid is not None:
+            values = self.grid.values(np.array([self.first + position]))
+            numbers = list(self.setup.numbers.values())
+            own = {
+                id(numbers[column]): float(values[axis][0]) for column, axis in self.grid_columns
+            }
+
+        def pick(array: np.ndarray) -> float:
+            return own[id(array)] if id(array) in own else float(array[position])
+
+        part = self.rows(position, position + 1)
+        return replace(
+            part,
+            optimizer=_with_numbers(self.optimizer, pick),
+            init=_with_numbers(self.init, pick),
+        )
+
     def to_send(self, start: int, stop: int) -> Job:
         """The same, small: without the other restarts' numbers in the optimizer and the start."""
-        return replace(self.cut(start, stop), optimizer=_without_arrays(self.optimizer), init=None)
+        return replace(
+            self.cut(start, stop), optimizer=_with_numbers(self.optimizer, _ends), init=None
+        )
 
 
-def _without_arrays(part: Any) -> Any:
-    """An optimizer, whose numbers the job holds, with their ends instead of arrays."""
+def _ends(array: np.ndarray) -> np.ndarray:
+    """What an array is checked by, where the job holds its numbers."""
+    return np.array([array.min(), array.max()]) if len(array) > 2 else array
+
+
+def _with_numbers(part: Any, number: Callable[[np.ndarray], Any]) -> Any:
+    """An optimizer or an initialization with other numbers in the place of its arrays."""
     if isinstance(part, np.ndarray):
-        return np.array([part.min(), part.max()]) if len(part) > 2 else part
+        return number(part)
     if isinstance(part, tuple):
-        return tuple(map(_without_arrays, part))
-    if not isinstance(part, Optimizer | PerLayer | StepDecay | ExponentialDecay | CosineDecay):
+        return tuple(_with_numbers(item, number) for item in part)
+    if not isinstance(part, (Optimizer, PerLayer, *SCHEDULES, *INITIALIZATIONS)):
         return part
     made = copy(part)
     for name, value in vars(part).items():
-        object.__setattr__(made, name, _without_arrays(value))
+        object.__setattr__(made, name, _with_numbers(value, number))
     return made

@@ -175,6 +175,8 @@ def _checked(make: Callable[[], Any]) -> Any:
     """What `make` gives; whatever is wrong with a record as a ValueError."""
     try:
         return make()
-    except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
+    except ValueError:
+        raise
+    except Exception as error:  # constructors that get nonsense raise many kinds
         detail = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"the record of a job is not one: {detail}") from error

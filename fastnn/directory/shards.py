@@ -7,7 +7,6 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -34,7 +33,7 @@ from .manifest import Manifest
 
 FOLDER, NAME, STATISTICS = "shards", "shard.json", "statistics.npz"
 FORMAT, VERSION = "fastnn shard", 1
-_NAME = re.compile(r"(\d{15,19})-(\d{15,19})")
+_NAME = re.compile(r"([0-9]{15,19})-([0-9]{15,19})")
 
 
 @dataclass(frozen=True)
@@ -96,6 +95,7 @@ def write_shard(folder: Path, part: Part, manifest: Manifest) -> Shard:
             "job_digest": manifest.digest,
             "start": start,
             "stop": stop,
+            "keep": manifest.keep.name,
             "files": files,
         }
         write_record(record, lambda content: write_new(new / NAME, content))
@@ -114,10 +114,14 @@ def write_shard(folder: Path, part: Part, manifest: Manifest) -> Shard:
 
 def shard_paths(folder: Path) -> list[Path]:
     """The folders of shards in the order of their restarts, whole ones only."""
-    with suppress(FileNotFoundError):
-        names = [name for name in os.listdir(folder / FOLDER) if not name.startswith(TEMPORARY)]
-        return [folder / FOLDER / name for name in sorted(names, key=_order)]
-    return []
+    place = folder / FOLDER
+    try:
+        names = [name for name in os.listdir(place) if not name.startswith(TEMPORARY)]
+    except OSError as error:
+        if not os.path.lexists(place):
+            return []
+        raise DamagedFile(place, f"expected a folder, got none ({error.strerror})") from error
+    return [place / name for name in sorted(names, key=_order)]
 
 
 def _order(name: str) -> tuple[int, int, str]:
@@ -144,6 +148,8 @@ def read_shard(path: Path, manifest: Manifest) -> Shard:
         raise DamagedFile(path, "it is of another job")
     start, stop, files = int(match[1]), int(match[2]), record.get("files")
     names = {f"{name}.npy" for name in manifest.types} | {STATISTICS}
+    if record.get("keep") != manifest.keep.name:
+        raise DamagedFile(path, f"expected what keep={manifest.keep.name} keeps, got other results")
     if (record.get("start"), record.get("stop")) != (start, stop):
         raise DamagedFile(path, "its name is that of other restarts")
     first, last = manifest.job.first, manifest.job.first + manifest.job.restarts

@@ -79,7 +79,7 @@ def check_out(out: Any, resume: Any) -> Path | None:
 
 def is_begun(folder: Path) -> bool:
     """Whether a folder holds a run."""
-    return (folder / NAME).exists()
+    return os.path.lexists(folder / NAME)
 
 
 @contextmanager
@@ -87,8 +87,11 @@ def sole_writer(folder: Path) -> Iterator[None]:
     """While entered no other thread or process may write the run; ends with the process."""
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / DATA).mkdir(exist_ok=True)
-        (folder / FOLDER).mkdir(exist_ok=True)
+    for place in (folder / DATA, folder / FOLDER):
+        with writing(place):
+            if os.path.lexists(place) and not place.is_dir():
+                raise DamagedFile(place, "expected a folder, got something else")
+            place.mkdir(exist_ok=True)
     place = folder.resolve()
     with _guard:
         if place in _writing:
