@@ -31,15 +31,20 @@ def run_again(
 
     `epochs` and `status`, if they are known, tell where it ends, which saves looking for it.
     """
-    alone = job.alone(index - job.first)
+    start = index - job.first
+    own = job.alone(start)
+    alone = own or job.rows(start, start + 1)
     if epochs is None:
-        return train_one(alone, history)
+        run = train_one(alone, history)
+        return run if own else replace(run, job=job)
     # It ended after so many epochs, and will again, whatever ended it.
     before = 0 if alone.start_epochs is None else int(alone.start_epochs[0])
     made = epochs - before
     if status == Status.DIVERGED:  # perhaps in a batch of the epoch that follows
         made = min(made + 1, alone.epochs)
-    return train_one(replace(alone, epochs=made), history)
+    run = train_one(replace(alone, epochs=made), history)
+    # That a file can hold, and that training goes on with as it went.
+    return replace(run, job=own or job)
 
 
 def run_with_history(

@@ -185,31 +185,34 @@ class Job:
             restarts=stop - start,
         )
 
-    def alone(self, position: int) -> Job:
-        """The job of one restart, all of whose parts have its own numbers instead of arrays."""
+    def alone(self, position: int) -> Job | None:
+        """The job of one restart, all of whose parts have its own numbers instead of arrays.
+
+        None if that is of another kind, as one without momentum is where others have some.
+        """
         own: dict[int, float] = {}
         if self.grid is not None:
             values = self.grid.values(np.array([self.first + position]))
             numbers = list(self.setup.numbers.values())
-            own = {
-                id(numbers[column]): float(values[axis][0]) for column, axis in self.grid_columns
-            }
+            for column, axis in self.grid_columns:
+                own[id(numbers[column])] = float(values[axis][0])
 
         def pick(array: np.ndarray) -> float:
             return own[id(array)] if id(array) in own else float(array[position])
 
-        part = self.rows(position, position + 1)
-        return replace(
-            part,
-            optimizer=_with_numbers(self.optimizer, pick),
-            init=_with_numbers(self.init, pick),
-        )
+        optimizer = _with_numbers(self.optimizer, pick)
+        init = _with_numbers(self.init, pick)
+        made = replace(self.rows(position, position + 1), optimizer=optimizer, init=init)
+        same = made.setup.kind == self.setup.kind and made.n_state == self.n_state
+        return made if same else None
 
     def to_send(self, start: int, stop: int) -> Job:
         """The same, small: without the other restarts' numbers in the optimizer and the start."""
-        return replace(
-            self.cut(start, stop), optimizer=_with_numbers(self.optimizer, _ends), init=None
-        )
+        optimizer = _with_numbers(self.optimizer, _ends)
+        part = self.cut(start, stop)
+        if part.grid is not None and part.grid.bytes > part.restarts * part.hyper[0].nbytes:
+            part = part.rows(0, part.restarts)
+        return replace(part, optimizer=optimizer, init=None)
 
 
 def _ends(array: np.ndarray) -> np.ndarray:

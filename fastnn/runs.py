@@ -206,7 +206,7 @@ class Runs:
             restart=int(self.indices[position]),
             loss_name=self.job.loss_name,
             state=None if self._state is None else self._state[position],
-            job=self.job.alone(int(self.indices[position]) - self.job.first),
+            job=self.job.alone(int(self.indices[position]) - self.job.first) or self.job,
         )
 
     def before(self, restarts: int | None) -> Before:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,8 @@ def save(thing: Network | Run | Runs | Statistics, path: str | os.PathLike[str])
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"path: expected the path of a file, got {shown(path)}")
     kind = type(thing).__name__.lower()
+    if kind not in _WRITERS:
+        raise TypeError(f"save: expected a Network, Run, Runs or Statistics, got {shown(thing)}")
     record, arrays = _WRITERS[kind](thing)
     about = {
         "format": FORMAT,
@@ -110,6 +113,10 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
             raise DamagedFile(path, "expected a file that fastnn saved, got a foreign one")
         file.seek(0)
         try:
+            with zipfile.ZipFile(file) as archive:
+                if any(member.compress_type for member in archive.infolist()):
+                    raise ValueError("it is compressed, which fastnn's are not")
+            file.seek(0)
             with np.load(file, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
         except Exception as error:  # zip archives and arrays raise many kinds
@@ -119,15 +126,17 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
         about = json.loads(str(text[()]))
         if about["format"] != FORMAT:
             raise ValueError
+        digest = about.pop("digest", None)
+        found = _digest(about, arrays)
     except Exception as error:
         raise DamagedFile(path, "expected a file that fastnn saved, got a foreign one") from error
     if about.get("version") != VERSION:
         raise DamagedFile(
             path, f"expected version {VERSION} of the format, got {about.get('version')!r}"
         )
-    if about.get("kind") not in _READERS:
+    if about.get("kind") not in [*_READERS]:
         raise DamagedFile(path, f"expected a known kind of results, got {about.get('kind')!r}")
-    if about.pop("digest", None) != _digest(about, arrays):
+    if digest != found:
         raise DamagedFile(path, "its content does not match its digest: damaged or edited")
     if about.get("numerics_version") != NUMERICS_VERSION and about["kind"] != "network":
         raise DamagedFile(

@@ -82,6 +82,11 @@ class Grid:
             count *= size
         return count
 
+    @property
+    def bytes(self) -> int:
+        """What its axes take."""
+        return sum(values.nbytes for values in self.axes.values())
+
     def values(self, indices: np.ndarray) -> dict[str, np.ndarray]:
         """The value of each axis for the restarts with these indices."""
         cells = np.asarray(indices) // self.restarts_per_cell
