@@ -16,7 +16,7 @@ import numpy as np
 
 from .arguments import make_job
 from .files import canonical
-from .initialization import EXPLICIT, INITIALIZATIONS
+from .initialization import EXPLICIT, INITIALIZATIONS, Start
 from .job import NUMERICS_VERSION, Job
 from .losses import LOSSES
 from .network import Network
@@ -105,17 +105,29 @@ def _job_of(record: Any, arrays: Mapping[str, np.ndarray], restarts: int | None)
     init = parts.pop("init")
     if isinstance(init, np.ndarray) and len(init) == 1:
         init = init[0]
-    job = make_job(parts.pop("network"), restarts=restarts, init=init, **parts)
+    net = parts.pop("network")
     if not goes_on:
-        return job
+        return make_job(net, restarts=restarts, init=init, **parts)
+    # Not as explicit weights: those of restarts that diverged need not be finite.
+    job = make_job(net, restarts=restarts, **parts)
+    numbers = np.atleast_2d(init)
+    if numbers.shape != (job.restarts, net.n_parameters) or numbers.dtype != job.dtype:
+        raise ValueError("init: expected parameters for every restart that goes on, got others")
     shape = (job.restarts, job.n_state)
     if state.shape != shape or state.dtype != job.dtype:
         raise ValueError(f"start_state: expected {job.dtype} of shape {shape}, got others")
     if epochs.shape != (job.restarts,) or epochs.dtype != np.int64 or (epochs < 0).any():
         raise ValueError(f"start_epochs: expected {job.restarts} counts, got others")
-    if len(job.start.numbers) != job.restarts or not isinstance(resumes, bool):
-        raise ValueError("init: expected parameters for every restart that goes on, got others")
-    return replace(job, start_state=state, start_epochs=epochs, resumes_rules=resumes)
+    if not isinstance(resumes, bool):
+        raise ValueError("resumes_rules: expected True or False, got another")
+    return replace(
+        job,
+        start=Start(EXPLICIT, numbers, job.start.table[:, :0]),
+        init=None,
+        start_state=state,
+        start_epochs=epochs,
+        resumes_rules=resumes,
+    )
 
 
 def job_digest(record: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> str:

@@ -225,6 +225,15 @@ def test_what_goes_on_can_be_kept(folder, expected):
     )
 
 
+def test_what_diverged_can_go_on_in_a_folder(folder):
+    net = fastnn.Network([2, 2, 1], "identity")
+    wild = {"optimizer": fastnn.GradientDescent(1e308), "batch_size": 2, "epochs": 5}
+    runs = fastnn.train_many(net, 100 * X, Y, restarts=3, **wild)
+    assert not np.isfinite(runs.parameters).all()
+    more = fastnn.train_many(net, X, Y, continue_from=runs, epochs=2, out=folder)
+    assert_same_bits(more.load(), fastnn.train_many(net, X, Y, continue_from=runs, epochs=2))
+
+
 def test_another_job_is_refused(folder):
     many(out=folder, restarts=50)
     for options, named in (

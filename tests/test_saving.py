@@ -36,6 +36,15 @@ def diverged():
     return runs
 
 
+def not_finite():
+    runs = fastnn.train_many(
+        fastnn.Network([2, 2, 1], "identity"), 100 * X, Y, restarts=3, epochs=5, batch_size=2,
+        optimizer=fastnn.GradientDescent(1e308),
+    )  # fmt: skip
+    assert not np.isfinite(runs.parameters).all()
+    return runs
+
+
 SWEEP = {"optimizer": fastnn.GradientDescent(RATES, momentum=0.5, schedule=fastnn.StepDecay(5))}
 RUNS = {
     "plain": many,
@@ -60,6 +69,9 @@ RUNS = {
     "batches": lambda: many(batch_size=3, shuffle=True),
     "continued": lambda: fastnn.train_many(NET, X, Y, continue_from=many(), epochs=4),
     "diverged": diverged,
+    "diverged and continued": lambda: fastnn.train_many(
+        fastnn.Network([2, 2, 1], "identity"), X, Y, continue_from=not_finite(), epochs=4
+    ),
     "late": lambda: many(3, first=2**63 - 10, seed=2**64 - 1),
 }  # fmt: skip
 SINGLE = {
@@ -74,7 +86,7 @@ SINGLE = {
     "continued": lambda: one(continue_from=one(), seed=0, restart=0),
 }
 SINGLE |= {f"best of {name}": lambda m=make: m().best for name, make in RUNS.items()
-           if name not in ("status", "state", "none", "diverged")}  # fmt: skip
+           if name not in ("status", "state", "none") and not name.startswith("diverged")}  # fmt: skip
 SINGLE |= {
     f"restart of {name}": lambda m=make: (lambda runs: runs.restart(int(runs.indices[-1])))(m())
     for name, make in RUNS.items() if name != "none"
