@@ -85,8 +85,11 @@ SINGLE = {
     "validation": lambda: one(stop=fastnn.Validation(2), validation=(X[:2], Y[:2])),
     "continued": lambda: one(continue_from=one(), seed=0, restart=0),
 }
-SINGLE |= {f"best of {name}": lambda m=make: m().best for name, make in RUNS.items()
-           if name not in ("status", "state", "none") and not name.startswith("diverged")}  # fmt: skip
+SINGLE |= {
+    f"best of {name}": lambda m=make: m().best
+    for name, make in RUNS.items()
+    if name not in ("status", "state", "none") and not name.startswith("diverged")
+}
 SINGLE |= {
     f"restart of {name}": lambda m=make: (lambda runs: runs.restart(int(runs.indices[-1])))(m())
     for name, make in RUNS.items() if name != "none"
