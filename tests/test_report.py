@@ -173,3 +173,20 @@ def test_the_readme_is_what_the_record_makes():
     assert report.section_of(report.README.read_text()) == tables.readme(record).strip("\n")
     for file in set(figures.DRAWINGS) & {path.name for path in (BENCHMARKS / "figures").iterdir()}:
         assert f"benchmarks/figures/{file}" in report.README.read_text()
+
+
+def test_the_billion_of_the_readme_is_that_of_its_record():
+    record = json.loads((ROOT / "examples" / "a_billion.json").read_text())
+    text = " ".join((ROOT / "README.md").read_text().split())
+    assert record["restarts"] == 10**9
+    assert record["kills"] >= 5
+    assert record["of_other_bits"] == 0
+    for figure in (
+        f"took {record['seconds']:.0f} seconds on two cores",
+        f"{record['converged']:,} of them ({record['success_rate']:.2%}".replace("%", " %"),
+        f"{record['minima'][0][1]:,} ({record['minima'][0][2]:.1%}".replace("%", " %"),
+        f"{record['minima'][1][1]:,} ({record['minima'][1][2]:.1%}".replace("%", " %"),
+        f"{record['memory_mib']} MiB of memory, the folder {record['disk_gib']} GiB",
+        f"Of {record['retrained_alone']:,} restarts drawn at random",
+    ):
+        assert figure in text

@@ -113,20 +113,25 @@ def write_shard(folder: Path, part: Part, manifest: Manifest) -> Shard:
 
 
 def shard_paths(folder: Path) -> list[Path]:
-    """The folders of shards in the order of their restarts, whole ones only."""
+    """The folders of shards in the order of their restarts, whole ones only.
+
+    What else lies there is no one's to remove: DamagedFile, but for what is hidden.
+    """
     place = folder / FOLDER
     try:
-        names = [name for name in os.listdir(place) if not name.startswith(TEMPORARY)]
+        names = [name for name in os.listdir(place) if not name.startswith(".")]
     except OSError as error:
         if not os.path.lexists(place):
             return []
         raise DamagedFile(place, f"expected a folder, got none ({error.strerror})") from error
-    return [place / name for name in sorted(names, key=_order)]
+    for name in names:
+        if _NAME.fullmatch(name) is None:
+            raise DamagedFile(place / name, "expected shards only; move it elsewhere")
+    return [place / name for name in sorted(names, key=_restarts)]
 
 
-def _order(name: str) -> tuple[int, int, str]:
-    match = _NAME.fullmatch(name)
-    return (int(match[1]), int(match[2]), name) if match else (-1, -1, name)
+def _restarts(name: str) -> list[int]:
+    return [int(number) for number in name.split("-")]
 
 
 def read_shard(path: Path, manifest: Manifest) -> Shard:
@@ -137,16 +142,13 @@ def read_shard(path: Path, manifest: Manifest) -> Shard:
     DamagedFile
         If it is damaged, foreign, or of another job.
     """
-    match = _NAME.fullmatch(path.name)
-    if match is None:
-        raise DamagedFile(path, "expected shards only, got something else")
     try:
         record = read_record(path / NAME, FORMAT, VERSION)
     except OSError as error:
         raise DamagedFile(path, f"expected a shard, got none ({error.strerror})") from error
     if record.get("job_digest") != manifest.digest:
         raise DamagedFile(path, "it is of another job")
-    start, stop, files = int(match[1]), int(match[2]), record.get("files")
+    (start, stop), files = _restarts(path.name), record.get("files")
     names = {f"{name}.npy" for name in manifest.types} | {STATISTICS}
     if record.get("keep") != manifest.keep.name:
         raise DamagedFile(path, f"expected what keep={manifest.keep.name} keeps, got other results")
