@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -53,3 +54,14 @@ class CtrlC:
         self.pressed = True
         self._restore()
         self._wake()
+
+
+def _forget_in_child() -> None:
+    """In a forked process, whose work is another, Ctrl-C does what it usually does."""
+    handler = signal.getsignal(signal.SIGINT)
+    if isinstance(getattr(handler, "__self__", None), CtrlC):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)

@@ -140,3 +140,20 @@ def test_command_line(tmp_path, xor, exercise):
     assert "Traceback" not in done.stderr
     assert "success rate" in done.stdout
     check_saved(tmp_path / "runs.npz", xor, exercise)
+
+
+def test_a_forked_process_has_its_own_ctrl_c():
+    from conftest import python
+
+    code = (
+        "import os, signal\n"
+        "from fastnn.interrupts import CtrlC\n"
+        "with CtrlC() as ctrl_c:\n"
+        "    child = os.fork()\n"
+        "    if child == 0:\n"
+        "        own = signal.getsignal(signal.SIGINT) is signal.default_int_handler\n"
+        "        os._exit(not own)\n"
+        "    assert signal.getsignal(signal.SIGINT) == ctrl_c._handle\n"
+        "assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0\n"
+    )
+    python(code)
