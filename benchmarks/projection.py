@@ -1,12 +1,12 @@
 """A cost model of large runs, from what is measured here in a minute: time, disk, chunks.
 
-``python benchmarks/projection.py`` measures, prints Markdown tables, and writes
-``benchmarks/projection.json``.  The model has two kinds of costs.  Spread over all cores are the
-seconds of each restart, and what a chunk costs its worker.  One after the other come the chunks at
-the process that hands them out and takes them in, Dask's client and scheduler included, and the
-bytes of results that it writes.  A run takes the longer of the two.  The sizes of chunks are those
-that `fastnn.execution` chooses.  Left out: how long workers take to start, cores of other speed,
-and the network between machines.
+``python benchmarks/projection.py`` measures, prints Markdown tables, and writes them into the
+README and what they are made of into ``benchmarks/projection.json``.  The model has two kinds of
+costs.  Spread over all cores are the seconds of each restart, and what a chunk costs its worker.
+One after the other come the chunks at the process that hands them out and takes them in, Dask's
+client and scheduler included, and the bytes of results that it writes.  A run takes the longer of
+the two.  The sizes of chunks are those that `fastnn.execution` chooses.  Left out: how long workers
+take to start, cores of other speed, and the network between machines.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ from fastnn.machine import describe
 from fastnn.parts import train_part
 
 RECORD = Path(__file__).parent / "projection.json"
+README = Path(__file__).parent.parent / "README.md"
+BEGIN, END = "<!-- projection: begin -->", "<!-- projection: end -->"
 RESTARTS = (10**6, 10**9, 10**12)
 CORES = {2: "threads", 64: "processes", 10_000: "Dask"}
 KEEPS = ("statistics", "outcomes", "all")
@@ -299,11 +301,18 @@ def projections(found: Measured) -> Iterator[dict[str, Any]]:
                     }  # fmt: skip
 
 
+def section(record: dict[str, Any]) -> str:
+    """What the README says of a record."""
+    machine = record["machine"]
+    told = f"Measured on {machine['date']} on {machine['processor']} ({machine['architecture']})."
+    return "\n".join([told, "", *tables(record)])
+
+
 def tables(record: dict[str, Any]) -> Iterator[str]:
     """Markdown."""
     for name, pace in record["measured"]["paces"].items():
         epochs = record["measured"]["epochs"][name]
-        yield (
+        yield "- " + (
             f"{name}: {1e6 * pace:.3g} µs a restart, {epochs:,.0f} epochs on average, "
             f"{1e9 * pace / epochs:.3g} ns an epoch"
         )
@@ -366,7 +375,10 @@ def main() -> None:
         "projections": list(projections(found)),
     }
     RECORD.write_text(as_lines(rounded(record)))
-    print("\n".join(tables(json.loads(RECORD.read_text()))))
+    text = section(json.loads(RECORD.read_text()))
+    print(text)
+    before, _, rest = README.read_text().partition(BEGIN)
+    README.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
 
 
 if __name__ == "__main__":

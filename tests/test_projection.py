@@ -13,7 +13,7 @@ import projection  # noqa: E402
 from projection import Costs, count_chunks, project, simulate, sizes_for  # noqa: E402
 
 from fastnn.arguments import make_job  # noqa: E402
-from fastnn.execution import CHUNKS_PER_SECOND, PART_BYTES  # noqa: E402
+from fastnn.execution import CHUNKS_PER_SECOND, LONGEST_SECONDS, PART_BYTES  # noqa: E402
 
 FREE = Costs(handed=0.0)
 DASK = Costs(handed=2e-3, trained=2e-4, written=1e-3, byte=2e-9)
@@ -91,14 +91,18 @@ def test_chunks_cover_all_restarts(xor):
 
 @pytest.mark.parametrize("keep", ["statistics", "outcomes", "all"])
 @pytest.mark.parametrize("cores", [2, 64, 10_000])
-def test_chunks_are_as_long_as_can_be_handed_out(cores, keep, xor, monkeypatch):
-    """And no longer than their results, all in flight together, fit."""
+@pytest.mark.parametrize("restarts", [10**8, 10**12])
+def test_chunks_are_as_long_as_can_be_handed_out(cores, keep, restarts, xor, monkeypatch):
+    """And as a long run wants, but no longer than their results, all in flight together, fit."""
     monkeypatch.setattr("fastnn.execution.physical_memory", lambda: 2.0**36)
     pace = 3e-5
-    sizes = sizes_for(job(10**12, xor), pace, cores, keep, far=True)
+    sizes = sizes_for(job(restarts, xor), pace, cores, keep, far=True)
     assert sizes.size * sizes.kept <= PART_BYTES
     assert sizes.size * sizes.kept * sizes.flight <= 2**34
     wanted = max(1.0, cores / CHUNKS_PER_SECOND)
+    if restarts == 10**12:
+        wanted = LONGEST_SECONDS
+    wanted = min(wanted, PART_BYTES / sizes.kept * pace if sizes.kept else wanted)
     if keep == "statistics" or cores < 10_000:
         assert sizes.size * pace == pytest.approx(wanted, rel=0.01)
         assert sizes.flight == 2 * cores
@@ -136,3 +140,9 @@ def test_the_record():
     assert {row["restarts"] for row in rows} == set(projection.RESTARTS)
     text = "\n".join(projection.tables(record))
     assert text.count("| gradient descent | 10^") == text.count("| Levenberg–Marquardt | 10^") == 9
+
+
+def test_the_readme_has_what_was_recorded():
+    text = projection.README.read_text()
+    shown = text.partition(projection.BEGIN)[2].partition(projection.END)[0]
+    assert shown.strip() == projection.section(json.loads(projection.RECORD.read_text()))
