@@ -10,6 +10,7 @@ import numpy as np
 
 from .activations import NAMES, SOFTMAX
 from .checks import integer, real_array, shown
+from .savable import Savable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +19,7 @@ MAX_PARAMETERS = 10**8
 
 
 @dataclass(frozen=True, init=False, repr=False)
-class Network:
+class Network(Savable):
     """A fully connected feed-forward network: an architecture, immutable and hashable.
 
     Parameters
@@ -170,22 +171,6 @@ class Network:
             if self.bias:
                 parts.append(_of_shape(f"biases[{i}]", biases[i], (n_out,)))
         return np.concatenate(parts)
-
-    def save(self, path: Any) -> None:
-        """Save the network in an ``.npz`` file without pickle; `fastnn.load` reads it.
-
-        Parameters
-        ----------
-        path : str or PathLike
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written.
-        """
-        from .saving import save
-
-        save(self, path)
 
     def plot(
         self,

@@ -14,6 +14,7 @@ from .interrupts import CtrlC
 from .job import Job
 from .kernels.predict import predict
 from .network import Network
+from .savable import Savable
 from .status import Status
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ EPOCH_COST = 100
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class Run(Savable):
     """One trained network.
 
     Attributes
@@ -114,22 +115,6 @@ class Run:
         """
         inputs = check_inputs(self.network, X, self.parameters.dtype)
         return predict(self.network, self.parameters[np.newaxis], inputs)[0]
-
-    def save(self, path: Any) -> None:
-        """Save the run and its job in an ``.npz`` file without pickle; `fastnn.load` reads it.
-
-        Parameters
-        ----------
-        path : str or PathLike
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written.
-        """
-        from .saving import save
-
-        save(self, path)
 
     def plot(self, ax: Axes | None = None, *, log: bool = True) -> Axes:
         """Draw the loss against the epoch.

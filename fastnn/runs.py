@@ -12,6 +12,7 @@ from .checks import integer, shown
 from .job import Job
 from .kernels.predict import predict
 from .run import Run, sse_of
+from .savable import Savable
 from .statistics import Statistics
 from .status import Status
 from .summary import Summary, summarize
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import pandas
 
 
-class Runs:
+class Runs(Savable):
     """Many trained networks, column by column.
 
     Attributes
@@ -312,22 +313,6 @@ class Runs:
             has_target=job.has_targets,
             loss_name=job.loss_name,
         )
-
-    def save(self, path: Any) -> None:
-        """Save all of it and its job in an ``.npz`` file without pickle; `fastnn.load` reads it.
-
-        Parameters
-        ----------
-        path : str or PathLike
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written.
-        """
-        from .saving import save
-
-        save(self, path)
 
     def plot(self, axes: Any = None) -> np.ndarray:
         """Draw the share converged against epochs, and the distribution of the final loss.

@@ -25,6 +25,7 @@ from .network import Network
 from .records import job_of, job_record, network_of, network_record
 from .run import Run
 from .runs import Runs
+from .savable import Savable
 from .statistics import Statistics
 from .status import Status
 from .version import __version__
@@ -35,7 +36,7 @@ JOB = "job."
 Arrays = dict[str, np.ndarray]
 
 
-def save(thing: Network | Run | Runs | Statistics, path: str | os.PathLike[str]) -> None:
+def save(thing: Savable, path: str | os.PathLike[str]) -> None:
     """Save a network or results in one file, which takes the place of `path` once it is whole.
 
     Parameters

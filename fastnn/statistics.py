@@ -15,6 +15,7 @@ from .job import Job
 from .kernels.tallies import N_EPOCH_BINS, N_LOSS_BINS, tally
 from .minima import Minima, Minimum
 from .run import Run
+from .savable import Savable
 from .statistics_arrays import NO_EPOCHS, UNIT, fill, to_arrays
 from .status import Status
 from .summary import QUARTILES, Summary, wilson_interval
@@ -22,7 +23,7 @@ from .summary import QUARTILES, Summary, wilson_interval
 SHOWN_MINIMA = 5
 
 
-class Statistics:
+class Statistics(Savable):
     """What is known of restarts that were not kept one by one.
 
     Statistics of parts of a job add up to those of the whole: exactly, in any order, and in any
@@ -321,22 +322,6 @@ class Statistics:
     def predict(self, X: Any) -> np.ndarray:
         """The outputs (n, n_out) of the best network."""
         return self.best.predict(X)
-
-    def save(self, path: Any) -> None:
-        """Save them and their job in an ``.npz`` file without pickle; `fastnn.load` reads it.
-
-        Parameters
-        ----------
-        path : str or PathLike
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written.
-        """
-        from .saving import save
-
-        save(self, path)
 
     def plot(self, axes: Any = None) -> np.ndarray:
         """Draw the share converged against epochs, and the distribution of the final loss.
