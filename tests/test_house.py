@@ -118,8 +118,8 @@ def test_imports_point_one_way():
     """Interface, drivers, kernels, definitions, lane vectors: nobody imports upward."""
     rank = {"lanes": 0, "checks": 0, "status": 0, "version": 0, "datasets": 0, "interrupts": 0,
             "frame": 0, "files": 0, "savable": 0, "activations": 1, "plotting": 1,
-            "optimizers": 2, "network": 2, "losses": 2, "stopping": 2, "sweeps": 2, "weighting": 2, "initialization": 3, "job": 4,
-            "kernels": 4, "machine": 5, "progress": 5, "keeping": 5, "cells": 5, "arguments": 5,
+            "optimizers": 2, "network": 2, "losses": 2, "stopping": 2, "sweeps": 2, "weighting": 2,
+            "initialization": 3, "job": 4, "kernels": 4, "machine": 5, "progress": 5, "keeping": 5, "cells": 5, "arguments": 5,
             "calls": 5, "records": 6, "chunks": 6, "summary": 6, "primitives": 7, "run": 7,
             "bins": 6, "minima": 6, "statistics_arrays": 7,
             "again": 8, "statistics": 9, "runs": 10, "parts": 10, "collecting": 11,
