@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import stat
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +17,8 @@ import numpy as np
 TEMPORARY = ".new-"
 """How the names of files and folders begin that are not whole yet."""
 BLOCK = 2**20
+GONE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+"""Errors that tell of a file that is not there; others, such as of rights, may pass."""
 
 Content = Callable[[BinaryIO], Any]
 """Writes a file's content."""
@@ -60,6 +62,15 @@ def flush_folder(path: Path) -> None:
             os.close(handle)
 
 
+def temporary(path: Path) -> Path:
+    """A name beside `path` that nobody else uses.
+
+    What is made there gets the usual rights: a process has one umask, which cannot be read without
+    being changed, and two threads that did so at once could leave it changed.
+    """
+    return path.parent / f"{TEMPORARY}{secrets.token_hex(8)}"
+
+
 def write_new(path: Path, content: Content) -> None:
     """Write a file at `path`, to the disk."""
     with writing(path), open(path, "wb") as file:
@@ -70,21 +81,17 @@ def write_new(path: Path, content: Content) -> None:
 
 def replace_file(path: Path, content: Content) -> None:
     """Write a file that takes the place of `path` once it is whole and on the disk."""
-    with writing(path):
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
+    new = temporary(path)
     try:
-        with writing(path), os.fdopen(handle, "wb") as file:
+        with writing(path), open(new, "xb") as file:
             content(file)
             file.flush()
             os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
         with writing(path):
-            os.chmod(name, 0o666 & ~umask)
-            os.replace(name, path)
+            os.replace(new, path)
     except BaseException:
         with suppress(OSError):
-            os.unlink(name)
+            os.unlink(new)
         raise
     flush_folder(path.parent)
 
@@ -152,7 +159,7 @@ def check_file(path: Path, entry: Any) -> None:
             raise DamagedFile(path, "expected a file, got something else")
         size = entry.get("bytes") if isinstance(entry, dict) else None
         same = status.st_size == size and file_entry(path) == entry
-    except OSError as error:
+    except GONE as error:
         raise DamagedFile(path, f"expected a file, got none ({error.strerror})") from error
     if not same:
         raise DamagedFile(path, "its content does not match its digest: it was damaged or replaced")

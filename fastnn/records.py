@@ -141,6 +141,28 @@ def job_digest(record: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
+def joined_job(one: Job, other: Job) -> Job:
+    """The job of the restarts of both, and of those between them.
+
+    Raises
+    ------
+    ValueError
+        If they differ in more than which restarts they are of.
+    """
+    if one is other:
+        return one
+    same = (one.first, one.restarts) == (other.first, other.restarts)
+    found = set()
+    for job in (one, other):
+        record, arrays = job_record(job)
+        found.add(job_digest(record | {"first": 0}, arrays))
+    if len(found) > 1 or (fixed_restarts(one) and not same):
+        raise ValueError("expected the same job, got another")
+    first = min(one.first, other.first)
+    stop = max(one.first + one.restarts, other.first + other.restarts)
+    return one if same else replace(one, first=first, restarts=stop - first)
+
+
 def fixed_restarts(job: Job) -> bool:
     """Whether the job has numbers for each restart, so that their count cannot change."""
     given = [job.hyper, job.start.numbers]

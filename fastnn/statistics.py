@@ -14,6 +14,7 @@ from .checks import MAX_COUNT, integer, shown
 from .job import Job
 from .kernels.tallies import N_EPOCH_BINS, N_LOSS_BINS, tally
 from .minima import Minima, Minimum
+from .records import joined_job
 from .run import Run
 from .savable import Savable
 from .statistics_arrays import NO_EPOCHS, UNIT, fill, to_arrays
@@ -27,7 +28,8 @@ class Statistics(Savable):
     """What is known of restarts that were not kept one by one.
 
     Statistics of parts of a job add up to those of the whole: exactly, in any order, and in any
-    grouping.  A restart must be in one part only.
+    grouping.  A restart must be in one part only.  Jobs that differ in nothing but `first` and the
+    number of restarts are parts of one, unless they have a number for each restart.
 
     Attributes
     ----------
@@ -118,8 +120,11 @@ class Statistics(Savable):
         ValueError
             If they are of another job.
         """
-        if self._identity() != other._identity():
-            raise ValueError(f"expected statistics of one job, got {self!r} and {other!r}")
+        try:
+            self.job = joined_job(self.job, other.job)
+        except ValueError:
+            text = f"expected statistics of one job, got {self!r} and {other!r} of others"
+            raise ValueError(text) from None
         self._epoch_bins += other._epoch_bins
         self._epoch_sums = [a + b for a, b in zip(self._epoch_sums, other._epoch_sums, strict=True)]
         self._epoch_least = np.minimum(self._epoch_least, other._epoch_least)

@@ -7,8 +7,10 @@ job, how far it is, and statistics of its restarts.
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
 def _run_info(folder: Path) -> int:
     stored = open_run(folder)
     job = stored.job
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    size = _size(folder)
     made_with = stored.made_with
     endings = [f"loss < {job.target:g}"] if job.target > 0 else []
     endings += [repr(rule) for rule in job.rules]
@@ -57,6 +59,16 @@ def _run_info(folder: Path) -> int:
     if len(stored):
         print(stored.statistics)
     return 0
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files that stay there: one that is being written gets another name."""
+    size = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                size += os.stat(os.path.join(place, name)).st_size
+    return size
 
 
 def _machine_info() -> int:

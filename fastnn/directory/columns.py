@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..checks import shown
 
@@ -31,8 +32,11 @@ def _ends(ranges: Ranges) -> np.ndarray:
     return np.cumsum([stop - start for start, stop in ranges], dtype=np.int64)
 
 
-class _Lazy:
-    """What columns and indices share: positions, and being read as an array."""
+class _Lazy(NDArrayOperatorsMixin):
+    """What columns and indices share: positions, and being read as an array.
+
+    Operators such as ``<`` and NumPy's functions read all of it.
+    """
 
     ranges: Ranges
     dtype: np.dtype
@@ -99,6 +103,12 @@ class _Lazy:
             raise ValueError("a column in files cannot become an array without a copy")
         whole = self.take(slice(0, len(self), 1))
         return whole if dtype is None else whole.astype(dtype)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        if "out" in options:  # files are not written to
+            return NotImplemented
+        arrays = [np.asarray(item) if isinstance(item, _Lazy) else item for item in inputs]
+        return getattr(ufunc, method)(*arrays, **options)
 
     def __repr__(self) -> str:
         return f"<column in files, shape {self.shape}, dtype {self.dtype}>"

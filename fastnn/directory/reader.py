@@ -20,8 +20,8 @@ from ..runs import Runs
 from ..statistics import Statistics
 from ..summary import Summary
 from .columns import Column, Indices, Pieces
-from .manifest import NAME, read_manifest
-from .shards import Shard, read_shards
+from .manifest import NAME, Manifest, read_manifest
+from .shards import Shard, read_shards, shard_paths
 
 if TYPE_CHECKING:
     from ..job import Job
@@ -46,14 +46,14 @@ class StoredRuns:
     indices : (restarts,) lazy column of int64
         Their indices k, in order.
     loss, epochs, status, parameters : lazy columns
-        As of `Runs`; ``column[…]`` and ``numpy.asarray(column)`` read, and of long columns parts of
-        the former kind are to be preferred.  Those that were not kept raise ValueError.
+        As of `Runs`; ``column[…]`` reads a part, ``numpy.asarray(column)`` and operators such as
+        ``column < 0.1`` all of it.  Those that were not kept raise ValueError.
     statistics : Statistics
         Of all of them, whatever was kept.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = Path(path).absolute()  # the process may go elsewhere
         self.refresh()
 
     def refresh(self) -> None:
@@ -66,16 +66,20 @@ class StoredRuns:
         DamagedFile
             If the manifest, the data or the record of a shard are damaged.
         """
-        self._manifest = read_manifest(self.path)
-        self._shards: list[Shard] = []
-        for shard in read_shards(self.path, self._manifest):
+        # In this order: a run that is extended meanwhile has shards that the manifest read before
+        # does not know.
+        paths = shard_paths(self.path)
+        manifest, shards = read_manifest(self.path), []
+        for shard in read_shards(paths, manifest):
             if isinstance(shard, DamagedFile):
                 raise DamagedFile(
                     shard.path,
                     f"{shard.reason}; train_many(…, resume=True) removes it and trains its "
                     "restarts again",
                 )
-            self._shards.append(shard)
+            shards.append(shard)
+        self._manifest: Manifest = manifest
+        self._shards: list[Shard] = shards
         self._checked: set[Path] = set()
         for name in ("statistics", "_best"):
             self.__dict__.pop(name, None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..files import (
+    GONE,
     TEMPORARY,
     DamagedFile,
     check_file,
@@ -23,6 +23,7 @@ from ..files import (
     read_array,
     read_record,
     save_array,
+    temporary,
     write_new,
     write_record,
     writing,
@@ -80,10 +81,13 @@ def write_shard(folder: Path, part: Part, manifest: Manifest) -> Shard:
     start = manifest.job.first + part.start
     stop = start + part.rows
     path = folder / FOLDER / f"{start:015d}-{stop:015d}"
+    new = temporary(path)
     with writing(path):
-        new = Path(tempfile.mkdtemp(dir=path.parent, prefix=TEMPORARY))
+        new.mkdir()
     try:
-        for name, values in part.columns.items():
+        for name, (dtype, _) in manifest.types.items():
+            # A part that was sent knows its own restarts only, perhaps of a smaller type of epochs.
+            values = part.columns[name].astype(dtype, copy=False)
             write_new(new / f"{name}.npy", partial(save_array, values))
         if part.statistics is not None:
             arrays: dict[str, Any] = {**part.statistics}
@@ -99,10 +103,7 @@ def write_shard(folder: Path, part: Part, manifest: Manifest) -> Shard:
             "files": files,
         }
         write_record(record, lambda content: write_new(new / NAME, content))
-        umask = os.umask(0)
-        os.umask(umask)
         with writing(path):
-            os.chmod(new, 0o777 & ~umask)
             flush_folder(new)
             os.rename(new, path)
     except BaseException:
@@ -144,7 +145,7 @@ def read_shard(path: Path, manifest: Manifest) -> Shard:
     """
     try:
         record = read_record(path / NAME, FORMAT, VERSION)
-    except OSError as error:
+    except GONE as error:
         raise DamagedFile(path, f"expected a shard, got none ({error.strerror})") from error
     if record.get("job_digest") != manifest.digest:
         raise DamagedFile(path, "it is of another job")
@@ -160,10 +161,10 @@ def read_shard(path: Path, manifest: Manifest) -> Shard:
     return Shard(path, start, stop, files)
 
 
-def read_shards(folder: Path, manifest: Manifest) -> Iterator[Shard | DamagedFile]:
-    """All shards in order; an error in place of one that is damaged or overlaps others."""
+def read_shards(paths: list[Path], manifest: Manifest) -> Iterator[Shard | DamagedFile]:
+    """Shards in order; an error in place of one that is damaged or overlaps others."""
     reached = -1
-    for path in shard_paths(folder):
+    for path in paths:
         try:
             shard = read_shard(path, manifest)
             if shard.start < reached:
@@ -189,7 +190,7 @@ def remove_shard(path: Path) -> None:
     """Remove a damaged shard, at once: never half of it under its name."""
     with writing(path):
         if path.is_dir() and not path.is_symlink():
-            gone = Path(tempfile.mkdtemp(dir=path.parent, prefix=TEMPORARY))
+            gone = temporary(path)
             os.rename(path, gone)
             shutil.rmtree(gone, ignore_errors=True)
         else:

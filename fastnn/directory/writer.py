@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..checks import shown
-from ..files import DamagedFile, writing
+from ..files import TEMPORARY, DamagedFile, flush_folder, writing
 from ..job import Job
 from ..keeping import Keep
 from ..machine import available_threads
@@ -35,6 +35,7 @@ from .shards import (
     read_shards,
     remove_shard,
     remove_unfinished,
+    shard_paths,
     write_shard,
 )
 
@@ -72,9 +73,19 @@ def check_out(out: Any, resume: Any) -> Path | None:
             f"out: expected a new folder, got {folder}, which holds a run; resume=True goes on "
             "with it"
         )
+    if not begun:  # one that died before it began has data and a lock, but no shards
+        own = [FOLDER] if (folder / LOCK).exists() else [DATA, FOLDER]
+        others += [name for name in own if _has_files(folder / name)]
     if not begun and others:
         raise ValueError(f"out: expected a new or an empty folder, got {folder} with {others[0]}")
     return folder
+
+
+def _has_files(path: Path) -> bool:
+    """Whether there is anything at `path` but an empty folder."""
+    if path.is_dir():
+        return not all(name.startswith(TEMPORARY) for name in os.listdir(path))
+    return path.exists()
 
 
 def is_begun(folder: Path) -> bool:
@@ -85,6 +96,7 @@ def is_begun(folder: Path) -> bool:
 @contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
     """While entered no other thread or process may write the run; ends with the process."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for place in (folder / DATA, folder / FOLDER):
@@ -92,6 +104,8 @@ def sole_writer(folder: Path) -> Iterator[None]:
             if os.path.lexists(place) and not place.is_dir():
                 raise DamagedFile(place, "expected a folder, got something else")
             place.mkdir(exist_ok=True)
+    for path in made:
+        flush_folder(path.parent)
     place = folder.resolve()
     with _guard:
         if place in _writing:
@@ -140,7 +154,7 @@ class Shards:
             self.manifest = write_manifest(folder, job, replace(keep, statistics=True))
         self.keep = self.manifest.keep
         self.ended = self.converged = 0
-        self.shards = self._usable(list(read_shards(folder, self.manifest)))
+        self.shards = self._usable(list(read_shards(shard_paths(folder), self.manifest)))
         self.todo = gaps([(shard.start, shard.stop) for shard in self.shards], job)
         # Restarts of a committed shard have all ended.
         self.ended = sum(shard.stop - shard.start for shard in self.shards)
