@@ -65,8 +65,12 @@ def test_an_edit_of_a_helper_is_seen(copy, tmp_path):
 def test_a_damaged_file_is_compiled_again(copy, tmp_path):
     cache = tmp_path / "cache"
     before, _ = train(copy, cache)
-    for damage in (b"", b"nonsense"):
-        (file,) = (path for path in cache.rglob("*train_restarts*.nbc"))
+    (file,) = cache.rglob("*train_restarts*.nbc")
+    (other,) = cache.rglob("*plain_update*.nbc")
+    good = file.read_bytes()
+    changed = bytearray(good)
+    changed[good.index(b"\x7fELF") + 400] ^= 16  # machine code that would be loaded and run
+    for damage in (b"", b"nonsense", good[:-1], bytes(changed), other.read_bytes()):
         file.write_bytes(damage)
         assert train(copy, cache) == (before, 0)
     assert train(copy, cache) == (before, 1)

@@ -8,16 +8,21 @@ the other type or CPU.  So a file is named by what it holds instead, and there i
 from __future__ import annotations
 
 import hashlib
+import pickle
 import warnings
 from typing import Any
 
 from numba.core.caching import IndexDataCacheFile
 
+DIGEST_BYTES = 32
+
 
 class _FilesByKey(IndexDataCacheFile):
     """The files of one function, each named by its key: signature, CPU, source and Numba.
 
-    They come into being whole, by a rename, and whoever writes one writes the same.
+    They come into being whole, by a rename, and whoever writes one writes the same.  Each begins
+    with a digest of key and contents: damaged machine code would be loaded, and give other bits or
+    crash.
     """
 
     def flush(self) -> None:
@@ -25,14 +30,22 @@ class _FilesByKey(IndexDataCacheFile):
 
     def save(self, key: Any, data: Any) -> None:
         """Keep `data` under `key`."""
-        self._save_data(self._name(key), data)
+        contents = self._dump(data)
+        with self._open_for_write(self._data_path(self._name(key))) as file:
+            file.write(self._digest(key, contents))
+            file.write(contents)
 
     def load(self, key: Any) -> Any:
         """What is kept under `key`, or None."""
         try:
-            return self._load_data(self._name(key))
+            with open(self._data_path(self._name(key)), "rb") as file:
+                digest, contents = file.read(DIGEST_BYTES), file.read()
         except FileNotFoundError:
             return None
+        return pickle.loads(contents) if digest == self._digest(key, contents) else None
+
+    def _digest(self, key: Any, contents: bytes) -> bytes:
+        return hashlib.sha256(self._name(key).encode() + b"\n" + contents).digest()
 
     def _name(self, key: Any) -> str:
         # Equal in all processes: types, which `repr` names, and strings.
