@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
+import threading
 from typing import Any
 
 from .job import Job
@@ -41,6 +42,10 @@ def progress_bar(job: Job, ended: int, progress: bool | None) -> Any:
     class Bar(tqdm):
         monitor_interval = 0  # no thread that outlives the run
 
+    # tqdm's own lock is one among processes too.  To make it fixes how a program starts processes,
+    # and a child that is forked while another thread holds it waits for ever.
+    if not hasattr(tqdm, "_lock"):
+        Bar.set_lock(threading.RLock())
     terminal = _Terminal()
     return Bar(
         total=job.restarts,

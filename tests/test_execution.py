@@ -196,6 +196,40 @@ def test_no_thread_is_left_behind(xor):
     assert set(threading.enumerate()) - before == set()
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_bar_leaves_processes_alone():
+    """How they are started is still the program's choice, and a forked child needs no lock."""
+    code = """
+import multiprocessing, os, signal, threading
+import fastnn
+from tqdm.std import TqdmDefaultWriteLock
+
+def train():
+    net, data = fastnn.Network([2, 2, 1]), fastnn.datasets.xor()
+    fastnn.train_many(net, *data, restarts=100, epochs=1, threads=2)
+
+def hold():
+    with TqdmDefaultWriteLock.th_lock:
+        held.set()
+        forked.wait()
+
+train()
+multiprocessing.set_start_method("spawn")
+held, forked = threading.Event(), threading.Event()
+threading.Thread(target=hold).start()
+held.wait()
+child = os.fork()
+if child == 0:
+    signal.alarm(60)  # ends a child that hangs
+    train()
+    os._exit(0)
+status = os.waitpid(child, 0)[1]
+forked.set()
+assert status == 0
+"""
+    python(code)
+
+
 def test_progress_is_shown_when_asked_for(xor, exercise, capsys):
     arguments = {"restarts": 5000, "epochs": 8000, "target_sse": 0.04, **exercise}
     fastnn.train_many(*xor, progress=True, **arguments)
