@@ -302,8 +302,9 @@ def _run_chunks(
     far = collector.on_disk or not shares_memory(pool)
     work = _Work(collector, _Sizes(job, workers, chunk, keep=collector.keep, far=far))
     bar = progress_bar(job, collector.ended, progress)
-    with CtrlC(wake=lambda: flight.finished.put(None)) as ctrl_c, bar:
-        flight = _Flight(job, collector, pool, workers, ctrl_c.flag)
+    ctrl_c = CtrlC(wake=lambda: flight.finished.put(None))
+    flight = _Flight(job, collector, pool, workers, ctrl_c.flag)
+    with ctrl_c, bar:
 
         def goes_on() -> bool:
             return not ctrl_c.pressed and time.monotonic() < deadline
@@ -358,8 +359,8 @@ def _run_chunks(
             for future in ended:
                 if collects and _error_of(future) is None:
                     collector.add(future.result())
-        if ctrl_c.pressed:
-            raise KeyboardInterrupt
+    if ctrl_c.pressed:
+        raise KeyboardInterrupt
 
 
 def _error_of(future: Future[Any]) -> BaseException | None:
