@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -118,8 +119,7 @@ def read_record(path: Path, kind: str, version: int) -> dict[str, Any]:
     FileNotFoundError
         If there is none.
     """
-    if os.path.lexists(path) and not path.is_file():  # pipes and devices are not read
-        raise DamagedFile(path, "expected a file, got something else")
+    _refuse_others(path)
     try:
         record = json.loads(path.read_bytes(), parse_constant=_no_number)
         digest = record.pop("digest", None) if isinstance(record, dict) else None
@@ -135,6 +135,20 @@ def read_record(path: Path, kind: str, version: int) -> dict[str, Any]:
     if digest != found:
         raise DamagedFile(path, "its text does not match its digest: it was damaged or edited")
     return record
+
+
+def _refuse_others(path: Path) -> None:
+    """DamagedFile for what is neither a file nor nothing: pipes, devices and loops are not read."""
+    try:
+        regular = stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        regular = not path.is_symlink()
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        regular = False
+    if not regular:
+        raise DamagedFile(path, "expected a file, got something else")
 
 
 def _no_number(text: str) -> None:
@@ -154,11 +168,9 @@ def file_entry(path: Path) -> dict[str, Any]:
 def check_file(path: Path, entry: Any) -> None:
     """Whether a file is the one that `entry` tells of, or DamagedFile."""
     try:
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):  # pipes and devices are not read
-            raise DamagedFile(path, "expected a file, got something else")
+        _refuse_others(path)
         size = entry.get("bytes") if isinstance(entry, dict) else None
-        same = status.st_size == size and file_entry(path) == entry
+        same = path.stat().st_size == size and file_entry(path) == entry
     except GONE as error:
         raise DamagedFile(path, f"expected a file, got none ({error.strerror})") from error
     if not same:
