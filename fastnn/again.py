@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .checks import integer
+from .checks import integer, shown
 from .chunks import train_chunk
 from .job import Job
 from .run import Run, train_one
@@ -62,6 +62,18 @@ def run_with_history(
     most = job.epochs if epochs is None else epochs
     every = 1 + (most + 1) * size // HISTORY_LIMIT
     return run_again(job, index, every, epochs=epochs, status=status)
+
+
+def asked_indices(which: Any) -> np.ndarray:
+    """Indices of restarts, if `which` is an array of such."""
+    try:
+        wanted = np.asarray(which)
+    except ValueError:  # rows of different lengths
+        wanted = np.array(None)
+    if wanted.ndim != 1 or (wanted.dtype.kind not in "iu" and wanted.size):
+        kind = ValueError if isinstance(which, str) else TypeError
+        raise kind(f"which: expected 'best', 'all' or indices, got {shown(which)}")
+    return wanted
 
 
 def parameters_again(job: Job, indices: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .again import parameters_again, run_again, run_with_history
+from .again import asked_indices, parameters_again, run_again, run_with_history
 from .arguments import MAX_RESTART, Before, check_inputs
 from .checks import integer, shown
 from .job import Job
@@ -285,16 +285,12 @@ class Runs(Savable):
         TypeError, ValueError
             If `X` has another shape, or `which` is none of these.
         """
-        if isinstance(which, str):
-            if which not in ("best", "all"):
-                raise ValueError(f"which: expected 'best', 'all' or indices, got {which!r}")
-            if which == "best":
-                return self.best.predict(X)
+        if isinstance(which, str) and which == "best":
+            return self.best.predict(X)
+        if isinstance(which, str) and which == "all":
             positions = np.arange(len(self))
         else:
-            wanted = np.asarray(which)
-            if wanted.ndim != 1 or (wanted.dtype.kind not in "iu" and wanted.size):
-                raise TypeError(f"which: expected 'best', 'all' or indices, got {shown(which)}")
+            wanted = asked_indices(which)
             positions = np.array([self._position(k) for k in wanted], dtype=np.int64)
         inputs = check_inputs(self.network, X, self.job.dtype)
         if self.parameters is not None:

@@ -263,7 +263,10 @@ def train_many(
     before = None
     if continue_from is not None:
         if not isinstance(continue_from, Runs):
-            raise TypeError(f"continue_from: expected fastnn.Runs, got {shown(continue_from)}")
+            raise TypeError(
+                "continue_from: expected fastnn.Runs (of a folder, what load() gives), got "
+                f"{shown(continue_from)}"
+            )
         before = continue_from.before(restarts)
         seed, first = _same("seed", seed, before.seed), _same("first", first, before.first)
         restarts = len(continue_from)

@@ -37,6 +37,9 @@ def test_out_and_resume(capsys, folder):
     )  # fmt: skip
     np.testing.assert_array_equal(fastnn.open_run(folder).loss, runs.loss)
     assert str(fastnn.open_run(folder).statistics) in out
+    code, out, err = run(capsys, "restarts", *LEARN, "--out", folder, "--resume")
+    assert (code, err) == (0, "")
+    assert f"1,000 of 1,000 restarts are in {folder}" in out
 
 
 def test_info_of_a_folder(capsys, folder):

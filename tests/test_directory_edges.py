@@ -137,6 +137,28 @@ def test_info_of_a_folder_whose_files_get_other_names(folder, capsys, monkeypatc
     assert "100 of 100 restarts" in capsys.readouterr().out
 
 
+def test_hidden_files_are_nobodys_shards(folder):
+    many(out=folder)
+    hidden = folder / "shards" / ".DS_Store"
+    hidden.write_text("")
+    assert len(fastnn.open_run(folder)) == len(many(out=folder, resume=True)) == 100
+    assert hidden.exists()
+
+
+@pytest.mark.parametrize(("which", "error"), [("worst", ValueError), ([[1], [2, 3]], TypeError)])
+def test_bad_choice_of_predictions(folder, which, error):
+    for runs in (many(out=folder), many()):
+        with pytest.raises(error, match="which: expected 'best', 'all' or indices, got"):
+            runs.predict(X, which)
+
+
+def test_to_go_on_from_a_folder_it_is_loaded(folder):
+    stored = many(out=folder, keep="all")
+    with pytest.raises(TypeError, match=r"continue_from: .*load\(\).*got StoredRuns"):
+        fastnn.train_many(NET, X, Y, continue_from=stored)
+    assert len(fastnn.train_many(NET, X, Y, continue_from=stored.load())) == 100
+
+
 def test_columns_are_compared_as_arrays(folder):
     stored, expected = many(out=folder, chunk=30), many()
     assert np.sum(stored.status == fastnn.Status.CONVERGED) == 86

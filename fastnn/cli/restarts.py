@@ -12,6 +12,8 @@ from typing import Any
 
 from ..activations import BY_NAME
 from ..datasets import xor
+from ..directory.manifest import read_manifest
+from ..directory.writer import is_begun
 from ..execution import Interrupted
 from ..initialization import Uniform
 from ..network import Network
@@ -22,6 +24,7 @@ from ..training import train_many
 from .arguments import kept, sizes, whole
 from .files import check_figure, check_output, new_figure, save_figure
 
+RESTARTS = 100_000
 OPTIMIZERS_BY_NAME: dict[str, Any] = {
     {"RPROP": "rprop", "LBFGS": "lbfgs", "AdamW": "adamw"}.get(
         kind.__name__, re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()
@@ -33,7 +36,10 @@ OPTIMIZERS_BY_NAME: dict[str, Any] = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
-    add("restarts", type=whole, nargs="?", default=100_000, help="how many, default %(default)s")
+    add(
+        "restarts", type=whole, nargs="?",
+        help=f"how many, default {RESTARTS}, with --resume as many as the run in the folder has",
+    )  # fmt: skip
     add("--epochs", type=whole, default=10_000, help="the most epochs of each, default %(default)s")
     add(
         "--optimizer", choices=list(OPTIMIZERS_BY_NAME), default="gradient-descent", metavar="NAME",
@@ -85,6 +91,14 @@ def make_optimizer(options: argparse.Namespace) -> Optimizer:
     return kind(**numbers)
 
 
+def count_of(options: argparse.Namespace) -> int:
+    """How many restarts the options ask for."""
+    if options.restarts is not None:
+        return int(options.restarts)
+    begun = options.resume and options.out is not None and is_begun(options.out)
+    return read_manifest(options.out).job.restarts if begun else RESTARTS
+
+
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     if options.save is not None:
@@ -95,6 +109,7 @@ def run(options: argparse.Namespace) -> int:
         check_figure(options.figure)
     net = Network([2, *options.hidden, 1], activation=options.activation, bias=options.bias)
     X, y = xor()
+    restarts = count_of(options)
     start = time.perf_counter()
     code = 0
     runs: Any
@@ -103,7 +118,7 @@ def run(options: argparse.Namespace) -> int:
             net,
             X,
             y,
-            restarts=options.restarts,
+            restarts=restarts,
             optimizer=make_optimizer(options),
             epochs=options.epochs,
             target_sse=options.target,
@@ -133,7 +148,7 @@ def run(options: argparse.Namespace) -> int:
     print(f"{seconds:.2f} s{rate}")
     print("".join(f"saved {path}\n" for path in saved), end="")
     if options.out is not None:
-        print(f"{count:,} of {options.restarts:,} restarts are in {options.out}")
+        print(f"{count:,} of {restarts:,} restarts are in {options.out}")
     return code
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..again import run_with_history
+from ..again import asked_indices, run_with_history
 from ..checks import integer, shown
 from ..collecting import better_of, runs_of_best
 from ..files import DamagedFile
@@ -270,9 +270,7 @@ class StoredRuns:
             return self.best.predict(X)
         if isinstance(which, str) and which == "all":
             return self.load().predict(X, "all")
-        wanted = np.asarray(which)
-        if wanted.ndim != 1 or (wanted.dtype.kind not in "iu" and wanted.size):
-            raise TypeError(f"which: expected 'best', 'all' or indices, got {shown(which)}")
+        wanted = asked_indices(which)
         first, last = self.job.first, self.job.first + self.job.restarts - 1
         for k in wanted:
             integer("which", k, first, last)

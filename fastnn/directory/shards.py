@@ -121,7 +121,7 @@ def shard_paths(folder: Path) -> list[Path]:
     place = folder / FOLDER
     try:
         names = [name for name in os.listdir(place) if not name.startswith(".")]
-    except OSError as error:
+    except GONE as error:
         if not os.path.lexists(place):
             return []
         raise DamagedFile(place, f"expected a folder, got none ({error.strerror})") from error
