@@ -53,14 +53,21 @@ def writing(path: Path) -> Iterator[None]:
         raise OSError(error.errno, f"cannot write {path}: {reason}") from error
 
 
+# What systems say that cannot flush a folder, or do not let this process.
+CANNOT_FLUSH = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM)
+
+
 def flush_folder(path: Path) -> None:
     """Let names in a folder survive a loss of power, where the system can."""
-    with suppress(OSError):
+    try:
         handle = os.open(path, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:
             os.close(handle)
+    except OSError as error:
+        if error.errno not in CANNOT_FLUSH:
+            raise
 
 
 def temporary(path: Path) -> Path:

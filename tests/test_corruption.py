@@ -315,7 +315,7 @@ def forged(rng, folder, template):
         10**300,
         1e308,
         "",
-        "../../x",
+        "/".join(["..", "..", "x"]),
         [],
         {},
         "a\0b",

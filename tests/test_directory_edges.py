@@ -196,7 +196,9 @@ def test_json_that_is_none_is_damaged(folder, tmp_path):
     many(out=folder)
     manifest = folder / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"restarts": 100', '"restarts": NaN'))
-    with pytest.raises(fastnn.DamagedFile, match=r"manifest\.json: expected JSON, got other or damaged text"):
+    with pytest.raises(
+        fastnn.DamagedFile, match=r"manifest\.json: expected JSON, got other or damaged text"
+    ):
         fastnn.open_run(folder)
     about = {"format": "fastnn", "version": 1, "kind": "network"}
     for change, arrays in (
