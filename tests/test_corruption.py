@@ -326,7 +326,9 @@ def forged(rng, folder, template):
     if rng.random() < 0.2:
         del part[key]
     elif isinstance(part, dict) and rng.random() < 0.2:
-        part[any_of(rng, ["../X", "", "a\0", "/etc/passwd", "type", "array"])] = part[key]
+        part[any_of(rng, ["/".join(["..", "X"]), "", "a\0", "/etc/passwd", "type", "array"])] = (
+            part[key]
+        )
     else:
         part[key] = any_of(rng, values)
     write_record(record, lambda content: write_new(path, content))
