@@ -307,6 +307,7 @@ def train_many(
     goes_on = keep is None and is_begun(folder)
     kept_there = None if goes_on else make_keep(keep, job, on_disk=True)
     with sole_writer(folder):
+        check_out(out, resume)  # now that nobody else can begin a run there
         return collect(Shards(folder, job, kept_there))
 
 

@@ -238,3 +238,35 @@ def test_statistics_of_jobs_with_a_number_for_each_restart_are_not_joined():
     one = many(keep="statistics", optimizer=rates)
     with pytest.raises(ValueError, match="expected statistics of one job"):
         one + many(keep="statistics", optimizer=rates, first=100)
+
+
+def test_classes_that_no_file_can_name_are_refused(tmp_path):
+    class Mine(fastnn.GradientDescent):
+        pass
+
+    X, y = fastnn.datasets.xor()
+    net = fastnn.Network([2, 2, 1])
+    runs = fastnn.train_many(net, X, y, restarts=5, epochs=1, optimizer=Mine())
+    with pytest.raises(TypeError, match="optimizer: expected a class of fastnn's own"):
+        runs.save(tmp_path / "runs.npz")
+    with pytest.raises(TypeError, match="optimizer: expected a class of fastnn's own"):
+        fastnn.train_many(net, X, y, restarts=5, epochs=1, optimizer=Mine(), out=tmp_path / "run")
+
+
+def test_a_run_that_another_process_begins_meanwhile_is_not_gone_on_with(tmp_path, monkeypatch):
+    from fastnn import training
+
+    X, y = fastnn.datasets.xor()
+    net = fastnn.Network([2, 2, 1])
+    check, checked = training.check_out, []
+
+    def check_and_begin(out, resume):
+        folder = check(out, resume)
+        if not checked:
+            checked.append(folder)
+            fastnn.train_many(net, X, y, restarts=5, epochs=1, out=folder)
+        return folder
+
+    monkeypatch.setattr(training, "check_out", check_and_begin)
+    with pytest.raises(ValueError, match="which holds a run"):
+        fastnn.train_many(net, X, y, restarts=9, epochs=1, out=tmp_path / "run")
