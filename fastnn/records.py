@@ -187,9 +187,7 @@ def _described(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
         parts = {"restarts_per_cell": value.restarts_per_cell, **value.axes}
     else:
         if TYPES.get(type(value).__name__) is not type(value):
-            raise TypeError(
-                f"{name}: expected a class of fastnn's own, got {shown(value)}"
-            )
+            raise TypeError(f"{name}: expected a class of fastnn's own, got {shown(value)}")
         parts = {field.name: getattr(value, field.name) for field in fields(value)}
     described = {key: _described(part, f"{name}.{key}", arrays) for key, part in parts.items()}
     return {"type": type(value).__name__, **described}

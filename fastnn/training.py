@@ -264,8 +264,8 @@ def train_many(
     if continue_from is not None:
         if not isinstance(continue_from, Runs):
             raise TypeError(
-                "continue_from: expected fastnn.Runs (of a folder, what load() gives), got "
-                f"{shown(continue_from)}"
+                f"continue_from: expected fastnn.Runs, got {shown(continue_from)}; of a folder "
+                "it is what load() gives"
             )
         before = continue_from.before(restarts)
         seed, first = _same("seed", seed, before.seed), _same("first", first, before.first)

@@ -154,7 +154,7 @@ def test_bad_choice_of_predictions(folder, which, error):
 
 def test_to_go_on_from_a_folder_it_is_loaded(folder):
     stored = many(out=folder, keep="all")
-    with pytest.raises(TypeError, match=r"continue_from: .*load\(\).*got StoredRuns"):
+    with pytest.raises(TypeError, match=r"continue_from: .*got StoredRuns.*load\(\)"):
         fastnn.train_many(NET, X, Y, continue_from=stored)
     assert len(fastnn.train_many(NET, X, Y, continue_from=stored.load())) == 100
 

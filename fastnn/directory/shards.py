@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -120,11 +122,16 @@ def shard_paths(folder: Path) -> list[Path]:
     """
     place = folder / FOLDER
     try:
-        names = [name for name in os.listdir(place) if not name.startswith(".")]
-    except GONE as error:
+        there = stat.S_ISDIR(place.stat().st_mode)
+    except OSError as error:
         if not os.path.lexists(place):
             return []
-        raise DamagedFile(place, f"expected a folder, got none ({error.strerror})") from error
+        if error.errno not in (errno.ENOENT, errno.ELOOP):
+            raise
+        there = False
+    if not there:
+        raise DamagedFile(place, "expected a folder, got something else")
+    names = [name for name in os.listdir(place) if not name.startswith(".")]
     for name in names:
         if _NAME.fullmatch(name) is None:
             raise DamagedFile(place / name, "expected shards only; move it elsewhere")
