@@ -123,8 +123,9 @@ def test_processes(method, to_all, tmp_path, xor, exercise):
     out, error, processes = script.interrupt(to_all)
     assert (script.process.returncode, out) == (0, "interrupted\nended\n"), error
     assert len(processes) >= 3
-    assert "Error" not in error
-    assert error.count("Traceback") <= 2  # of a worker that had no chunk just then
+    # Workers that just then waited for a chunk, or were receiving one, say so themselves.
+    assert "BrokenProcessPool" not in error
+    assert "Incomplete" not in error
     assert not ended_within(5, processes)
     check_saved(file, xor, exercise)
 
