@@ -18,6 +18,8 @@ import numpy as np
 TEMPORARY = ".new-"
 """How the names of files and folders begin that are not whole yet."""
 BLOCK = 2**20
+RECORD_BYTES = 2**26
+"""The most that the text of a record may take."""
 GONE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 """Errors that tell of a file that is not there; others, such as of rights, may pass."""
 
@@ -127,6 +129,8 @@ def read_record(path: Path, kind: str, version: int) -> dict[str, Any]:
         If there is none.
     """
     _refuse_others(path)
+    if os.stat(path).st_size > RECORD_BYTES:
+        raise DamagedFile(path, f"expected a text of at most {RECORD_BYTES:,} bytes, got more")
     try:
         record = json.loads(path.read_bytes(), parse_constant=_no_number)
         digest = record.pop("digest", None) if isinstance(record, dict) else None

@@ -185,30 +185,45 @@ class Job:
             restarts=stop - start,
         )
 
+    def only(self, start: int, stop: int) -> Job:
+        """The job of these restarts, whose optimizer and start have only their numbers too."""
+        axes = self.axes_of_numbers()
+        values = {} if self.grid is None else self.grid.values(np.arange(start, stop) + self.first)
+
+        def own(array: np.ndarray) -> np.ndarray:
+            axis = axes.get(id(array))
+            return array[start:stop] if axis is None else values[axis]
+
+        return replace(
+            self.rows(start, stop),
+            optimizer=with_numbers(self.optimizer, own),
+            init=with_numbers(self.init, own),
+            grid_columns=(),
+        )
+
+    def axes_of_numbers(self) -> dict[int, str]:
+        """The axes of the grid, by the `id` of the optimizer's arrays that hold their values."""
+        if self.grid is None:
+            return {}
+        numbers = list(self.setup.numbers.values())
+        return {id(numbers[column]): axis for column, axis in self.grid_columns}
+
     def alone(self, position: int) -> Job | None:
         """The job of one restart, all of whose parts have its own numbers instead of arrays.
 
         None if that is of another kind, as one without momentum is where others have some.
         """
-        own: dict[int, float] = {}
-        if self.grid is not None:
-            values = self.grid.values(np.array([self.first + position]))
-            numbers = list(self.setup.numbers.values())
-            for column, axis in self.grid_columns:
-                own[id(numbers[column])] = float(values[axis][0])
-
-        def pick(array: np.ndarray) -> float:
-            return own[id(array)] if id(array) in own else float(array[position])
-
-        optimizer = _with_numbers(self.optimizer, pick)
-        init = _with_numbers(self.init, pick)
-        made = replace(self.rows(position, position + 1), optimizer=optimizer, init=init)
+        one = self.only(position, position + 1)
+        optimizer, init = (
+            with_numbers(part, lambda array: float(array[0])) for part in (one.optimizer, one.init)
+        )
+        made = replace(one, optimizer=optimizer, init=init)
         same = made.setup.kind == self.setup.kind and made.n_state == self.n_state
         return made if same else None
 
     def to_send(self, start: int, stop: int) -> Job:
         """The same, small: without the other restarts' numbers in the optimizer and the start."""
-        optimizer = _with_numbers(self.optimizer, _ends)
+        optimizer = with_numbers(self.optimizer, _ends)
         part = self.cut(start, stop)
         if part.grid is not None and part.grid.bytes > part.restarts * part.hyper[0].nbytes:
             part = part.rows(0, part.restarts)
@@ -220,15 +235,15 @@ def _ends(array: np.ndarray) -> np.ndarray:
     return np.array([array.min(), array.max()]) if len(array) > 2 else array
 
 
-def _with_numbers(part: Any, number: Callable[[np.ndarray], Any]) -> Any:
+def with_numbers(part: Any, number: Callable[[np.ndarray], Any]) -> Any:
     """An optimizer or an initialization with other numbers in the place of its arrays."""
     if isinstance(part, np.ndarray):
         return number(part)
     if isinstance(part, tuple):
-        return tuple(_with_numbers(item, number) for item in part)
+        return tuple(with_numbers(item, number) for item in part)
     if not isinstance(part, (Optimizer, PerLayer, *SCHEDULES, *INITIALIZATIONS)):
         return part
     made = copy(part)
     for name, value in vars(part).items():
-        object.__setattr__(made, name, _with_numbers(value, number))
+        object.__setattr__(made, name, with_numbers(value, number))
     return made

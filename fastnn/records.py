@@ -18,7 +18,7 @@ from .arguments import make_job
 from .checks import shown
 from .files import canonical
 from .initialization import EXPLICIT, INITIALIZATIONS, Start
-from .job import NUMERICS_VERSION, Job
+from .job import NUMERICS_VERSION, Job, with_numbers
 from .losses import LOSSES
 from .network import Network
 from .optimizers import OPTIMIZERS, PerLayer
@@ -58,12 +58,15 @@ def job_record(job: Job) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     if isinstance(weights, np.ndarray) and job.has_common_weights:
         weights = weights[0]
     arrays: dict[str, np.ndarray] = {}
+    # Axes of a grid differ in length: the optimizer is written with any number of each.
+    axes = job.axes_of_numbers()
+    optimizer = with_numbers(job.optimizer, lambda a: float(a[0]) if id(a) in axes else a)
     parts: dict[str, Any] = {
         "network": job.net,
         "X": job.X,
         "y": job.y,
         "dtype": job.dtype.name,
-        "optimizer": job.optimizer,
+        "optimizer": optimizer,
         "grid": job.grid,
         "loss": job.loss,
         "sample_weight": weights,
@@ -95,7 +98,16 @@ def job_of(record: Any, arrays: Mapping[str, np.ndarray], restarts: int | None) 
     ValueError
         If the record is none of a job, or one that no call could have made.
     """
-    return _checked(lambda: _job_of(record, arrays, restarts))
+
+    def made() -> Job:
+        job = _job_of(record, arrays, restarts)
+        own, own_arrays = job_record(job)
+        # What is left out would be a default, which may not be what it was trained by.
+        if canonical(own) != canonical(record) or not _same(own_arrays, arrays):
+            raise ValueError("expected a job as it is written, got it in another form")
+        return job
+
+    return _checked(made)
 
 
 def _job_of(record: Any, arrays: Mapping[str, np.ndarray], restarts: int | None) -> Job:
@@ -123,11 +135,20 @@ def _job_of(record: Any, arrays: Mapping[str, np.ndarray], restarts: int | None)
         raise ValueError("resumes_rules: expected True or False, got another")
     return replace(
         job,
-        start=Start(EXPLICIT, numbers, job.start.table[:, :0]),
+        start=Start(EXPLICIT, np.ascontiguousarray(numbers), job.start.table[:, :0]),
         init=None,
-        start_state=state,
-        start_epochs=epochs,
+        start_state=np.ascontiguousarray(state),
+        start_epochs=np.ascontiguousarray(epochs),
         resumes_rules=resumes,
+    )
+
+
+def _same(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> bool:
+    """Whether arrays have the same names, types and bits."""
+    return one.keys() == other.keys() and all(
+        (array.dtype, array.shape) == (other[name].dtype, other[name].shape)
+        and array.tobytes() == other[name].tobytes()
+        for name, array in one.items()
     )
 
 

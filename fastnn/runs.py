@@ -220,10 +220,11 @@ class Runs(Savable):
             raise ValueError(f"restarts: expected None or {len(self)}, got {shown(restarts)}")
         if not len(self) or (np.diff(self.indices) != 1).any():
             raise ValueError("continue_from: expected restarts of consecutive indices, got others")
-        job = self.job
+        start = int(self.indices[0]) - self.job.first
+        job = self.job.only(start, start + len(self))
         return Before(
             self.network, self.parameters, self._state, self.epochs, job.rules, job.optimizer,
-            job.loss, job.seed, int(self.indices[0]),
+            job.loss, job.seed, job.first,
         )  # fmt: skip
 
     def in_grid(self, values: Any = "epochs") -> np.ndarray:

@@ -119,7 +119,8 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
                     raise ValueError("it is compressed, which fastnn's are not")
             file.seek(0)
             with np.load(file, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
+                # Compiled code reads them row by row.
+                arrays = {name: np.asarray(archive[name], order="C") for name in archive.files}
         except Exception as error:  # zip archives and arrays raise many kinds
             raise DamagedFile(path, f"its archive is damaged: {error}") from error
     try:

@@ -318,7 +318,7 @@ def open_run(path: str | os.PathLike[str]) -> StoredRuns:
     """
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"path: expected the path of a folder, got {shown(path)}")
-    if not (Path(path) / NAME).is_file():
+    if not os.path.lexists(Path(path) / NAME):
         raise FileNotFoundError(
             f"path: expected a folder that train_many(…, out=) wrote, got {path} without {NAME}"
         )
