@@ -20,6 +20,7 @@ import fastnn
 from fastnn.executors import name_of, workers_of
 
 distributed = pytest.importorskip("distributed", reason="distributed is not installed")
+import dask  # noqa: E402
 from distributed.cfexecutor import ClientExecutor  # noqa: E402
 
 KEEPS = ["all", "outcomes", "statistics", fastnn.Best(7)]
@@ -52,11 +53,34 @@ class Watched(ClientExecutor):
 
 def new_cluster():
     """Two processes of a thread each; what they write to the log when they die is no news."""
+    # A worker that is not there at that moment so long after a death gets no new one.
+    dask.config.set({"distributed.deploy.lost-worker-timeout": "1 hour"})
     for name in ("distributed.nanny", "distributed.scheduler", "distributed.core"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", protocol="tcp://"
     )
+
+
+def begun(cluster):
+    """Process ids of workers that have begun: of one that dies earlier no nanny begins another."""
+    there = cluster.scheduler.workers
+    nannies = list(cluster.workers.values())
+    return [
+        nanny.pid
+        for nanny in nannies
+        if nanny.process is not None
+        and nanny.process.status == distributed.Status.running
+        and nanny.worker_address in there
+    ]
+
+
+def wait_for_both(cluster):
+    """Wait until both workers have begun."""
+    end = time.monotonic() + 60
+    while len(begun(cluster)) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
@@ -126,18 +150,20 @@ def test_workers_are_killed_five_times(client, cluster, allowed, xor):
     killed = []
 
     def action(number):
-        process = cluster.workers[len(killed) % 2].pid
-        if len(killed) < 5 and number >= 8 * (1 + len(killed)) and process not in (None, *killed):
-            killed.append(process)
-            kill(process)
+        there = [process for process in begun(cluster) if process not in killed]
+        if there and len(killed) < 5 and number >= 8 * (1 + len(killed)):
+            killed.append(there[0])
+            kill(there[0])
 
     arguments = settings(restarts=15_000, epochs=10_000, target_sse=None)
     executor = Watched(client, action)
+    wait_for_both(cluster)
     before = cluster.scheduler.allowed_failures
     cluster.scheduler.allowed_failures = allowed
     try:
-        found = fastnn.train_many(*xor, executor=executor, **arguments)
+        found = fastnn.train_many(*xor, executor=executor, time_limit=120, **arguments)
     finally:
+        wait_for_both(cluster)
         cluster.scheduler.allowed_failures = before
     assert len(killed) == 5
     assert executor.number > 150 or allowed
@@ -154,6 +180,7 @@ def test_a_chunk_that_kills_every_worker_ends_the_run(client, cluster, xor):
         def submit(self, function, /, *args, **kwargs):
             if kwargs["at"] == 300:
                 self.attempts += 1
+                wait_for_both(cluster)
                 function, args, kwargs = exit_at_once, (), {"pure": False}
             return super().submit(function, *args, **kwargs)
 
@@ -164,6 +191,7 @@ def test_a_chunk_that_kills_every_worker_ends_the_run(client, cluster, xor):
         with pytest.raises(fastnn.Incomplete, match="Dask's Deadly failed: KilledW") as error:
             fastnn.train_many(*xor, executor=executor, **settings())
     finally:
+        wait_for_both(cluster)
         cluster.scheduler.allowed_failures = before
     assert executor.attempts == 5
     assert_are_some_of(error.value.runs, fastnn.train_many(*xor, **settings()))
