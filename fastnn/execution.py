@@ -14,7 +14,6 @@ from concurrent.futures import (
     ThreadPoolExecutor,
     wait,
 )
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -271,14 +270,17 @@ class _Flight:
         except queue.Empty:
             return None
 
-    def end(self, patience: float) -> list[Future[Part]]:
+    def end(self, patience: float, *, orderly: bool) -> list[Future[Part]]:
         """Take back what is not at work, and wait for the rest; returns what has ended.
 
         Own threads have seen the flag, and are waited for.  Of other executors not all tell what
-        is at work: it is those that were handed out first.
+        is at work: it is those that were handed out first.  Where processes may be dying nothing is
+        taken back at first, which Python 3.11's pool would stumble over, and never shut down.
         """
-        kept = set() if self.here else set(islice(self.pending, self.workers))
-        running = [future for future in self.pending if future in kept or not future.cancel()]
+        running = list(self.pending)
+        if self.here or orderly:
+            kept = set() if self.here else set(running[: self.workers])
+            running = [future for future in running if future in kept or not future.cancel()]
         wait(running, timeout=None if self.here else patience)
         return [future for future in running if future.done() or not future.cancel()]
 
@@ -309,7 +311,7 @@ def _run_chunks(
         def goes_on() -> bool:
             return not ctrl_c.pressed and time.monotonic() < deadline
 
-        collects, interrupted = True, False
+        collects, interrupted, gone = True, False, False
         try:
             while goes_on():
                 # First what has come back: from the first chunks the others learn their size.
@@ -330,7 +332,8 @@ def _run_chunks(
                 if error is None and done.result().ended < stop - start and not ctrl_c.pressed:
                     error = RuntimeError("a chunk was interrupted in its worker")
                 if error is not None:
-                    if executor is None or _is_gone(error) or not work.failed((start, stop)):
+                    gone = _is_gone(error)
+                    if executor is None or gone or not work.failed((start, stop)):
                         raise _failure(executor, error) from error
                     continue
                 part = done.result()
@@ -353,7 +356,7 @@ def _run_chunks(
             ctrl_c.flag[0] = 1
             soon = interrupted or ctrl_c.pressed
             patience = INTERRUPTED_SECONDS if soon else 2 * work.sizes.seconds
-            ended = flight.end(patience if collects else 0.0)
+            ended = flight.end(patience if collects else 0.0, orderly=not soon and not gone)
             if executor is None:
                 pool.shutdown()
             for future in ended:

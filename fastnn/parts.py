@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .chunks import REFILLS, ChunkResult, most_lanes, train_chunk
-from .interrupts import CtrlC
+from .interrupts import WorkersCtrlC
 from .job import Job
 from .keeping import Keep, best_rows, column_types, row_bytes
 from .statistics import Statistics
@@ -18,6 +18,8 @@ from .status import Status
 # Bytes that a kernel's results may take before they are reduced: large beside what a drain of all
 # lanes costs, small beside what a process may take.
 PIECE_BYTES = 2**24
+
+_ctrl_c = WorkersCtrlC()
 
 
 @dataclass(frozen=True)
@@ -110,17 +112,16 @@ def train_part(
 def train_sent(job: Job, keep: Keep, *, at: int, only_whole: bool) -> Part:
     """Train all restarts of a job that was sent to this process, which `train_part` describes.
 
-    A terminal sends Ctrl-C to all of its processes: where it reaches this one, what has ended by
-    then is returned, and not an error.
+    Where Ctrl-C reaches it, what has ended by then is returned, and not an error.
     """
     arguments = job, 0, job.restarts, keep
-    with CtrlC() as ctrl_c:
-        if not ctrl_c.installed:
+    with _ctrl_c as flag:
+        if flag is None:
             return train_part(*arguments, at=at, only_whole=only_whole)
         # In another thread, since Python cannot answer Ctrl-C while a kernel runs in this one.
         with ThreadPoolExecutor(1, thread_name_prefix="fastnn") as pool:
             future = pool.submit(
-                train_part, *arguments, at=at, only_whole=only_whole, stop_flag=ctrl_c.flag
+                train_part, *arguments, at=at, only_whole=only_whole, stop_flag=flag
             )
             return future.result()
 

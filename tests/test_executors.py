@@ -1,6 +1,7 @@
 """Executors of all kinds: the same bits, workers that fail, time limits, and what is sent."""
 
 import pickle
+import threading
 import time
 import weakref
 from concurrent.futures import (
@@ -21,6 +22,7 @@ from executor_examples import (
     Eager,
     assert_all_kept_the_same,
     assert_are_some_of,
+    ended_within,
     grid,
     kill,
     settings,
@@ -96,6 +98,25 @@ def test_a_killed_worker_ends_the_run_with_what_had_ended(xor):
     assert isinstance(error.__cause__, BrokenProcessPool)
     assert 800 <= error.ended == len(error.runs) < 4000
     assert_are_some_of(error.runs, fastnn.train_many(*xor, **arguments))
+
+
+def test_a_pool_that_broke_can_be_shut_down(xor):
+    """Though chunks waited in it that are not at work."""
+    processes = []
+
+    def note_and_kill(executor):
+        processes.extend(executor._processes)
+        kill_one(executor)
+
+    executor = Watched(30, note_and_kill)
+    with pytest.raises(fastnn.Incomplete, match="BrokenProcessPool"):
+        fastnn.train_many(*xor, executor=executor, threads=100, **settings(restarts=20_000))
+    shutting = threading.Thread(target=executor.shutdown, daemon=True)
+    shutting.start()
+    shutting.join(30)
+    assert not shutting.is_alive()
+    assert len(processes) == 2
+    assert not ended_within(5, processes)
 
 
 def test_a_folder_outlives_killed_workers(xor, tmp_path):

@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+from conftest import python
 from executor_examples import ended_within
 from test_interrupt import check_saved
 
@@ -82,6 +83,39 @@ if __name__ == "__main__":
 """
 
 
+WORKER = """
+import os, signal, threading, time
+import numpy as np
+import fastnn
+from fastnn import interrupts
+from fastnn.arguments import make_job
+from fastnn.keeping import make_keep
+from fastnn.parts import train_sent
+
+net, (X, y) = fastnn.Network([2, 2, 1]), fastnn.datasets.xor()
+job = make_job(net, X, y, restarts=10_000_000, epochs=2000)
+keep = make_keep("outcomes", job)
+short = job.to_send(0, 10)
+train_sent(short, keep, at=0, only_whole=True)
+for only_whole in (True, False):
+    threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    part = train_sent(job, keep, at=70, only_whole=only_whole)
+    assert part.start == 70
+    assert 0 < part.ended < 10_000_000
+    assert only_whole == (part.rows == part.ended)
+os.kill(os.getpid(), signal.SIGINT)  # while a part is sent
+assert train_sent(short, keep, at=0, only_whole=True).ended == 10
+interrupts.BETWEEN_SECONDS = 0.0
+train_sent(short, keep, at=0, only_whole=True)
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(10)
+except KeyboardInterrupt:
+    print("as usual")
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+"""
+
+
 class Script:
     """A script in a process group of its own, as a shell begins one."""
 
@@ -113,6 +147,12 @@ class Script:
         except BaseException:
             os.killpg(self.process.pid, signal.SIGKILL)
             raise
+
+
+def test_a_worker_returns_what_had_ended():
+    """And is not ended itself by Ctrl-C, as long as chunks come."""
+    done = python(WORKER)
+    assert (done.stdout, done.stderr) == ("as usual\n", "")
 
 
 @pytest.mark.parametrize("to_all", [True, False], ids=["to all", "to the first"])
