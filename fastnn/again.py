@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .checks import integer, shown
+from .checks import as_array, integer, shown
 from .chunks import train_chunk
 from .job import Job
 from .run import Run, train_one
@@ -66,10 +66,7 @@ def run_with_history(
 
 def asked_indices(which: Any) -> np.ndarray:
     """Indices of restarts, if `which` is an array of such."""
-    try:
-        wanted = np.asarray(which)
-    except ValueError:  # rows of different lengths
-        wanted = np.array(None)
+    wanted = as_array(which)
     if wanted.ndim != 1 or (wanted.dtype.kind not in "iu" and wanted.size):
         kind = ValueError if isinstance(which, str) else TypeError
         raise kind(f"which: expected 'best', 'all' or indices, got {shown(which)}")

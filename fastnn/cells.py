@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .checks import shown
+from .checks import as_array, shown
 from .job import Job
 from .status import Status
 
@@ -35,10 +35,7 @@ def grid_cells(runs: Runs, job: Job, values: Any) -> np.ndarray:
             )
         column = columns[values]()
     else:
-        try:
-            column = np.asarray(values)
-        except ValueError:  # rows of different lengths
-            column = np.array(None)
+        column = as_array(values)
         if column.shape != (len(runs),):
             raise ValueError(f"values: expected shape ({len(runs)},), got {shown(values)}")
         if column.dtype.kind not in "biuf":

@@ -30,6 +30,14 @@ def integer(name: str, value: Any, low: int, high: int = MAX_COUNT) -> int:
     return number
 
 
+def as_array(value: Any) -> np.ndarray:
+    """`value` as an array; one without dimensions for rows of different lengths."""
+    try:
+        return np.asarray(value)
+    except ValueError:
+        return np.array(None)
+
+
 def real_array(name: str, value: Any, dtype: Any = np.float64) -> np.ndarray:
     """A contiguous copy of `value` as floats, of any shape, all finite."""
     if np.ma.is_masked(value):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -14,16 +14,24 @@ from .statistics import Statistics
 from .status import Status
 
 
-class Collector(Protocol):
-    """What takes in parts of a run, in any order."""
+class Collector:
+    """What takes in parts of a run, in any order: the base of all.
 
-    ended: int
-    """How many restarts have ended."""
-    converged: int
-    todo: list[tuple[int, int]]
-    """The positions that are wanted, as ranges (start, stop)."""
-    keep: Keep
-    on_disk: bool
+    Attributes
+    ----------
+    keep : Keep
+    todo : list of (int, int)
+        The positions that are wanted, as ranges (start, stop).
+    ended, converged : int
+        How many restarts have ended, and how many of them met a target.
+    """
+
+    on_disk = False
+
+    def __init__(self, job: Job, keep: Keep) -> None:
+        self.job, self.keep = job, keep
+        self.todo = [(0, job.restarts)]
+        self.ended = self.converged = 0
 
     @property
     def advice(self) -> str:
@@ -32,21 +40,19 @@ class Collector(Protocol):
 
     def add(self, part: Part) -> None:
         """Take in a part."""
+        self.ended += part.ended
+        self.converged += part.converged
 
     def result(self) -> Any:
         """What there is of it."""
+        raise NotImplementedError
 
 
-class Columns:
+class Columns(Collector):
     """Collects a row for every restart in arrays."""
 
-    on_disk = False
-    advice = ""
-
     def __init__(self, job: Job, keep: Keep) -> None:
-        self.job, self.keep = job, keep
-        self.todo = [(0, job.restarts)]
-        self.ended = self.converged = 0
+        super().__init__(job, keep)
         self.arrays: dict[str, np.ndarray] = {}
         for name, (dtype, shape) in column_types(job).items():
             if name in keep.columns:
@@ -59,8 +65,7 @@ class Columns:
         rows = slice(part.start, part.start + part.rows)
         for name, values in part.columns.items():
             self.arrays[name][rows] = values
-        self.ended += part.ended
-        self.converged += part.converged
+        super().add(part)
 
     def result(self) -> Runs:
         """The restarts that have ended."""
@@ -72,16 +77,11 @@ class Columns:
         return runs if ended.all() else runs[ended]
 
 
-class Tallies:
+class Tallies(Collector):
     """Collects statistics, and the best restarts if there are to be any."""
 
-    on_disk = False
-    advice = ""
-
     def __init__(self, job: Job, keep: Keep) -> None:
-        self.job, self.keep = job, keep
-        self.todo = [(0, job.restarts)]
-        self.ended = self.converged = 0
+        super().__init__(job, keep)
         self.statistics = Statistics.empty(job)
         self.best: dict[str, np.ndarray] = {}
 
@@ -91,8 +91,7 @@ class Tallies:
             self.statistics.add(Statistics.from_arrays(self.job, part.statistics))
         if self.keep.best and part.columns:
             self.best = better_of(self.best, part.columns, self.keep.best)
-        self.ended += part.ended
-        self.converged += part.converged
+        super().add(part)
 
     def result(self) -> Runs | Statistics:
         """The best restarts, or the statistics."""

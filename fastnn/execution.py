@@ -21,10 +21,11 @@ import numpy as np
 from .calls import vector_width
 from .chunks import lanes_for, most_lanes, train_chunk
 from .collecting import Collector
-from .executors import name_of, options_of, shares_memory, workers_of
+from .executors import name_of, options_of, shares_memory
 from .interrupts import CtrlC
 from .job import Job
-from .keeping import Keep, physical_memory, row_bytes
+from .keeping import Keep, row_bytes
+from .machine import physical_memory
 from .parts import Part, train_part, train_sent
 from .progress import progress_bar
 
@@ -48,8 +49,6 @@ QUICK_SECONDS = 0.05
 ATTEMPTS = 5
 # After Ctrl-C, how long to wait for workers that cannot be told.
 INTERRUPTED_SECONDS = 0.5
-
-__all__ = ["Incomplete", "Interrupted", "run_job", "workers_of"]
 
 
 class Interrupted(KeyboardInterrupt):

@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -109,6 +109,16 @@ def replace_file(path: Path, content: Content) -> None:
 def canonical(record: Any) -> bytes:
     """JSON in the one form that digests are of."""
     return json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def digest_of(text: bytes, arrays: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of a text and of named arrays: their names, types, shapes and bytes."""
+    digest = hashlib.sha256(text)
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.data if array.size else b"")
+    return digest.hexdigest()
 
 
 def write_record(record: dict[str, Any], write: Callable[[Content], None]) -> None:

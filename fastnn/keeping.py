@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from .checks import integer, shown
 from .job import Job
+from .machine import physical_memory
 from .status import Status
 
 COLUMNS = ("loss", "epochs", "status", "parameters", "state")
@@ -146,11 +146,3 @@ def best_rows(columns: Mapping[str, np.ndarray], n: int) -> dict[str, np.ndarray
         there = there[loss[there] <= np.partition(loss[there], n - 1)[n - 1]]
     chosen = there[np.lexsort((index[there], loss[there]))[:n]]
     return {name: values[chosen] for name, values in columns.items()}
-
-
-def physical_memory() -> float:
-    """Bytes of memory of this machine; infinite where the system does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        return math.inf

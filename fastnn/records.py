@@ -7,7 +7,6 @@ that a file can ask for nothing that a caller could not.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 
 from .arguments import make_job
 from .checks import shown
-from .files import canonical
+from .files import canonical, digest_of
 from .initialization import EXPLICIT, INITIALIZATIONS, Start
 from .job import NUMERICS_VERSION, Job, with_numbers
 from .losses import LOSSES
@@ -154,13 +153,8 @@ def _same(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> boo
 
 def job_digest(record: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
     """64 hexadecimal digits that tell jobs apart, and versions of the numerics."""
-    digest = hashlib.sha256(f"fastnn job, numerics {NUMERICS_VERSION}\n".encode())
-    digest.update(canonical(record))
-    for name in sorted(arrays):
-        array = arrays[name]
-        digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+    text = f"fastnn job, numerics {NUMERICS_VERSION}\n".encode() + canonical(record)
+    return digest_of(text, arrays)
 
 
 def joined_job(one: Job, other: Job) -> Job:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .again import asked_indices, parameters_again, run_again, run_with_history
 from .arguments import MAX_RESTART, Before, check_inputs
-from .checks import integer, shown
+from .checks import as_array, integer, shown
 from .job import Job
 from .kernels.predict import predict
 from .run import Run, sse_of
@@ -138,10 +138,7 @@ class Runs(Savable):
             If the mask's length or a position does not fit.
         """
         if not isinstance(key, slice):
-            try:
-                key = np.asarray(key)
-            except ValueError:  # rows of different lengths
-                key = np.array(None)
+            key = as_array(key)
             if key.ndim != 1 or (key.dtype.kind not in "biu" and key.size):
                 raise TypeError(
                     "runs[…]: expected a boolean mask, a slice or an array of positions, got "

@@ -7,7 +7,6 @@ of all of it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import zipfile
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .checks import integer, shown
-from .files import DamagedFile, canonical, replace_file
+from .files import DamagedFile, canonical, digest_of, replace_file
 from .job import NUMERICS_VERSION, Job
 from .keeping import column_types
 from .network import Network
@@ -66,7 +65,7 @@ def save(thing: Savable, path: str | os.PathLike[str]) -> None:
         "numerics_version": NUMERICS_VERSION,
         **record,
     }
-    about["digest"] = _digest(about, arrays)
+    about["digest"] = digest_of(canonical(about), arrays)
     text = np.array(json.dumps(about, allow_nan=False))
     replace_file(
         Path(path).resolve(), lambda file: np.savez(file, allow_pickle=False, about=text, **arrays)
@@ -129,7 +128,7 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
         if about["format"] != FORMAT:
             raise ValueError
         digest = about.pop("digest", None)
-        found = _digest(about, arrays)
+        found = digest_of(canonical(about), arrays)
     except Exception as error:
         raise DamagedFile(path, "expected a file that fastnn saved, got a foreign one") from error
     if about.get("version") != VERSION:
@@ -147,15 +146,6 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
             f"{about.get('numerics_version')!r}: this fastnn would give other bits",
         )
     return about, arrays
-
-
-def _digest(about: dict[str, Any], arrays: Arrays) -> str:
-    digest = hashlib.sha256(canonical(about))
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(array.data if array.size and array.ndim else array.tobytes())
-    return digest.hexdigest()
 
 
 def _with_job(job: Job) -> tuple[dict[str, Any], Arrays]:

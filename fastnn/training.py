@@ -15,7 +15,8 @@ from .arguments import make_job
 from .checks import integer, real_array, shown
 from .collecting import Collector, Columns, Tallies
 from .directory.writer import Shards, check_out, is_begun, sole_writer
-from .execution import run_job, workers_of
+from .execution import run_job
+from .executors import workers_of
 from .job import Job
 from .keeping import Best, make_keep
 from .losses import Penalized

@@ -25,6 +25,12 @@ def exercise():
     return {"optimizer": fastnn.GradientDescent(0.5), "init": fastnn.Uniform(0, 1)}
 
 
+@pytest.fixture
+def folder(tmp_path):
+    """Where a run may be written; there is nothing yet."""
+    return tmp_path / "run"
+
+
 def bits(array):
     """The bits of a float array, so that NaNs and signed zeros compare too."""
     array = np.ascontiguousarray(array)

@@ -15,11 +15,6 @@ import fastnn
 LEARN = ("--optimizer", "levenberg-marquardt", "--bias", "--low", -1, "--epochs", 30)
 
 
-@pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "run"
-
-
 def test_out_and_resume(capsys, folder):
     code, out, err = run(capsys, "restarts", 500, *LEARN, "--out", folder, "--keep", "outcomes")
     assert (code, err) == (0, "")

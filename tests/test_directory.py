@@ -8,36 +8,17 @@ import threading
 import numpy as np
 import pytest
 from conftest import assert_same_bits, bits, python
+from directory_examples import JOB, NET, RESTARTS, X, Y, many
 
 import fastnn
 from fastnn.directory.shards import FOLDER
 from fastnn.directory.writer import Shards, gaps, sole_writer
 from fastnn.keeping import COLUMNS, NAMED, make_keep
 
-NET = fastnn.Network([2, 2, 1])
-X, Y = fastnn.datasets.xor()
-JOB = {
-    "optimizer": fastnn.LevenbergMarquardt(),
-    "epochs": 30,
-    "target_sse": 0.04,
-    "seed": 3,
-    "first": 10,
-}
-RESTARTS = 1000
-
-
-def many(restarts=RESTARTS, **options):
-    return fastnn.train_many(NET, X, Y, restarts=restarts, **{**JOB, **options})
-
 
 @pytest.fixture(scope="module")
 def expected():
     return many()
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "run"
 
 
 def shard_names(folder):

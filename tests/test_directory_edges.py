@@ -24,11 +24,6 @@ def many(restarts=100, **options):
     return fastnn.train_many(NET, X, Y, restarts=restarts, **{**JOB, **options})
 
 
-@pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "run"
-
-
 class _Elsewhere(Executor):
     """Does at once what it is given, as another process would: with a part of the job."""
 

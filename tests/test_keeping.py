@@ -3,35 +3,16 @@
 import numpy as np
 import pytest
 from conftest import assert_same_bits, python
+from directory_examples import NET, RESTARTS, X, Y, many
 
 import fastnn
 from fastnn.collecting import Columns
 from fastnn.keeping import Best, make_keep
 
-NET = fastnn.Network([2, 2, 1])
-X, Y = fastnn.datasets.xor()
-JOB = {
-    "optimizer": fastnn.LevenbergMarquardt(),
-    "epochs": 30,
-    "target_sse": 0.04,
-    "seed": 3,
-    "first": 10,
-}
-RESTARTS = 1000
-
-
-def many(restarts=RESTARTS, **options):
-    return fastnn.train_many(NET, X, Y, restarts=restarts, **{**JOB, **options})
-
 
 @pytest.fixture(scope="module")
 def expected():
     return many()
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "run"
 
 
 def test_columns_and_statistics_in_memory(expected):

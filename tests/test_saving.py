@@ -9,7 +9,8 @@ import pytest
 from conftest import bits
 
 import fastnn
-from fastnn.saving import _digest, save
+from fastnn.files import canonical, digest_of
+from fastnn.saving import save
 
 NET = fastnn.Network([2, 2, 1])
 X, Y = fastnn.datasets.xor()
@@ -210,7 +211,7 @@ def forge(path, about, arrays, *, seal=True):
     """Write a file with any content, and a digest that fits."""
     if seal:
         about = {key: value for key, value in about.items() if key != "digest"}
-        about["digest"] = _digest(about, arrays)
+        about["digest"] = digest_of(canonical(about), arrays)
     np.savez(path, about=np.array(json.dumps(about)), **arrays)
 
 

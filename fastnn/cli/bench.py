@@ -24,13 +24,13 @@ from ..checks import integer
 from ..datasets import xor
 from ..files import replace_file
 from ..initialization import Uniform
-from ..machine import available_threads
+from ..machine import available_threads, describe
 from ..network import Network
 from ..optimizers import GradientDescent
 from ..training import train, train_many
 from .arguments import whole
 from .files import check_output
-from .machine import CountingPool, describe, line
+from .machine import CountingPool, line
 
 TOLERANCE = {"float64": 1e-9, "float32": 1e-3}
 # Settings that pin BLAS to another kind of processor, and its numbers of threads.

@@ -5,10 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from ..machine import describe
 from ..parts import Part
-
-__all__ = ["CountingPool", "describe", "line"]
 
 UNITS = {"avx512f": "AVX-512", "avx2": "AVX2", "neon": "NEON"}
 

@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from ..checks import shown
+from ..checks import as_array, shown
 
 Ranges = list[tuple[int, int]]
-
-
-@dataclass(frozen=True)
-class Pieces:
-    """A column's pieces."""
-
-    ranges: Ranges
-    """The indices of the restarts of each piece, in order."""
-    read: Callable[[int], np.ndarray]
-    """The piece of that number."""
-    dtype: np.dtype
-    shape: tuple[int, ...]
-    """Of a row."""
 
 
 def _ends(ranges: Ranges) -> np.ndarray:
@@ -67,10 +53,7 @@ class _Lazy(NDArrayOperatorsMixin):
         """What a boolean mask, a slice or an array of positions selects."""
         if isinstance(key, slice):
             return slice(*key.indices(len(self)))
-        try:
-            chosen = np.asarray(key)
-        except ValueError:  # rows of different lengths
-            chosen = np.array(None)
+        chosen = as_array(key)
         if chosen.ndim != 1 or (chosen.dtype.kind not in "biu" and chosen.size):
             raise TypeError(
                 "expected a boolean mask, a slice or an array of positions, got "
@@ -117,16 +100,23 @@ class _Lazy(NDArrayOperatorsMixin):
 class Column(_Lazy):
     """A column of a run directory: read with ``column[…]``, or whole with `numpy.asarray`."""
 
-    def __init__(self, pieces: Pieces) -> None:
-        self._pieces = pieces
-        self.ranges = pieces.ranges
-        self.dtype = pieces.dtype
-        self.row_shape = pieces.shape
-        self._ends = _ends(pieces.ranges)
+    def __init__(
+        self,
+        ranges: Ranges,
+        read: Callable[[int], np.ndarray],
+        dtype: np.dtype,
+        row_shape: tuple[int, ...],
+    ) -> None:
+        """`ranges` are the indices of the restarts of each piece, in order; `read` reads one."""
+        self.ranges = ranges
+        self.dtype = dtype
+        self.row_shape = row_shape
+        self._read = read
+        self._ends = _ends(ranges)
 
     def pieces(self) -> Iterator[np.ndarray]:
         """The column piece by piece, as the files have it: epochs in the smallest type."""
-        return map(self._pieces.read, range(len(self.ranges)))
+        return map(self._read, range(len(self.ranges)))
 
     def take(self, positions: np.ndarray | slice) -> np.ndarray:
         """The rows at `positions`, which lie within the column."""
@@ -143,7 +133,7 @@ class Column(_Lazy):
         numbers, first = np.unique(piece[order], return_index=True)
         for i, rows in zip(numbers, np.split(order, first[1:]), strict=True):
             start = self._ends[i] - (self.ranges[i][1] - self.ranges[i][0])
-            result[rows] = self._pieces.read(int(i))[positions[rows] - start]
+            result[rows] = self._read(int(i))[positions[rows] - start]
         return result
 
     def _slice(self, start: int, stop: int) -> np.ndarray:
@@ -154,9 +144,7 @@ class Column(_Lazy):
                 break
             begin = int(self._ends[i]) - (self.ranges[i][1] - self.ranges[i][0])
             end = min(stop, int(self._ends[i]))
-            result[reached - start : end - start] = self._pieces.read(i)[
-                reached - begin : end - begin
-            ]
+            result[reached - start : end - start] = self._read(i)[reached - begin : end - begin]
             reached = end
         return result
 

@@ -19,7 +19,7 @@ from ..run import Run
 from ..runs import Runs
 from ..statistics import Statistics
 from ..summary import Summary
-from .columns import Column, Indices, Pieces
+from .columns import Column, Indices
 from .manifest import NAME, Manifest, read_manifest
 from .shards import Shard, read_shards, shard_paths
 
@@ -183,11 +183,8 @@ class StoredRuns:
             raise ValueError(
                 f"{name}: expected a run with keep= that has {name!r}, got keep={self.keep.name}"
             )
-        return Column(self._pieces(name))
-
-    def _pieces(self, name: str) -> Pieces:
         dtype, shape = self._manifest.types[name]
-        return Pieces(
+        return Column(
             [(shard.start, shard.stop) for shard in self._shards],
             lambda i: self._array(self._shards[i], name),
             np.dtype(np.int64) if name == "epochs" else dtype,

@@ -32,7 +32,7 @@ from ..files import (
 )
 from ..parts import Part
 from ..statistics import Statistics
-from .manifest import Manifest
+from .manifest import DATA, Manifest
 
 FOLDER, NAME, STATISTICS = "shards", "shard.json", "statistics.npz"
 FORMAT, VERSION = "fastnn shard", 1
@@ -185,7 +185,7 @@ def read_shards(paths: list[Path], manifest: Manifest) -> Iterator[Shard | Damag
 
 def remove_unfinished(folder: Path) -> None:
     """Remove what a process left that died while it wrote."""
-    for place in (folder, folder / FOLDER, folder / "data"):
+    for place in (folder, folder / FOLDER, folder / DATA):
         for path in place.glob(TEMPORARY + "*"):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..checks import shown
+from ..collecting import Collector
 from ..files import TEMPORARY, DamagedFile, flush_folder, writing
 from ..job import Job
 from ..keeping import Keep
@@ -138,7 +139,7 @@ def _locked(handle: int) -> bool:
     return True
 
 
-class Shards:
+class Shards(Collector):
     """Collects parts into the shards of a run directory, whose sole writer this process is."""
 
     on_disk = True
@@ -152,14 +153,13 @@ class Shards:
         else:
             assert keep is not None
             self.manifest = write_manifest(folder, job, replace(keep, statistics=True))
-        self.keep = self.manifest.keep
-        self.ended = self.converged = 0
-        self.shards = self._usable(list(read_shards(shard_paths(folder), self.manifest)))
-        self.todo = gaps([(shard.start, shard.stop) for shard in self.shards], job)
+        super().__init__(job, self.manifest.keep)
+        there = _usable(list(read_shards(shard_paths(folder), self.manifest)))
+        self.todo = gaps([(shard.start, shard.stop) for shard in there], job)
         # Restarts of a committed shard have all ended.
-        self.ended = sum(shard.stop - shard.start for shard in self.shards)
-        if job.has_targets and self.shards:
-            self.converged = StoredRuns(folder).statistics.converged
+        self.ended = sum(shard.stop - shard.start for shard in there)
+        if job.has_targets:
+            self.converged = sum(shard.statistics(self.manifest).converged for shard in there)
 
     @property
     def advice(self) -> str:
@@ -175,36 +175,36 @@ class Shards:
         except OSError as error:
             raise OSError(
                 error.errno,
-                f"out: {error.strerror}; {self.ended:,} of {self.manifest.job.restarts:,} restarts "
+                f"out: {error.strerror}; {self.ended:,} of {self.job.restarts:,} restarts "
                 f"are kept in {self.folder}; once it can be written, resume=True goes on with it",
             ) from error
-        self.ended += part.ended
-        self.converged += part.converged
+        super().add(part)
 
     def result(self) -> StoredRuns:
         """The run, to be read."""
         return StoredRuns(self.folder)
 
-    def _usable(self, found: list[Shard | DamagedFile]) -> list[Shard]:
-        """Those shards whose content is as it was written; the others are removed."""
 
-        def checked(shard: Shard | DamagedFile) -> Shard | DamagedFile:
-            if isinstance(shard, DamagedFile):
-                return shard
-            try:
-                shard.check_all()
-            except DamagedFile as error:
-                return DamagedFile(shard.path, error.reason)
+def _usable(found: list[Shard | DamagedFile]) -> list[Shard]:
+    """Those shards whose content is as it was written; the others are removed."""
+
+    def checked(shard: Shard | DamagedFile) -> Shard | DamagedFile:
+        if isinstance(shard, DamagedFile):
             return shard
+        try:
+            shard.check_all()
+        except DamagedFile as error:
+            return DamagedFile(shard.path, error.reason)
+        return shard
 
-        with ThreadPoolExecutor(available_threads()) as pool:
-            results = list(pool.map(checked, found))
-        for damaged in results:
-            if isinstance(damaged, DamagedFile):
-                path = damaged.path
-                _log.warning("%s; its restarts are trained again", damaged)
-                remove_shard(path if path.parent.name == FOLDER else path.parent)
-        return [shard for shard in results if isinstance(shard, Shard)]
+    with ThreadPoolExecutor(available_threads()) as pool:
+        results = list(pool.map(checked, found))
+    for damaged in results:
+        if isinstance(damaged, DamagedFile):
+            path = damaged.path
+            _log.warning("%s; its restarts are trained again", damaged)
+            remove_shard(path if path.parent.name == FOLDER else path.parent)
+    return [shard for shard in results if isinstance(shard, Shard)]
 
 
 def _resumed(folder: Path, job: Job, keep: Keep | None) -> Manifest:
