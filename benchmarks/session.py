@@ -21,7 +21,7 @@ from contenders import Contender, Train
 from works import WORKS, Work
 
 import fastnn
-from fastnn.cli import machine
+from fastnn import machine
 
 KEY: pytest.StashKey[Session] = pytest.StashKey()
 RESULTS = Path(__file__).parent / "results"

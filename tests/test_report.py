@@ -190,3 +190,12 @@ def test_the_billion_of_the_readme_is_that_of_its_record():
         f"Of {record['retrained_alone']:,} restarts drawn at random",
     ):
         assert figure in text
+
+
+def test_a_session_that_measured_nothing_has_a_record():
+    from session import Session
+
+    record = Session({}, []).record()
+    assert record["rows"] == []
+    assert record["machine"]["processor"]
+    assert json.loads(json.dumps(record)) == record
