@@ -16,6 +16,7 @@ from .initialization import (
 from .job import NUMERICS_VERSION
 from .keeping import Best
 from .losses import MSE, SSE, BinaryCrossEntropy, CrossEntropy, Huber
+from .model import Model, Scaling
 from .network import Network
 from .optimizers import (
     LBFGS,
@@ -81,6 +82,7 @@ __all__ = [
     "LevenbergMarquardt",
     "LossBelow",
     "MeanLossBelow",
+    "Model",
     "Network",
     "NguyenWidrow",
     "NoProgress",
@@ -90,6 +92,7 @@ __all__ = [
     "Run",
     "Runs",
     "SSEBelow",
+    "Scaling",
     "Statistics",
     "Status",
     "StepDecay",

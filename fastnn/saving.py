@@ -20,6 +20,7 @@ from .checks import integer, shown
 from .files import DamagedFile, canonical, digest_of, replace_file
 from .job import NUMERICS_VERSION, Job
 from .keeping import column_types
+from .model import Model, Scaling
 from .network import Network
 from .records import job_of, job_record, network_of, network_record
 from .run import Run
@@ -40,7 +41,7 @@ def save(thing: Savable, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    thing : Network, Run, Runs or Statistics
+    thing : Network, Model, Run, Runs or Statistics
     path : str or PathLike
         By custom it ends in ``.npz``.
 
@@ -55,7 +56,9 @@ def save(thing: Savable, path: str | os.PathLike[str]) -> None:
         raise TypeError(f"path: expected the path of a file, got {shown(path)}")
     kind = type(thing).__name__.lower()
     if kind not in _WRITERS:
-        raise TypeError(f"save: expected a Network, Run, Runs or Statistics, got {shown(thing)}")
+        raise TypeError(
+            f"save: expected a Network, Model, Run, Runs or Statistics, got {shown(thing)}"
+        )
     record, arrays = _WRITERS[kind](thing)
     about = {
         "format": FORMAT,
@@ -73,7 +76,7 @@ def save(thing: Savable, path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """What was saved in a file by `save` of a network, a run, many runs or statistics.
+    """What was saved in a file by `save` of a network, a model, a run, many runs or statistics.
 
     A loaded run of many can train any restart again, and training can go on from it, as before.
 
@@ -83,7 +86,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    Network, Run, Runs or Statistics
+    Network, Model, Run, Runs or Statistics
 
     Raises
     ------
@@ -139,7 +142,7 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
         raise DamagedFile(path, f"expected a known kind of results, got {about.get('kind')!r}")
     if digest != found:
         raise DamagedFile(path, "its content does not match its digest: damaged or edited")
-    if about.get("numerics_version") != NUMERICS_VERSION and about["kind"] != "network":
+    if about.get("numerics_version") != NUMERICS_VERSION and about["kind"] in _OF_BITS:
         raise DamagedFile(
             path,
             f"expected results of numerics version {NUMERICS_VERSION}, got "
@@ -167,6 +170,38 @@ def _network(net: Network) -> tuple[dict[str, Any], Arrays]:
 
 def _network_again(about: dict[str, Any], arrays: Arrays) -> Network:
     return network_of(about["network"])
+
+
+def _model(model: Model) -> tuple[dict[str, Any], Arrays]:
+    record = {
+        "network": network_record(model.network),
+        "features": model.features,
+        "targets": model.targets,
+    }
+    arrays = {"parameters": model.parameters}
+    for name in ("inputs", "outputs"):
+        scaling = getattr(model, name)
+        if scaling is not None:
+            arrays |= {f"{name}.mean": scaling.mean, f"{name}.scale": scaling.scale}
+    if model.classes is not None:
+        arrays["classes"] = model.classes
+    return record, arrays
+
+
+def _model_again(about: dict[str, Any], arrays: Arrays) -> Model:
+    scalings = {
+        name: Scaling(arrays[f"{name}.mean"], arrays[f"{name}.scale"])
+        for name in ("inputs", "outputs")
+        if f"{name}.mean" in arrays
+    }
+    return Model(
+        network_of(about["network"]),
+        arrays["parameters"],
+        **scalings,
+        classes=arrays.get("classes"),
+        features=about["features"],
+        targets=about["targets"],
+    )
 
 
 def _run(run: Run) -> tuple[dict[str, Any], Arrays]:
@@ -268,13 +303,17 @@ def _check(name: str, array: np.ndarray, dtype: np.dtype, shape: tuple[int, ...]
 
 _WRITERS: dict[str, Callable[[Any], tuple[dict[str, Any], Arrays]]] = {
     "network": _network,
+    "model": _model,
     "run": _run,
     "runs": _runs,
     "statistics": _statistics,
 }
 _READERS: dict[str, Callable[[dict[str, Any], Arrays], Any]] = {
     "network": _network_again,
+    "model": _model_again,
     "run": _run_again,
     "runs": _runs_again,
     "statistics": _statistics_again,
 }
+# What another numerics version would not compute again to the bit.
+_OF_BITS = ("run", "runs", "statistics")

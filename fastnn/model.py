@@ -1,0 +1,274 @@
+"""A model: trained networks together with what their inputs and outputs mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .arguments import check_inputs
+from .checks import real_array, shown
+from .kernels.predict import predict
+from .network import Network
+from .run import Run
+from .savable import Savable
+
+
+@dataclass(frozen=True, init=False, eq=False)
+class Scaling:
+    """A scale for each column: networks see ``(value - mean) / scale``.
+
+    Parameters
+    ----------
+    mean : (n,) array of float
+        Finite.
+    scale : (n,) array of float
+        Finite and positive.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its kind.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+    def __init__(self, mean: ArrayLike, scale: ArrayLike) -> None:
+        for name, value in (("mean", mean), ("scale", scale)):
+            array = real_array(name, value)
+            if array.ndim != 1 or len(array) == 0:
+                raise ValueError(f"{name}: expected an array of shape (n,), got {shown(value)}")
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+        if len(self.mean) != len(self.scale):
+            raise ValueError(
+                f"scale: expected {len(self.mean)} numbers, as many as mean, got {len(self.scale)}"
+            )
+        if not (self.scale > 0).all():
+            raise ValueError(f"scale: expected positive numbers, got {self.scale.min()}")
+
+    @classmethod
+    def of(cls, columns: ArrayLike) -> Scaling:
+        """To mean 0 and standard deviation 1 over the rows; columns of one value get scale 1.
+
+        Parameters
+        ----------
+        columns : (n, columns) array of float
+        """
+        array = real_array("columns", columns)
+        if array.ndim != 2 or array.size == 0:
+            raise ValueError(f"columns: expected shape (n, columns), got {array.shape}")
+        # Around a value of the column itself, so that columns of one value deviate by exactly 0.
+        shifted = array - array[0]
+        deviation = shifted.std(axis=0)
+        constant = (shifted == 0).all(axis=0) | (deviation == 0)
+        return cls(array[0] + shifted.mean(axis=0), np.where(constant, 1.0, deviation))
+
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """What a network sees of `values`."""
+        return (values - self.mean) / self.scale
+
+    def undo(self, values: np.ndarray) -> np.ndarray:
+        """The inverse of `apply`."""
+        return values * self.scale + self.mean
+
+
+@dataclass(frozen=True, init=False, eq=False)
+class Model(Savable):
+    """What predicts: a network, its parameters, and what its inputs and outputs mean.
+
+    Several vectors of parameters are an ensemble, whose outputs are averaged.  A model says nothing
+    of how it was trained; `fastnn.export` writes it in other formats.
+
+    Parameters
+    ----------
+    network : Network
+    parameters : (n_parameters,) or (members, n_parameters) array of float
+        Finite; float32 stays float32, everything else becomes float64.
+    inputs : Scaling, optional
+        How inputs are scaled before the network sees them.
+    outputs : Scaling, optional
+        How outputs were scaled before the network learnt them: undone in what is predicted.
+    classes : (n_classes,) array of str, int, float or bool, optional
+        Labels, all different: of each output of the network, or two of a network with one output,
+        which is then the share of the second.
+    features, targets : sequence of str, optional
+        Names of the inputs, and of what is predicted.
+
+    Attributes
+    ----------
+    parameters : (members, n_parameters) array
+    classes : (n_classes,) array, or None for regression
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its kind.
+    """
+
+    network: Network
+    parameters: np.ndarray
+    inputs: Scaling | None
+    outputs: Scaling | None
+    classes: np.ndarray | None
+    features: tuple[str, ...] | None
+    targets: tuple[str, ...] | None
+
+    def __init__(
+        self,
+        network: Network,
+        parameters: ArrayLike,
+        *,
+        inputs: Scaling | None = None,
+        outputs: Scaling | None = None,
+        classes: ArrayLike | None = None,
+        features: Sequence[str] | None = None,
+        targets: Sequence[str] | None = None,
+    ) -> None:
+        if not isinstance(network, Network):
+            raise TypeError(f"network: expected a fastnn.Network, got {shown(network)}")
+        dtype = np.float32 if getattr(parameters, "dtype", None) == np.float32 else np.float64
+        rows = np.atleast_2d(real_array("parameters", parameters, dtype))
+        if rows.ndim != 2 or len(rows) == 0 or rows.shape[1] != network.n_parameters:
+            raise ValueError(
+                f"parameters: expected shape ({network.n_parameters},) or (members, "
+                f"{network.n_parameters}) for {network!r}, got {np.shape(parameters)}"
+            )
+        rows.flags.writeable = False
+        n_in, n_out = network.sizes[0], network.sizes[-1]
+        for name, scaling, count in (("inputs", inputs, n_in), ("outputs", outputs, n_out)):
+            if scaling is not None and not isinstance(scaling, Scaling):
+                raise TypeError(f"{name}: expected a fastnn.Scaling, got {shown(scaling)}")
+            if scaling is not None and len(scaling.mean) != count:
+                raise ValueError(
+                    f"{name}: expected a scale for {count} columns, got {len(scaling.mean)}"
+                )
+        if classes is not None and outputs is not None:
+            raise ValueError("outputs: expected no scale of outputs that are classes, got one")
+        object.__setattr__(self, "network", network)
+        object.__setattr__(self, "parameters", rows)
+        object.__setattr__(self, "inputs", inputs)
+        object.__setattr__(self, "outputs", outputs)
+        object.__setattr__(self, "classes", _labels(classes, n_out))
+        object.__setattr__(self, "features", _names("features", features, n_in))
+        n_targets = n_out if classes is None else 1
+        object.__setattr__(self, "targets", _names("targets", targets, n_targets))
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type in which the network computes."""
+        return self.parameters.dtype
+
+    def evaluate(self, X: ArrayLike) -> np.ndarray:
+        """The network's outputs, averaged over members, in the units of the data.
+
+        Parameters
+        ----------
+        X : (n, n_in) array of float
+
+        Returns
+        -------
+        (n, n_out) array of the parameters' dtype; of float64 where outputs are scaled
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` has another shape, or numbers that are not finite.
+        """
+        if self.inputs is None:
+            seen = check_inputs(self.network, X, self.dtype)
+        else:
+            scaled = self.inputs.apply(check_inputs(self.network, X, np.dtype(np.float64)))
+            seen = check_inputs(self.network, scaled, self.dtype)
+        outputs = predict(self.network, self.parameters, seen)
+        mean = outputs[0] if len(outputs) == 1 else outputs.mean(axis=0)
+        return mean if self.outputs is None else self.outputs.undo(mean.astype(np.float64))
+
+    def probabilities(self, X: ArrayLike) -> np.ndarray:
+        """The share of every class.
+
+        Parameters
+        ----------
+        X : (n, n_in) array of float
+
+        Returns
+        -------
+        (n, n_classes) array of the parameters' dtype
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` is not of its kind, or the model has no classes.
+        """
+        if self.classes is None:
+            raise ValueError("probabilities: expected a model of classes, got one of numbers")
+        outputs = self.evaluate(X)
+        return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """The label of the largest share, or numbers.
+
+        Parameters
+        ----------
+        X : (n, n_in) array of float
+
+        Returns
+        -------
+        (n,) array of labels, or (n, n_out) array of float without classes
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` has another shape, or numbers that are not finite.
+        """
+        if self.classes is None:
+            return self.evaluate(X)
+        return self.classes[self.probabilities(X).argmax(axis=1)]
+
+    def __repr__(self) -> str:
+        members = f", {len(self.parameters)} members" if len(self.parameters) > 1 else ""
+        what = "" if self.classes is None else f", classes={self.classes.tolist()}"
+        return f"Model({self.network!r}{members}{what})"
+
+
+def as_model(thing: Any) -> Model:
+    """`thing`, a model, a run, or an estimator with a method `to_model`, as a model."""
+    if isinstance(thing, Model):
+        return thing
+    if isinstance(thing, Run):
+        return Model(thing.network, thing.parameters)
+    if hasattr(thing, "to_model") and not isinstance(thing, type):
+        return as_model(thing.to_model())
+    raise TypeError(
+        f"model: expected a fastnn.Model, a Run or a fitted estimator of fastnn, got {shown(thing)}"
+    )
+
+
+def _labels(classes: Any, n_out: int) -> np.ndarray | None:
+    if classes is None:
+        return None
+    labels = np.array(classes)
+    if labels.ndim != 1 or labels.dtype.kind not in "Uiufb":
+        raise TypeError(f"classes: expected labels of one simple type, got {shown(classes)}")
+    expected = max(2, n_out)
+    if len(labels) != expected or len(np.unique(labels)) != expected:
+        raise ValueError(f"classes: expected {expected} different labels, got {shown(classes)}")
+    labels.flags.writeable = False
+    return labels
+
+
+def _names(name: str, values: Any, count: int) -> tuple[str, ...] | None:
+    if values is None:
+        return None
+    if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray):
+        raise TypeError(f"{name}: expected a sequence of names, got {shown(values)}")
+    names = tuple(str(value) if isinstance(value, str) else value for value in values)
+    if not all(isinstance(value, str) for value in names):
+        raise TypeError(f"{name}: expected a sequence of names, got {shown(values)}")
+    if len(names) != count:
+        raise ValueError(f"{name}: expected {count} names, got {len(names)}")
+    return names
