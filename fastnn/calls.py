@@ -94,6 +94,7 @@ class _Call:
         self.values = {
             "COUNT": job.restarts,
             "FIRST": job.first,
+            "INDICES": _address(job.indices),
             "EPOCHS": job.epochs,
             "TARGET": self.address(np.array([job.target], dtype=job.dtype)),
             "JUDGED": job.judged,

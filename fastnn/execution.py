@@ -45,6 +45,10 @@ PART_BYTES = 2**25
 FLIGHT_SHARE = 0.25
 # With one thread, less work than this is done by the caller's: a thread and a bar cost 0.3 ms.
 QUICK_SECONDS = 0.05
+# The same with several threads: to begin two and hand chunks to them takes as long.
+TINY_SECONDS = 0.001
+# Threads take no chunks of less, each of which costs 0.3 ms.
+LEAST_SECONDS = 0.001
 # How often a chunk is handed out whose workers fail.
 ATTEMPTS = 5
 # After Ctrl-C, how long to wait for workers that cannot be told.
@@ -135,7 +139,8 @@ class _Sizes:
             # But not so small that workers wait for their turn: chunks of t seconds of L that are
             # left are handed out in L / t / CHUNKS_PER_SECOND, and the last takes t.
             share = max(share, int(math.sqrt(left / self.pace / CHUNKS_PER_SECOND)))
-        size = max(min(self.size, share), min(self.smallest, -(-left // self.workers)))
+        least = max(self.smallest, int(LEAST_SECONDS / self.pace))
+        size = max(min(self.size, share), min(least, -(-left // self.workers)))
         # Whole rounds of all lanes, or at least whole vectors.
         whole = self.lanes if size >= 4 * self.lanes else self.width
         return min(left, -(-size // whole) * whole)
@@ -209,8 +214,9 @@ def run_job(
     Incomplete
         If an executor's workers fail.
     """
-    quick = job.restarts * _seconds_of_a_restart(job) < QUICK_SECONDS
-    here = quick and workers == 1 and executor is None and chunk is None and not progress
+    limit = QUICK_SECONDS if workers == 1 else TINY_SECONDS
+    quick = job.restarts * _seconds_of_a_restart(job) < limit
+    here = quick and executor is None and chunk is None and not progress
     try:
         if here and time_limit is None and not collector.on_disk:
             collector.add(train_part(job, 0, job.restarts, collector.keep))

@@ -7,8 +7,8 @@ per layer after the input.
 
 (
     # The call: restarts, where their numbers are read and results written, and how long they train.
-    COUNT, FIRST, EPOCHS, TARGET, JUDGED, HYPER_ROWS, HYPER_STEP, INIT_STEP, N_SLOTS, SLOTS,
-    SLOT_VALUES, START_STATE, START_EPOCHS, RESUMES, LANE_STATE, OUT_PARAMETERS, OUT_STATE,
+    COUNT, FIRST, INDICES, EPOCHS, TARGET, JUDGED, HYPER_ROWS, HYPER_STEP, INIT_STEP, N_SLOTS,
+    SLOTS, SLOT_VALUES, START_STATE, START_EPOCHS, RESUMES, LANE_STATE, OUT_PARAMETERS, OUT_STATE,
     OUT_LOSS, OUT_EPOCHS, OUT_STATUS, OUT_JACOBIAN, HISTORY, HISTORY_EVERY, TICK,
     # How many networks at once, and in how many vectors of each number.
     LANES, STRIPS,
@@ -45,7 +45,7 @@ per layer after the input.
     GROUP_STRIPS, SPARE, SUMS, SUM_OF_LOSSES, FACTORS, RUNS, RUN_LENGTH, TILES,
     THREAD, THREADS, SHARES, ARRIVED, ROUND,
     LAYERS,
-) = range(127)  # fmt: skip
+) = range(128)  # fmt: skip
 
 # Columns of the layer table.  Slopes lie with the outputs, of which they are functions, or apart.
 COLUMNS = 8

@@ -66,6 +66,8 @@ class Job:
     """(restarts,) int64: the epochs that they have behind them."""
     resumes_rules: bool = False
     """Whether what they remember includes the rules of before, which have judged where they are."""
+    indices: np.ndarray | None = None
+    """(restarts,) int64: the restarts of a selection, which do not follow one another."""
 
     @property
     def setup(self) -> Setup:
@@ -181,8 +183,27 @@ class Job:
             weighting=cut(weighting) if isinstance(weighting, np.ndarray) else weighting,
             start_state=part(self.start_state),
             start_epochs=part(self.start_epochs),
+            indices=part(self.indices),
             first=self.first + start,
             restarts=stop - start,
+        )
+
+    def pick(self, positions: np.ndarray) -> Job:
+        """The job of the restarts at these positions, in this order; it is to be trained only."""
+
+        def own(values: np.ndarray) -> np.ndarray:
+            return values[positions] if len(values) > 1 else values
+
+        if self.grid is not None or self.start_state is not None or self.indices is not None:
+            raise ValueError("pick: expected a job of new restarts without a grid, got another")
+        weighting = self.weighting
+        return replace(
+            self,
+            hyper=own(self.hyper),
+            start=replace(self.start, numbers=own(self.start.numbers)),
+            weighting=own(weighting) if isinstance(weighting, np.ndarray) else weighting,
+            indices=self.first + positions.astype(np.int64),
+            restarts=len(positions),
         )
 
     def only(self, start: int, stop: int) -> Job:

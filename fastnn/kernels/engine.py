@@ -16,7 +16,6 @@ from ..frame import (
     END,
     END_VERDICTS,
     EPOCHS,
-    FIRST,
     GATHER,
     HISTORY,
     HISTORY_EVERY,
@@ -69,7 +68,7 @@ from ..lanes.buffers import buffer, in_lanes, load_shared, numbers
 from ..lanes.compiling import entry, kernel, once, source_digest
 from ..lanes.operations import any_lane, like
 from ..lanes.pieces import at_address, call_piece, piece
-from .restarts import CONVERGED, DIVERGED, EPOCH_LIMIT, canonical, record
+from .restarts import CONVERGED, DIVERGED, EPOCH_LIMIT, canonical, index_of, record
 
 IDLE = -1
 NEVER = np.iinfo(np.int64).max
@@ -159,7 +158,7 @@ def train_restarts(digest, width):
                         next_row += 1
                         active += 1
                         frame[LANE], frame[ROW] = lane, row
-                        frame[K] = frame[FIRST] + row
+                        frame[K] = index_of(frame, row)
                         frame[INIT] = init_address + row * frame[INIT_STEP]
                         call_piece(frame[BEGIN_RESTART], frame, space)
                         for h in range(n_hyper):

@@ -6,6 +6,8 @@ from ..frame import (
     BEGIN_PLAINLY,
     COLUMNS,
     DEPTH,
+    FIRST,
+    INDICES,
     INIT,
     INIT_CODE,
     INIT_TABLE,
@@ -42,6 +44,14 @@ ZERO = np.uint64(0)
 EPOCH_LIMIT = int(Status.EPOCH_LIMIT)
 CONVERGED = int(Status.CONVERGED)
 DIVERGED = int(Status.DIVERGED)
+
+
+@glue
+def index_of(frame, row):
+    """The index of the restart in that row: the rows follow one another, or are told one by one."""
+    if frame[INDICES] != 0:
+        return at_address(frame[INDICES], frame)[row]
+    return frame[FIRST] + row
 
 
 @piece

@@ -10,7 +10,6 @@ from ..frame import (
     COMPUTE,
     DEPTH,
     END,
-    FIRST,
     GATHERED_WEIGHTS,
     GATHERED_X,
     GATHERED_Y,
@@ -35,6 +34,7 @@ from ..frame import (
 from ..lanes.philox import philox
 from ..lanes.pieces import at_address, call_piece, piece
 from ..weighting import SHUFFLE_STREAM
+from .restarts import index_of
 
 HALF = np.uint64(0xFFFFFFFF)
 
@@ -59,7 +59,7 @@ def shuffle(digest, width):
                 order[n] = n
             if rows[lane] < 0:
                 continue
-            seed, k = np.uint64(frame[SEED]), np.uint64(frame[FIRST] + rows[lane])
+            seed, k = np.uint64(frame[SEED]), np.uint64(index_of(frame, rows[lane]))
             epoch = np.uint64(frame[TICK] - born[lane])
             place, block = samples - 1, 1
             while place > 0:

@@ -1,0 +1,354 @@
+"""What classifier and regressor share: from scikit-learn's parameters to a job, and back."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+from joblib.parallel import get_active_backend
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from ..arguments import make_job
+from ..initialization import GlorotUniform
+from ..losses import Penalized
+from ..machine import available_threads
+from ..model import Model
+from ..network import Network
+from ..primitives import loss as loss_of
+from ..runs import Runs
+from ..status import Status
+from ..stopping import GradientBelow, NoProgress, Rule, Validation
+from ..training import train_many
+from .checking import check_parameters, hidden_sizes
+from .selection import Best, best_of, best_restarts
+from .words import ACTIVATIONS, GAINS, SOLVERS, Solver, activation_of, solver_of
+
+# With fewer samples the lanes of a vector carry networks, else samples of one.
+SAMPLES_IN_LANES = 64
+# In scikit-learn "auto" is this many.
+AUTO_BATCH = 200
+
+
+def is_stochastic(estimator: Any) -> bool:
+    solver = estimator.solver
+    if isinstance(solver, str) and solver in SOLVERS and SOLVERS[solver].stochastic:
+        return True
+    raise AttributeError(
+        f"partial_fit: expected one of the solvers sgd, adam and adamw, got {solver!r}"
+    )
+
+
+class BaseMLP(BaseEstimator):
+    """The base of both estimators; their docstrings say what the parameters are."""
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: str = "relu",
+        *,
+        solver: str = "lbfgs",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate_init: float = 0.001,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = 0,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: int = 10,
+        n_restarts: int = 10,
+        halving: bool = True,
+        n_estimators: int = 1,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.n_restarts = n_restarts
+        self.halving = halving
+        self.n_estimators = n_estimators
+        self.n_jobs = n_jobs
+
+    def _targets(self, y: Any, classes: Any = None) -> np.ndarray:
+        """`y` as the network's targets (n, n_out); sets what it tells of classes."""
+        raise NotImplementedError
+
+    def _objective(self, penalty: float) -> tuple[Penalized, str, float]:
+        """Loss, activation of the output, and how much larger the loss is than scikit-learn's.
+
+        `penalty` is the factor of the squares in scikit-learn's loss.
+        """
+        raise NotImplementedError
+
+    def _strata(self, targets: np.ndarray) -> np.ndarray | None:
+        """What a split of the samples is to keep the shares of."""
+        return None
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Train `n_restarts` networks from random starts, and keep the best.
+
+        Parameters
+        ----------
+        X : (n, n_features) array, sparse matrix or data frame of float
+        y : (n,) or (n, n_outputs) array
+        sample_weight : (n,) array of float, optional
+            Not negative, not all 0.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or the data are not of their kind, before any training.
+        """
+        check_parameters(self)
+        before = getattr(self, "_runs", None) if self.warm_start else None
+        inputs, y = self._validated(X, y, reset=before is None)
+        targets = self._targets(y, None if before is None else getattr(self, "classes_", None))
+        weights = self._weights(sample_weight, inputs)
+        keep = bool(self.warm_start)
+        self._train(inputs, targets, weights, int(self.max_iter), before, keep=keep)
+        return self
+
+    @available_if(is_stochastic)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Train all restarts for one epoch on these data, and keep the best.
+
+        Parameters
+        ----------
+        X : (n, n_features) array, sparse matrix or data frame of float
+        y : (n,) or (n, n_outputs) array
+        sample_weight : (n,) array of float, optional
+
+        Returns
+        -------
+        self
+        """
+        return self._partial_fit(X, y, None, sample_weight)
+
+    def _partial_fit(self, X: Any, y: Any, classes: Any, sample_weight: Any) -> Any:
+        check_parameters(self)
+        if self.early_stopping:
+            raise ValueError("early_stopping: expected False with partial_fit, got True")
+        before = getattr(self, "_runs", None)
+        inputs, y = self._validated(X, y, reset=before is None)
+        targets = self._targets(y, classes if before is None else getattr(self, "classes_", None))
+        weights = self._weights(sample_weight, inputs)
+        self._train(inputs, targets, weights, 1, before, keep=True)
+        return self
+
+    def _validated(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, Any]:
+        X, y = validate_data(
+            self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=np.float64,
+            reset=reset,
+        )  # fmt: skip
+        return (X.toarray() if hasattr(X, "toarray") else X), y
+
+    def _weights(self, sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
+        if sample_weight is None:
+            return None
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if not weights.sum() > 0:
+            raise ValueError("sample_weight: expected a sum above 0, got 0")
+        return weights
+
+    def _split(
+        self, X: np.ndarray, targets: np.ndarray, weights: np.ndarray | None, seed: int
+    ) -> tuple[Any, ...]:
+        """The samples to train on, with their weights, and those to validate on."""
+        rows = np.arange(len(X))
+        train, held = train_test_split(
+            rows, test_size=self.validation_fraction, random_state=seed % 2**32,
+            stratify=self._strata(targets),
+        )  # fmt: skip
+        own = None if weights is None else weights[train]
+        return X[train], targets[train], own, (X[held], targets[held])
+
+    def _train(
+        self,
+        X: np.ndarray,
+        targets: np.ndarray,
+        weights: np.ndarray | None,
+        epochs: int,
+        before: Runs | None,
+        *,
+        keep: bool,
+    ) -> None:
+        """Train, and keep what came out; all of it, for training that goes on, if `keep`."""
+        solver, seed, validation = solver_of(self.solver), self._seed(), None
+        if self.early_stopping:
+            X, targets, weights, validation = self._split(X, targets, weights, seed)
+        # Weights around 1: the loss is the weighted mean over the samples.
+        total = float(len(X)) if weights is None else float(weights.sum())
+        batch = len(X)
+        if solver.stochastic:
+            asked = AUTO_BATCH if isinstance(self.batch_size, str) else int(self.batch_size)
+            batch = min(asked, len(X))
+        penalty = self.alpha / (2 * total * batch / len(X)) if solver.penalized else 0.0
+        loss, output, scale = self._objective(penalty)
+        hidden = hidden_sizes(self.hidden_layer_sizes)
+        net = Network(
+            [X.shape[1], *hidden, targets.shape[1]],
+            [activation_of(self.activation)] * len(hidden) + [output],
+        )
+        in_lanes = len(X) >= SAMPLES_IN_LANES and validation is None and not solver.squares
+        options: dict[str, Any] = {
+            "loss": loss,
+            "optimizer": solver.make(self, scale),
+            "epochs": epochs,
+            "stop": self._rules(net, solver, validation is not None),
+            "validation": validation,
+            "batch_size": batch,
+            "shuffle": bool(self.shuffle and batch < len(X)),
+            "sample_weight": None if weights is None else weights * (len(X) / total),
+            "seed": seed,
+            "init": GlorotUniform(GAINS.get(net.activation[0], 1.0)),
+            "parallel": "samples" if in_lanes else "restarts",
+        }
+        if before is not None and before.network != net:
+            raise ValueError(
+                f"warm_start: expected data and parameters of {before.network!r}, got {net!r}"
+            )
+        if before is not None and validation is not None:  # on the validation set all begins anew
+            options["init"], before = before.parameters, None
+        if before is not None:
+            options |= {"seed": before.job.seed, "parallel": before.job.parallel, "init": None}
+
+        def score(parameters: np.ndarray) -> np.ndarray:
+            assert validation is not None
+            return loss_of(net, parameters, *validation, loss=type(loss)())
+
+        judge = None if validation is None else score
+        threads, progress = self._threads(), bool(self.verbose)
+        if keep:
+            runs: Runs = train_many(
+                net, X, targets, restarts=None if before else int(self.n_restarts), keep="all",
+                continue_from=before, threads=threads, progress=progress, **options,
+            )  # fmt: skip
+            best = best_of(runs, int(self.n_estimators), judge)
+            self._runs = runs
+        else:
+            job = make_job(net, X, targets, restarts=int(self.n_restarts), **options)
+            best = best_restarts(
+                job, int(self.n_estimators), halving=bool(self.halving), threads=threads,
+                progress=progress, score=judge,
+            )  # fmt: skip
+            self.__dict__.pop("_runs", None)
+        if not np.isfinite(best.parameters).all() or not np.isfinite(best.loss).all():
+            raise ValueError(
+                "learning_rate_init: expected smaller numbers, or scaled data, got a loss that is "
+                f"not finite in {np.count_nonzero(~np.isfinite(best.losses))} of "
+                f"{self.n_restarts} restarts"
+            )
+        self._keep(net, best)
+
+    def _keep(self, net: Network, best: Best) -> None:
+        self.network_ = net
+        self.parameters_ = best.parameters
+        self.coefs_, self.intercepts_ = net.unpack(best.parameters[0])
+        self.n_layers_ = len(net.sizes)
+        self.n_outputs_ = net.sizes[-1]
+        names = {own: name for name, own in ACTIVATIONS.items()}
+        self.out_activation_ = names.get(net.activation[-1], net.activation[-1])
+        self.restarts_ = best.indices
+        self.restart_losses_ = best.losses
+        self.loss_ = float(best.loss[0])
+        self.best_loss_ = None if self.early_stopping else self.loss_
+        self.n_iter_ = int(best.epochs[0])
+        self.status_ = Status(int(best.status[0]))
+        if self.status_ == Status.EPOCH_LIMIT and self.n_iter_ >= self.max_iter > 1:
+            warnings.warn(
+                f"max_iter: the best restart was still learning after {self.n_iter_} iterations",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def _rules(self, net: Network, solver: Solver, validated: bool) -> list[Rule]:
+        patience, tol = int(self.n_iter_no_change), float(self.tol)
+        if validated:
+            return [Validation(patience, tol)]
+        if solver.by_gradient:
+            return [GradientBelow(tol * math.sqrt(net.n_parameters))] if tol else []
+        return [NoProgress(patience, tol)]
+
+    def _seed(self) -> int:
+        if isinstance(self.random_state, numbers.Integral):
+            return int(self.random_state)
+        return int(check_random_state(self.random_state).randint(2**31))
+
+    def _threads(self) -> int:
+        """The threads of a fit: a worker of joblib's takes no more than its share."""
+        cpus = available_threads()
+        if self.n_jobs is not None:
+            return self.n_jobs if self.n_jobs > 0 else max(1, cpus + 1 + self.n_jobs)
+        share = os.environ.get("OMP_NUM_THREADS", "")  # set by joblib in its processes
+        if get_active_backend()[0].nesting_level > 0 and not share.isdecimal():
+            return 1  # threads beside others
+        return max(1, min(cpus, int(share))) if share.isdecimal() else cpus
+
+    def _evaluate(self, X: Any) -> np.ndarray:
+        """Outputs (n, n_out), averaged over the networks that were kept."""
+        check_is_fitted(self, "parameters_")
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=np.float64, reset=False)
+        inputs = X.toarray() if hasattr(X, "toarray") else X
+        return Model(self.network_, self.parameters_).evaluate(inputs)
+
+    def to_model(self) -> Model:
+        """What was trained, as a `fastnn.Model`, which can be saved and exported.
+
+        Returns
+        -------
+        Model
+        """
+        check_is_fitted(self, "parameters_")
+        return Model(
+            self.network_, self.parameters_, features=self._feature_names(), **self._meaning()
+        )
+
+    def _meaning(self) -> dict[str, Any]:
+        return {}
+
+    def _feature_names(self) -> list[str] | None:
+        names = getattr(self, "feature_names_in_", None)
+        return None if names is None else [str(name) for name in names]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

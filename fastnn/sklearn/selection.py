@@ -1,0 +1,122 @@
+"""The best of many restarts: all trained to their end, or the better ones further than the others.
+
+Successive halving: K. Jamieson and A. Talwalkar, "Non-stochastic best arm identification and
+hyperparameter optimization", AISTATS 2016, algorithm 1, with a quarter going on instead of a half.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..collecting import Columns
+from ..execution import run_job
+from ..job import Job
+from ..keeping import make_keep
+from ..runs import Runs
+
+FACTOR = 4
+"""One of so many restarts goes on to the next round, which is so many times as long."""
+# Bytes of parameters that are held at once.
+BYTES = 2**28
+
+Score = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best restarts, best first, and what became of all."""
+
+    indices: np.ndarray
+    parameters: np.ndarray
+    """(count, n_parameters)."""
+    losses: np.ndarray
+    """(restarts,): the score that each was judged by last; NaN or infinite if it diverged."""
+    loss: np.ndarray
+    """(count,): the loss on the training data."""
+    epochs: np.ndarray
+    status: np.ndarray
+
+
+def best_of(runs: Runs, count: int, score: Score | None) -> Best:
+    """The best of restarts that are all there; Best.losses are the scores of all."""
+    scores = runs.loss if score is None else score(runs.parameters)
+    order = _order(scores)[:count]
+    best = runs[order]
+    return Best(best.indices, best.parameters, scores, best.loss, best.epochs, best.status)
+
+
+def best_restarts(
+    job: Job,
+    count: int,
+    *,
+    halving: bool,
+    threads: int,
+    progress: bool,
+    score: Score | None = None,
+) -> Best:
+    """The `count` restarts of `job` of the lowest score, which is a function of their parameters.
+
+    By default it is the loss.  With `halving`, all are trained for a small share of the epochs
+    first, then again the better quarter for four times as many, and so on until no more are left
+    than are wanted: what is returned has the bits of restarts that were trained to the end alone.
+    """
+    rounds = math.ceil(math.log(job.restarts / count, FACTOR)) if halving else 0
+    losses = np.full(job.restarts, np.nan)
+    positions = np.arange(job.restarts)
+    for left in range(rounds, 0, -1):
+        epochs = math.ceil(job.epochs / FACTOR**left)
+        if epochs < job.epochs:
+            shorter = replace(job, epochs=epochs)
+            for part in _parts(positions, job):
+                losses[part] = _trained(shorter, part, threads, progress, score)[1]
+            keep = max(count, math.ceil(len(positions) / FACTOR))
+            positions = np.sort(positions[_order(losses[positions])[:keep]])
+    best: list[tuple[Runs, np.ndarray, np.ndarray]] = []
+    for part in _parts(positions, job):
+        runs, scores = _trained(job, part, threads, progress, score, whole=True)
+        losses[part] = scores
+        first = _order(scores)[:count]
+        best.append((runs[first], part[first], scores[first]))
+    columns = [
+        np.concatenate(values)
+        for values in zip(
+            *((r.parameters, r.loss, r.epochs, r.status, at, s) for r, at, s in best), strict=True
+        )
+    ]
+    order = _order(columns[-1])[:count]
+    parameters, loss, epochs_made, status, at, _ = (column[order] for column in columns)
+    return Best(job.first + at, parameters, losses, loss, epochs_made, status)
+
+
+def _parts(positions: np.ndarray, job: Job) -> list[np.ndarray]:
+    """As few parts as hold what memory may."""
+    size = max(1, BYTES // (job.net.n_parameters * job.dtype.itemsize))
+    return [positions[i : i + size] for i in range(0, len(positions), size)]
+
+
+def _order(scores: np.ndarray) -> np.ndarray:
+    """From the lowest on, the first of equal ones first, numbers that are not finite last."""
+    return np.argsort(np.where(np.isfinite(scores), scores, np.inf), kind="stable")
+
+
+def _trained(
+    job: Job,
+    positions: np.ndarray,
+    threads: int,
+    progress: bool,
+    score: Score | None,
+    whole: bool = False,
+) -> tuple[Runs, np.ndarray]:
+    """Those restarts, trained, and their scores; of the whole runs parameters are kept too."""
+    start, stop = int(positions[0]), int(positions[-1]) + 1
+    picked = job.cut(start, stop) if stop - start == len(positions) else job.pick(positions)
+    kept = make_keep("parameters" if whole or score is not None else "outcomes", picked)
+    runs: Runs = run_job(
+        picked, Columns(picked, kept), workers=threads, executor=None, chunk=None,
+        progress=progress, time_limit=None,
+    )  # fmt: skip
+    return runs, runs.loss if score is None else score(runs.parameters)

@@ -1,0 +1,192 @@
+"""scikit-learn's words and what they are called in fastnn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..activations import BY_NAME
+from ..optimizers import (
+    LBFGS,
+    RPROP,
+    Adam,
+    AdamW,
+    GradientDescent,
+    LevenbergMarquardt,
+    Optimizer,
+    Quickprop,
+)
+
+ACTIVATIONS = {"logistic": "sigmoid"}
+"""Activations that scikit-learn calls otherwise."""
+
+
+@dataclass(frozen=True)
+class Solver:
+    """How a solver of scikit-learn's, or one beside its own, is called and set up."""
+
+    make: Callable[[Any, float], Optimizer]
+    """From an estimator, and by how much its loss is larger than scikit-learn's."""
+    stochastic: bool = False
+    """Whether it makes an update for each batch, and `partial_fit` goes on with it."""
+    squares: bool = False
+    """Whether it wants a sum of squares."""
+    penalized: bool = True
+    """Whether `alpha` is a penalty in the loss."""
+    by_gradient: bool = False
+    """Whether it ends at a small gradient, instead of when the loss no longer falls."""
+
+
+SOLVERS = {
+    "lbfgs": Solver(lambda e, scale: LBFGS(), by_gradient=True),
+    "sgd": Solver(
+        lambda e, scale: GradientDescent(
+            e.learning_rate_init / scale,
+            momentum=e.momentum,
+            nesterov=bool(e.nesterovs_momentum and e.momentum > 0),
+        ),
+        stochastic=True,
+    ),
+    "adam": Solver(
+        lambda e, scale: Adam(e.learning_rate_init, e.beta_1, e.beta_2, e.epsilon),
+        stochastic=True,
+    ),
+    "adamw": Solver(
+        lambda e, scale: AdamW(
+            e.learning_rate_init, e.beta_1, e.beta_2, e.epsilon, weight_decay=e.alpha
+        ),
+        stochastic=True,
+        penalized=False,
+    ),
+    "rprop": Solver(lambda e, scale: RPROP()),
+    "quickprop": Solver(lambda e, scale: Quickprop(e.learning_rate_init / scale)),
+    "lm": Solver(
+        lambda e, scale: LevenbergMarquardt(), squares=True, penalized=False, by_gradient=True
+    ),
+}
+"""Of all values of `solver`."""
+
+# The bound of the uniform start is sqrt(6 / (n_in + n_out)), with sigmoids sqrt(2 / …), as there.
+GAINS = {"sigmoid": 1 / math.sqrt(3)}
+
+TABLE = (
+    ("hidden_layer_sizes=(10,)", "Network([n_in, 10, n_out])", "also one number"),
+    ("activation='logistic'", "activation='sigmoid'", "all others keep their names"),
+    ("solver='lbfgs'", "LBFGS()", "max_iter counts evaluations"),
+    ("solver='sgd'", "GradientDescent(learning_rate_init, momentum, nesterovs_momentum)", ""),
+    ("solver='adam'", "Adam(learning_rate_init, beta_1, beta_2, epsilon)", ""),
+    ("solver='adamw'", "AdamW(…, weight_decay=alpha)", "not in scikit-learn"),
+    ("solver='rprop'", "RPROP()", "not in scikit-learn"),
+    ("solver='quickprop'", "Quickprop(learning_rate_init)", "not in scikit-learn"),
+    ("solver='lm'", "LevenbergMarquardt()", "not in scikit-learn; without alpha"),
+    ("alpha", "l2 = alpha / (2 n), n being the samples of a batch", "the penalty is the same"),
+    ("max_iter", "epochs", ""),
+    ("tol, n_iter_no_change", "NoProgress(n_iter_no_change, tol)", "sgd, adam, adamw, …"),
+    ("tol", "GradientBelow(tol sqrt(n_parameters))", "lbfgs and lm"),
+    ("early_stopping, validation_fraction", "Validation(n_iter_no_change, tol)", "of the loss"),
+    ("batch_size, shuffle", "batch_size, shuffle", "sgd, adam, adamw"),
+    ("random_state", "seed", "0 unless another is given"),
+    ("n_restarts", "restarts", "not in scikit-learn"),
+    ("n_estimators", "the average of so many best restarts", "not in its MLP"),
+    ("n_jobs", "threads", "not in its MLP"),
+)
+"""What users of scikit-learn write, what that is in fastnn, and remarks."""
+
+
+def activation_of(name: Any) -> str:
+    """The name in fastnn of an activation of hidden layers; ValueError for an unknown one."""
+    own = ACTIVATIONS.get(name, name) if isinstance(name, str) else None
+    if own not in BY_NAME:
+        known = ", ".join(map(repr, [*ACTIVATIONS, *BY_NAME]))
+        raise ValueError(f"activation: expected one of {known}, got {name!r}")
+    return str(own)
+
+
+def solver_of(name: Any) -> Solver:
+    """The solver of that name; ValueError for an unknown one."""
+    if not isinstance(name, str) or name not in SOLVERS:
+        raise ValueError(f"solver: expected one of {', '.join(map(repr, SOLVERS))}, got {name!r}")
+    return SOLVERS[name]
+
+
+PARAMETERS = """Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default (100,)
+        Units of each hidden layer.
+    activation : str, default "relu"
+        Of the hidden layers: "logistic" or a name of fastnn's, such as "tanh".
+    solver : "lbfgs", "sgd", "adam", "adamw", "rprop", "quickprop" or "lm", default "lbfgs"
+        The optimizer; see `fastnn.sklearn.words.TABLE` for what is what.
+    alpha : float, default 0.0001
+        Penalty on the squares of the weights, as scikit-learn has it; "lm" goes without, "adamw"
+        takes it as its decay.
+    batch_size : int or "auto", default "auto"
+        Samples of each update of "sgd", "adam" and "adamw"; "auto" is 200, or all if they are
+        fewer.
+    learning_rate_init : float, default 0.001
+        Of "sgd", "adam", "adamw" and "quickprop".
+    max_iter : int, default 200
+        The most epochs; of "lbfgs" and "lm" each trial step is one.
+    shuffle : bool, default True
+        Whether batches are drawn in random order.
+    random_state : int, RandomState or None, default 0
+        With the number of a restart the key of all its random numbers.
+    tol : float, default 0.0001
+        "lbfgs" and "lm" end when the root mean square of the gradient is below it, the others when
+        the loss has not fallen by it for `n_iter_no_change` epochs.
+    verbose : bool, default False
+        Whether to show a bar of restarts.
+    warm_start : bool, default False
+        Whether `fit` goes on with all restarts where the last one ended: m and then n epochs on the
+        same data have the bits of m + n.  With `early_stopping` the optimizer begins anew.
+    momentum : float, default 0.9
+        Of "sgd".
+    nesterovs_momentum : bool, default True
+        Of "sgd".
+    early_stopping : bool, default False
+        Whether each restart ends when its loss on a validation set has not fallen by `tol` for
+        `n_iter_no_change` epochs, and keeps its best parameters there; the best restart is then
+        that of the lowest loss on the validation set, else on the training data.
+    validation_fraction : float, default 0.1
+        The share of the validation set.
+    beta_1, beta_2, epsilon : float, default 0.9, 0.999, 1e-8
+        Of "adam" and "adamw".
+    n_iter_no_change : int, default 10
+    n_restarts : int, default 10
+        Networks that are trained from random starts.
+    halving : bool, default True
+        Whether restarts are trained in rounds, all for a small share of the epochs, then the better
+        quarter for four times as many, until no more are left than are kept: a hundred cost about
+        as much as seven.  Otherwise, and with `warm_start`, all are trained to their end.
+    n_estimators : int, default 1
+        How many of the best are kept; their outputs are averaged.
+    n_jobs : int, optional
+        Threads; by default all CPUs that the process may use, in workers of joblib their share."""
+ATTRIBUTES = """network_ : fastnn.Network
+    parameters_ : (n_estimators, n_parameters) array
+        Of the restarts that were kept, the best first.
+    coefs_, intercepts_ : lists of (n_in, n_out) and (n_out,) arrays
+        The best one's, layer by layer.
+    restarts_ : (n_estimators,) array of int
+        Their numbers: with `random_state` the key of their random numbers.
+    restart_losses_ : (n_restarts,) array of float
+        The loss of each restart at the end of its last round; with `early_stopping` on the
+        validation set; NaN or infinite where it diverged.
+    loss_, n_iter_, status_ : float, int, fastnn.Status
+        Of the best restart: its loss on the training data, its epochs, and how it ended.
+    n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_
+        As in scikit-learn.
+
+    Raises
+    ------
+    TypeError, ValueError
+        From `fit`: if a parameter or the data are not of their kind, before any training."""
+
+
+def documented(kind: Any) -> Any:
+    """Fill in what both estimators' docstrings share."""
+    kind.__doc__ = kind.__doc__.replace("{parameters}", PARAMETERS)
+    kind.__doc__ = kind.__doc__.replace("{attributes}", ATTRIBUTES)
+    return kind
