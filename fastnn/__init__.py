@@ -1,6 +1,6 @@
 """fastnn trains small neural networks on a CPU: one, or a million random restarts at a time."""
 
-from . import datasets, reference
+from . import datasets, export, reference
 from .directory.reader import StoredRuns, open_run
 from .execution import Incomplete, Interrupted
 from .files import DamagedFile
@@ -102,6 +102,7 @@ __all__ = [
     "Validation",
     "__version__",
     "datasets",
+    "export",
     "forward",
     "gradient",
     "jacobian",

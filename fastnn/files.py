@@ -138,11 +138,11 @@ def read_record(path: Path, kind: str, version: int) -> dict[str, Any]:
     FileNotFoundError
         If there is none.
     """
-    _refuse_others(path)
+    refuse_others(path)
     if os.stat(path).st_size > RECORD_BYTES:
         raise DamagedFile(path, f"expected a text of at most {RECORD_BYTES:,} bytes, got more")
     try:
-        record = json.loads(path.read_bytes(), parse_constant=_no_number)
+        record = json.loads(path.read_bytes(), parse_constant=no_number)
         digest = record.pop("digest", None) if isinstance(record, dict) else None
         found = hashlib.sha256(canonical(record)).hexdigest()
     except (ValueError, RecursionError) as error:
@@ -158,7 +158,7 @@ def read_record(path: Path, kind: str, version: int) -> dict[str, Any]:
     return record
 
 
-def _refuse_others(path: Path) -> None:
+def refuse_others(path: Path) -> None:
     """DamagedFile for what is neither a file nor nothing: pipes, devices and loops are not read."""
     try:
         regular = stat.S_ISREG(path.stat().st_mode)
@@ -172,7 +172,7 @@ def _refuse_others(path: Path) -> None:
         raise DamagedFile(path, "expected a file, got something else")
 
 
-def _no_number(text: str) -> None:
+def no_number(text: str) -> None:
     raise ValueError(f"{text} is no JSON")
 
 
@@ -189,7 +189,7 @@ def file_entry(path: Path) -> dict[str, Any]:
 def check_file(path: Path, entry: Any) -> None:
     """Whether a file is the one that `entry` tells of, or DamagedFile."""
     try:
-        _refuse_others(path)
+        refuse_others(path)
         size = entry.get("bytes") if isinstance(entry, dict) else None
         same = path.stat().st_size == size and file_entry(path) == entry
     except GONE as error:

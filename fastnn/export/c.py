@@ -1,0 +1,336 @@
+"""Models as a C header that needs nothing but a C99 compiler."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..activations import LEAK, SOFTMAX
+from ..checks import shown
+from ..model import Model, as_model
+from ..version import __version__
+from .common import check_path, form_of, labels_of, layers_of, write
+
+WIDTH = 100
+LONGEST_NAME = 30
+LONGEST_LABEL = 1000
+"""Bytes: C99 asks compilers for strings of 4,095, and one byte may take four to write."""
+# Bodies of functions of x.  In all code NAME stands for what names begin with, `real` for the type
+# of the network's numbers, @ for the ending of the mathematical functions of that type.
+FORMS: dict[str, tuple[str, ...]] = {
+    "sigmoid": ("const real e = exp@(-fabs@(x));", "return (x < 0 ? e : 1) / (1 + e);"),
+    "tanh": ("return tanh@(x);",),
+    "relu": ("return x < 0 ? 0 : x;",),
+    "identity": (),
+    "leaky_relu": ("return x < 0 ? LEAK * x : x;",),
+    "softplus": ("return (x > 0 ? x : 0) + log1p@(exp@(-fabs@(x)));",),
+    "elliott": ("return x / (1 + fabs@(x));",),
+    "sine": ("return sin@(x);",),
+    "gaussian": ("return exp@(-(x * x));",),
+    SOFTMAX: (),
+}
+SOFTMAX_CODE = """
+static inline void NAME_softmax(real *y, int n)
+{
+    real largest = y[0], sum = 0;
+    int j;
+    for (j = 1; j < n; j++)
+        if (y[j] > largest)
+            largest = y[j];
+    for (j = 0; j < n; j++) {
+        y[j] = exp@(y[j] - largest);
+        sum += y[j];
+    }
+    for (j = 0; j < n; j++)
+        y[j] /= sum;
+}
+"""
+DENSE_CODE = """
+static inline void NAME_dense(const real *x, int n_in, const real *w,
+                              const real *b, real *y, int n_out)
+{
+    int i, j;
+    for (j = 0; j < n_out; j++)
+        y[j] = b ? b[j] : 0;
+    for (i = 0; i < n_in; i++)
+        for (j = 0; j < n_out; j++)
+            y[j] += x[i] * w[i * n_out + j];
+}
+"""
+CLASSIFY_CODE = """
+static inline int NAME_classify(const double *x)
+{
+    double y[NAME_OUTPUTS];
+    int j, best = 0;
+    NAME_predict(x, y);
+    for (j = 1; j < NAME_OUTPUTS; j++)
+        if (y[j] > y[best])
+            best = j;
+    return best;
+}
+"""
+
+
+def to_c(model: Any, path: Any = None, name: str = "model") -> str:
+    """A model as a self-contained C99 header, which is C++17 as well.
+
+    It includes ``<math.h>`` only, allocates nothing, and holds the weights bit for bit in ``static
+    const`` arrays.  With the name "model" it declares:
+
+    - ``model_INPUTS`` and ``model_OUTPUTS``, constants;
+    - ``static inline void model_predict(const double *x, double *y)``: of one sample's inputs the
+      outputs in the units of the data, or the share of every class, as `Model.evaluate` and
+      `Model.probabilities` have them; x and y may be the same array;
+    - for classes ``static inline int model_classify(const double *x)``, the index of the class of
+      the largest share, and ``model_labels``, the labels by index: ``const char *`` in UTF-8,
+      ``long long`` (``unsigned`` if one needs it), ``double``, or ``int`` for bools.
+
+    All other names begin with ``model_`` too, so that a program can include several headers of
+    different names.  The network computes in the model's dtype, scaling in double.  Results agree
+    with Python's to 1e-12 for float64 and to 1e-6 for float32, relative to the larger of the number
+    and of one unit of the outputs' scale; a network that amplifies rounding amplifies this too.
+
+    Parameters
+    ----------
+    model : Model, Run, or estimator with a method `to_model`
+    path : str or PathLike, optional
+        A file to write as well; one that is there is replaced once the new one is whole.
+    name : str, default "model"
+        What names in C begin with: a letter, then up to 29 letters, digits and single underscores,
+        the last no underscore.
+
+    Returns
+    -------
+    str
+        In ASCII, with lines of up to 100 characters.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its kind, or a label is longer than 1,000 bytes or has a zero byte.
+    OSError
+        If the file cannot be written.
+    """
+    model = as_model(model)
+    check_path(path)
+    if not isinstance(name, str):
+        raise TypeError(f"name: expected a str, got {shown(name)}")
+    if len(name) > LONGEST_NAME or not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", name):
+        raise ValueError(
+            f"name: expected a letter, then up to {LONGEST_NAME - 1} letters, digits and single "
+            f"underscores, the last no underscore, got {shown(name)}"
+        )
+    header = _Header(model, name)
+    body = "\n".join([*header.constants(), *header.tables(), *header.functions()])
+    # Of the content too: a second header of the same name is an error, and not passed over.
+    guard = f"FASTNN_{name}_{hashlib.sha256(body.encode()).hexdigest()[:16]}_H"
+    begin = [*header.comment(), f"#ifndef {guard}", f"#define {guard}", "", "#include <math.h>", ""]
+    text = "\n".join([*begin, body, "#endif", ""])
+    if path is not None:
+        write(path, text.encode())
+    return text
+
+
+class _Header:
+    """The parts of a header, each as lines."""
+
+    def __init__(self, model: Model, name: str) -> None:
+        self.model = model
+        self.name = name
+        self.real = "double" if model.dtype == np.float64 else "float"
+        self.layers = layers_of(model)
+        self.labels = labels_of(model)
+        self.members = len(model.parameters)
+        self.n_in, self.n_out = model.network.sizes[0], model.network.sizes[-1]
+        self.n_given = self.n_out if self.labels is None else len(self.labels)
+
+    def code(self, text: str) -> str:
+        """Code with the name, the type of numbers and its functions put in."""
+        text = text.replace("NAME", self.name).replace("@", "" if self.real == "double" else "f")
+        return re.sub(r"\breal\b", self.real, text).replace("LEAK", self.number(LEAK))
+
+    def number(self, value: float) -> str:
+        """A number of the network's type, bit for bit."""
+        exact = float(self.model.dtype.type(value))
+        return _hexadecimal(exact) + ("" if self.real == "double" else "f")
+
+    def comment(self) -> Iterator[str]:
+        """What the header is, and how it is used."""
+        net, name = self.model.network, self.name
+        sizes, activations = "-".join(map(str, net.sizes)), ", ".join(net.activation)
+        members = f", the average of {self.members} networks" if self.members > 1 else ""
+        stack = (2 * max(net.sizes) + self.n_out) * self.model.dtype.itemsize
+        yield f"/* A trained neural network in C99 or C++17, written by fastnn {__version__}."
+        yield ""
+        yield from _wrapped(
+            f"Units {sizes} ({activations}){members}, in {self.real}; it needs about {stack} bytes "
+            "of stack.  Link with the mathematical library, as in cc -std=c99 program.c -lm"
+        )
+        yield ""
+        yield f"       double x[{name}_INPUTS], y[{name}_OUTPUTS];"
+        yield f"       {name}_predict(x, y);"
+        if self.labels is not None:
+            yield f"       {name}_labels[{name}_classify(x)];"
+        yield ""
+        for i, feature in enumerate(self.model.features or ()):
+            yield from _wrapped(f"x[{i}]: {_in_comment(feature)}")
+        outputs = (self.model.targets or ()) if self.labels is None else self.labels
+        share = "" if self.labels is None else "the share of "
+        for i, output in enumerate(outputs):
+            yield from _wrapped(f"y[{i}]: {share}{_in_comment(str(output))}")
+        yield "*/"
+
+    def constants(self) -> Iterator[str]:
+        """How many numbers go in and out."""
+        yield self.code(f"enum {{ NAME_INPUTS = {self.n_in}, NAME_OUTPUTS = {self.n_given} }};")
+
+    def tables(self) -> Iterator[str]:
+        """Labels, scaling, weights and biases."""
+        if self.labels is not None:
+            kind, values = _label_table(self.labels)
+            yield from self._table(f"{kind}NAME_labels[{len(values)}]", values)
+        for where, scaling in (("in", self.model.inputs), ("out", self.model.outputs)):
+            if scaling is not None:
+                for part, numbers in (("mean", scaling.mean), ("scale", scaling.scale)):
+                    values = [_hexadecimal(number) for number in numbers.tolist()]
+                    yield from self._table(f"double NAME_{where}{part}[{len(values)}]", values)
+        for i, layer in enumerate(self.layers, 1):
+            for letter, array in (("w", layer.weights), ("b", layer.biases)):
+                if array is not None:
+                    rows = array.reshape(self.members, -1).tolist()
+                    yield self.code(
+                        f"\nstatic const real NAME_{letter}{i}[{self.members}][{len(rows[0])}] = {{"
+                    )
+                    for row in rows:
+                        yield from ["    {", *_packed(map(self.number, row), " " * 8), "    },"]
+                    yield "};"
+
+    def _table(self, declared: str, values: Iterable[str]) -> Iterator[str]:
+        yield self.code(f"\nstatic const {declared} = {{")
+        yield from [*_packed(values, " " * 4), "};"]
+
+    def functions(self) -> Iterator[str]:
+        """The functions."""
+        yield self.code(DENSE_CODE)
+        for name in dict.fromkeys(self.model.network.activation):
+            body = form_of(FORMS, name, "C")
+            if body:
+                head = f"static inline real {self._function(name)}(real x)\n{{"
+                yield self.code("\n".join([head, *(f"    {line}" for line in body), "}\n"]))
+        if self.model.network.activation[-1] == SOFTMAX:
+            yield self.code(SOFTMAX_CODE.lstrip("\n"))
+        yield self.code("\n".join(self._predict()))
+        if self.labels is not None:
+            yield self.code(CLASSIFY_CODE)
+
+    def _function(self, activation: str) -> str:
+        # Without underscores, so that no two names and endings make the same name.
+        return f"NAME_{activation.replace('_', '')}"
+
+    def _predict(self) -> Iterator[str]:
+        widest = max(self.model.network.sizes)
+        yield "static inline void NAME_predict(const double *x, double *y)\n{"
+        yield f"    real u[{widest}], v[{widest}], sum[{self.n_out}];"
+        yield "    int i, m;"
+        yield from self._each(self.n_out, "sum[i] = 0;", "    ")
+        yield f"    for (m = 0; m < {self.members}; m++) {{"
+        seen = "x[i]"
+        if self.model.inputs is not None:
+            seen = "((x[i] - NAME_inmean[i])\n                / NAME_inscale[i])"
+        cast = "" if self.real == "double" else "(real)"
+        yield from self._each(self.n_in, f"u[i] = {cast}{seen};")
+        source, result = "u", "v"
+        sizes = self.model.network.sizes
+        for number, layer in enumerate(self.layers, 1):
+            n_in, n_out = sizes[number - 1 : number + 1]
+            biases = "0" if layer.biases is None else f"NAME_b{number}[m]"
+            yield f"        NAME_dense({source}, {n_in}, NAME_w{number}[m],"
+            yield f"            {biases}, {result}, {n_out});"
+            if layer.activation == SOFTMAX:
+                yield f"        NAME_softmax({result}, {n_out});"
+            elif FORMS[layer.activation]:
+                function = self._function(layer.activation)
+                yield from self._each(n_out, f"{result}[i] = {function}({result}[i]);")
+            source, result = result, source
+        yield from self._each(self.n_out, f"sum[i] += {source}[i];")
+        yield "    }"
+        mean = "sum[i]" if self.members == 1 else f"sum[i] / {self.members}"
+        if self.model.outputs is not None:
+            mean = f"{mean} * NAME_outscale[i]\n            + NAME_outmean[i]"
+        if self.n_given > self.n_out:
+            share = mean.replace("[i]", "[0]")
+            yield f"    y[0] = 1 - {share};\n    y[1] = {share};"
+        else:
+            yield from self._each(self.n_out, f"y[i] = {mean};", "    ")
+        yield "}"
+
+    def _each(self, count: int, body: str, indent: str = " " * 8) -> Iterator[str]:
+        yield f"{indent}for (i = 0; i < {count}; i++)"
+        yield f"{indent}    {body}"
+
+
+def _label_table(labels: list[Any]) -> tuple[str, list[str]]:
+    """What labels are in C, and each as C writes it."""
+    kind: Any = type(labels[0])
+    if kind is str:
+        return "char *const ", [_string(label) for label in labels]
+    if kind is bool:
+        return "int ", [str(int(label)) for label in labels]
+    if kind is float:
+        return "double ", [_hexadecimal(label) for label in labels]
+    if max(labels) >= 2**63:
+        return "unsigned long long ", [f"{label}ULL" for label in labels]
+    # C has no negative literals: the least is made of one that fits.
+    least = -(2**63)
+    return "long long ", [
+        f"{label}LL" if label > least else f"{label + 1}LL - 1" for label in labels
+    ]
+
+
+def _hexadecimal(value: float) -> str:
+    """A float as C99 writes it bit for bit."""
+    mantissa, _, exponent = value.hex().partition("p")
+    return f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}p{exponent}"
+
+
+def _string(text: str) -> str:
+    """A string as C writes it, in as many pieces as fit in lines."""
+    data = text.encode()
+    if len(data) > LONGEST_LABEL or 0 in data:
+        raise ValueError(
+            f"classes: expected labels of up to {LONGEST_LABEL} bytes, none of them zero, got "
+            f"{shown(text)}"
+        )
+    parts = [_escaped(data[i : i + 20]) for i in range(0, max(1, len(data)), 20)]
+    return "\n    ".join(f'"{part}"' for part in parts)
+
+
+def _escaped(data: bytes) -> str:
+    """Bytes in a C string; ? would begin a trigraph."""
+    plain = set(range(32, 127)) - set(b'"\\?')
+    return "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in data)
+
+
+def _in_comment(text: str) -> str:
+    """A name in a comment, which it cannot end."""
+    return _escaped(text.encode()).replace("*", "\\052")
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=" " * 3, subsequent_indent=" " * 6)
+
+
+def _packed(values: Iterable[str], indent: str) -> Iterator[str]:
+    """Values with commas, as many in a line as fit."""
+    line = indent
+    for value in values:
+        if len(line) + len(value) >= WIDTH and line != indent:
+            yield line.rstrip()
+            line = indent
+        line += f"{value}, "
+    yield line.rstrip()

@@ -1,0 +1,253 @@
+"""Models as plain JSON, which any language reads, and back to the same bits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..checks import float_type, real_array, shown
+from ..files import DamagedFile, canonical, no_number, refuse_others
+from ..model import Model, Scaling, as_model
+from ..network import Network
+from ..version import __version__
+from .common import check_path, labels_of, layers_of, network_model, write
+
+FORMAT, VERSION = "fastnn model", 1
+TEXT = Path("the text")
+"""Stands for the path of what is no file."""
+NAMES = {"format", "version", "members", "dtype"}
+MORE_NAMES = {"fastnn", "inputs", "outputs", "classes", "features", "targets", "digest"}
+
+
+def to_json(model: Any, path: Any = None) -> str:
+    """A model as JSON: one object, every number written so that it reads back to the same bits.
+
+    =============  =================================================================
+    name           value
+    =============  =================================================================
+    ``format``     ``"fastnn model"``
+    ``version``    1: readers refuse other numbers
+    ``fastnn``     the version of fastnn that wrote it
+    ``dtype``      ``"float64"`` or ``"float32"``: in which the network computes
+    ``inputs``     null, or ``{"mean": [n_in numbers], "scale": [n_in numbers]}``:
+                   the network sees ``(x - mean) / scale``
+    ``members``    a list of networks of one shape, whose outputs are averaged, each
+                   a list of layers ``{"activation": name, "weights": n_in lists of
+                   n_out numbers, "biases": n_out numbers or null}``
+    ``outputs``    null, or the same for the outputs: predicted is
+                   ``output * scale + mean``
+    ``classes``    null, or the labels: strings, whole numbers, numbers or booleans,
+                   one for each output, or two for one output: the share of the
+                   second
+    ``features``   null, or the names of the inputs
+    ``targets``    null, or the names of what is predicted
+    ``digest``     SHA-256 in hexadecimal of all the rest, as ASCII JSON without
+                   spaces, names sorted
+    =============  =================================================================
+
+    A layer computes ``activation(x @ weights + biases)``; the activations are those of `Network`.
+    Whoever writes such a file with another program may leave out ``fastnn``, ``digest`` and what
+    is null.
+
+    Parameters
+    ----------
+    model : Model, Run, or estimator with a method `to_model`
+    path : str or PathLike, optional
+        A file to write as well; one that is there is replaced once the new one is whole.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `model` or `path` is not of its kind.
+    OSError
+        If the file cannot be written.
+    """
+    model = as_model(model)
+    check_path(path)
+    layers = layers_of(model)
+    record = {
+        "format": FORMAT,
+        "version": VERSION,
+        "fastnn": __version__,
+        "dtype": model.dtype.name,
+        "inputs": _scaling_record(model.inputs),
+        "members": [
+            [
+                {
+                    "activation": layer.activation,
+                    "weights": layer.weights[k].tolist(),
+                    "biases": None if layer.biases is None else layer.biases[k].tolist(),
+                }
+                for layer in layers
+            ]
+            for k in range(len(model.parameters))
+        ],
+        "outputs": _scaling_record(model.outputs),
+        "classes": labels_of(model),
+        "features": model.features and list(model.features),
+        "targets": model.targets and list(model.targets),
+    }
+    record["digest"] = hashlib.sha256(canonical(record)).hexdigest()
+    text = _text(record) + "\n"
+    if path is not None:
+        write(path, text.encode())
+    return text
+
+
+def from_json(source: str | os.PathLike[str]) -> Model:
+    """The model in a JSON file, or in a text, as `to_json` writes it.
+
+    Parameters
+    ----------
+    source : str or PathLike
+        A path; or the text itself, which begins with ``{``.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    TypeError
+        If `source` is neither.
+    OSError
+        If the file cannot be read.
+    DamagedFile
+        If it is damaged, foreign, or of a later version: a ValueError with path and reason.
+    """
+    check_path(source)
+    if source is None:
+        raise TypeError("source: expected a path or a text, got None")
+    if isinstance(source, str) and source.lstrip().startswith("{"):
+        return _model(_record(source, TEXT), TEXT)
+    path = Path(source)
+    refuse_others(path)
+    return _model(_record(path.read_bytes(), path), path)
+
+
+def _record(text: str | bytes, path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(text, parse_constant=no_number)
+        digest = record.pop("digest", None) if isinstance(record, dict) else None
+        found = hashlib.sha256(canonical(record)).hexdigest()
+    except (ValueError, RecursionError) as error:
+        raise DamagedFile(path, f"expected JSON, got other or damaged text ({error})") from error
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise DamagedFile(path, f"expected the format {FORMAT!r}, got a foreign file")
+    if record.get("version") != VERSION or isinstance(record["version"], bool):
+        raise DamagedFile(
+            path, f"expected version {VERSION} of its format, got {shown(record.get('version'))}"
+        )
+    if digest is not None and digest != found:
+        raise DamagedFile(path, "its text does not match its digest: it was damaged or edited")
+    return record
+
+
+def _model(record: dict[str, Any], path: Path) -> Model:
+    try:
+        _check_names("", record, NAMES, MORE_NAMES)
+        return _model_of(record)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise DamagedFile(path, f"what it tells of is no model: {error}") from error
+
+
+def _model_of(record: dict[str, Any]) -> Model:
+    dtype = float_type(record["dtype"])
+    members = _list("members", record["members"])
+    read = [_member(f"members[{k}]", layers, dtype) for k, layers in enumerate(members)]
+    if len({net for net, _ in read}) != 1:
+        raise ValueError(f"members: expected networks of one shape, got {len(read)} members")
+    classes = record.get("classes")
+    if classes is not None and len({type(label) for label in _list("classes", classes)}) != 1:
+        raise TypeError(f"classes: expected labels of one simple type, got {shown(classes)}")
+    model = Model(
+        read[0][0],
+        np.stack([parameters for _, parameters in read]),
+        inputs=_scaling("inputs", record.get("inputs")),
+        outputs=_scaling("outputs", record.get("outputs")),
+        classes=classes,
+        features=record.get("features"),
+        targets=record.get("targets"),
+    )
+    labels_of(model)
+    return model
+
+
+def _member(name: str, layers: Any, dtype: np.dtype) -> tuple[Network, np.ndarray]:
+    """Network and parameters of one member."""
+    weights, biases, activation = [], [], []
+    for i, layer in enumerate(_list(name, layers)):
+        _check_names(f"{name}[{i}]", layer, {"activation", "weights"}, {"biases"})
+        weights.append(_matrix(f"{name}[{i}].weights", layer["weights"]))
+        activation.append(layer["activation"])
+        if layer.get("biases") is not None:
+            biases.append(real_array(f"{name}[{i}].biases", layer["biases"]))
+    model = network_model(name, weights, biases, activation)
+    return model.network, _in_type(name, model.parameters[0], dtype)
+
+
+def _in_type(name: str, parameters: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        cast = parameters.astype(dtype)
+    if not (cast == parameters).all():
+        raise ValueError(f"{name}: expected numbers of {dtype}, got others")
+    return cast
+
+
+def _matrix(name: str, rows: Any) -> np.ndarray:
+    """Lists of numbers of one length, of which none is empty."""
+    lengths = {len(_list(name, row)) for row in _list(name, rows)}
+    if len(lengths) != 1:
+        raise ValueError(f"{name}: expected lists of one length")
+    return real_array(name, rows)
+
+
+def _list(name: str, value: Any) -> list[Any]:
+    if not isinstance(value, list) or not value:
+        raise TypeError(f"{name}: expected a list that is not empty, got {shown(value)}")
+    return value
+
+
+def _check_names(name: str, value: Any, needed: set[str], more: set[str]) -> None:
+    place = f"{name}: " if name else ""
+    if not isinstance(value, dict):
+        raise TypeError(f"{place}expected an object, got {shown(value)}")
+    for missing in sorted(needed - value.keys()):
+        raise ValueError(f"{place}expected {missing!r}, got none")
+    for other in sorted(value.keys() - needed - more):
+        raise ValueError(f"{place}expected no {other!r}, got one")
+
+
+def _scaling(name: str, record: Any) -> Scaling | None:
+    if record is None:
+        return None
+    _check_names(name, record, {"mean", "scale"}, set())
+    return Scaling(record["mean"], record["scale"])
+
+
+def _scaling_record(scaling: Scaling | None) -> dict[str, list[float]] | None:
+    if scaling is None:
+        return None
+    return {"mean": scaling.mean.tolist(), "scale": scaling.scale.tolist()}
+
+
+def _text(value: Any, indent: str = "") -> str:
+    """JSON with a list of numbers or words on one line, and everything else on lines of its own."""
+    inner = indent + " "
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(name)}: {_text(part, inner)}" for name, part in value.items()]
+    elif isinstance(value, list) and any(isinstance(part, list | dict) for part in value):
+        parts = [_text(part, inner) for part in value]
+    else:
+        return json.dumps(value, allow_nan=False)
+    begin, end = "{}" if isinstance(value, dict) else "[]"
+    return f"{begin}\n{inner}" + f",\n{inner}".join(parts) + f"\n{indent}{end}"

@@ -1,0 +1,235 @@
+"""Models as ONNX: a graph of standard operators, which onnxruntime and others compute."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..activations import LEAK
+from ..checks import shown
+from ..model import Model, Scaling, as_model
+from ..version import __version__
+from .common import Layer, check_path, form_of, labels_of, layers_of, write
+
+# Of January 2023: read by onnxruntime from 1.14 on.
+OPSET, IR_VERSION = 18, 8
+MOST_BYTES = 2**31 - 2**20
+"""What fits in a file of protobuf's, with some place for the graph."""
+
+
+class _Graph:
+    """Operators one after another, and the constants that they take."""
+
+    def __init__(self, onnx: Any, dtype: np.dtype) -> None:
+        self.onnx = onnx
+        self.dtype = dtype
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def add(self, operator: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
+        """The name of the result of `operator`, `name` if one is given."""
+        result = name or f"{operator}_{len(self.nodes)}"
+        self.nodes.append(
+            self.onnx.helper.make_node(operator, list(inputs), [result], result, **attributes)
+        )
+        return result
+
+    def constant(self, value: Any, dtype: Any = None, name: str | None = None) -> str:
+        """The name of a constant: of the network's type, unless another is given."""
+        result = name or f"constant_{len(self.constants)}"
+        array = np.asarray(value, dtype=dtype or self.dtype)
+        self.constants.append(self.onnx.numpy_helper.from_array(array, result))
+        return result
+
+    def cast(self, value: str, dtype: np.dtype) -> str:
+        """`value` as another type."""
+        return self.add("Cast", value, to=self.type_of(dtype))
+
+    def type_of(self, dtype: Any) -> int:
+        """ONNX's number of a type."""
+        return int(self.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
+
+def _leaky_relu(graph: _Graph, x: str) -> str:
+    return graph.add("Max", x, graph.add("Mul", x, graph.constant(LEAK)))
+
+
+def _softplus(graph: _Graph, x: str) -> str:
+    """``max(x, 0) + log1p(u)`` with ``u = exp(-|x|)``: neither overflows nor loses small numbers.
+
+    The logarithm of ``v = 1 + u``, which is rounded, and what the rounding took: ``(u - (v - 1))``.
+    """
+    one = graph.constant(1)
+    u = graph.add("Exp", graph.add("Neg", graph.add("Abs", x)))
+    v = graph.add("Add", one, u)
+    lost = graph.add("Sub", u, graph.add("Sub", v, one))
+    log1p = graph.add("Add", graph.add("Log", v), graph.add("Div", lost, v))
+    return graph.add("Add", graph.add("Relu", x), log1p)
+
+
+def _elliott(graph: _Graph, x: str) -> str:
+    return graph.add("Div", x, graph.add("Add", graph.constant(1), graph.add("Abs", x)))
+
+
+def _gaussian(graph: _Graph, x: str) -> str:
+    return graph.add("Exp", graph.add("Neg", graph.add("Mul", x, x)))
+
+
+# Made of operators that onnxruntime has in float64 as well: of its own, Softplus, Softsign and
+# LeakyRelu are for float32, and their substitute for Softplus overflows.
+FORMS: dict[str, Callable[[_Graph, str], str]] = {
+    "sigmoid": lambda graph, x: graph.add("Sigmoid", x),
+    "tanh": lambda graph, x: graph.add("Tanh", x),
+    "relu": lambda graph, x: graph.add("Relu", x),
+    "identity": lambda graph, x: x,
+    "leaky_relu": _leaky_relu,
+    "softplus": _softplus,
+    "elliott": _elliott,
+    "sine": lambda graph, x: graph.add("Sin", x),
+    "gaussian": _gaussian,
+    "softmax": lambda graph, x: graph.add("Softmax", x, axis=-1),
+}
+
+
+def to_onnx(model: Any, path: Any = None) -> Any:
+    """A model as ONNX, in standard operators (opset 18, IR version 8).
+
+    The input is "X", (n, n_in) of the model's dtype, n free.  Of numbers, the output is "outputs",
+    (n, n_out) in the units of the data: of the model's dtype, or of float64 where outputs are
+    scaled, as `Model.evaluate` has it.  Of classes, outputs are "probabilities", (n, n_classes) of
+    the model's dtype, and "label", (n,) strings, int64, float64 or bools.  Scaling is part of the
+    graph, computed in float64 as in Python; the outputs of several members are averaged.
+
+    onnxruntime gives what `Model` predicts to 1e-12 for float64 and to 1e-6 for float32, relative
+    to the larger of the number and of one unit of the outputs' scale; a network that amplifies
+    rounding amplifies this too.  It is so for the same numbers at the input: a float32 graph sees
+    numbers rounded to float32, which matters where they are large beside their spread.  onnxruntime
+    has no Mean, LeakyRelu, Softplus and Softsign of its own in float64, so that others stand for
+    these.
+
+    Parameters
+    ----------
+    model : Model, Run, or estimator with a method `to_model`
+    path : str or PathLike, optional
+        A file to write as well; one that is there is replaced once the new one is whole.
+
+    Returns
+    -------
+    onnx.ModelProto
+        Its metadata hold "features", "targets" and "classes" as JSON, where the model has them.
+
+    Raises
+    ------
+    ImportError
+        If the package onnx is missing (extra ``onnx``).
+    TypeError, ValueError
+        If `model` or `path` is not of its kind, or the model has more than about 2 GB.
+    OSError
+        If the file cannot be written.
+    """
+    model = as_model(model)
+    check_path(path)
+    if model.parameters.nbytes > MOST_BYTES:
+        raise ValueError(
+            f"model: expected at most {MOST_BYTES:,} bytes of parameters, which is what ONNX "
+            f"holds, got {model.parameters.nbytes:,}"
+        )
+    try:
+        import onnx
+    except ImportError as error:
+        raise ImportError("to_onnx needs onnx: pip install 'fastnn[onnx]'") from error
+    graph = _Graph(onnx, model.dtype)
+    n_in, n_out = model.network.sizes[0], model.network.sizes[-1]
+    inputs = [_described(graph, "X", model.dtype, n_in)]
+    outputs = _network(graph, model, "X")
+    if model.classes is None:
+        dtype = model.dtype
+        if model.outputs is not None:
+            dtype, outputs = np.dtype(np.float64), _undone(graph, model.outputs, outputs)
+        graph.add("Identity", outputs, name="outputs")
+        described = [_described(graph, "outputs", dtype, n_out)]
+    else:
+        described = _of_classes(graph, model, outputs)
+    proto = onnx.helper.make_model(
+        onnx.helper.make_graph(graph.nodes, "fastnn", inputs, described, graph.constants),
+        producer_name="fastnn",
+        producer_version=__version__,
+        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+    )
+    named = {"features": model.features, "targets": model.targets, "classes": labels_of(model)}
+    onnx.helper.set_model_props(
+        proto, {name: json.dumps(value) for name, value in named.items() if value is not None}
+    )
+    onnx.checker.check_model(proto, full_check=True)
+    if path is not None:
+        write(path, proto.SerializeToString())
+    return proto
+
+
+def _described(graph: _Graph, name: str, dtype: Any, columns: int | None) -> Any:
+    """What the graph takes or gives: so many columns, or none, for each sample."""
+    shape = ["n"] if columns is None else ["n", columns]
+    return graph.onnx.helper.make_tensor_value_info(name, graph.type_of(dtype), shape)
+
+
+def _network(graph: _Graph, model: Model, x: str) -> str:
+    """The network's outputs, averaged over members."""
+    if model.inputs is not None:
+        x = graph.cast(_applied(graph, model.inputs, x), model.dtype)
+    for number, layer in enumerate(layers_of(model), 1):
+        x = _layer(graph, layer, number, x)
+    # Members are the first of three axes.
+    return x if len(model.parameters) == 1 else _mean(graph, x)
+
+
+def _layer(graph: _Graph, layer: Layer, number: int, x: str) -> str:
+    form = form_of(FORMS, layer.activation, "ONNX")
+    alone = len(layer.weights) == 1
+    weights = layer.weights[0] if alone else layer.weights
+    x = graph.add("MatMul", x, graph.constant(weights, name=f"weights_{number}"))
+    if layer.biases is not None:
+        biases = layer.biases[0] if alone else layer.biases[:, np.newaxis]
+        x = graph.add("Add", x, graph.constant(biases, name=f"biases_{number}"))
+    return str(form(graph, x))
+
+
+def _mean(graph: _Graph, x: str) -> str:
+    return graph.add("ReduceMean", x, graph.constant([0], np.int64), keepdims=0)
+
+
+def _applied(graph: _Graph, scaling: Scaling, x: str) -> str:
+    shifted = graph.add("Sub", graph.cast(x, np.dtype(np.float64)), _column(graph, scaling.mean))
+    return graph.add("Div", shifted, _column(graph, scaling.scale))
+
+
+def _undone(graph: _Graph, scaling: Scaling, x: str) -> str:
+    scaled = graph.add("Mul", graph.cast(x, np.dtype(np.float64)), _column(graph, scaling.scale))
+    return graph.add("Add", scaled, _column(graph, scaling.mean))
+
+
+def _column(graph: _Graph, values: np.ndarray) -> str:
+    return graph.constant(values, np.float64)
+
+
+def _of_classes(graph: _Graph, model: Model, outputs: str) -> list[Any]:
+    labels = labels_of(model) or []
+    kind: Any = type(labels[0])
+    if kind is int and max(labels) >= 2**63:
+        raise ValueError(f"classes: expected labels that fit int64, got {shown(max(labels))}")
+    if model.network.sizes[-1] == 1:
+        other = graph.add("Sub", graph.constant(1), outputs)
+        graph.add("Concat", other, outputs, name="probabilities", axis=1)
+    else:
+        graph.add("Identity", outputs, name="probabilities")
+    dtype = np.dtype({str: object, int: np.int64, float: np.float64, bool: np.bool_}[kind])
+    table = graph.constant(labels, dtype, name="labels")
+    place = graph.add("ArgMax", "probabilities", axis=1, keepdims=0)
+    graph.add("Gather", table, place, name="label", axis=0)
+    return [
+        _described(graph, "probabilities", model.dtype, len(labels)),
+        _described(graph, "label", dtype, None),
+    ]

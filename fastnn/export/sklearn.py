@@ -1,0 +1,170 @@
+"""Models as scikit-learn's ``coefs_`` and ``intercepts_``, and from its estimators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..checks import real_array, shown
+from ..model import Model, Scaling
+from .common import layers_of, network_model, single
+
+ACTIVATIONS = {
+    "identity": "identity",
+    "logistic": "sigmoid",
+    "tanh": "tanh",
+    "relu": "relu",
+    "softmax": "softmax",
+}
+"""scikit-learn's names, and fastnn's."""
+
+
+def to_sklearn(model: Any, *, fold: bool = False) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """A model's weights as scikit-learn's multi-layer perceptrons hold them.
+
+    Activations, labels and names are not part of it.
+
+    Parameters
+    ----------
+    model : Model, Run, or estimator with a method `to_model`
+        Of one member.
+    fold : bool, default False
+        Make the scaling of inputs, and that of outputs if their activation is "identity", part of
+        the first and the last layer; it rounds otherwise.
+
+    Returns
+    -------
+    coefs : list of (n_in, n_out) arrays, one per layer after the input
+    intercepts : list of (n_out,) arrays
+        Zeros if the network has no biases.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its kind, or the model an ensemble, or scaled without `fold`.
+    """
+    checked = single(model, "scikit-learn's layout", fold)
+    layers = layers_of(checked)
+    zeros = [np.zeros(n_out, checked.dtype) for n_out in checked.network.sizes[1:]]
+    return (
+        [layer.weights[0].copy() for layer in layers],
+        [
+            zero if layer.biases is None else layer.biases[0].copy()
+            for zero, layer in zip(zeros, layers, strict=True)
+        ],
+    )
+
+
+def from_sklearn(
+    source: Any,
+    activation: str | Sequence[str] | None = None,
+    *,
+    inputs: Scaling | None = None,
+    outputs: Scaling | None = None,
+    classes: Any = None,
+    features: Any = None,
+    targets: Any = None,
+) -> Model:
+    """A model of a fitted multi-layer perceptron of scikit-learn, or of its weights.
+
+    Parameters
+    ----------
+    source : MLPClassifier, MLPRegressor, or (coefs, intercepts)
+        An estimator tells its activations, classes and names of features itself.  A classifier of
+        several labels at once becomes a model of numbers, the share of each label.
+    activation : str or sequence of str
+        With weights only: as in `Network`, "logistic" being another name of "sigmoid".
+    inputs, outputs, classes, features, targets
+        As in `Model`; of a `StandardScaler` before the estimator the scaling is
+        ``Scaling(scaler.mean_, scaler.scale_)``.
+
+    Returns
+    -------
+    Model
+        Of float32 if all weights are, else of float64.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the estimator is not fitted or of another kind, or has an activation that fastnn has not,
+        or the shapes of weights do not fit together, or another argument is not of its kind.
+    """
+    if hasattr(source, "get_params") and not isinstance(source, type):
+        if activation is not None:
+            raise ValueError("activation: expected none with an estimator, which tells its own")
+        activation, coefs, intercepts = _of_estimator(source)
+        if classes is None and hasattr(source, "classes_"):
+            several = activation[-1] == "sigmoid" and np.shape(coefs[-1])[1] > 1
+            classes = None if several else _labels(source.classes_)
+        if features is None and hasattr(source, "feature_names_in_"):
+            features = [str(name) for name in source.feature_names_in_]
+    else:
+        if not isinstance(source, Sequence) or isinstance(source, str) or len(source) != 2:
+            raise TypeError(
+                "source: expected a fitted MLPClassifier or MLPRegressor of scikit-learn, or "
+                f"(coefs, intercepts), got {shown(source)}"
+            )
+        coefs, intercepts = source
+        if activation is None:
+            raise ValueError("activation: expected a name, or one for each layer, got None")
+        activation = _names(activation)
+    return network_model(
+        "source",
+        [_array(f"coefs[{i}]", array) for i, array in enumerate(_listed("coefs", coefs))],
+        [
+            _array(f"intercepts[{i}]", array)
+            for i, array in enumerate(_listed("intercepts", intercepts))
+        ],
+        activation,
+        inputs=inputs,
+        outputs=outputs,
+        classes=classes,
+        features=features,
+        targets=targets,
+    )
+
+
+def _of_estimator(estimator: Any) -> tuple[list[str], Any, Any]:
+    """Activations and weights of a fitted estimator."""
+    needed = ("coefs_", "intercepts_", "activation", "out_activation_")
+    missing = [name for name in needed if not hasattr(estimator, name)]
+    if missing:
+        raise ValueError(
+            "source: expected a fitted MLPClassifier or MLPRegressor of scikit-learn, got "
+            f"{shown(estimator)} without {missing[0]}"
+        )
+    asked = [estimator.activation] * (len(estimator.coefs_) - 1) + [estimator.out_activation_]
+    for name in asked:
+        if name not in ACTIVATIONS:
+            raise ValueError(
+                f"activation: expected one of {', '.join(ACTIVATIONS)}, got {shown(name)}"
+            )
+    names = [ACTIVATIONS[name] for name in asked]
+    return names, list(estimator.coefs_), list(estimator.intercepts_)
+
+
+def _names(activation: str | Sequence[str]) -> str | list[str]:
+    """fastnn's own names; what is none is left for `Network` to refuse."""
+    if isinstance(activation, str):
+        return ACTIVATIONS.get(activation, activation)
+    if not isinstance(activation, Sequence):
+        raise TypeError(f"activation: expected a name or a sequence, got {shown(activation)}")
+    return [ACTIVATIONS.get(name, name) if isinstance(name, str) else name for name in activation]
+
+
+def _labels(classes: np.ndarray) -> np.ndarray:
+    """Labels of a simple type: words may be kept as objects."""
+    return np.array(classes.tolist()) if classes.dtype == object else classes
+
+
+def _listed(name: str, arrays: Any) -> list[Any]:
+    if not isinstance(arrays, Sequence) or isinstance(arrays, str):
+        raise TypeError(f"{name}: expected a list of arrays, got {shown(arrays)}")
+    return list(arrays)
+
+
+def _array(name: str, value: Any) -> np.ndarray:
+    dtype = np.float32 if getattr(value, "dtype", None) == np.float32 else np.float64
+    return real_array(name, value, dtype)

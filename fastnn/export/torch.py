@@ -1,0 +1,143 @@
+"""Models as the ``state_dict`` of PyTorch's Linear layers, and back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..checks import real_array, shown
+from ..model import Model, Scaling
+from .common import layers_of, network_model, single
+
+
+def to_torch(model: Any, *, fold: bool = False) -> dict[str, Any]:
+    """A model's weights as the state of a PyTorch ``nn.Sequential(Linear, activation, Linear, …)``.
+
+    ``module.load_state_dict(to_torch(model))`` takes it over.  Activations, labels and names are
+    not part of it: the module has them.  As PyTorch calls them they are ``Sigmoid``, ``Tanh``,
+    ``ReLU``, ``Identity`` (or none at the end), ``LeakyReLU(0.01)``, ``Softplus`` (which drops what
+    is below 2e-9 for inputs above 20), ``Softsign`` for "elliott", ``Softmax(dim=1)``; it has none
+    for "sine" and "gaussian".
+
+    Parameters
+    ----------
+    model : Model, Run, or estimator with a method `to_model`
+        Of one member.
+    fold : bool, default False
+        Make the scaling of inputs, and that of outputs if their activation is "identity", part of
+        the first and the last layer; it rounds otherwise.
+
+    Returns
+    -------
+    dict of torch.Tensor
+        "0.weight" (n_out, n_in), "0.bias" (n_out,), "2.weight", …, of the model's dtype; without
+        "bias" if the network has none.
+
+    Raises
+    ------
+    ImportError
+        If PyTorch is missing.
+    TypeError, ValueError
+        If an argument is not of its kind, or the model an ensemble, or scaled without `fold`.
+    """
+    checked = single(model, "PyTorch's layout", fold)
+    try:
+        import torch
+    except ImportError as error:
+        raise ImportError("to_torch needs PyTorch: pip install torch") from error
+    state = {}
+    for i, layer in enumerate(layers_of(checked)):
+        state[f"{2 * i}.weight"] = torch.from_numpy(np.array(layer.weights[0].T, order="C"))
+        if layer.biases is not None:
+            state[f"{2 * i}.bias"] = torch.from_numpy(np.array(layer.biases[0]))
+    return state
+
+
+def from_torch(
+    state_dict: Mapping[str, Any],
+    activation: str | Sequence[str],
+    *,
+    inputs: Scaling | None = None,
+    outputs: Scaling | None = None,
+    classes: Any = None,
+    features: Any = None,
+    targets: Any = None,
+) -> Model:
+    """A model of the Linear layers of a PyTorch module, which needs no PyTorch.
+
+    Parameters
+    ----------
+    state_dict : mapping of str to tensors or arrays
+        What ``module.state_dict()`` gives, of Linear layers only: "NAME.weight" (n_out, n_in) and,
+        for all or for none, "NAME.bias" (n_out,).  Layers whose names differ in one number at the
+        end come in the order of these numbers, others in the order of the mapping.
+    activation : str or sequence of str
+        As in `Network`: one for every layer, or one for each, such as ``["relu", "identity"]``.
+    inputs, outputs, classes, features, targets
+        As in `Model`.
+
+    Returns
+    -------
+    Model
+        Of float64 if a tensor is, or an array of another type than float32 and float16; else of
+        float32.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the state is of other layers than these, or their shapes do not fit together, or another
+        argument is not of its kind.
+    """
+    if not isinstance(state_dict, Mapping):
+        raise TypeError(f"state_dict: expected a mapping of names, got {shown(state_dict)}")
+    arrays = {key: _array(key, value) for key, value in state_dict.items()}
+    layers: dict[str, dict[str, np.ndarray]] = {}
+    for key, array in arrays.items():
+        layer, _, kind = key.rpartition(".")
+        if kind not in ("weight", "bias") or array.ndim != (2 if kind == "weight" else 1):
+            raise ValueError(
+                "state_dict: expected weights (n_out, n_in) and biases (n_out,) of Linear layers, "
+                f"got {key!r} of shape {array.shape}"
+            )
+        layers.setdefault(layer, {})[kind] = array
+    for layer, parts in layers.items():
+        if "weight" not in parts:
+            raise ValueError(f"state_dict: expected a weight beside every bias, got {layer!r}")
+    ordered = [layers[layer] for layer in _in_order([*layers])]
+    return network_model(
+        "state_dict",
+        [parts["weight"].T for parts in ordered],
+        [parts["bias"] for parts in ordered if "bias" in parts],
+        activation,
+        inputs=inputs,
+        outputs=outputs,
+        classes=classes,
+        features=features,
+        targets=targets,
+    )
+
+
+def _array(key: Any, value: Any) -> np.ndarray:
+    """A tensor or an array as floats."""
+    if not isinstance(key, str):
+        raise TypeError(f"state_dict: expected names of tensors, got {shown(key)}")
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        if "bfloat16" in str(value.dtype):  # which NumPy does not have
+            value = value.float()
+        value = value.numpy()
+    single_precision = getattr(value, "dtype", None) in (np.float32, np.float16)
+    dtype = np.float32 if single_precision else np.float64
+    return real_array(f"state_dict[{key!r}]", value, dtype)
+
+
+def _in_order(names: list[str]) -> list[str]:
+    """By their numbers, if the names differ in one at the end."""
+    parts = [re.fullmatch(r"(.*?)(\d+)", name) for name in names]
+    numbered = [part for part in parts if part]
+    if len(numbered) < len(names) or len({part[1] for part in numbered}) > 1:
+        return names
+    return sorted(names, key=lambda name: int(name[len(numbered[0][1]) :]))

@@ -1,0 +1,138 @@
+"""ONNX: onnxruntime gives what the model predicts, of every kind; what is refused."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from export_examples import assert_agree, assert_labels, models, random_model, samples
+from hypothesis import given, settings
+
+import fastnn
+from fastnn.activations import NAMES
+from fastnn.export import onnx as module
+from fastnn.export import to_onnx
+from fastnn.model import Model, Scaling
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+
+def session(source):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+def check(model, X, source):
+    ran = session(source)
+    names = [output.name for output in ran.get_outputs()]
+    found = dict(zip(names, ran.run(None, {"X": X}), strict=True))
+    if model.classes is None:
+        assert names == ["outputs"]
+        assert found["outputs"].dtype == model.evaluate(X).dtype
+        assert_agree(model, X, found["outputs"])
+        return
+    assert names == ["probabilities", "label"]
+    assert found["probabilities"].dtype == model.dtype
+    assert_agree(model, X, found["probabilities"])
+    assert_labels(model, X, found["label"])
+    own = model.classes.dtype
+    assert found["label"].dtype == (object if own.kind == "U" else own)
+
+
+@settings(deadline=None, max_examples=150)
+@given(models())
+def test_onnxruntime_predicts_the_same(model):
+    check(model, samples(model), to_onnx(model).SerializeToString())
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("activation", NAMES)
+def test_every_activation_from_end_to_end(activation, dtype):
+    """Inputs from deep in saturation to next to nothing, past what exp can hold."""
+    model = Model(fastnn.Network([1, 1], activation, bias=False), np.ones(1, dtype))
+    ends = np.geomspace(1e-8, 1500, 60)
+    X = np.concatenate([-ends, [0], ends])[:, np.newaxis].astype(dtype)
+    if activation == "sine" and dtype == "float32":
+        X = X[np.abs(X[:, 0]) < 100]
+    check(model, X, to_onnx(model).SerializeToString())
+
+
+def test_small_values_of_softplus_keep_their_digits():
+    model = Model(fastnn.Network([1, 1], "softplus", bias=False), np.ones(1))
+    X = np.linspace(-100, -10, 50)[:, np.newaxis]
+    found = session(to_onnx(model).SerializeToString()).run(None, {"X": X})[0]
+    np.testing.assert_allclose(found, model.evaluate(X), rtol=1e-13)
+
+
+def test_float32_inputs_that_are_large_beside_their_spread():
+    net = fastnn.Network([2, 5, 1], ["tanh", "identity"])
+    parameters = np.random.default_rng(3).normal(size=net.n_parameters).astype(np.float32)
+    model = Model(net, parameters, inputs=Scaling([1e6, -3e5], [2, 0.5]))
+    X = model.inputs.undo(np.random.default_rng(4).normal(size=(50, 2))).astype(np.float32)
+    check(model, X, to_onnx(model).SerializeToString())
+
+
+def test_every_activation_has_a_form():
+    assert {*module.FORMS} == {*NAMES}
+
+
+def test_the_file_is_the_model_and_says_what_it_is(tmp_path):
+    model = random_model(
+        [2, 3, 3], ["tanh", "softmax"], labels="words", features=["Länge", "b"], targets=["kind"]
+    )
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"older")
+    proto = to_onnx(model, path)
+    assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
+    assert path.read_bytes() == proto.SerializeToString()
+    check(model, samples(model), str(path))
+    assert (proto.producer_name, proto.producer_version) == ("fastnn", fastnn.__version__)
+    metadata = session(str(path)).get_modelmeta().custom_metadata_map
+    assert {name: json.loads(text) for name, text in metadata.items()} == {
+        "features": ["Länge", "b"],
+        "targets": ["kind"],
+        "classes": ["grün 0", "grün 1", "grün 2"],
+    }
+    shapes = [(i.name, i.type, i.shape) for i in session(str(path)).get_inputs()]
+    assert shapes == [("X", "tensor(double)", ["n", 2])]
+
+
+def test_a_run_is_exported_too():
+    run = fastnn.train(fastnn.Network([2, 2, 1]), *fastnn.datasets.xor(), epochs=5)
+    X = fastnn.datasets.xor()[0]
+    found = session(to_onnx(run).SerializeToString()).run(None, {"X": X})[0]
+    np.testing.assert_allclose(found, run.predict(X), rtol=1e-12)
+
+
+MODEL = random_model([2, 2, 1], "tanh")
+UNSIGNED = Model(MODEL.network, MODEL.parameters, classes=np.array([0, 2**63], np.uint64))
+ENDLESS = Model(MODEL.network, MODEL.parameters, classes=[0, np.inf])
+
+
+@pytest.mark.parametrize(
+    ("model", "path", "exception", "message"),
+    [
+        (None, None, TypeError, "model: expected a fastnn.Model, a Run or a fitted"),
+        (MODEL, 3, TypeError, "path: expected the path of a file, got 3"),
+        (UNSIGNED, None, ValueError, "classes: expected labels that fit int64, got 9223372036"),
+        (ENDLESS, None, ValueError, "classes: expected finite labels, got"),
+        (MODEL, "/nowhere/model.onnx", OSError, r"\[Errno 2\] cannot write /nowhere/model.onnx"),
+    ],
+)
+def test_what_is_refused(model, path, exception, message):
+    with pytest.raises(exception, match=f"^{message}"):
+        to_onnx(model, path)
+
+
+def test_models_that_are_too_large(monkeypatch):
+    monkeypatch.setattr(module, "MOST_BYTES", 71)
+    with pytest.raises(ValueError, match="model: expected at most 71 bytes of parameters"):
+        to_onnx(MODEL)
+
+
+def test_without_onnx(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ImportError, match=r"^to_onnx needs onnx: pip install 'fastnn\[onnx\]'$"):
+        to_onnx(MODEL)
