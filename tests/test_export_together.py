@@ -1,0 +1,137 @@
+"""One saved model, three programs: Python, C and onnxruntime predict the same; the command."""
+
+import re
+import sys
+
+import numpy as np
+import pytest
+from export_examples import (
+    CLASSIFY,
+    COMPILER,
+    MAIN,
+    assert_agree,
+    assert_labels,
+    c_predicts,
+    compiled,
+    random_model,
+    samples,
+)
+
+import fastnn
+from fastnn.cli import main
+from fastnn.export import from_json
+from fastnn.model import Model, Scaling
+
+
+def trained(dtype):
+    """Three networks that learnt which ring a point lies in, of points far from 0."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 2))
+    ring = np.digitize(np.hypot(*X.T), [0.8, 1.5])
+    X = [50, -2000] + X * [10, 300]
+    inputs = Scaling.of(X)
+    net = fastnn.Network([2, 8, 3], ["tanh", "softmax"])
+    runs = fastnn.train_many(
+        net, inputs.apply(X), np.eye(3)[ring], restarts=3, epochs=300, dtype=dtype,
+        loss=fastnn.CrossEntropy(), optimizer=fastnn.RPROP(),
+    )  # fmt: skip
+    classes = ["inside", "between", "outside"]
+    model = Model(net, runs.parameters, inputs=inputs, classes=classes, features=["x", "y"])
+    assert (model.predict(X) == np.array(classes)[ring]).mean() > 0.9
+    return model, X.astype(dtype)
+
+
+def run(capsys, *arguments):
+    code = main(["export", *map(str, arguments)])
+    return code, *capsys.readouterr()
+
+
+def export(model, folder, capsys):
+    """The model's file, and what the command makes of it."""
+    saved = folder / "model.npz"
+    model.save(saved)
+    for name in ("model.onnx", "model.json"):
+        assert run(capsys, saved, folder / name) == (0, f"{folder / name}: {model!r}\n", "")
+    assert run(capsys, saved, folder / "rings.h", "--name", "rings")[0] == 0
+
+
+@pytest.mark.skipif(COMPILER is None, reason="there is no cc")
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_classes(dtype, tmp_path, capsys):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    model, X = trained(dtype)
+    export(model, tmp_path, capsys)
+    source = MAIN.replace("EXTRA", CLASSIFY).replace("NAME", "rings")
+    shares, classes = c_predicts(compiled(source, tmp_path), X)
+    session = onnxruntime.InferenceSession(
+        tmp_path / "model.onnx", providers=["CPUExecutionProvider"]
+    )
+    probabilities, labels = session.run(["probabilities", "label"], {"X": X})
+    for found in (shares, probabilities):
+        assert_agree(model, X, found)
+    assert_labels(model, X, model.classes[classes], shares)
+    assert_labels(model, X, labels, probabilities)
+    np.testing.assert_array_equal(from_json(tmp_path / "model.json").predict(X), model.predict(X))
+
+
+@pytest.mark.skipif(COMPILER is None, reason="there is no cc")
+def test_numbers(tmp_path, capsys):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    model = random_model([4, 6, 2], ["elliott", "identity"], members=4, inputs=True, outputs=True)
+    export(model, tmp_path, capsys)
+    X = samples(model)
+    source = MAIN.replace("EXTRA", "").replace("NAME", "rings")
+    assert_agree(model, X, c_predicts(compiled(source, tmp_path), X)[0])
+    session = onnxruntime.InferenceSession(
+        tmp_path / "model.onnx", providers=["CPUExecutionProvider"]
+    )
+    assert_agree(model, X, session.run(None, {"X": X})[0])
+
+
+def test_a_run_is_exported_too(tmp_path, capsys):
+    X, y = fastnn.datasets.xor()
+    one = fastnn.train(fastnn.Network([2, 2, 1]), X, y, epochs=5)
+    one.save(tmp_path / "run.npz")
+    assert run(capsys, tmp_path / "run.npz", tmp_path / "run.json")[0] == 0
+    np.testing.assert_array_equal(from_json(tmp_path / "run.json").predict(X), one.predict(X))
+
+
+@pytest.fixture
+def saved(tmp_path):
+    random_model([2, 1], "tanh").save(tmp_path / "model.npz")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["model.npz", "a.txt"], 2, "FILE: expected a file name ending in .onnx, .h, .json, got"),
+        (["model.npz", "a.h", "--name", "1"], 2, "name: expected a letter, then up to 29 letters"),
+        (["model.npz", "a.json", "--name", "b"], 2, "--name: expected none but for a C header"),
+        (["model.npz", "/nowhere/a.h"], 2, "FILE: expected an existing folder, got /nowhere"),
+        (["none.npz", "a.h"], 1, "No such file or directory: '"),
+        (["foreign.npz", "a.h"], 2, "foreign.npz: expected a file that fastnn saved, got a"),
+        (["runs.npz", "a.h"], 2, "runs.npz: expected a model or one run, got Runs"),
+        (["net.npz", "a.h"], 2, "net.npz: expected a model or one run, got Network"),
+    ],
+)
+def test_errors_are_one_line(arguments, code, message, saved, capsys, monkeypatch):
+    monkeypatch.chdir(saved)
+    (saved / "foreign.npz").write_bytes(b"foreign")
+    net = fastnn.Network([2, 2, 1])
+    net.save(saved / "net.npz")
+    fastnn.train_many(net, *fastnn.datasets.xor(), restarts=3, epochs=1).save(saved / "runs.npz")
+    before = sorted(saved.iterdir())
+    found, out, err = run(capsys, *arguments)
+    assert (found, out) == (code, "")
+    assert re.fullmatch(r"fastnn: error: .*\n", err)
+    assert message in err
+    assert sorted(saved.iterdir()) == before
+
+
+def test_without_onnx_it_says_what_to_do(saved, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    assert run(capsys, saved / "model.npz", saved / "a.onnx") == (
+        1, "", "fastnn: error: to_onnx needs onnx: pip install 'fastnn[onnx]'\n",
+    )  # fmt: skip
+    assert not (saved / "a.onnx").exists()
