@@ -141,7 +141,7 @@ def test_usage_errors(arguments):
     assert error.value.code == 2
 
 
-@pytest.mark.parametrize("arguments", [[], ["xor"], ["restarts"], ["info"]])
+@pytest.mark.parametrize("arguments", [[], ["xor"], ["restarts"], ["export"], ["info"]])
 def test_help(capsys, arguments):
     with pytest.raises(SystemExit) as error:
         main([*arguments, "--help"])

@@ -124,9 +124,8 @@ def from_json(source: str | os.PathLike[str]) -> Model:
     DamagedFile
         If it is damaged, foreign, or of a later version: a ValueError with path and reason.
     """
-    check_path(source)
-    if source is None:
-        raise TypeError("source: expected a path or a text, got None")
+    if not isinstance(source, str | os.PathLike):
+        raise TypeError(f"source: expected the path of a file, or a text, got {shown(source)}")
     if isinstance(source, str) and source.lstrip().startswith("{"):
         return _model(_record(source, TEXT), TEXT)
     path = Path(source)
