@@ -95,7 +95,8 @@ class Model(Savable):
         How outputs were scaled before the network learnt them: undone in what is predicted.
     classes : (n_classes,) array of str, int, float or bool, optional
         Labels, all different: of each output of the network, or two of a network with one output,
-        which is then the share of the second.
+        which is then the share of the second.  Shares of several sigmoids, which do not add up to
+        1, are divided by their sum.
     features, targets : sequence of str, optional
         Names of the inputs, and of what is predicted.
 
@@ -163,6 +164,12 @@ class Model(Savable):
         """The type in which the network computes."""
         return self.parameters.dtype
 
+    @property
+    def divides(self) -> bool:
+        """Whether the shares of classes are outputs divided by their sum."""
+        several = self.classes is not None and self.network.sizes[-1] > 1
+        return several and self.network.activation[-1] == "sigmoid"
+
     def evaluate(self, X: ArrayLike) -> np.ndarray:
         """The network's outputs, averaged over members, in the units of the data.
 
@@ -207,7 +214,9 @@ class Model(Savable):
         if self.classes is None:
             raise ValueError("probabilities: expected a model of classes, got one of numbers")
         outputs = self.evaluate(X)
-        return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
+        if outputs.shape[1] == 1:
+            return np.hstack([1 - outputs, outputs])
+        return outputs / outputs.sum(axis=1, keepdims=True) if self.divides else outputs
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """The label of the largest share, or numbers.

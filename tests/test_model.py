@@ -11,6 +11,7 @@ from fastnn.model import Model, Scaling, as_model
 
 NET = fastnn.Network([3, 4, 2], ["tanh", "identity"])
 SHARES = fastnn.Network([3, 4, 3], ["tanh", "softmax"])
+SIGMOIDS = fastnn.Network([3, 4, 3])
 ONE = fastnn.Network([3, 4, 1], ["relu", "sigmoid"])
 RNG = np.random.default_rng(5)
 X = RNG.normal(3, 2, (20, 3))
@@ -29,6 +30,7 @@ MODELS = {
     "float32": Model(NET, parameters(NET, 2, np.float32), inputs=UNITS, outputs=MONEY),
     "words": Model(SHARES, parameters(SHARES, 3), classes=["no", "yes", "perhaps"]),
     "numbers": Model(SHARES, parameters(SHARES), classes=[3, 1, 2], inputs=UNITS),
+    "sigmoids": Model(SIGMOIDS, parameters(SIGMOIDS, 2), classes=["a", "b", "c"]),
     "two": Model(
         ONE, parameters(ONE), classes=[False, True], features=["a", "b", "ä"], targets=["it"]
     ),
@@ -53,6 +55,9 @@ def test_predictions_are_what_numpy_computes(name):
     shares = model.probabilities(X)
     assert shares.shape == (len(X), len(model.classes))
     np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-12)
+    if outputs.shape[1] > 1:
+        expected = outputs / outputs.sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(shares, expected, rtol=1e-12)
     assert (model.predict(X) == model.classes[shares.argmax(axis=1)]).all()
 
 

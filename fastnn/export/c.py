@@ -267,6 +267,10 @@ class _Header:
             yield f"    y[0] = 1 - {share};\n    y[1] = {share};"
         else:
             yield from self._each(self.n_out, f"y[i] = {mean};", "    ")
+        if self.model.divides:
+            yield "    sum[0] = 0;"
+            yield from self._each(self.n_out, "sum[0] += (real)y[i];", "    ")
+            yield from self._each(self.n_out, "y[i] = (real)y[i] / sum[0];", "    ")
         yield "}"
 
     def _each(self, count: int, body: str, indent: str = " " * 8) -> Iterator[str]:

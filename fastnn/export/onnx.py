@@ -223,6 +223,10 @@ def _of_classes(graph: _Graph, model: Model, outputs: str) -> list[Any]:
     if model.network.sizes[-1] == 1:
         other = graph.add("Sub", graph.constant(1), outputs)
         graph.add("Concat", other, outputs, name="probabilities", axis=1)
+    elif model.divides:
+        axis = graph.constant([1], np.int64)
+        total = graph.add("ReduceSum", outputs, axis, keepdims=1)
+        graph.add("Div", outputs, total, name="probabilities")
     else:
         graph.add("Identity", outputs, name="probabilities")
     dtype = np.dtype({str: object, int: np.int64, float: np.float64, bool: np.bool_}[kind])
