@@ -50,9 +50,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         known = np.unique(y if classes is None else classes)
         unknown = np.setdiff1d(y, known)
         if len(unknown):
-            raise ValueError(f"y: expected the classes {known}, got {unknown[0]!r} too")
+            raise ValueError(
+                f"y: expected the classes {known.tolist()}, got {unknown.tolist()[0]!r} too"
+            )
         if len(known) < 2:
-            raise ValueError(f"y: expected at least two classes, got one class only, {known[0]!r}")
+            raise ValueError(
+                f"y: expected at least two classes, got one class only, {known.tolist()[0]!r}"
+            )
         self._multilabel, self.classes_ = False, known
         codes = np.searchsorted(known, y)
         if len(known) == 2:
