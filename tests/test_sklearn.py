@@ -116,7 +116,7 @@ def test_the_best_restart_can_be_had_again(solver, halving):
         fastnn.Network([4, 6, 1], ["tanh", "identity"]), IRIS, y, seed=3,
         restart=int(model.restarts_[0]), epochs=60, optimizer=optimizers[solver], **batch,
         loss=fastnn.MSE(l2=0 if solver == "lm" else 0.0001 / samples), stop=stop,
-        init=fastnn.GlorotUniform(), parallel="restarts" if solver == "lm" else "samples",
+        init=fastnn.GlorotUniform(), parallel="samples" if solver == "lbfgs" else "restarts",
     )  # fmt: skip
     np.testing.assert_array_equal(bits(alone.parameters), bits(model.parameters_[0]))
     assert alone.epochs == model.n_iter_

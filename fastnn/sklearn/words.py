@@ -36,7 +36,7 @@ class Solver:
     penalized: bool = True
     """Whether `alpha` is a penalty in the loss."""
     by_gradient: bool = False
-    """Whether it ends at a small gradient, instead of when the loss no longer falls."""
+    """Whether it ends at a small gradient, mostly soon, instead of when the loss does not fall."""
 
 
 SOLVERS = {
@@ -159,8 +159,9 @@ PARAMETERS = """Parameters
     halving : bool, default True
         Whether restarts are trained in rounds: all for a sixteenth of `max_iter`, the better
         quarter of them for a quarter, and the better quarter of these to their end.  It takes about
-        a fifth of the time, and finds the third best of a hundred, on average.  Otherwise, and with
-        `warm_start`, all are trained to their end.
+        a fifth of the time, and finds the third best of a hundred, on average.  Otherwise, with
+        `warm_start`, and with "lbfgs" and "lm", which take few epochs, all are trained to their
+        end.
     n_estimators : int, default 1
         How many of the best are kept; their outputs are averaged.
     n_jobs : int, optional

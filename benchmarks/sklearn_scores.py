@@ -1,0 +1,160 @@
+"""The estimators beside scikit-learn's own: cross-validated scores and the time of a fit.
+
+On scikit-learn's bundled data, standardised, with 10 and with 100 hidden units: scores by 5-fold
+cross-validation, ten times with other folds, and the time to fit all samples, median of turns.
+scikit-learn fits one network; fastnn a hundred restarts, in rounds and to their end, and keeps the
+best, or averages the ten best.  `n_restarts` apart all parameters are the same, all else being
+scikit-learn's defaults.  Run it as ``python benchmarks/sklearn_scores.py [--repeats 10]``, with
+nothing beside it: it takes some 40 minutes and writes ``benchmarks/sklearn_scores.json``, from
+which the table in ``docs/pages/sklearn.md`` is made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sklearn
+from sklearn import datasets, neural_network
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import fastnn
+import fastnn.sklearn
+from fastnn.machine import describe
+
+# What slows NumPy down, or decides on its threads.
+PINNED = ("OPENBLAS_CORETYPE", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+RECORD = Path(__file__).with_suffix(".json")
+SETS: dict[str, Callable[..., Any]] = {
+    "Iris": datasets.load_iris,
+    "Wine": datasets.load_wine,
+    "Breast cancer": datasets.load_breast_cancer,
+    "Digits": datasets.load_digits,
+    "Diabetes": datasets.load_diabetes,
+}
+TIMED = ("Iris", "Wine", "Breast cancer")
+HIDDEN = (10, 100)
+SOLVERS = ("lbfgs", "adam", "sgd")
+TURNS = 7
+
+
+def estimator(library: Any, name: str, hidden: int, solver: str, **options: Any) -> Any:
+    """A pipeline that scales the inputs, and of a regression the target."""
+    kind = "MLPRegressor" if name == "Diabetes" else "MLPClassifier"
+    network = getattr(library, kind)(
+        hidden_layer_sizes=(hidden,), solver=solver, random_state=0, **options
+    )
+    if name == "Diabetes":
+        network = TransformedTargetRegressor(network, transformer=StandardScaler())
+    return make_pipeline(StandardScaler(), network)
+
+
+def ours(name: str, hidden: int, solver: str, **options: Any) -> Any:
+    """A hundred restarts of fastnn's."""
+    return estimator(fastnn.sklearn, name, hidden, solver, n_restarts=100, **options)
+
+
+def theirs(name: str, hidden: int, solver: str) -> Any:
+    """One network of scikit-learn's."""
+    return estimator(neural_network, name, hidden, solver)
+
+
+def folds(name: str, repeats: int) -> Any:
+    """Five parts of the samples, so many times."""
+    kind = RepeatedKFold if name == "Diabetes" else RepeatedStratifiedKFold
+    return kind(n_splits=5, n_repeats=repeats, random_state=0)
+
+
+def score(model: Any, X: np.ndarray, y: np.ndarray, name: str, repeats: int) -> dict[str, float]:
+    """The mean of the repetitions' means, and its standard error."""
+    values = [
+        model.fit(X[train], y[train]).score(X[test], y[test])
+        for train, test in folds(name, repeats).split(X, y)
+    ]
+    means = np.reshape(values, (repeats, 5)).mean(axis=1)
+    error = float(means.std(ddof=1) / math.sqrt(repeats)) if repeats > 1 else math.nan
+    return {"score": float(means.mean()), "error": error}
+
+
+def times(models: dict[str, Any], X: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    """Milliseconds of a fit, the median of turns in which each is fitted once."""
+    taken: dict[str, list[float]] = {label: [] for label in models}
+    for _ in range(TURNS + 1):
+        for label, model in models.items():
+            begin = time.perf_counter()
+            model.fit(X, y)
+            taken[label].append(1e3 * (time.perf_counter() - begin))
+    return {label: float(np.median(values[1:])) for label, values in taken.items()}
+
+
+def variants(name: str, hidden: int, solver: str) -> dict[str, Any]:
+    """What is compared, by label."""
+    return {
+        "scikit-learn": theirs(name, hidden, solver),
+        "fastnn": ours(name, hidden, solver),
+        "ten best": ours(name, hidden, solver, n_estimators=10),
+        "to the end": ours(name, hidden, solver, halving=False),
+    }
+
+
+def measure(repeats: int, only: list[str]) -> list[dict[str, Any]]:
+    """A row for each data set, size and solver."""
+    rows = []
+    for name in only:
+        X, y = SETS[name](return_X_y=True)
+        for hidden in HIDDEN:
+            for solver in SOLVERS:
+                row: dict[str, Any] = {"set": name, "hidden": hidden, "solver": solver}
+                compared = variants(name, hidden, solver)
+                if name in TIMED:
+                    row["ms"] = times(compared, X, y)
+                large = name == "Digits" and solver != "lbfgs"
+                scored = [*compared][: 1 if large else 3]
+                row["scores"] = {
+                    label: score(compared[label], X, y, name, repeats) for label in scored
+                }
+                rows.append(row)
+                print(line(row), flush=True)
+    return rows
+
+
+def line(row: dict[str, Any]) -> str:
+    """A row as text."""
+    text = f"{row['set']:14s} {row['hidden']:4d} {row['solver']:6s}"
+    for label, value in row["scores"].items():
+        text += f"  {label} {value['score']:.4f} ± {value['error']:.4f}"
+    for label, value in row.get("ms", {}).items():
+        text += f"  {label} {value:.1f} ms"
+    return text
+
+
+def main() -> None:
+    """Measure, print and record."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--sets", nargs="*", default=[*SETS], choices=[*SETS])
+    parser.add_argument("--record", type=Path, default=RECORD)
+    options = parser.parse_args()
+    if any(name in os.environ for name in PINNED):  # read by libraries when they are loaded
+        free = {name: value for name, value in os.environ.items() if name not in PINNED}
+        os.execve(sys.executable, [sys.executable, *sys.argv], free)
+    warnings.simplefilter("ignore")  # both warn where they were still learning
+    rows = measure(options.repeats, options.sets)
+    record = {"machine": describe(), "scikit-learn": sklearn.__version__, "rows": rows}
+    options.record.write_text(json.dumps(record | {"repeats": options.repeats}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
