@@ -34,7 +34,7 @@ from .kernels.shuffling import compute_gathered_single, gather, gather_single, s
 from .kernels.single_pass import LEAST_GROUPS, MOST_RUNS, single_loss_and_gradient
 from .lanes.pieces import Piece
 from .lanes.types import register_bytes
-from .stopping import Validation
+from .stopping import GradientBelow, Validation
 from .weighting import GIVEN
 
 
@@ -120,6 +120,9 @@ class _Call:
             "LOSS_NUMBERS": self.address(numbers),
             "BATCH_SIZE": job.batch_size,
             "BATCHES": -(-len(job.X) // job.batch_size),
+            # No update follows a pass that is made for rules and history.
+            "JUDGED_FORWARD": job.batch_size < len(job.X)
+            and not any(isinstance(rule, GradientBelow) for rule in job.rules),
         }
         begin = self.piece(begin_restart)
         if job.start.table.size or job.has_own_weights:

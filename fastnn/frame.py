@@ -16,6 +16,8 @@ per layer after the input.
     DEPTH, N_PARAMETERS, SAMPLES, TILE, X, Y,
     # Batches; the pass at hand is over those from BEGIN to END - 1, and with LAST an epoch ends.
     BATCH_SIZE, BATCHES, BEGIN, END, LAST,
+    # Whether the pass at hand needs no gradient, and whether one before batches does.
+    FORWARD_ONLY, JUDGED_FORWARD,
     # A number that is not 0 once the work is to stop.
     STOP,
     # Regions of the workspace; the last two are where the results of a restart lie.
@@ -36,7 +38,7 @@ per layer after the input.
     # Stopping rules: regions for the sum of squared errors and the largest error, the rules and
     # what they remember, the validation set and the piece for its losses.
     SQUARES, WORST, N_RULES, RULES, RULE_NUMBERS, RULE_STATE, RESUMED, OBSERVED, END_VERDICTS,
-    VALIDATION_X, VALIDATION_Y, VALIDATION_SAMPLES, VALIDATION_LOSSES, VALIDATE, SPARE_GRADIENT,
+    VALIDATION_X, VALIDATION_Y, VALIDATION_SAMPLES, VALIDATION_LOSSES, VALIDATE,
     VALIDATION_TILES,
     # Shuffled batches: pieces, the order of samples in each lane, and regions for a batch.
     SHUFFLE, GATHER, COMPUTE_GATHERED, LOSS_GATHERED, ORDER,
@@ -45,7 +47,7 @@ per layer after the input.
     GROUP_STRIPS, SPARE, SUMS, SUM_OF_LOSSES, FACTORS, RUNS, RUN_LENGTH, TILES,
     THREAD, THREADS, SHARES, ARRIVED, ROUND,
     LAYERS,
-) = range(128)  # fmt: skip
+) = range(129)  # fmt: skip
 
 # Columns of the layer table.  Slopes lie with the outputs, of which they are functions, or apart.
 COLUMNS = 8

@@ -16,6 +16,7 @@ from ..frame import (
     END,
     END_VERDICTS,
     EPOCHS,
+    FORWARD_ONLY,
     GATHER,
     HISTORY,
     HISTORY_EVERY,
@@ -26,6 +27,7 @@ from ..frame import (
     INIT_STEP,
     JUDGE,
     JUDGED,
+    JUDGED_FORWARD,
     LANE,
     LANE_STATE,
     LANES,
@@ -198,8 +200,10 @@ def train_restarts(digest, width):
                     phase = 1
 
             compute = frame[COMPUTE]
+            frame[FORWARD_ONLY] = 0
             if phase == 0:
                 frame[BEGIN], frame[END] = 0, batches
+                frame[FORWARD_ONLY] = frame[JUDGED_FORWARD]
             else:
                 frame[BEGIN], frame[END] = phase - 1, phase
                 if frame[SHUFFLE] != 0:

@@ -21,6 +21,7 @@ from ..frame import (
     DELTA,
     DEPTH,
     END,
+    FORWARD_ONLY,
     GATHERED_X,
     GRADIENT,
     HAS_BIAS,
@@ -297,10 +298,11 @@ def _whole_pass(gathered):
                 if frame[MONITOR] != 0 and not gathered:
                     frame[TILE_FIRST], frame[TILE_COUNT] = first, count
                     call_piece(frame[MONITOR], frame, space)
-                backward(
-                    strips, unit, layers, depth, inputs, x_unit, parameters, gradient, work, delta,
-                    other, one, ZERO if first == start else ITSELF, count,
-                )  # fmt: skip
+                if frame[FORWARD_ONLY] == 0:
+                    backward(
+                        strips, unit, layers, depth, inputs, x_unit, parameters, gradient, work,
+                        delta, other, one, ZERO if first == start else ITSELF, count,
+                    )  # fmt: skip
                 first += tile
             return 0
 

@@ -164,7 +164,7 @@ def _common(plan: Plan, needs: Needs) -> None:
     if needs.watches:
         plan.regions(SQUARES=1, WORST=1)
     if needs.validates:
-        plan.regions(VALIDATION_LOSSES=1, SPARE_GRADIENT=n_parameters)
+        plan.regions(VALIDATION_LOSSES=1)
 
 
 def zeros_aligned(count: int, dtype: np.dtype) -> np.ndarray:

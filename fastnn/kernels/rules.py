@@ -9,6 +9,7 @@ from ..frame import (
     DEPTH,
     END,
     END_VERDICTS,
+    FORWARD_ONLY,
     GRADIENT,
     LAYERS,
     LOSSES,
@@ -27,10 +28,8 @@ from ..frame import (
     RUN_LENGTH,
     RUNS,
     SAMPLES,
-    SPARE_GRADIENT,
     SQUARES,
     STRIPS,
-    SUMS,
     THREAD,
     TILE,
     TILE_COUNT,
@@ -146,26 +145,26 @@ def judge(digest, width):
             code, count = rule[CODE], rule[COUNT]
             number, status = like(zero, numbers[i]), like(zero, rule[STATUS])
             if code == VALIDATION:
-                # A whole pass on other data; its gradient goes where nobody looks.
-                x, y, samples, gradient = frame[X], frame[Y], frame[SAMPLES], frame[GRADIENT]
+                # A pass on other data.
+                x, y, samples, forward = frame[X], frame[Y], frame[SAMPLES], frame[FORWARD_ONLY]
                 weighting, monitor = frame[WEIGHTING], frame[MONITOR]
                 own, size, end = frame[LOSSES], frame[BATCH_SIZE], frame[END]
                 frame[X], frame[Y] = frame[VALIDATION_X], frame[VALIDATION_Y]
                 frame[SAMPLES] = frame[VALIDATION_SAMPLES]
-                frame[GRADIENT], frame[LOSSES] = frame[SPARE_GRADIENT], frame[VALIDATION_LOSSES]
+                frame[FORWARD_ONLY], frame[LOSSES] = 1, frame[VALIDATION_LOSSES]
                 frame[WEIGHTING], frame[MONITOR] = 0, 0
                 frame[BATCH_SIZE], frame[END] = frame[SAMPLES], 1
                 # What the pass for one network reads besides.
-                sums, tiles, thread, turn = frame[SUMS], frame[TILES], frame[THREAD], frame[ROUND]
+                tiles, thread, turn = frame[TILES], frame[THREAD], frame[ROUND]
                 length, runs, batches = frame[RUN_LENGTH], frame[RUNS], frame[BATCHES]
-                frame[SUMS], frame[TILES] = frame[SPARE_GRADIENT], frame[VALIDATION_TILES]
+                frame[TILES] = frame[VALIDATION_TILES]
                 frame[RUN_LENGTH], frame[RUNS], frame[BATCHES] = frame[SAMPLES], 1, 1
                 frame[THREAD] = 0
                 call_piece(frame[VALIDATE], frame, space)
-                frame[X], frame[Y], frame[SAMPLES], frame[GRADIENT] = x, y, samples, gradient
+                frame[X], frame[Y], frame[SAMPLES], frame[FORWARD_ONLY] = x, y, samples, forward
                 frame[WEIGHTING], frame[MONITOR], frame[LOSSES] = weighting, monitor, own
                 frame[BATCH_SIZE], frame[END] = size, end
-                frame[SUMS], frame[TILES], frame[THREAD], frame[ROUND] = sums, tiles, thread, turn
+                frame[TILES], frame[THREAD], frame[ROUND] = tiles, thread, turn
                 frame[RUN_LENGTH], frame[RUNS], frame[BATCHES] = length, runs, batches
             for s in range(strips):
                 holds = losses[s] != losses[s]

@@ -16,6 +16,7 @@ from ..frame import (
     COLUMNS,
     DEPTH,
     FACTORS,
+    FORWARD_ONLY,
     HAS_BIAS,
     KEEP_SLOPES,
     LAYERS,
@@ -281,7 +282,8 @@ def _tile_pass(in_lanes, add_losses, add_gradient):
             add_terms_in_lanes(frame, other, work, strips, tile, count, n_out, losses)
         else:
             add_terms_in_order(frame, other, work, tile, count, n_out, losses)
-        for level in range(depth - 1, -1, -1):
+        top = depth - 1 if frame[FORWARD_ONLY] == 0 else -1
+        for level in range(top, -1, -1):
             layer = layers + level * COLUMNS
             n_in, n_out, has_bias = layer[N_IN], layer[N_OUT], layer[HAS_BIAS] != 0
             below = x if level == 0 else work + (layers + (level - 1) * COLUMNS)[OUTPUTS]

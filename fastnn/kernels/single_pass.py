@@ -7,6 +7,7 @@ from ..frame import (
     DELTA,
     DEPTH,
     END,
+    FORWARD_ONLY,
     GRADIENT,
     GROUP_STRIPS,
     LAYERS,
@@ -95,6 +96,7 @@ def single_loss_and_gradient(digest, width):
         sums = in_lanes(space + frame[SUMS], width)
         losses = in_lanes(space + frame[SUM_OF_LOSSES], width)
         samples, run_length, n_parameters = frame[SAMPLES], frame[RUN_LENGTH], frame[N_PARAMETERS]
+        needs_gradient = frame[FORWARD_ONLY] == 0
         strips, thread, threads = frame[GROUP_STRIPS], frame[THREAD], frame[THREADS]
         first, last = 0, frame[RUNS]
         if frame[BATCHES] > 1:
@@ -138,7 +140,8 @@ def single_loss_and_gradient(digest, width):
                 begin_sums = ITSELF
             if width > 1:
                 share = shared + (run - first) * stride
-                collect(sums, strips, n_parameters, share)
+                if needs_gradient:
+                    collect(sums, strips, n_parameters, share)
                 collect(losses, strips, 1, share + n_parameters)
         if width > 1:
             if threads > 1:
@@ -146,7 +149,8 @@ def single_loss_and_gradient(digest, width):
                 wait_for_all(at_address(frame[ARRIVED], frame), frame[ROUND] * threads, stop)
                 if load_shared(stop) != 0:
                     return 0
-            add_runs(shared, last - first, stride, n_parameters, gradient)
+            if needs_gradient:
+                add_runs(shared, last - first, stride, n_parameters, gradient)
             add_runs(shared + n_parameters, last - first, stride, 1, total)
         else:
             total[0] = losses[0]
