@@ -35,8 +35,11 @@ import fastnn
 import fastnn.sklearn
 from fastnn.cli.bench import PINNED
 from fastnn.machine import describe
+from fastnn.sklearn.words import TABLE
 
 RECORD = Path(__file__).with_suffix(".json")
+PAGE = RECORD.parent.parent / "docs" / "pages" / "sklearn.md"
+LABELS = ("scikit-learn", "fastnn", "ten best", "to the end")
 SETS: dict[str, Callable[..., Any]] = {
     "Iris": datasets.load_iris,
     "Wine": datasets.load_wine,
@@ -48,6 +51,8 @@ TIMED = ("Iris", "Wine", "Breast cancer")
 HIDDEN = (10, 100)
 SOLVERS = ("lbfgs", "adam", "sgd")
 TURNS = 7
+# Seconds after which the threads of a library for matrices no longer spin.
+REST = 0.2
 
 
 def estimator(library: Any, name: str, hidden: int, solver: str, **options: Any) -> Any:
@@ -98,6 +103,7 @@ def times(models: dict[str, Any], X: np.ndarray, y: np.ndarray) -> dict[str, flo
     for turn in range(TURNS + 1):
         for label, model in models.items():
             for threads in (None, 1) if label == "scikit-learn" else (None,):
+                time.sleep(REST)
                 with threadpool_limits(threads):
                     begin = time.perf_counter()
                     model.fit(X, y)
@@ -110,12 +116,13 @@ def times(models: dict[str, Any], X: np.ndarray, y: np.ndarray) -> dict[str, flo
 
 def variants(name: str, hidden: int, solver: str) -> dict[str, Any]:
     """What is compared, by label."""
-    return {
-        "scikit-learn": theirs(name, hidden, solver),
-        "fastnn": ours(name, hidden, solver),
-        "ten best": ours(name, hidden, solver, n_estimators=10),
-        "to the end": ours(name, hidden, solver, halving=False),
-    }
+    models = (
+        theirs(name, hidden, solver),
+        ours(name, hidden, solver),
+        ours(name, hidden, solver, n_estimators=10),
+        ours(name, hidden, solver, halving=False),
+    )
+    return dict(zip(LABELS, models, strict=True))
 
 
 def measure(repeats: int, only: list[str]) -> list[dict[str, Any]]:
@@ -149,6 +156,62 @@ def line(row: dict[str, Any]) -> str:
     return text
 
 
+def tables(record: dict[str, Any]) -> str:
+    """The record as Markdown."""
+    about = record["machine"]
+    lines = [
+        f"Measured on {record['date']} on {about['processor']}, {about['threads']} threads; "
+        f"scikit-learn {record['scikit-learn']}.",
+        "",
+        "| data | hidden | solver | scikit-learn | fastnn | average of the ten best |",
+        "|---|---:|---|---:|---:|---:|",
+    ]
+    for row in record["rows"]:
+        cells = [text_of_score(row["scores"], label) for label in LABELS[:3]]
+        lines.append(f"| {row['set']} | {row['hidden']} | {row['solver']} | {' | '.join(cells)} |")
+    lines += [
+        "",
+        "| milliseconds of a fit | hidden | solver | scikit-learn, one network | fastnn, a hundred "
+        "| all to the end |",
+        "|---|---:|---|---:|---:|---:|",
+    ]
+    for row in record["rows"]:
+        if "ms" in row:
+            cells = [text_of_time(row["ms"], label) for label in (*LABELS[:2], LABELS[3])]
+            lines.append(
+                f"| {row['set']} | {row['hidden']} | {row['solver']} | {' | '.join(cells)} |"
+            )
+    return "\n".join(lines)
+
+
+def text_of_score(scores: dict[str, Any], label: str) -> str:
+    """A score with its error, bold where it is worse."""
+    if label not in scores:
+        return ""
+    one, best = scores[label], scores[LABELS[0]]
+    text = f"{one['score']:.3f} ± {one['error']:.3f}"
+    worse = one["score"] + max(one["error"], best["error"]) < best["score"]
+    return f"**{text}**" if worse else text
+
+
+def text_of_time(ms: dict[str, float], label: str) -> str:
+    """Milliseconds, bold where they are more."""
+    text = f"{ms[label]:.1f}"
+    return f"**{text}**" if ms[label] > ms[LABELS[0]] else text
+
+
+def write_page(record: dict[str, Any]) -> None:
+    """Put the tables into the page of the documentation."""
+    words = ["| scikit-learn | fastnn | |", "|---|---|---|"]
+    words += [f"| `{theirs}` | `{own}` | {remark} |" for theirs, own, remark in TABLE]
+    text = PAGE.read_text()
+    for name, content in (("words", "\n".join(words)), ("scores", tables(record))):
+        begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
+        before, _, rest = text.partition(begin)
+        text = f"{before}{begin}{content}\n{end}{rest.partition(end)[2]}"
+    PAGE.write_text(text)
+
+
 def main() -> None:
     """Measure, print and record."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -161,8 +224,16 @@ def main() -> None:
         os.execve(sys.executable, [sys.executable, *sys.argv], free)
     warnings.simplefilter("ignore")  # both warn where they were still learning
     rows = measure(options.repeats, options.sets)
-    record = {"machine": describe(), "scikit-learn": sklearn.__version__, "rows": rows}
-    options.record.write_text(json.dumps(record | {"repeats": options.repeats}, indent=1) + "\n")
+    record = {
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": describe(),
+        "scikit-learn": sklearn.__version__,
+        "repeats": options.repeats,
+        "rows": rows,
+    }
+    options.record.write_text(json.dumps(record, indent=1) + "\n")
+    if options.record == RECORD:
+        write_page(record)
 
 
 if __name__ == "__main__":
