@@ -44,6 +44,7 @@ from .stopping import (
     MeanLossBelow,
     NoProgress,
     SSEBelow,
+    SumOfLosses,
     Validation,
 )
 from .summary import Summary
@@ -97,6 +98,7 @@ __all__ = [
     "Status",
     "StepDecay",
     "StoredRuns",
+    "SumOfLosses",
     "Summary",
     "Uniform",
     "Validation",

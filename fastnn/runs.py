@@ -15,6 +15,7 @@ from .run import Run, sse_of
 from .savable import Savable
 from .statistics import Statistics
 from .status import Status
+from .stopping import SumOfLosses, rule_numbers
 from .summary import Summary, summarize
 from .sweeps import Grid
 
@@ -89,6 +90,27 @@ class Runs(Savable):
             "state": self._state,
         }
         return {name: values for name, values in columns.items() if values is not None}
+
+    @property
+    def loss_sums(self) -> np.ndarray:
+        """The sums that the rule `SumOfLosses` has made.
+
+        Returns
+        -------
+        (restarts, 2) array of the run's dtype
+            The sum of each restart's finite losses, and of their inverses.
+
+        Raises
+        ------
+        ValueError
+            If there was no such rule, or the state was not kept.
+        """
+        at = self.job.setup.n_state
+        for rule in self.job.rules:
+            if isinstance(rule, SumOfLosses):
+                return self._kept("state", self._state)[:, at : at + 2]
+            at += rule_numbers((rule,), self.network.n_parameters)
+        raise ValueError("loss_sums: expected runs with stop=fastnn.SumOfLosses(), got others")
 
     @staticmethod
     def _kept(name: str, column: np.ndarray | None) -> np.ndarray:

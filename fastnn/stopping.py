@@ -16,7 +16,10 @@ from .checks import integer, real_array, shown
 from .status import Status
 
 # Run-time codes.
-SSE_BELOW, ERRORS_WITHIN, GRADIENT_BELOW, NO_PROGRESS, MEAN_LOSS_BELOW, VALIDATION = range(6)
+(
+    SSE_BELOW, ERRORS_WITHIN, GRADIENT_BELOW, NO_PROGRESS, MEAN_LOSS_BELOW, VALIDATION,
+    SUM_OF_LOSSES,
+) = range(7)  # fmt: skip
 
 
 def _positive(name: str, value: Any, least: float = math.nextafter(0.0, 1.0)) -> float:
@@ -248,6 +251,22 @@ class Validation(Rule):
         return ((1, math.inf), (1, 0.0), (1, math.nan), (n_parameters, 0.0))
 
 
+@dataclass(frozen=True)
+class SumOfLosses(Rule):
+    """Ends no restart: it adds up the losses of every epoch, and their inverses.
+
+    The losses are those that a history has: at the start of every epoch, and at the end.  One that
+    is not finite is left out.  `Runs.loss_sums` has the sums, if `keep` has "state"; one run has
+    its history.
+    """
+
+    code = SUM_OF_LOSSES
+    status = Status.NOT_RUN
+
+    def slots(self, n_parameters: int) -> tuple[tuple[int, float], ...]:
+        return ((2, 0.0),)  # both sums
+
+
 RULES = (
     LossBelow,
     SSEBelow,
@@ -256,6 +275,7 @@ RULES = (
     NoProgress,
     MeanLossBelow,
     Validation,
+    SumOfLosses,
 )
 """All of them, for whoever goes through all."""
 

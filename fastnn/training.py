@@ -82,7 +82,8 @@ def train(
     stop : rule or sequence of rules, optional
         Training ends at the first epoch at whose start one of them holds; `Status` tells which
         kind, of several the first in the list, targets of the loss before all.  They are
-        LossBelow, SSEBelow, ErrorsWithin, GradientBelow, NoProgress, MeanLossBelow and Validation.
+        LossBelow, SSEBelow, ErrorsWithin, GradientBelow, NoProgress, MeanLossBelow, Validation and
+        SumOfLosses, which ends none.
     validation : (X, y), optional
         The data for the rule Validation.
     batch_size : int, optional

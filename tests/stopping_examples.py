@@ -12,6 +12,7 @@ from fastnn import (
     NoProgress,
     SSEBelow,
     Status,
+    SumOfLosses,
     Validation,
 )
 
@@ -34,6 +35,7 @@ RULES = {
     "MeanLossBelow at the end": (MeanLossBelow(0.25, 20, at_end=True), Status.CONVERGED),
     "Validation": (Validation(5), Status.VALIDATION),
     "Validation, improvement": (Validation(3, 0.05), Status.VALIDATION),
+    "SumOfLosses": (SumOfLosses(), Status.EPOCH_LIMIT),
 }
 
 

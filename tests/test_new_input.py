@@ -65,7 +65,8 @@ def no_kernel(monkeypatch):
 
 STOP = (
     "stop: expected one or a list of fastnn.LossBelow, fastnn.SSEBelow, fastnn.ErrorsWithin, "
-    "fastnn.GradientBelow, fastnn.NoProgress, fastnn.MeanLossBelow, fastnn.Validation, got "
+    "fastnn.GradientBelow, fastnn.NoProgress, fastnn.MeanLossBelow, fastnn.Validation, "
+    "fastnn.SumOfLosses, got "
 )
 LOSS = (
     "loss: expected one of fastnn.SSE, fastnn.MSE, fastnn.Huber, fastnn.BinaryCrossEntropy, "

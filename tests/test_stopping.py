@@ -157,6 +157,7 @@ def test_epochs_are_those_before_the_pass_that_satisfied_the_rule(k):
         "MeanLossBelow": first(e >= 6 and mean < 0.3 * losses[0] for e, mean in enumerate(means)),
         "MeanLossBelow of one": first(loss < 0.3 * losses[0] for loss in losses),
         "MeanLossBelow at the end": EPOCHS,
+        "SumOfLosses": EPOCHS,
         "Validation": first(without_progress(validation_losses(parameters), 5, 0)),
         "Validation, improvement": first(without_progress(validation_losses(parameters), 3, 0.05)),
     }

@@ -57,6 +57,7 @@ from ..stopping import (
     MEAN_LOSS_BELOW,
     NO_PROGRESS,
     SSE_BELOW,
+    SUM_OF_LOSSES,
     VALIDATION,
 )
 
@@ -214,6 +215,12 @@ def judge(digest, width):
                     for m in range(s, s + n_parameters * strips, strips):
                         kept[m] = select(keeps, parameters[m], kept[m])
                     holds = age >= like(zero, count)
+                elif code == SUM_OF_LOSSES:
+                    counts = (losses[s] < np.inf) & (resumed[s] == zero)
+                    total, inverse = memory[s], memory[strips + s]
+                    memory[s] = select(counts, total + losses[s], total)
+                    memory[strips + s] = select(counts, inverse + one / losses[s], inverse)
+                    holds = losses[s] < losses[s]
                 if code == MEAN_LOSS_BELOW and count < 0:
                     at_end[s] = select(holds, status, at_end[s])
                 else:

@@ -21,6 +21,7 @@ from ..stopping import (
     NoProgress,
     Rule,
     SSEBelow,
+    SumOfLosses,
     Validation,
 )
 from ..weighting import SHUFFLE_STREAM
@@ -137,12 +138,16 @@ def _judge(rule: Rule, problem: Problem) -> Any:
         mean = sum(losses[-last:]) / last
         return len(losses) >= last and mean < rule.number * losses[0]
 
+    def never(parameters: np.ndarray, loss: float, gradient: np.ndarray) -> bool:
+        return False
+
     return {
         SSEBelow: sse_below,
         ErrorsWithin: errors_within,
         GradientBelow: gradient_below,
         NoProgress: no_progress,
         MeanLossBelow: mean_loss_below,
+        SumOfLosses: never,
     }[type(rule)]
 
 
