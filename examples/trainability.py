@@ -1,58 +1,145 @@
 """Where training converges, by the learning rates of two layers: a boundary that looks fractal.
 
+    python examples/trainability.py --inputs 8 --steps 100 --cells 1024
+
 J. Sohl-Dickstein, "The boundary of neural network trainability is fractal", arXiv 2402.06184
 (2024): one hidden layer of tanh(sqrt(2) z / sqrt(n)), a linear output z / sqrt(n), no biases, mean
 squared error, inputs, targets and weights from the normal distribution, as many samples as weights,
 the same start everywhere.  A network has converged if the mean of its last 20 losses is below its
-first.  The factors of the activations go into the weights: scaled by s, they learn the same with
-s**2 times the learning rate.
+first.  Where it has, the colour is the sum of its losses, where not, the sum of their inverses, all
+in units of the first loss.  The factors of the activations go into the weights: scaled by s, they
+learn the same with s**2 times the learning rate.
 
-Run it as ``python examples/trainability.py``.  It saves the figure ``trainability.png`` (or the
-file named as its argument): dark where training converges fast, light where slowly, red
-where it does not.  The numbers are not the paper's, so compare the kind of picture.
+It prints times and saves the figure ``trainability.png`` (or the file named as its argument): the
+whole plane and a zoom.  The numbers are not the paper's, so compare the kind of picture.
 """
 
+import argparse
 import math
-import sys
 import time
 
 import numpy as np
-from matplotlib.colors import LogNorm
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 import fastnn
 
-N, CELLS, STEPS = 8, 192, 100
+WHOLE = (-3.0, 6.0, -3.0, 6.0)
+"""Logarithms of the learning rates: hidden layer from, to, output layer from, to."""
+ZOOM = (4.2, 4.8, 0.0, 0.6)
+# Restarts of one call: each leaves a hundred numbers, of which two are kept.
+BAND = 2**16
 
-net = fastnn.Network([N, N, 1], activation=["tanh", "identity"], bias=False)
-samples = net.n_parameters
-rng = np.random.default_rng(1)
-X, y = rng.normal(size=(samples, N)), rng.normal(size=(samples, 1))
-hidden, output = math.sqrt(2 / N), math.sqrt(1 / N)
-init = fastnn.Normal(std=fastnn.PerLayer(hidden, output))
-start = fastnn.train(net, X, y, epochs=0, init=init).parameters
 
-rates0, rates1 = np.geomspace(1e-1, 1e5, CELLS), np.geomspace(1e-1, 1e2, CELLS)
-grid = fastnn.Grid(learning_rate_0=rates0 * hidden**2, learning_rate_1=rates1 * output**2)
-begin = time.perf_counter()
-runs = fastnn.train_many(
-    net, X, y, grid=grid, init=start, loss="mse", epochs=STEPS,
-    optimizer=fastnn.GradientDescent(), stop=fastnn.MeanLossBelow(1.0, last=20, at_end=True),
-)  # fmt: skip
-print(f"{len(runs):,} networks, {STEPS} steps, {time.perf_counter() - begin:.1f} s")
-converged = runs.in_grid("success")
-print(f"{converged.mean():.1%} converged")
+class Problem:
+    """One start and its data, for networks of `n` inputs and as many hidden units."""
 
-losses = np.where(converged > 0, runs.in_grid("loss"), np.nan)
-figure = Figure(figsize=(6.4, 5.2), layout="constrained")
-ax = figure.subplots()
-ax.set_facecolor("#8B1A1A")
-mesh = ax.pcolormesh(
-    rates1, rates0, losses, norm=LogNorm(), cmap="YlGnBu_r", shading="nearest", rasterized=True
-)
-ax.set(xscale="log", yscale="log", title="Trainability by two learning rates")
-ax.set(xlabel="learning rate of the output layer", ylabel="learning rate of the hidden layer")
-figure.colorbar(mesh, ax=ax, label=f"mean squared error after {STEPS} steps")
-path = sys.argv[1] if len(sys.argv) > 1 else "trainability.png"
-figure.savefig(path, dpi=120)
-print(f"saved {path}")
+    def __init__(self, n, steps):
+        self.net, self.steps = fastnn.Network([n, n, 1], ["tanh", "identity"], bias=False), steps
+        rng = np.random.default_rng(1)
+        samples = self.net.n_parameters
+        self.X, self.y = rng.normal(size=(samples, n)), rng.normal(size=(samples, 1))
+        self.factors = math.sqrt(2 / n), math.sqrt(1 / n)
+        init = fastnn.Normal(std=fastnn.PerLayer(*self.factors))
+        self.start = self.train(init=init, epochs=0, restarts=1)
+        self.first_loss = float(self.start.loss[0])
+
+    def train(self, **options):
+        """Many restarts."""
+        return fastnn.train_many(self.net, self.X, self.y, loss="mse", **options)
+
+    def map(self, window, cells):
+        """Whether networks converge, and the sum that colours them: two (cells, cells) arrays."""
+        rates = [
+            np.logspace(*ends, cells) * factor**2
+            for ends, factor in zip((window[:2], window[2:]), self.factors, strict=True)
+        ]
+        grid = fastnn.Grid(learning_rate_0=rates[0], learning_rate_1=rates[1])
+        converged, sums = [], []
+        for first in range(0, cells**2, BAND):
+            runs = self.train(
+                grid=grid, first=first, restarts=min(BAND, cells**2 - first), epochs=self.steps,
+                init=self.start.parameters[0], optimizer=fastnn.GradientDescent(),
+                stop=[fastnn.MeanLossBelow(1.0, last=20, at_end=True), fastnn.SumOfLosses()],
+                keep=["loss", "status", "state"], progress=False,
+            )  # fmt: skip
+            good = runs.status == fastnn.Status.CONVERGED
+            losses, inverses = runs.loss_sums.T
+            converged.append(good)
+            sums.append(np.where(good, losses / self.first_loss, inverses * self.first_loss))
+        return np.reshape(np.concatenate(converged), (cells, -1)), np.reshape(
+            np.concatenate(sums), (cells, -1)
+        )
+
+
+def by_rank(values):
+    """A norm that gives every colour to equally many values."""
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, 257)))
+    if len(edges) < 2:
+        edges = np.array([edges[0], np.nextafter(edges[0], np.inf)])
+    return BoundaryNorm(edges, 256)
+
+
+def draw(ax, bars, window, converged, sums, title):
+    """One map: blue where training converges, orange where it does not, and their bars."""
+    colours = np.zeros((*sums.shape, 4))
+    for good, bar, cmap, label in (
+        (converged, bars[0], "GnBu_r", "converged: sum of\nlosses / first loss"),
+        (~converged, bars[1], "YlOrBr", "not converged: sum of\nfirst loss / losses"),
+    ):
+        bar.set_axis_off()
+        if good.any():
+            scale = ScalarMappable(by_rank(sums[good]), cmap)
+            colours[good] = scale.to_rgba(sums[good])
+            edges = scale.norm.boundaries
+            ticks = edges[(len(edges) * np.array([0.1, 0.5, 0.9])).astype(int)]
+            bar.set_axis_on()
+            made = ax.figure.colorbar(
+                scale, bar, location="bottom", ticks=ticks, format="%.3g", label=label
+            )
+            made.ax.minorticks_off()
+    ax.imshow(colours, origin="lower", extent=(*window[2:], *window[:2]), aspect="auto")
+    ax.set(title=title, xlabel="log10 of learning rate, output layer")
+    ax.set_ylabel("log10 of learning rate, hidden layer")
+
+
+def main():
+    """Train both maps, tell the times, and draw."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("figure", nargs="?", default="trainability.png")
+    parser.add_argument("--inputs", type=int, default=8, help="default %(default)s")
+    parser.add_argument("--steps", type=int, default=100, help="default %(default)s")
+    parser.add_argument("--cells", type=int, default=256, help="of a side, default %(default)s")
+    parser.add_argument("--zoom", type=float, nargs=4, default=ZOOM, help="as WHOLE")
+    options = parser.parse_args()
+
+    problem = Problem(options.inputs, options.steps)
+    problem.map(WHOLE, 8)  # compiles at its first use
+    figure = Figure(figsize=(8, 5.6), layout="constrained")
+    rows = figure.add_gridspec(2, 4, height_ratios=[28, 1])
+    axes = [figure.add_subplot(rows[0, columns]) for columns in (slice(0, 2), slice(2, 4))]
+    bars = [figure.add_subplot(rows[1, column]) for column in range(4)]
+    for i, (window, title) in enumerate(((WHOLE, "whole"), (options.zoom, "zoom"))):
+        begin = time.perf_counter()
+        converged, sums = problem.map(window, options.cells)
+        print(
+            f"{title}: {options.cells**2:,} networks of {problem.net.n_parameters} weights, "
+            f"{len(problem.X)} samples, {options.steps} steps in "
+            f"{time.perf_counter() - begin:.1f} s; {converged.mean():.1%} converged"
+        )
+        draw(
+            axes[i], bars[2 * i : 2 * i + 2], window, converged, sums,
+            f"{title.capitalize()}: {converged.size:,} networks",
+        )  # fmt: skip
+    low, high, left, right = options.zoom
+    axes[0].add_patch(
+        Rectangle((left, low), right - left, high - low, fill=False, edgecolor="black", lw=1.5)
+    )
+    figure.savefig(options.figure, dpi=100)
+    print(f"saved {options.figure}")
+
+
+if __name__ == "__main__":
+    main()
