@@ -51,8 +51,9 @@ def plot_history(run: Run, ax: Axes | None = None, *, log: bool = True) -> Axes:
     epochs = np.arange(len(run.history)) * run.history_every
     marker = "o" if len(epochs) == 1 else None
     # Matplotlib's ticks fail on numbers near the end of the range, which diverging runs reach.
+    losses = run.history.astype(np.float64)
     with np.errstate(invalid="ignore"):
-        shown_loss = np.where(run.history < LARGEST_DRAWN, run.history, np.nan)
+        shown_loss = np.where(losses < LARGEST_DRAWN, losses, np.nan)
     ax.plot(epochs, shown_loss, color=BLUE, marker=marker)
     if log and np.any(shown_loss > 0):
         ax.set_yscale("log")

@@ -45,6 +45,12 @@ def test_history_of_a_diverged_run_and_of_no_epochs(xor):
     fastnn.train(*xor, epochs=0).plot().figure.canvas.draw()
 
 
+def test_history_in_single_precision(xor, exercise):
+    run = fastnn.train(*xor, epochs=50, dtype="float32", **exercise)
+    (line,) = run.plot().lines
+    np.testing.assert_array_equal(line.get_ydata(), run.history)
+
+
 def test_many(runs):
     left, right = runs.plot()
     (line,) = left.lines
