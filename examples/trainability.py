@@ -96,7 +96,7 @@ def draw(ax, bars, window, converged, sums, title):
             scale = ScalarMappable(by_rank(sums[good]), cmap)
             colours[good] = scale.to_rgba(sums[good])
             edges = scale.norm.boundaries
-            ticks = edges[(len(edges) * np.array([0.1, 0.5, 0.9])).astype(int)]
+            ticks = edges[(len(edges) * np.array([0.15, 0.75])).astype(int)]
             bar.set_axis_on()
             made = ax.figure.colorbar(
                 scale, bar, location="bottom", ticks=ticks, format="%.3g", label=label
