@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def grid_cells(runs: Runs, job: Job, values: Any) -> np.ndarray:
             f"order, got {len(runs)} restarts" + ("" if grid is None else f" of {grid.restarts}")
         )
     wanted = Status.CONVERGED if job.has_targets else Status.EPOCH_LIMIT
-    columns = {
+    columns: dict[str, Callable[[], np.ndarray]] = {
         "success": lambda: (runs.status == Status.CONVERGED).astype(np.float64),
         "epochs": lambda: np.where(runs.status == wanted, runs.epochs, np.nan),
         "loss": lambda: np.where(runs.status == Status.DIVERGED, np.nan, runs.loss),

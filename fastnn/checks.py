@@ -108,6 +108,7 @@ def per_restart(
 
 def float_type(value: Any) -> np.dtype:
     """`value` as float64 or float32."""
+    dtype: np.dtype | None
     try:
         dtype = np.dtype(value)
     except Exception:  # numpy raises several kinds

@@ -302,7 +302,7 @@ class ArctanhSSE(SSE):
 
 LOSSES = (SSE, MSE, Huber, BinaryCrossEntropy, CrossEntropy)
 """All of them, for whoever goes through all."""
-BY_NAME = {
+BY_NAME: dict[str, type[Penalized]] = {
     "sse": SSE,
     "mse": MSE,
     "huber": Huber,

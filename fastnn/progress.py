@@ -39,7 +39,7 @@ def progress_bar(job: Job, ended: int, progress: bool | None) -> Any:
     """A bar of restarts on the terminal; `progress` None means only if there is a terminal."""
     from tqdm import tqdm
 
-    class Bar(tqdm):
+    class Bar(tqdm):  # type: ignore[misc]
         monitor_interval = 0  # no thread that outlives the run
 
     # tqdm's own lock is one among processes too.  To make it fixes how a program starts processes,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -26,7 +26,8 @@ from .stopping import RULES, LossBelow
 from .sweeps import Grid
 from .weighting import Bootstrap, KFold
 
-TYPES = {
+T = TypeVar("T")
+TYPES: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         Network, Grid, PerLayer, Bootstrap, KFold,
@@ -37,7 +38,8 @@ TYPES = {
 
 def network_record(net: Network) -> dict[str, Any]:
     """A network as a record."""
-    return _described(net, "", {})
+    record: dict[str, Any] = _described(net, "", {})
+    return record
 
 
 def network_of(record: Any) -> Network:
@@ -223,7 +225,7 @@ def _rebuilt(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
     return kind(**parts)
 
 
-def _checked(make: Callable[[], Any]) -> Any:
+def _checked(make: Callable[[], T]) -> T:
     """What `make` gives; whatever is wrong with a record as a ValueError."""
     try:
         return make()

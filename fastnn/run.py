@@ -114,7 +114,8 @@ class Run(Savable):
             If `X` has another shape, or numbers that are not finite.
         """
         inputs = check_inputs(self.network, X, self.parameters.dtype)
-        return predict(self.network, self.parameters[np.newaxis], inputs)[0]
+        (outputs,) = predict(self.network, self.parameters[np.newaxis], inputs)
+        return np.asarray(outputs)
 
     def plot(self, ax: Axes | None = None, *, log: bool = True) -> Axes:
         """Draw the loss against the epoch.

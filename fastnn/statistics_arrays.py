@@ -129,7 +129,7 @@ def _fill_losses(statistics: Statistics, arrays: Mapping[str, Any], first: int, 
 def _are_ends(low: float, high: float, counts: np.ndarray, edges: np.ndarray) -> bool:
     """Whether the extremes lie in the first and the last bin that hold any."""
     places = np.flatnonzero(counts)
-    return place_of(low, edges) == places[0] and place_of(high, edges) == places[-1]
+    return place_of(low, edges) == int(places[0]) and place_of(high, edges) == int(places[-1])
 
 
 def _read(

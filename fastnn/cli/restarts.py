@@ -88,7 +88,8 @@ def make_optimizer(options: argparse.Namespace) -> Optimizer:
             raise ValueError(f"{option}: expected none with {options.optimizer}, which has no such")
     if kind is GradientDescent:
         numbers.setdefault("learning_rate", 0.5)
-    return kind(**numbers)
+    optimizer: Optimizer = kind(**numbers)
+    return optimizer
 
 
 def count_of(options: argparse.Namespace) -> int:

@@ -169,7 +169,7 @@ class Indices(_Lazy):
         if isinstance(positions, slice):
             positions = np.arange(positions.start, positions.stop, positions.step)
         piece = np.searchsorted(self._ends, positions, side="right")
-        return self._stops[piece] - self._ends[piece] + positions
+        return np.asarray(self._stops[piece] - self._ends[piece] + positions)
 
     def find(self, indices: np.ndarray) -> np.ndarray:
         """The positions of the restarts of these indices; -1 where one is not there."""

@@ -34,6 +34,7 @@ from ..lanes.buffers import in_lanes, lane_count, numbers, packed
 from ..lanes.compiling import glue
 from ..lanes.operations import like, select, sqrt
 from ..lanes.pieces import at_address, piece
+from ..network import Network
 from .losses import mean_factor, weigh
 from .passes import backpropagate, forward, multiply_by_slope, vectors_of
 
@@ -150,7 +151,7 @@ blended_rows = _all_rows(True)
 """The same, written only into the rows of lanes whose `yes` is not 0."""
 
 
-def scratch_numbers(net, samples):
+def scratch_numbers(net: Network, samples: int) -> int:
     """How many numbers of scratch memory `jacobians` needs for each network."""
     rows = min(samples, SAMPLES_AT_ONCE)
     return rows * (1 + net.sizes[-1] * net.n_parameters)

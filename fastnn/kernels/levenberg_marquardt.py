@@ -41,6 +41,7 @@ from ..lanes.compiling import glue, kernel
 from ..lanes.operations import fma, like, magnitude, select
 from ..lanes.pieces import at_address, call_piece, piece
 from ..lanes.tiles import ITSELF, ZERO
+from ..network import Network
 from ..optimizers.common import watch_accepted
 from ..status import Status
 from .jacobian import SAMPLES_AT_ONCE, blended_rows, jacobian_rows, roots
@@ -51,12 +52,12 @@ from .systems import factorize, solve
 STALLED, SMALL_GRADIENT = float(Status.STALLED), float(Status.GRADIENT)
 
 
-def is_dual(net, samples):
+def is_dual(net: Network, samples: int) -> bool:
     """Whether there are fewer residuals than parameters."""
     return samples * net.sizes[-1] < net.n_parameters
 
 
-def scratch_numbers(net, samples):
+def scratch_numbers(net: Network, samples: int) -> int:
     """How many numbers of scratch memory each network needs."""
     residuals, p = samples * net.sizes[-1], net.n_parameters
     if is_dual(net, samples):

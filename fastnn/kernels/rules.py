@@ -1,5 +1,7 @@
 """Stopping rules: what they watch in every pass, and what they make of it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..frame import (
@@ -59,6 +61,7 @@ from ..stopping import (
     SSE_BELOW,
     SUM_OF_LOSSES,
     VALIDATION,
+    Rule,
 )
 
 # Columns of the table of rules.
@@ -233,7 +236,7 @@ def judge(digest, width):
     return decide
 
 
-def rule_table(rules, n_parameters):
+def rule_table(rules: Sequence[Rule], n_parameters: int) -> np.ndarray:
     """The rules as `judge` reads them: (rules, RULE_COLUMNS) int64."""
     rows = [
         (
