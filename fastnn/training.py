@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from typing import Any
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -14,17 +13,20 @@ from .again import HISTORY_LIMIT
 from .arguments import make_job
 from .checks import integer, real_array, shown
 from .collecting import Collector, Columns, Tallies
+from .directory.reader import StoredRuns
 from .directory.writer import Shards, check_out, is_begun, sole_writer
 from .execution import run_job
 from .executors import workers_of
 from .job import Job
-from .keeping import Best, make_keep
+from .keeping import make_keep
 from .losses import Penalized
 from .machine import available_threads
 from .network import Network
 from .optimizers import Optimizer
+from .options import Folder, Options, Rows
 from .run import Run, train_one
 from .runs import Runs
+from .statistics import Statistics
 from .stopping import Rule
 from .sweeps import Grid
 from .weighting import Bootstrap, KFold
@@ -158,6 +160,26 @@ def train(
     return train_one(job, history_interval(history, job), threads or 1)
 
 
+@overload
+def train_many(
+    net: Network, X: ArrayLike, y: ArrayLike, *,
+    keep: Rows | None = None, out: None = None, **others: Unpack[Options],
+) -> Runs: ...  # fmt: skip
+@overload
+def train_many(
+    net: Network, X: ArrayLike, y: ArrayLike, *,
+    keep: Literal["statistics"], out: None = None, **others: Unpack[Options],
+) -> Statistics: ...  # fmt: skip
+@overload
+def train_many(
+    net: Network, X: ArrayLike, y: ArrayLike, *,
+    keep: Rows | str | None = None, out: Folder, **others: Unpack[Options],
+) -> StoredRuns: ...  # fmt: skip
+@overload
+def train_many(
+    net: Network, X: ArrayLike, y: ArrayLike, *,
+    keep: Rows | str | None = None, out: Folder | None = None, **others: Unpack[Options],
+) -> Runs | Statistics | StoredRuns: ...  # fmt: skip
 def train_many(
     net: Network,
     X: ArrayLike,
@@ -177,8 +199,8 @@ def train_many(
     init: Any = None,
     dtype: DTypeLike = np.float64,
     first: int = 0,
-    keep: str | Sequence[str] | Best | None = None,
-    out: str | os.PathLike[str] | None = None,
+    keep: Rows | str | None = None,
+    out: Folder | None = None,
     resume: bool = False,
     threads: int | None = None,
     executor: Executor | None = None,
