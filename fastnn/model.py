@@ -70,11 +70,13 @@ class Scaling:
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """What a network sees of `values`."""
-        return (values - self.mean) / self.scale
+        seen: np.ndarray = (values - self.mean) / self.scale
+        return seen
 
     def undo(self, values: np.ndarray) -> np.ndarray:
         """The inverse of `apply`."""
-        return values * self.scale + self.mean
+        meant: np.ndarray = values * self.scale + self.mean
+        return meant
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -236,7 +238,8 @@ class Model(Savable):
         """
         if self.classes is None:
             return self.evaluate(X)
-        return self.classes[self.probabilities(X).argmax(axis=1)]
+        labels: np.ndarray = self.classes[self.probabilities(X).argmax(axis=1)]
+        return labels
 
     def __repr__(self) -> str:
         members = f", {len(self.parameters)} members" if len(self.parameters) > 1 else ""

@@ -60,9 +60,9 @@ def labels_of(model: Model) -> list[Any] | None:
     return labels
 
 
-def single(model: Any, layout: str, fold: bool) -> Model:
-    """`model` as one network without scaling, or ValueError: all that a layout of weights holds."""
-    model = as_model(model)
+def single(exported: Any, layout: str, fold: bool) -> Model:
+    """What is exported as one network without scaling, all that a layout of weights holds."""
+    model = as_model(exported)
     if not isinstance(fold, bool | np.bool_):
         raise TypeError(f"fold: expected True or False, got {shown(fold)}")
     if len(model.parameters) > 1:
