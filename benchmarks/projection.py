@@ -1,7 +1,7 @@
 """A cost model of large runs, from what is measured here in a minute: time, disk, chunks.
 
-``python benchmarks/projection.py`` measures, prints Markdown tables, and writes them into the
-README and what they are made of into ``benchmarks/projection.json``.  The model has two kinds of
+``python benchmarks/projection.py`` measures, prints Markdown tables, and writes them into
+``docs/pages/projection.md`` and what they are made of into ``benchmarks/projection.json``.  The model has two kinds of
 costs.  Spread over all cores are the seconds of each restart, and what a chunk costs its worker.
 One after the other come the chunks at the process that hands them out and takes them in, Dask's
 client and scheduler included, and the bytes of results that it writes.  A run takes the longer of
@@ -36,7 +36,7 @@ from fastnn.machine import describe
 from fastnn.parts import train_part
 
 RECORD = Path(__file__).parent / "projection.json"
-README = Path(__file__).parent.parent / "README.md"
+PAGE = Path(__file__).parent.parent / "docs" / "pages" / "projection.md"
 BEGIN, END = "<!-- projection: begin -->", "<!-- projection: end -->"
 RESTARTS = (10**6, 10**9, 10**12)
 CORES = {2: "threads", 64: "processes", 10_000: "Dask"}
@@ -302,7 +302,7 @@ def projections(found: Measured) -> Iterator[dict[str, Any]]:
 
 
 def section(record: dict[str, Any]) -> str:
-    """What the README says of a record."""
+    """What the page says of a record."""
     machine = record["machine"]
     told = f"Measured on {machine['date']} on {machine['processor']} ({machine['architecture']})."
     return "\n".join([told, "", *tables(record)])
@@ -377,8 +377,8 @@ def main() -> None:
     RECORD.write_text(as_lines(rounded(record)))
     text = section(json.loads(RECORD.read_text()))
     print(text)
-    before, _, rest = README.read_text().partition(BEGIN)
-    README.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
 
 
 if __name__ == "__main__":

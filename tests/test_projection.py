@@ -142,7 +142,7 @@ def test_the_record():
     assert text.count("| gradient descent | 10^") == text.count("| Levenberg–Marquardt | 10^") == 9
 
 
-def test_the_readme_has_what_was_recorded():
-    text = projection.README.read_text()
+def test_the_page_has_what_was_recorded():
+    text = projection.PAGE.read_text()
     shown = text.partition(projection.BEGIN)[2].partition(projection.END)[0]
     assert shown.strip() == projection.section(json.loads(projection.RECORD.read_text()))
