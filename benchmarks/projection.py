@@ -1,12 +1,12 @@
 """A cost model of large runs, from what is measured here in a minute: time, disk, chunks.
 
 ``python benchmarks/projection.py`` measures, prints Markdown tables, and writes them into
-``docs/pages/projection.md`` and what they are made of into ``benchmarks/projection.json``.  The model has two kinds of
-costs.  Spread over all cores are the seconds of each restart, and what a chunk costs its worker.
-One after the other come the chunks at the process that hands them out and takes them in, Dask's
-client and scheduler included, and the bytes of results that it writes.  A run takes the longer of
-the two.  The sizes of chunks are those that `fastnn.execution` chooses.  Left out: how long workers
-take to start, cores of other speed, and the network between machines.
+``docs/pages/projection.md`` and what they are made of into ``benchmarks/projection.json``.  The
+model has two kinds of costs.  Spread over all cores are the seconds of each restart, and what a
+chunk costs its worker. One after the other come the chunks at the process that hands them out and
+takes them in, Dask's client and scheduler included, and the bytes of results that it writes.  A run
+takes the longer of the two.  The sizes of chunks are those that `fastnn.execution` chooses.  Left
+out: how long workers take to start, cores of other speed, and the network between machines.
 """
 
 from __future__ import annotations

@@ -108,7 +108,12 @@ def _draw_converged(
 def plot_final_loss(runs: Runs, ax: Axes | None = None) -> Axes:
     """The distribution of the final loss, on a logarithmic axis."""
     ended = runs.status != Status.NOT_RUN
-    finite = runs.loss[ended & np.isfinite(runs.loss) & (runs.loss > 0)]
+    return draw_losses(runs.loss[ended], int(np.count_nonzero(ended)), runs.loss_name, _axes(ax))
+
+
+def draw_losses(losses: np.ndarray, trained: int, loss_name: str, ax: Axes) -> Axes:
+    """The distribution of final losses, of which some may not be finite."""
+    finite = losses[np.isfinite(losses) & (losses > 0)]
     edges = np.empty(0)
     if len(finite):
         low, high = np.log10(float(finite.min())), np.log10(float(finite.max()))
@@ -117,9 +122,7 @@ def plot_final_loss(runs: Runs, ax: Axes | None = None) -> Axes:
         edges = np.logspace(low, high, BARS + 1)
         edges[0], edges[-1] = min(edges[0], finite.min()), max(edges[-1], finite.max())
     counts = np.histogram(finite, edges)[0] if len(finite) else np.empty(0)
-    return _draw_final_loss(
-        edges, counts, int(np.count_nonzero(ended)), len(finite), runs.loss_name, _axes(ax)
-    )
+    return _draw_final_loss(edges, counts, trained, len(finite), loss_name, ax)
 
 
 def _draw_final_loss(

@@ -122,7 +122,7 @@ def test_imports_point_one_way():
             "initialization": 3, "job": 4, "kernels": 4,
             "machine": 5, "progress": 5, "keeping": 5, "cells": 5, "arguments": 5,
             "calls": 5, "records": 6, "chunks": 6, "summary": 6, "primitives": 7, "run": 7,
-            "bins": 6, "minima": 6, "statistics_arrays": 7,
+            "tables": 5, "targets": 6, "scores": 5, "bins": 6, "minima": 6, "statistics_arrays": 7,
             "again": 8, "model": 8, "statistics": 9, "runs": 10, "parts": 10, "collecting": 11,
             "directory": 12, "saving": 12, "executors": 12, "execution": 13, "export": 13,
             "options": 13, "training": 14, "reference": 15, "sklearn": 15,

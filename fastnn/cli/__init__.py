@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from ..version import __version__
-from . import bench, export, info, restarts, xor
+from . import bench, export, info, predict, restarts, train, xor
 
 # Exit codes: bad arguments as argparse has it, failures of the system, and as shells do for Ctrl-C
 # and for a reader of the output that left.
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"fastnn {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (xor, restarts, export, bench, info):
+    for module in (xor, restarts, train, predict, export, bench, info):
         name = module.__name__.rpartition(".")[2]
         summary, _, rest = (module.__doc__ or "").partition("\n")
         command = commands.add_parser(

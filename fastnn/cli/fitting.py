@@ -1,0 +1,163 @@
+"""Many restarts on the training part of a table, of which the validation part chooses one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..execution import Interrupted
+from ..initialization import GlorotUniform
+from ..losses import MSE, BinaryCrossEntropy, CrossEntropy, Penalized
+from ..model import Model, Scaling
+from ..network import Network
+from ..optimizers import LBFGS, RPROP, Adam, LevenbergMarquardt, Optimizer
+from ..primitives import loss as loss_of
+from ..stopping import Validation
+from ..targets import Target
+from ..training import train_many
+
+# Of each optimizer how it is made, and the most epochs.
+OPTIMIZERS: dict[str, tuple[Any, int]] = {
+    "lm": (LevenbergMarquardt, 100),
+    "lbfgs": (LBFGS, 300),
+    "rprop": (RPROP, 1000),
+    "adam": (lambda: Adam(0.01), 2000),
+}
+PATIENCE = 20
+"""Epochs without a smaller loss on the validation set after which a restart ends."""
+MOST_OF_LM = 500
+"""Parameters."""
+# Bytes of parameters that are held at once.
+BYTES = 2**28
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The rows of a table that train, that choose among restarts, and that test."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+    def named(self) -> dict[str, np.ndarray]:
+        """Those that have rows, by name."""
+        parts = {"training": self.train, "validation": self.validation, "test": self.test}
+        return {name: rows for name, rows in parts.items() if len(rows)}
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What came of the restarts.
+
+    Attributes
+    ----------
+    model : Model
+    losses : (restarts,) array
+        On the validation set, or on the training data without one.
+    restart : int
+        The index of the chosen one.
+    interrupted : bool
+        Whether Ctrl-C ended it early.
+    """
+
+    model: Model
+    losses: np.ndarray
+    restart: int
+    epochs: int
+    interrupted: bool
+
+
+def default_optimizer(target: Target, n_parameters: int) -> str:
+    """Levenberg–Marquardt for numbers and small networks, else L-BFGS."""
+    return "lm" if target.classes is None and n_parameters <= MOST_OF_LM else "lbfgs"
+
+
+def network_for(
+    target: Target, n_in: int, hidden: list[int], activation: str, squares: bool
+) -> tuple[Network, Penalized]:
+    """The network, and the loss that goes with its output.
+
+    Classes have the cross-entropy of a softmax, or of one sigmoid if they are two; where the
+    optimizer wants squares, they have the mean squared error of sigmoids.
+    """
+    loss: Penalized
+    if target.classes is None:
+        output, loss = "identity", MSE()
+    elif squares:
+        output, loss = "sigmoid", MSE()
+    elif target.n_out == 1:
+        output, loss = "sigmoid", BinaryCrossEntropy()
+    else:
+        output, loss = "softmax", CrossEntropy()
+    return Network([n_in, *hidden, target.n_out], [activation] * len(hidden) + [output]), loss
+
+
+def fit(
+    X: np.ndarray,
+    target: Target,
+    parts: Parts,
+    net: Network,
+    loss: Penalized,
+    optimizer: Optimizer,
+    *,
+    restarts: int,
+    epochs: int,
+    seed: int,
+    threads: int | None,
+    time_limit: float | None,
+    features: list[str],
+) -> Fit:
+    """Train, and choose; scales are learnt from the rows that train."""
+    inputs = Scaling.of(X[parts.train])
+    outputs = Scaling.of(target.values[parts.train]) if target.classes is None else None
+
+    def seen(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        targets = target.encoded(rows)
+        return inputs.apply(X[rows]), targets if outputs is None else outputs.apply(targets)
+
+    held = seen(parts.validation) if len(parts.validation) else None
+    options: dict[str, Any] = {} if held is None else {
+        "validation": held, "stop": Validation(PATIENCE)
+    }  # fmt: skip
+    slices = max(1, BYTES // (8 * net.n_parameters))
+    losses: list[np.ndarray] = []
+    best: tuple[float, int, int, np.ndarray] | None = None
+    interrupted = False
+    for first in range(0, restarts, slices):
+        try:
+            runs = train_many(
+                net, *seen(parts.train), restarts=min(slices, restarts - first), first=first,
+                keep="parameters", loss=loss, optimizer=optimizer, epochs=epochs, seed=seed,
+                init=GlorotUniform(), threads=threads, time_limit=time_limit, **options,
+            )  # fmt: skip
+        except Interrupted as error:
+            runs, interrupted = error.runs, True
+        if len(runs):
+            assert runs.parameters is not None
+            values = runs.loss
+            if held is not None:
+                finite = np.isfinite(runs.parameters).all(axis=1)
+                values = np.full(len(runs), np.nan)
+                values[finite] = loss_of(net, runs.parameters[finite], *held, loss=loss)
+            losses.append(values)
+            at = int(np.argmin(np.where(np.isfinite(values), values, np.inf)))
+            if np.isfinite(values[at]) and (best is None or values[at] < best[0]):
+                best = (
+                    float(values[at]), int(runs.indices[at]), int(runs.epochs[at]),
+                    runs.parameters[at].copy(),
+                )  # fmt: skip
+        if interrupted:
+            break
+    if best is None:
+        if interrupted:
+            raise KeyboardInterrupt
+        raise ValueError(
+            f"--restarts: expected some that end with a finite loss, got none of {restarts}"
+        )
+    model = Model(
+        net, best[3], inputs=inputs, outputs=outputs, classes=target.classes, features=features,
+        targets=list(target.names),
+    )  # fmt: skip
+    return Fit(model, np.concatenate(losses), best[1], best[2], interrupted)

@@ -1,0 +1,131 @@
+"""Predict with a model for every row of a CSV file.
+
+MODEL is a file that ``fastnn train`` wrote.  FILE has the model's inputs as columns, in any order,
+and may have others.  What is predicted is written as CSV, a row for each of FILE's, in its order;
+where FILE has the targets too, how good it is goes to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from ..files import DamagedFile, replace_file
+from ..model import Model
+from ..saving import load
+from ..scores import confusion
+from ..tables import Labels, Table
+from .files import check_output
+from .report import accuracy_text, confusion_text, errors_text
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add("model", type=Path, metavar="MODEL", help="a model that fastnn train saved")
+    add("file", type=Path, metavar="FILE", help="a CSV file with a header")
+    add("--out", type=Path, metavar="FILE.csv", help="by default standard output")
+    add("--probabilities", action="store_true", help="add a column for the share of each class")
+    add("--delimiter", help="by default comma, semicolon or tab, as in the header")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    if options.out is not None:
+        check_output("--out", options.out, ["csv"])
+    model = load(options.model)
+    if not isinstance(model, Model):
+        raise DamagedFile(options.model, f"expected a model, got {type(model).__name__}")
+    if model.features is None:
+        raise DamagedFile(
+            options.model, "expected a model that names its inputs, got one that does not"
+        )
+    if options.probabilities and model.classes is None:
+        raise ValueError("--probabilities: expected a model of classes, got one of numbers")
+    targets = list(model.targets or ())
+    with Table(options.file, options.delimiter) as table:
+        table.check_names(model.features)
+        known = targets if targets and set(targets) <= set(table.names) else []
+        rows = table.read(model.features, known)
+    names = targets or [f"output_{j}" for j in range(1 if model.classes is not None else
+                                                    model.network.sizes[-1])]  # fmt: skip
+    written = _rows(model, rows.numbers, names, options.probabilities)
+    if options.out is None:
+        _write(written, sys.stdout)
+    else:
+        text = _Text()
+        _write(written, text)
+        replace_file(options.out.resolve(), lambda file: file.write("".join(text.parts).encode()))
+    told = _scores(model, rows.numbers, rows.labels)
+    print(told, end="", file=sys.stderr)
+    return 0
+
+
+class _Text:
+    """Takes what a writer of CSV writes."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+
+    def write(self, text: str) -> None:
+        """Take a part."""
+        self.parts.append(text)
+
+
+def _rows(
+    model: Model, X: np.ndarray, names: list[str], probabilities: bool
+) -> Iterator[list[Any]]:
+    """The header and the cells of every row; floats are written so that they read back exactly."""
+    if model.classes is None:
+        yield names
+        yield from model.evaluate(X).tolist()
+        return
+    shares = model.probabilities(X)
+    labels = model.classes[shares.argmax(axis=1)].tolist()
+    if not probabilities:
+        yield names
+        yield from ([label] for label in labels)
+        return
+    yield names + [f"{names[0]}={label}" for label in model.classes.tolist()]
+    for label, row in zip(labels, shares.tolist(), strict=True):
+        yield [label, *row]
+
+
+def _write(rows: Iterator[list[Any]], file: TextIO | _Text) -> None:
+    csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def _scores(model: Model, X: np.ndarray, columns: list[Labels]) -> str:
+    """How good the predictions are where the targets are known."""
+    if not columns:
+        return ""
+    if model.classes is None:
+        true = np.stack([column.numbers() for column in columns], axis=1)
+        names = [column.name for column in columns]
+        return errors_text(names, [(f"{len(X):,} rows", true, model.evaluate(X))], None) + "\n"
+    column = columns[0]
+    places = {str(label): place for place, label in enumerate(model.classes.tolist())}
+    texts = [text if text in places else _plain(text) for text in column.texts]
+    for code, text in enumerate(texts):
+        if text not in places:
+            known = ", ".join([*places][:20])
+            raise column.error(code, f"expected one of {known}, got {text!r}")
+    true = np.array([places[text] for text in texts])[column.codes]
+    predicted = model.probabilities(X).argmax(axis=1)
+    told = accuracy_text("right:", true, predicted)
+    return f"{told}\n{confusion_text(confusion(true, predicted, len(places)), model.classes)}\n"
+
+
+def _plain(text: str) -> str:
+    """A whole number as a class is written: 1 for 1.0."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return str(int(number)) if number.is_integer() else text

@@ -1,0 +1,177 @@
+"""What `fastnn train` and `fastnn predict` tell of predictions: as text, and as a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..plotting import BLUE, ORANGE, draw_losses
+from ..scores import Errors, confusion
+from .files import new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..targets import Target
+
+PRINTED = 20
+"""Classes that are printed."""
+LABELLED = 30
+"""Classes whose names fit beside a picture, and whose numbers fit into it."""
+DRAWN_TARGETS = 4
+
+
+def short(label: Any, width: int = 24) -> str:
+    """A label in one line of at most `width` characters."""
+    text = "".join(mark if mark.isprintable() else "�" for mark in str(label))
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Columns side by side, the first to the left and the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if place == 0 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def confusion_text(counts: np.ndarray, classes: np.ndarray) -> str:
+    """A confusion matrix, or of many classes the most frequent mistakes."""
+    if len(classes) <= PRINTED:
+        names = [short(name, 12) for name in classes]
+        head = [["true \\ predicted", *names]]
+        return table(
+            head + [[name, *map(str, row)] for name, row in zip(names, counts, strict=True)]
+        )
+    mistakes = counts - np.diag(np.diag(counts))
+    order = np.argsort(-mistakes, axis=None, kind="stable")[:PRINTED]
+    pairs = [divmod(int(place), len(classes)) for place in order if mistakes.flat[place]]
+    head = [["most frequent mistakes: true", "predicted", "rows"]]
+    return table(
+        head + [[short(classes[i]), short(classes[j]), str(counts[i, j])] for i, j in pairs]
+    )
+
+
+def classes_text(target: Target, parts: dict[str, np.ndarray]) -> str:
+    """How many rows of each class there are, in all and in each part."""
+    assert target.classes is not None
+    columns = {"rows": target.values} | {name: target.values[part] for name, part in parts.items()}
+    counts = [np.bincount(values, minlength=len(target.classes)) for values in columns.values()]
+    rows = [["class", *columns]]
+    for label, *numbers in zip(target.classes, *counts, strict=True):
+        rows.append([short(label), *(f"{number:,}" for number in numbers)])
+    left = len(rows) - 1 - PRINTED
+    rows = rows[: PRINTED + 1] if left > 1 else rows
+    return table(rows) + (f"\nand {left:,} more classes" if left > 1 else "")
+
+
+def errors_text(
+    names: Sequence[str],
+    parts: Iterable[tuple[str, np.ndarray, np.ndarray]],
+    constants: np.ndarray | None,
+) -> str:
+    """R², RMSE and MAE of every part and target, beside those of the mean where it is known.
+
+    A part is its name, what is true and what was predicted, (n, targets) each.
+    """
+    head = ["", "rows", "R²", "RMSE", "MAE"]
+    rows = [head if constants is None else [*head, "RMSE of the mean", "MAE of the mean"]]
+    for part, true, predicted in parts:
+        for j, name in enumerate(names):
+            constant = float(true[:, j].mean() if constants is None else constants[j])
+            errors = Errors.of(true[:, j], predicted[:, j], constant)
+            told = part if len(names) == 1 else f"{part}, {short(name)}"
+            r2 = "–" if np.isnan(errors.r2) else f"{errors.r2:.4f}"
+            row = [told, f"{len(true):,}", r2, f"{errors.rmse:.5g}", f"{errors.mae:.5g}"]
+            if constants is not None:
+                row += [f"{errors.constant_rmse:.5g}", f"{errors.constant_mae:.5g}"]
+            rows.append(row)
+    return table(rows)
+
+
+def accuracy_text(part: str, true: np.ndarray, predicted: np.ndarray) -> str:
+    """The share of rows whose class was predicted."""
+    right = int(np.count_nonzero(true == predicted))
+    return f"{part} {right / len(true):.2%} ({right:,} of {len(true):,})"
+
+
+def figure_of(
+    target: Target,
+    part: str,
+    true: np.ndarray,
+    predicted: np.ndarray,
+    losses: tuple[np.ndarray, str, float, str],
+) -> Figure:
+    """A part's confusion matrix, or predicted against true with the residuals; and the losses.
+
+    `true` and `predicted` are positions of classes (n,), or numbers (n, targets); `losses` those of
+    all restarts, what to call them, that of the chosen one, and what to call it.
+    """
+    if target.classes is not None:
+        figure = new_figure(11, 4.8)
+        left, right = figure.subplots(1, 2, width_ratios=[1.1, 1])
+        _draw_confusion(confusion(true, predicted, len(target.classes)), target.classes, part, left)
+        _draw_losses(*losses, right)
+        return figure
+    names = target.names[:DRAWN_TARGETS]
+    figure = new_figure(14, 4.2 * len(names))
+    axes = figure.subplots(len(names), 3, squeeze=False)
+    for j, name in enumerate(names):
+        _draw_predicted(true[:, j], predicted[:, j], short(name), part, axes[j, :2])
+        axes[j, 2].set_visible(j == 0)
+    _draw_losses(*losses, axes[0, 2])
+    return figure
+
+
+def _draw_losses(losses: np.ndarray, name: str, chosen: float, label: str, ax: Any) -> None:
+    draw_losses(losses, len(losses), name, ax)
+    if chosen > 0:
+        ax.axvline(chosen, color=ORANGE, lw=2, label=label)
+        ax.legend(loc="upper right")
+
+
+def _draw_confusion(counts: np.ndarray, classes: np.ndarray, part: str, ax: Any) -> None:
+    image = ax.imshow(counts, cmap="cividis", vmin=0, vmax=max(1, counts.max()))
+    named = len(classes) <= LABELLED
+    if named:
+        labels = [short(name, 16) for name in classes]
+        ax.set_xticks(range(len(classes)), labels, rotation=45, ha="right", rotation_mode="anchor")
+        ax.set_yticks(range(len(classes)), labels)
+        size = 11 if len(classes) <= 10 else 7
+        for i, j in np.ndindex(counts.shape):
+            dark = counts[i, j] < 0.6 * counts.max()
+            ax.text(j, i, str(counts[i, j]), ha="center", va="center", fontsize=size,
+                    color="white" if dark else "black")  # fmt: skip
+    ax.set(xlabel="predicted class", ylabel="true class")
+    right = np.trace(counts) / counts.sum()
+    ax.set_title(f"{part.capitalize()} rows: {right:.1%} right")
+    ax.figure.colorbar(image, ax=ax, label="rows", shrink=0.8)
+
+
+def _draw_predicted(
+    true: np.ndarray, predicted: np.ndarray, name: str, part: str, axes: Any
+) -> None:
+    """Points of predicted against true numbers, and of residuals against predicted ones."""
+    size, alpha = (18, 0.6) if len(true) <= 2000 else (3, 0.2)
+    style: dict[str, Any] = {"s": size, "alpha": alpha, "color": BLUE, "linewidths": 0}
+    style["rasterized"] = len(true) > 2000
+    low, high = min(true.min(), predicted.min()), max(true.max(), predicted.max())
+    left, right = axes
+    left.scatter(true, predicted, **style)
+    left.plot([low, high], [low, high], color=ORANGE, lw=1.5, label="predicted = true")
+    left.set(xlabel=f"true {name}", ylabel=f"predicted {name}")
+    errors = Errors.of(true, predicted, float(true.mean()))
+    left.set_title(f"{part.capitalize()} rows: R² {errors.r2:.3f}, RMSE {errors.rmse:.3g}")
+    left.legend(loc="upper left")
+    right.scatter(predicted, predicted - true, **style)
+    right.axhline(0, color=ORANGE, lw=1.5)
+    right.set(xlabel=f"predicted {name}", ylabel=f"predicted − true {name}")
+    right.set_title("Residuals")
+    for ax in axes:
+        ax.grid(alpha=0.3)

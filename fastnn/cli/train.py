@@ -1,0 +1,181 @@
+"""Train a network on a CSV file: the best of many restarts, tested and saved as a model.
+
+FILE has a header and a row for each sample.  All columns but the targets and those to ignore are
+inputs and hold numbers.  The target is of classes if it holds text, or a few whole numbers, else of
+numbers; --task overrides that.  The rows are split by the seed: some train, some choose the best
+restart, some test it.  Scales are learnt from those that train, and are part of the model, which
+``fastnn predict`` applies and ``fastnn export`` writes in other formats.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ..activations import BY_NAME
+from ..checks import integer
+from ..scores import confusion
+from ..tables import Table, TableError
+from ..targets import TASKS, Target, make_target, split
+from .arguments import sizes, whole
+from .files import check_figure, check_output, save_figure
+from .fitting import MOST_OF_LM, OPTIMIZERS, Fit, Parts, default_optimizer, fit, network_for
+from .report import accuracy_text, classes_text, confusion_text, errors_text, figure_of
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add("file", type=Path, metavar="FILE", help="a CSV file with a header")
+    add("--target", action="append", required=True, metavar="COLUMN",
+        help="what to predict; several times for several columns of numbers")  # fmt: skip
+    add("--ignore", action="append", default=[], metavar="COLUMN", help="no input; several times")
+    add("--task", choices=TASKS, help="classes or numbers; by default told from the target")
+    add("--delimiter", help="by default comma, semicolon or tab, as in the header")
+    add("--restarts", type=whole, default=1000, help="default %(default)s")
+    add("--optimizer", choices=list(OPTIMIZERS), help="by default lm for numbers, else lbfgs")
+    add("--hidden", type=sizes, default=[10], metavar="N[,N…]", help="hidden units, default 10")
+    add("--activation", default="tanh", help=f"{', '.join(BY_NAME)}; default %(default)s")
+    add("--epochs", type=whole, help="the most epochs, by default the optimizer's own")
+    add("--validation", type=float, default=0.2, metavar="SHARE",
+        help="of the rows, that choose the restart, default %(default)s")  # fmt: skip
+    add("--test", type=float, default=0.2, metavar="SHARE",
+        help="of the rows, that test it, default %(default)s")  # fmt: skip
+    add("--seed", type=int, default=0, help="default %(default)s")
+    add("--threads", type=int, help="by default as many as this process may use CPUs")
+    add("--time-limit", type=float, metavar="SECONDS", help="end after so long")
+    add("--model", type=Path, metavar="FILE.npz", help="by default FILE with the ending .npz")
+    add("--figure", type=Path, metavar="FILE", help="save a figure: .png, .pdf or .svg")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    path = options.file.with_suffix(".npz") if options.model is None else options.model
+    check_output("--model", path, ["npz"])
+    if options.figure is not None:
+        check_figure(options.figure)
+    for name in ("validation", "test"):
+        share = getattr(options, name)
+        if not 0 <= share < 1:
+            raise ValueError(f"--{name}: expected a share from 0 to less than 1, got {share}")
+    if not options.validation + options.test < 1:
+        raise ValueError(
+            "--test: expected less than 1 together with --validation, got "
+            f"{options.test} and {options.validation}"
+        )
+    integer("--seed", options.seed, 0, 2**64 - 1)
+    integer("--restarts", options.restarts, 1, 10**12)
+    features, X, target = _read(options)
+    parts = Parts(*split(target, options.validation, options.test, options.seed))
+    net, loss = network_for(target, len(features), options.hidden, options.activation, False)
+    name = options.optimizer or default_optimizer(target, net.n_parameters)
+    net, loss = network_for(target, len(features), options.hidden, options.activation, name == "lm")
+    if name == "lm" and net.n_parameters > MOST_OF_LM:
+        raise ValueError(
+            f"--optimizer: expected another than lm for {net.n_parameters} parameters, more than "
+            f"{MOST_OF_LM}, got lm"
+        )
+    make, epochs = OPTIMIZERS[name]
+    _print_data(options, features, X, target, parts)
+    print(f"{net}, {name}, {options.restarts:,} restarts", flush=True)
+    begin = time.perf_counter()
+    found = fit(
+        X, target, parts, net, loss, make(), restarts=options.restarts,
+        epochs=epochs if options.epochs is None else options.epochs, seed=options.seed,
+        threads=options.threads, time_limit=options.time_limit, features=features,
+    )  # fmt: skip
+    seconds = time.perf_counter() - begin
+    found.model.save(path)  # before anything that could fail to be printed
+    if found.interrupted:
+        print(f"fastnn: interrupted after {len(found.losses):,} restarts", file=sys.stderr)
+    judged = "validation" if len(parts.validation) else "training"
+    finite = found.losses[np.isfinite(found.losses)]
+    low, middle, high = np.quantile(finite, [0.25, 0.5, 0.75])
+    print(f"{seconds:.1f} s; {loss.name} on the {judged} rows: best {finite.min():.4g}, "
+          f"quartiles {low:.4g}, {middle:.4g}, {high:.4g}")  # fmt: skip
+    if len(finite) < len(found.losses):
+        print(f"{len(found.losses) - len(finite):,} restarts diverged")
+    print(f"restart {found.restart}, {found.epochs} epochs\n")
+    _print_scores(found, X, target, parts)
+    print(f"\nsaved {path}")
+    if options.figure is not None:
+        part = [*parts.named()][-1]
+        rows = parts.named()[part]
+        losses = (found.losses, f"{loss.name} on the {judged} rows", finite.min(), "chosen")
+        figure = figure_of(target, part, target.values[rows], _predicted(found, X, target, rows),
+                           losses)  # fmt: skip
+        save_figure(figure, options.figure)
+        print(f"saved {options.figure}")
+    return 130 if found.interrupted else 0
+
+
+def _read(options: argparse.Namespace) -> tuple[list[str], np.ndarray, Target]:
+    """The inputs' names and numbers, and the target."""
+    with Table(options.file, options.delimiter) as table:
+        for option in ("target", "ignore"):
+            table.check_names(getattr(options, option), f"--{option}: ")
+        if len(set(options.target)) < len(options.target):
+            raise ValueError(f"--target: expected different columns, got {options.target}")
+        left = {*options.target, *options.ignore}
+        features = [name for name in table.names if name not in left]
+        if not features:
+            raise TableError(
+                options.file, "expected columns of inputs besides the target, got none"
+            )
+        try:
+            rows = table.read(features, options.target)
+        except TableError as error:
+            if error.text:
+                hint = " ".join(f"--ignore {_quoted(name)}" for name in error.text)
+                raise ValueError(f"{error}; to leave columns of text out: {hint}") from None
+            raise
+    return features, rows.numbers, make_target(rows.labels, options.task)
+
+
+def _quoted(name: str) -> str:
+    return name if name.replace("_", "").isalnum() else "'" + name.replace("'", "'\\''") + "'"
+
+
+def _print_data(
+    options: argparse.Namespace, features: list[str], X: np.ndarray, target: Target, parts: Parts
+) -> None:
+    what = "classification" if target.classes is not None else "regression"
+    print(f"{options.file}: {len(X):,} rows, {len(features)} inputs")
+    asked = "" if options.task else "; --task overrides it"
+    print(f"{what} of {', '.join(target.names)}: {target.why}{asked}")
+    counts = ", ".join(f"{len(rows):,} {name}" for name, rows in parts.named().items())
+    print(f"rows by seed {options.seed}: {counts}")
+    constant = [n for n, column in zip(features, X[parts.train].T, strict=True)
+                if (column == column[0]).all()]  # fmt: skip
+    if constant:
+        print(f"the same in all training rows: {', '.join(constant)}")
+    if target.classes is not None:
+        print(classes_text(target, parts.named()))
+
+
+def _predicted(found: Fit, X: np.ndarray, target: Target, rows: np.ndarray) -> np.ndarray:
+    """Positions of classes, or numbers, that the model gives for some rows."""
+    if target.classes is None:
+        return found.model.evaluate(X[rows])
+    places: np.ndarray = found.model.probabilities(X[rows]).argmax(axis=1)
+    return places
+
+
+def _print_scores(found: Fit, X: np.ndarray, target: Target, parts: Parts) -> None:
+    named = parts.named()
+    predicted = {name: _predicted(found, X, target, rows) for name, rows in named.items()}
+    if target.classes is None:
+        mean = target.values[parts.train].mean(axis=0)
+        told = [(name, target.values[rows], predicted[name]) for name, rows in named.items()]
+        print(errors_text(target.names, told, mean))
+        return
+    print("right: " + ", ".join(
+        accuracy_text(name, target.values[rows], predicted[name]) for name, rows in named.items()
+    ))  # fmt: skip
+    last, rows = [*named.items()][-1]
+    counts = confusion(target.values[rows], predicted[last], len(target.classes))
+    print(f"\n{last} rows\n{confusion_text(counts, target.classes)}")
