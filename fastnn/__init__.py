@@ -1,6 +1,6 @@
 """fastnn trains small neural networks on a CPU: one, or a million random restarts at a time."""
 
-from . import datasets, export, reference
+from . import datasets, export, extend, reference
 from .directory.reader import StoredRuns, open_run
 from .execution import Incomplete, Interrupted
 from .files import DamagedFile
@@ -105,6 +105,7 @@ __all__ = [
     "__version__",
     "datasets",
     "export",
+    "extend",
     "forward",
     "gradient",
     "jacobian",

@@ -4,7 +4,8 @@ A definition holds the compiled form and the textbook NumPy form of the function
 Slopes are written as functions of the output y, which back-propagation has at hand, or of the input
 x where y does not tell them.  To add an activation, add one row to `ACTIVATIONS`; its place in the
 list is its run-time code.  The first four are part of every pass; the others are compiled when they
-are used, and keep their slopes, computed on the way forward.
+are used, and keep their slopes, computed on the way forward.  `fastnn.extend` adds those of users,
+which have the codes after `KEPT`.
 
 A scaled activation f(s x) needs no row: f with s times the weights is the same function of the
 data, and its gradient descent the same with s**2 times the learning rate.
@@ -12,12 +13,14 @@ data, and its gradient descent the same with s**2 times the learning rate.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
 
+from .checks import shown
 from .lanes import elementary
 from .lanes.formulas import Term, fma, formula, magnitude, select
 from .lanes.logarithms import softplus
@@ -174,8 +177,49 @@ CODES = {name: code for code, name in enumerate(NAMES)}
 IDENTITY = CODES["identity"]
 # Slopes that are kept: the code with which deltas are multiplied by what lies there.
 KEPT = len(NAMES)
+# Codes of those that are added; none is given twice.
+_next_code = count(KEPT + 1)
 
 
 def keeps_slopes(name: str) -> bool:
     """Whether the activation of that name keeps its slopes."""
-    return COMMON <= CODES[name] < len(ACTIVATIONS)
+    return name != SOFTMAX and code_of(name) >= COMMON
+
+
+def code_of(name: str) -> int:
+    """The run-time code of the activation of that name.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name, or none yet in this process.
+    """
+    if name not in CODES:
+        raise ValueError(unknown(name))
+    return CODES[name]
+
+
+def unknown(name: str) -> str:
+    """What is to be said of a name that no activation has."""
+    return (
+        f"activation: expected one of {', '.join(CODES)}, got {shown(name)}; one of your own has "
+        "to be added in every process that uses it (fastnn.extend.add_activation)"
+    )
+
+
+def add(activation: Activation) -> None:
+    """Let networks have `activation`, whose name must be new."""
+    CODES[activation.name] = next(_next_code)
+    BY_NAME[activation.name] = activation
+
+
+def remove(name: str) -> None:
+    """The inverse of `add`."""
+    del BY_NAME[name], CODES[name]
+
+
+def added_among(names: Iterable[str]) -> tuple[tuple[int, Activation], ...]:
+    """Those of these activations that were added, with their codes, in the order of these."""
+    codes = sorted({code for code in map(code_of, names) if code > KEPT})
+    by_code = {code: name for name, code in CODES.items()}
+    return tuple((code, BY_NAME[by_code[code]]) for code in codes)

@@ -15,7 +15,7 @@ from .kernels.losses import (
     add_losses,
     add_penalties,
     gathered_losses,
-    keep_slopes,
+    keep_slopes_of,
     single_losses,
 )
 from .kernels.passes import gathered_loss_and_gradient, loss_and_gradient
@@ -134,7 +134,7 @@ class _Call:
         if setup.observe is not None or setup.compute is not None:
             self.values.update(OBSERVED=1)
         if setup.slope_offset or any(map(keeps_slopes, job.net.activation)):
-            self.values.update(KEEP_SLOPES=self.piece(keep_slopes))
+            self.values.update(KEEP_SLOPES=self.piece(keep_slopes_of(job.net.activation)))
         penalties = job.loss.penalties(job.net, job.dtype)
         if penalties is not None:
             self.values.update(PENALTY=self.piece(add_penalties), PENALTIES=self.address(penalties))

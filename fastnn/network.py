@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .activations import NAMES, SOFTMAX
+from .activations import CODES, SOFTMAX, unknown
 from .checks import integer, real_array, shown
 from .savable import Savable
 
@@ -29,7 +29,7 @@ class Network(Savable):
     activation : str or sequence of str, default "sigmoid"
         ``"sigmoid"``, ``"tanh"``, ``"relu"``, ``"identity"``, ``"leaky_relu"``, ``"softplus"``,
         ``"elliott"``, ``"sine"``, ``"gaussian"``, and ``"softmax"`` for the last: one for every
-        layer after the input, or one for each.
+        layer after the input, or one for each.  `fastnn.extend.add_activation` adds others.
     bias : bool, default True
         Whether every unit after the input has a bias.
 
@@ -209,9 +209,8 @@ def _activation_names(activation: Any, depth: int) -> tuple[str, ...]:
     if not isinstance(names, Sequence):
         raise TypeError(f"activation: expected a name or a sequence of names, got {shown(names)}")
     for name in names:
-        if not isinstance(name, str) or name not in NAMES:
-            known = ", ".join(NAMES)
-            raise ValueError(f"activation: expected one of {known}, got {shown(name)}")
+        if not isinstance(name, str) or name not in CODES:
+            raise ValueError(unknown(name))
     if len(names) != depth:
         raise ValueError(
             f"activation: expected one name or {depth}, one for each layer after the input, "

@@ -31,9 +31,15 @@ TYPES: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         Network, Grid, PerLayer, Bootstrap, KFold,
-        *OPTIMIZERS, *SCHEDULES, *LOSSES, *INITIALIZATIONS, *RULES,
+        *SCHEDULES, *LOSSES, *INITIALIZATIONS, *RULES,
     )
 }  # fmt: skip
+"""What a record may hold beside optimizers, by name."""
+
+
+def kind_of(name: str) -> Any:
+    """The class of that name that records may hold, or None."""
+    return TYPES.get(name) or next((kind for kind in OPTIMIZERS if kind.__name__ == name), None)
 
 
 def network_record(net: Network) -> dict[str, Any]:
@@ -203,8 +209,11 @@ def _described(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(value, Grid):
         parts = {"restarts_per_cell": value.restarts_per_cell, **value.axes}
     else:
-        if TYPES.get(type(value).__name__) is not type(value):
-            raise TypeError(f"{name}: expected a class of fastnn's own, got {shown(value)}")
+        if kind_of(type(value).__name__) is not type(value):
+            raise TypeError(
+                f"{name}: expected a class of fastnn's own, or an optimizer that was added by "
+                f"fastnn.extend.add_optimizer, got {shown(value)}"
+            )
         parts = {field.name: getattr(value, field.name) for field in fields(value)}
     described = {key: _described(part, f"{name}.{key}", arrays) for key, part in parts.items()}
     return {"type": type(value).__name__, **described}
@@ -218,7 +227,12 @@ def _rebuilt(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
         return value
     if value.keys() == {"array"}:
         return arrays[value["array"]]
-    kind = TYPES[value["type"]]
+    kind = kind_of(value["type"])
+    if kind is None:
+        raise ValueError(
+            f"expected a class of fastnn's own, got {shown(value['type'])}; an optimizer of your "
+            "own has to be added before (fastnn.extend.add_optimizer)"
+        )
     parts = {name: _rebuilt(part, arrays) for name, part in value.items() if name != "type"}
     if kind is PerLayer:
         return PerLayer(*parts["values"])

@@ -25,25 +25,28 @@ from .arguments import kept, sizes, whole
 from .files import check_figure, check_output, new_figure, save_figure
 
 RESTARTS = 100_000
-OPTIMIZERS_BY_NAME: dict[str, Any] = {
-    {"RPROP": "rprop", "LBFGS": "lbfgs", "AdamW": "adamw"}.get(
-        kind.__name__, re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()
-    ): kind
-    for kind in OPTIMIZERS
-}
+
+
+def optimizers_by_name() -> dict[str, Any]:
+    """All that there are now, by the names they have here."""
+    names = {"RPROP": "rprop", "LBFGS": "lbfgs", "AdamW": "adamw"}
+    return {
+        names.get(kind.__name__, re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()): kind
+        for kind in OPTIMIZERS
+    }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add = parser.add_argument
+    add, names = parser.add_argument, optimizers_by_name()
     add(
         "restarts", type=whole, nargs="?",
         help=f"how many, default {RESTARTS}, with --resume as many as the run in the folder has",
     )  # fmt: skip
     add("--epochs", type=whole, default=10_000, help="the most epochs of each, default %(default)s")
     add(
-        "--optimizer", choices=list(OPTIMIZERS_BY_NAME), default="gradient-descent", metavar="NAME",
-        help=f"{', '.join(OPTIMIZERS_BY_NAME)}; default %(default)s",
+        "--optimizer", choices=list(names), default="gradient-descent", metavar="NAME",
+        help=f"{', '.join(names)}; default %(default)s",
     )  # fmt: skip
     add(
         "--learning-rate", type=float, metavar="RATE",
@@ -78,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def make_optimizer(options: argparse.Namespace) -> Optimizer:
     """The optimizer that the options ask for."""
-    kind = OPTIMIZERS_BY_NAME[options.optimizer]
+    kind = optimizers_by_name()[options.optimizer]
     names = [field.name for field in fields(kind)]
     given = {"learning_rate": options.learning_rate, "momentum": options.momentum}
     numbers = {name: value for name, value in given.items() if value is not None}

@@ -5,7 +5,9 @@ activation; then the output is put in its place.  Every term is multiplied by it
 and fused into the sum, outputs within samples.
 """
 
-from ..activations import ACTIVATIONS
+from functools import cache
+
+from ..activations import ACTIVATIONS, added_among
 from ..frame import (
     ACTIVATION,
     COLUMNS,
@@ -47,7 +49,7 @@ from ..lanes.compiling import glue, kernel
 from ..lanes.elementary import exp
 from ..lanes.logarithms import log
 from ..lanes.operations import fma, like, magnitude, select
-from ..lanes.pieces import at_address, piece
+from ..lanes.pieces import Piece, at_address, piece
 from ..losses import MEAN, MEAN_OF_SAMPLES, TERMS, BinaryCrossEntropy, CrossEntropy, Huber
 from .passes import choice, vectors_of
 
@@ -279,21 +281,55 @@ activate_and_keep = choice(
 """``z = f(z)``, and the slopes there plus an offset."""
 
 
+@glue
+def layer_at_hand(frame, space):
+    """Its activation, inputs, place for slopes, how many vectors these fill, and the offset."""
+    layer = frame + (LAYERS + frame[LEVEL] * COLUMNS)
+    lanes = frame[LANES]
+    z, slopes = space + layer[OUTPUTS] * lanes, space + layer[SLOPES] * lanes
+    offset = at_address(frame[LOSS_NUMBERS], space)[1]
+    vectors = vectors_of(z, frame[TILE_COUNT] * layer[N_OUT] * lanes)
+    return layer[ACTIVATION], packed(z), packed(slopes), vectors, offset
+
+
 @piece
 def keep_slopes(digest, width):
     """The activations of a layer, and their slopes into a place of their own."""
 
     def keep(frame, space):
         digest  # noqa: B018
-        layer = frame + (LAYERS + frame[LEVEL] * COLUMNS)
-        lanes = frame[LANES]
-        z, slopes = space + layer[OUTPUTS] * lanes, space + layer[SLOPES] * lanes
-        offset = at_address(frame[LOSS_NUMBERS], space)[1]
-        vectors = vectors_of(z, frame[TILE_COUNT] * layer[N_OUT] * lanes)
-        activate_and_keep(layer[ACTIVATION], packed(z), packed(slopes), vectors, offset)
+        code, z, slopes, vectors, offset = layer_at_hand(frame, space)
+        activate_and_keep(code, z, slopes, vectors, offset)
         return 0
 
     return keep
+
+
+@cache
+def _keep_slopes_with(added):
+    """The same for a network that has activations which were added: (code, definition) pairs."""
+    name = "_".join(["activate_and_keep", *(str(code) for code, _ in added)])
+    activations = (*enumerate(ACTIVATIONS), *added)
+    activate = choice(
+        name, "z, slopes, count, offset",
+        [_keeping(a) for _, a in activations], [code for code, _ in activations],
+    )  # fmt: skip
+
+    def keep_slopes(digest, width):
+        def keep(frame, space):
+            code, z, slopes, vectors, offset = layer_at_hand(frame, space)
+            activate(code, z, slopes, vectors, offset)
+            return 0
+
+        return keep
+
+    return Piece(keep_slopes, kept=False)
+
+
+def keep_slopes_of(names):
+    """The piece for a network of these activations."""
+    added = added_among(names)
+    return _keep_slopes_with(added) if added else keep_slopes
 
 
 @kernel

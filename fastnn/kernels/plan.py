@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import frame
-from ..activations import CODES, IDENTITY, KEPT, keeps_slopes
+from ..activations import IDENTITY, KEPT, code_of, keeps_slopes
 from ..network import Network
 
 # Element-wise passes run over whole vectors, so every region is a multiple of the longest.
@@ -49,7 +49,7 @@ class Plan:
             self.layers, net.sizes[:-1], net.sizes[1:], net.activation, strict=True
         ):
             outputs = slopes = self.take(tile * n_out)
-            code = slope = CODES[name]
+            code = slope = code_of(name)
             if needs.keeps_slopes or keeps_slopes(name):
                 slope, slopes = KEPT, self.take(tile * n_out)
             row[:] = n_in, n_out, code, net.bias, weights, outputs, slope, slopes

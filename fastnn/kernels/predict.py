@@ -8,7 +8,7 @@ from ..lanes.buffers import across, buffer, lane_count
 from ..lanes.compiling import entry, once, source_digest
 from ..lanes.types import register_bytes
 from ..network import Network
-from .losses import keep_slopes, softmax
+from .losses import keep_slopes_of, softmax
 from .plan import CACHE_LINE, Needs, by_tile, make_single_plan, zeros_aligned
 from .single import forward
 
@@ -68,7 +68,10 @@ def predict(net: Network, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
     plan = make_single_plan(net, len(X), X.itemsize, group, False, Needs())
     if any(map(keeps_slopes, net.activation)):
         numbers = np.zeros(2, dtype=X.dtype)
-        plan.set(KEEP_SLOPES=keep_slopes.address(X.dtype, 1), LOSS_NUMBERS=int(numbers.ctypes.data))
+        plan.set(
+            KEEP_SLOPES=keep_slopes_of(net.activation).address(X.dtype, 1),
+            LOSS_NUMBERS=int(numbers.ctypes.data),
+        )
     outputs = np.empty((len(parameters), len(X), net.sizes[-1]), dtype=X.dtype)
     _predictor()(
         plan.frame,

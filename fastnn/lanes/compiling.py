@@ -129,18 +129,19 @@ class _Function(CFunc):
         return str(self._library.get_asm_str())
 
 
-def compile_piece(function: Callable[..., Any], signature: Any) -> Any:
-    """Compile a `function` that other kernels call by its address, and keep it on disk."""
+def compile_piece(function: Callable[..., Any], signature: Any, *, keep: bool = True) -> Any:
+    """Compile a `function` that other kernels call by its address, and `keep` it on disk."""
     if config.DISABLE_JIT:
         raise RuntimeError(_NOT_COMPILED)
     options = {name: value for name, value in FLAGS.items() if name != "nogil"}
     made = _Function(function, sigutils.normalize_signature(signature), {}, options)
-    try:
-        made.enable_caching()
-    except RuntimeError as error:  # no folder to write to
-        warn_not_kept(error)
-    else:
-        made._cache = shared(made._cache)
+    if keep:
+        try:
+            made.enable_caching()
+        except RuntimeError as error:  # no folder to write to
+            warn_not_kept(error)
+        else:
+            made._cache = shared(made._cache)
     _without_collector(made.compile)()
     return made
 

@@ -117,13 +117,15 @@ def _sigmoid_end(x: Term, shifted: Term, r: Term) -> Term:
 sigmoid_end = formula(_sigmoid_end)
 
 
-@formula
-def sigmoid(x: Term) -> Term:
+def sigmoid_of(x: Term) -> Term:
     """``1 / (1 + exp(-x))`` to 2.5 ULP for x >= -708 (float32: -87); 0 below.
 
     With ``exp(-x) = 2**k b / a`` it is ``a / (a + 2**k b)``.
     """
     return _sigmoid_end(x, *_sigmoid_begin(x))
+
+
+sigmoid = formula(sigmoid_of)
 
 
 def expm1_of(x: Term) -> Term:
@@ -135,8 +137,10 @@ def expm1_of(x: Term) -> Term:
     return fma(power, _expm1(_remainder(z, shifted - shift)), power - 1.0)
 
 
-@formula
-def tanh(x: Term) -> Term:
+def tanh_of(x: Term) -> Term:
     """The hyperbolic tangent to 3 ULP: ``-m / (2 + m)`` with ``m = exp(-2 |x|) - 1``."""
     m = expm1_of(-2.0 * magnitude(x))
     return with_sign(magnitude(m / (2.0 + m)), x)
+
+
+tanh = formula(tanh_of)

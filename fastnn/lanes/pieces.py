@@ -29,9 +29,14 @@ NUMBERS = {np.dtype(np.float64): types.float64, np.dtype(np.float32): types.floa
 class Piece:
     """A compiled function of frame and workspace, for each number type and number of lanes."""
 
-    def __init__(self, make: Callable[[int, int], Callable[..., int]]) -> None:
+    def __init__(
+        self, make: Callable[[int, int], Callable[..., int]], *, kept: bool | None = None
+    ) -> None:
         self.make = make
         self.name = make.__name__
+        # The digest is of the package's sources only: what users wrote must not be found on disk.
+        own = (make.__module__ or "").startswith("fastnn.")
+        self.kept = own if kept is None else kept
         self.__doc__ = make.__doc__
 
     @once
@@ -39,9 +44,9 @@ class Piece:
         """The compiled function for numbers of `dtype`, `width` networks in a vector."""
         function = self.make(source_digest(), width)
         # In the names of machine code and cached file: equal names would be taken for one function.
-        function.__qualname__ = f"{self.name}_{width}"
+        function.__qualname__ = f"{self.name}_{width}" if self.kept else f"own_{self.name}_{width}"
         signature = types.int64(FRAME, Buffer(NUMBERS[dtype]))
-        return compile_piece(function, signature)
+        return compile_piece(function, signature, keep=self.kept)
 
     def address(self, dtype: np.dtype, width: int) -> int:
         """Where the machine code lies in this process; compiles it if need be."""
@@ -51,7 +56,8 @@ class Piece:
 def piece(make: Callable[[int, int], Callable[..., int]]) -> Piece:
     """Declare a piece by a function of (digest, width) that makes the function to compile.
 
-    That function closes over both, takes (frame, space), and returns 0.
+    That function closes over both, takes (frame, space), and returns 0.  Pieces of other packages
+    are not kept on disk, but compiled by every process.
     """
     return Piece(make)
 

@@ -54,8 +54,7 @@ def _alternating_sine(r: Term, shifted: Term) -> Term:
     return alternate_by_bits(with_sign(y, r), shifted)
 
 
-@formula
-def sin(x: Term) -> Term:
+def sin_of(x: Term) -> Term:
     """The sine to 2.5 ULP for ``|x| <= 1e5``, beside its zeros too; odd, bit for bit.
 
     Beyond, digits are lost, in the end all of them; never is it outside [-1, 1].  That of an
@@ -66,10 +65,15 @@ def sin(x: Term) -> Term:
     return _alternating_sine(_minus_half_pi(x, 2.0 * (shifted - shift)), shifted)
 
 
-@formula
-def cos(x: Term) -> Term:
+sin = formula(sin_of)
+
+
+def cos_of(x: Term) -> Term:
     """The cosine to 2.5 ULP for ``|x| <= 1e5``, and like `sin` beyond; even, bit for bit."""
     x, shift = magnitude(x), rounding_shift(x)
     shifted = fma(x, ONE_OVER_PI, -0.5) + shift
     r = -_minus_half_pi(x, fma(2.0, shifted - shift, 1.0))
     return _alternating_sine(r, shifted)
+
+
+cos = formula(cos_of)

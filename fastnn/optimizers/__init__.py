@@ -9,8 +9,10 @@ from .quickprop import Quickprop
 from .rprop import RPROP
 from .schedules import CosineDecay, ExponentialDecay, StepDecay
 
-OPTIMIZERS = (GradientDescent, RPROP, Quickprop, Adam, AdamW, LevenbergMarquardt, LBFGS)
-"""All of them, for whoever goes through all."""
+OPTIMIZERS: list[type[Optimizer]] = [
+    GradientDescent, RPROP, Quickprop, Adam, AdamW, LevenbergMarquardt, LBFGS,
+]  # fmt: skip
+"""All of them, for whoever goes through all; `fastnn.extend` adds those of users."""
 
 __all__ = [
     "LBFGS",

@@ -64,7 +64,7 @@ class Adam(Optimizer):
     schedule: Schedule | None = None
 
     def __post_init__(self) -> None:
-        self._check(
+        self.check_numbers(
             learning_rate=(0.0, math.inf),
             beta1=(0.0, BELOW_ONE),
             beta2=(0.0, BELOW_ONE),
@@ -142,7 +142,7 @@ class AdamW(Adam):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check(weight_decay=(0.0, math.inf))
+        self.check_numbers(weight_decay=(0.0, math.inf))
 
     @property
     def decay(self) -> ArrayLike:

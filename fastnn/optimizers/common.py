@@ -113,13 +113,13 @@ class Optimizer:
         """
         raise NotImplementedError
 
-    def _check(self, **bounds: tuple[float, float]) -> None:
+    def check_numbers(self, **bounds: tuple[float, float]) -> None:
         """Check the named fields against bounds, and keep them as numbers or read-only arrays."""
         for name, (low, high) in bounds.items():
             value = hyperparameter(name, getattr(self, name), low, high)
             object.__setattr__(self, name, value)
 
-    def _check_order(self, *names: str, strict: bool = False) -> None:
+    def check_order(self, *names: str, strict: bool = False) -> None:
         """Check that the named fields do not fall, or rise where the order is strict."""
         how, falls = ("<", np.greater_equal) if strict else ("<=", np.greater)
         for low, high in pairwise(names):
@@ -134,7 +134,7 @@ class Optimizer:
                     f"{low}, {high}: expected {low} {how} {high}, got {shown(least)}, {shown(most)}"
                 )
 
-    def _check_flag(self, name: str) -> None:
+    def check_flag(self, name: str) -> None:
         value = getattr(self, name)
         if not isinstance(value, bool | np.bool_):
             raise TypeError(f"{name}: expected True or False, got {shown(value)}")

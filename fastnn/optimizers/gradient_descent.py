@@ -77,11 +77,11 @@ class GradientDescent(Optimizer):
             for i, value in enumerate(self.learning_rate.values):
                 hyperparameter(f"learning_rate[{i}]", value, low=0.0)
         else:
-            self._check(learning_rate=(0.0, math.inf))
-        self._check(momentum=(0.0, 1.0))
-        self._check_flag("nesterov")
+            self.check_numbers(learning_rate=(0.0, math.inf))
+        self.check_numbers(momentum=(0.0, 1.0))
+        self.check_flag("nesterov")
         if self.clip is not None:
-            self._check(clip=(TINY, math.inf))
+            self.check_numbers(clip=(TINY, math.inf))
         check_schedule(self.schedule)
 
     @property

@@ -79,8 +79,8 @@ class LBFGS(Optimizer):
     def __post_init__(self) -> None:
         object.__setattr__(self, "memory", integer("memory", self.memory, 1, 100))
         object.__setattr__(self, "trials", integer("trials", self.trials, 1, 10**6))
-        self._check(c1=(TINY, BELOW_ONE), c2=(TINY, BELOW_ONE))
-        self._check_order("c1", "c2", strict=True)
+        self.check_numbers(c1=(TINY, BELOW_ONE), c2=(TINY, BELOW_ONE))
+        self.check_order("c1", "c2", strict=True)
 
     def setup(self, net: Network, samples: int) -> Setup:
         """What the engine needs to know, for the network `net` and so many samples."""

@@ -67,7 +67,7 @@ class LevenbergMarquardt(Optimizer):
     step_tolerance: ArrayLike = 0.0
 
     def __post_init__(self) -> None:
-        self._check(
+        self.check_numbers(
             damping=(TINY, math.inf),
             increase=(1.0, math.inf),
             decrease=(0.0, 1.0),
@@ -76,7 +76,7 @@ class LevenbergMarquardt(Optimizer):
             gradient_tolerance=(0.0, math.inf),
             step_tolerance=(0.0, math.inf),
         )
-        self._check_order("min_damping", "max_damping")
+        self.check_order("min_damping", "max_damping")
 
     def setup(self, net: Network, samples: int) -> Setup:
         """What the engine needs to know, for the network `net` and so many samples."""

@@ -61,11 +61,11 @@ class Quickprop(Optimizer):
     arctanh_error: bool = False
 
     def __post_init__(self) -> None:
-        self._check_flag("arctanh_error")
-        self._check(slope_offset=(0.0, math.inf))
+        self.check_flag("arctanh_error")
+        self.check_numbers(slope_offset=(0.0, math.inf))
         if np.ndim(self.slope_offset):
             raise ValueError(f"slope_offset: expected a number, got {shown(self.slope_offset)}")
-        self._check(
+        self.check_numbers(
             learning_rate=(0.0, math.inf),
             max_growth=(TINY, math.inf),
             decay=(0.0, math.inf),

@@ -66,14 +66,14 @@ class RPROP(Optimizer):
             raise ValueError(
                 f"variant: expected one of {', '.join(VARIANTS)}, got {shown(self.variant)}"
             )
-        self._check(
+        self.check_numbers(
             increase=(1.0, math.inf),
             decrease=(0.0, 1.0),
             initial_step=(TINY, math.inf),
             min_step=(TINY, math.inf),
             max_step=(TINY, math.inf),
         )
-        self._check_order("min_step", "max_step")
+        self.check_order("min_step", "max_step")
 
     def setup(self, net: Network, samples: int) -> Setup:
         """What the engine needs to know, for the network `net` and so many samples."""

@@ -1,0 +1,246 @@
+"""Activations and optimizers of your own, which everything else picks up.
+
+What is added holds for this process: processes that train for it must add it too.  It is compiled
+anew by each of them, in less than a second, and not kept on disk, since no file could tell whether
+it is still the same.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import is_dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+
+from .. import activations
+from ..activations import Activation
+from ..checks import integer, shown
+from ..lanes.formulas import Term, formula
+from ..lanes.pieces import Piece
+from ..lanes.types import Lanes, llvm_value
+from ..network import Network
+from ..optimizers import OPTIMIZERS, Optimizer, Setup
+from ..records import kind_of
+from . import formulas, pieces
+
+__all__ = ["add_activation", "add_optimizer", "formulas", "pieces", "remove"]
+
+Kind = TypeVar("Kind", bound=type[Optimizer])
+_OWN = tuple(OPTIMIZERS)
+
+
+def add_activation(
+    name: str,
+    *,
+    function: Callable[[Term], Term],
+    slope: Callable[[Term], Term],
+    numpy: Callable[[np.ndarray], np.ndarray],
+    numpy_slope: Callable[[np.ndarray], Any],
+    slope_of: str = "output",
+    kink: float | None = None,
+    symmetry: int = 0,
+) -> None:
+    """Let networks have an activation of your own, by its name.
+
+    Every definition is given twice: as a formula, from which the kernels are made, and in NumPy,
+    for `fastnn.reference`, with which they can be compared.
+
+    Parameters
+    ----------
+    name : str
+        What ``Network(activation=...)`` calls it: letters, digits and underscores.
+    function : callable
+        The formula of one number: operators, numbers and the functions of
+        `fastnn.extend.formulas`.  It runs once, on a `Term` that stands for the number.
+    slope : callable
+        The formula of the derivative.
+    numpy, numpy_slope : callable
+        The same of arrays of any shape, elementwise; float32 arrays give float32 ones.
+    slope_of : str, default "output"
+        What the slopes are functions of: "output", the activation's result, or "input".
+    kink : float, optional
+        Where the activation has no slope.
+    symmetry : int, default 0
+        1 if the activation is even, -1 if it is odd: then statistics of minima take units whose
+        signs are turned for the same.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its kind, or the name is taken; nothing is added then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn
+    >>> fastnn.extend.add_activation(
+    ...     "cube", function=lambda x: x * x * x, slope=lambda x: 3.0 * x * x, symmetry=-1,
+    ...     numpy=lambda x: x**3, numpy_slope=lambda x: 3 * x**2, slope_of="input",
+    ... )
+    >>> fastnn.forward(fastnn.Network([1, 1], "cube", bias=False), [2.0], [[1.0]])
+    array([[8.]])
+    >>> fastnn.extend.remove("cube")
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"name: expected a str, got {shown(name)}")
+    if not name.isidentifier():
+        raise ValueError(f"name: expected letters, digits and underscores, got {shown(name)}")
+    if name in activations.CODES:
+        raise ValueError(f"name: expected a new one, got {name!r}, which there is already")
+    if slope_of not in ("output", "input"):
+        raise ValueError(f"slope_of: expected 'output' or 'input', got {shown(slope_of)}")
+    symmetry = integer("symmetry", symmetry, -1, 1)
+    if kink is not None and not (isinstance(kink, int | float) and np.isfinite(kink)):
+        raise TypeError(f"kink: expected a finite number or None, got {shown(kink)}")
+    for argument, part in (("function", function), ("slope", slope)):
+        _check_formula(argument, part)
+    _check_numpy("numpy", numpy, "numpy_slope", numpy_slope, slope_of == "input", symmetry)
+    activations.add(
+        Activation(
+            name,
+            formula(function),
+            formula(slope),
+            numpy,
+            numpy_slope,
+            of_input=slope_of == "input",
+            kink=None if kink is None else float(kink),
+            symmetry=symmetry,
+        )
+    )
+
+
+def add_optimizer(kind: Kind) -> Kind:
+    """Let files, grids and the command line know an optimizer of your own; a class decorator.
+
+    Parameters
+    ----------
+    kind : class
+        A frozen dataclass that inherits from `fastnn.extend.pieces.Optimizer`, whose fields all
+        have defaults, with `setup` and `numpy_step` (or `numpy_search`) of its own.
+
+    Returns
+    -------
+    class
+        The same.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not of that kind, or its name is taken; nothing is added then.
+    """
+    if not (isinstance(kind, type) and issubclass(kind, Optimizer)):
+        raise TypeError(
+            f"kind: expected a class that inherits from fastnn.extend.pieces.Optimizer, "
+            f"got {shown(kind)}"
+        )
+    name = kind.__name__
+    if not (is_dataclass(kind) and kind.__dataclass_params__.frozen):  # type: ignore[attr-defined]
+        raise TypeError(f"{name}: expected a dataclass with frozen=True, got another class")
+    same = {other.__name__.lower() for other in OPTIMIZERS}  # which the command line has
+    if kind_of(name) is not None or name.lower() in same:
+        raise ValueError(f"{name}: expected a new name, got one that there is already")
+    for methods in (["setup"], ["numpy_step", "numpy_search"]):
+        if all(getattr(kind, method) is getattr(Optimizer, method) for method in methods):
+            raise TypeError(f"{name}: expected a method {' or '.join(methods)}, got none")
+    try:
+        setup = kind().setup(Network([1, 1]), 1)
+    except Exception as error:
+        raise TypeError(f"{name}: expected {name}() to have a setup, got {error}") from error
+    if not isinstance(setup, Setup) or not isinstance(setup.update, Piece):
+        raise TypeError(f"{name}.setup: expected a Setup with a piece as its update, got another")
+    if not setup.numbers:
+        raise ValueError(f"{name}.setup: expected at least one number, got none")
+    OPTIMIZERS.append(kind)
+    return kind
+
+
+def remove(added: str | type[Optimizer]) -> None:
+    """Take back what was added, so that it can be added in another form.
+
+    Parameters
+    ----------
+    added : str or class
+        The name of an activation, or an optimizer.
+
+    Raises
+    ------
+    ValueError
+        If it was not added.
+    """
+    if isinstance(added, str) and activations.CODES.get(added, 0) > activations.KEPT:
+        activations.remove(added)
+    elif added in OPTIMIZERS and added not in _OWN:
+        OPTIMIZERS.remove(added)  # type: ignore[arg-type]
+    else:
+        raise ValueError(f"added: expected what was added before, got {shown(added)}")
+
+
+def _check_formula(argument: str, function: Any) -> None:
+    """Try the formula on terms of every kind, without compiling it."""
+    if not callable(function):
+        raise TypeError(f"{argument}: expected a function, got {shown(function)}")
+    try:
+        inspect.signature(function).bind(None)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{argument}: expected a function of one number, got another") from error
+    for kind in (types.float64, types.float32, Lanes(types.float64, 2)):
+        value = llvm_value(kind)
+        code = ir.Function(ir.Module(), ir.FunctionType(value, [value]), "formula")
+        term = Term(ir.IRBuilder(code.append_basic_block()), kind, code.args[0])
+        try:
+            result = function(term)
+        except Exception as error:
+            raise TypeError(
+                f"{argument}: expected a formula made of operators, numbers and the functions of "
+                f"fastnn.extend.formulas, got one that fails: {error}"
+            ) from error
+        if not isinstance(result, Term) or result.value.type != value:
+            raise TypeError(
+                f"{argument}: expected a formula that gives a number (x.constant(1.0) for a "
+                f"constant), got {_named(result)}"
+            )
+
+
+def _named(result: Any) -> str:
+    return "a comparison" if isinstance(result, Term) else shown(result)
+
+
+def _check_numpy(
+    name: str, function: Any, slope_name: str, slope: Any, of_input: bool, symmetry: int
+) -> None:
+    """Try the NumPy forms on a small array of each number type."""
+    for argument, part in ((name, function), (slope_name, slope)):
+        if not callable(part):
+            raise TypeError(f"{argument}: expected a function, got {shown(part)}")
+    for dtype in (np.float64, np.float32):
+        x = np.array([[-1.5, -0.75, -0.25], [0.25, 0.75, 1.5]], dtype=dtype)
+        values = _of_numpy(name, function, x)
+        if values.shape != x.shape or values.dtype != dtype:
+            raise TypeError(
+                f"{name}: expected an array of shape {x.shape} and dtype {x.dtype} for such a one, "
+                f"got {shown(values)}"
+            )
+        slopes = _of_numpy(slope_name, slope, x if of_input else values)
+        if slopes.shape not in ((), x.shape) or slopes.dtype.kind not in "biuf":
+            raise TypeError(
+                f"{slope_name}: expected an array of shape {x.shape} for such a one, "
+                f"got {shown(slopes)}"
+            )
+        if symmetry and not np.allclose(values[::-1, ::-1], symmetry * values, equal_nan=True):
+            raise ValueError(
+                f"symmetry: expected 0 for a function that is not {'even' if symmetry > 0 else 'odd'}"
+                f", got {symmetry}"
+            )
+
+
+def _of_numpy(argument: str, function: Any, x: np.ndarray) -> np.ndarray:
+    try:
+        return np.asarray(function(x))
+    except Exception as error:
+        raise TypeError(
+            f"{argument}: expected a function of one array, got one that fails: {error}"
+        ) from error

@@ -1,0 +1,38 @@
+"""What formulas of activations are made of, besides operators and numbers.
+
+A formula is a function of a `Term`, which stands for a float64 or float32 number or for one in
+every lane; ``x.constant(c)`` is the number c of the same kind.  The bits are the same on every
+machine: `exp` and its kin are fastnn's own, and a product and a sum are fused only where `fma` says
+so.  Comparisons are ``<`` and ``>``, for `select`.
+"""
+
+from ..lanes.elementary import exp_of as exp
+from ..lanes.elementary import sigmoid_of as sigmoid
+from ..lanes.elementary import tanh_of as tanh
+from ..lanes.formulas import Term, at_least, at_most, fma, magnitude, select, sqrt, with_sign
+from ..lanes.logarithms import atanh_of as atanh
+from ..lanes.logarithms import log1p_of as log1p
+from ..lanes.logarithms import log_of as log
+from ..lanes.logarithms import softplus_of as softplus
+from ..lanes.trigonometry import cos_of as cos
+from ..lanes.trigonometry import sin_of as sin
+
+__all__ = [
+    "Term",
+    "at_least",
+    "at_most",
+    "atanh",
+    "cos",
+    "exp",
+    "fma",
+    "log",
+    "log1p",
+    "magnitude",
+    "select",
+    "sigmoid",
+    "sin",
+    "softplus",
+    "sqrt",
+    "tanh",
+    "with_sign",
+]
