@@ -1,12 +1,11 @@
 """The README's code and commands, and the examples, do what they say."""
 
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from pages import blocks, check_program, programs, run
 
 from fastnn.cli import main
 
@@ -23,27 +22,33 @@ SMALL = {
     "trainability.py": "--inputs 4 --steps 40 --cells 24",
 }
 """Arguments that make examples quick."""
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PROGRAMS = {
+    f"{path.name} {i}": program
+    for path in DOCUMENTS
+    for i, program in enumerate(programs(path.read_text()))
+}
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_python_blocks_run_and_print_what_they_show(name, tmp_path):
+    check_program(PROGRAMS[name], tmp_path)
 
 
-def run(command, folder):
-    environment = {**os.environ, "MPLBACKEND": "Agg"}
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+def test_a_page_says_what_its_programs_print():
+    page = (
+        "```python\nimport fastnn\nprint(1)  # 1\n```\n"
+        "- ```python\n  print(2, end='')\n  ```\n\n```text\n2\n```\n"
+        "```py\nnot run\n```\n```python\nimport fastnn\n```\n"
     )
-
-
-def test_python_blocks_run_and_print_what_they_show(tmp_path):
-    source = blocks("python")
-    assert source
-    for block in source:
-        done = run([sys.executable, "-W", "error", "-c", block], tmp_path)
-        assert done.returncode == 0, done.stderr
-        shown = re.findall(r"print\(.*\)  # (.+)$", block, flags=re.MULTILINE)
-        assert done.stdout.splitlines() == shown
+    indented = page.replace("- ```python", "  ```python")
+    expected = [
+        ("import fastnn\nprint(1)  # 1\n\nprint(2, end='')\n", ["1", "2"]),
+        ("import fastnn\n", []),
+    ]
+    assert programs(indented) == expected
+    with pytest.raises(AssertionError):
+        check_program(("print(3)", ["2"]), None)
 
 
 def test_set_up_is_two_commands_in_the_first_thirty_lines():
@@ -54,15 +59,17 @@ def test_set_up_is_two_commands_in_the_first_thirty_lines():
     assert commands[1].endswith("-m pytest")
 
 
-def test_commands_that_the_readme_names_exist(capsys):
-    named = set(re.findall(r"^\.venv/bin/fastnn (\w+)", README, flags=re.MULTILINE))
+def test_commands_that_documents_name_exist(capsys):
+    text = "\n".join(path.read_text() for path in DOCUMENTS)
+    shell = "\n".join(blocks(text, "sh"))
+    named = set(re.findall(r"\.venv/bin/fastnn (\w+)", shell))
     assert named >= {"xor", "restarts", "info"}
     for command in named:
         with pytest.raises(SystemExit) as error:
             main([command, "--help"])
         assert error.value.code == 0
         assert capsys.readouterr().out
-    for file in re.findall(r"\b(?:benchmarks|examples|tests)/\w+\.\w+", README):
+    for file in re.findall(r"\b(?:benchmarks|examples|tests|docs)/[\w/]+\.\w+", text):
         assert (ROOT / file).stat().st_size > 0, file
 
 
@@ -92,9 +99,12 @@ def test_the_readme_names_all_that_there_is():
 
 
 def test_nothing_in_the_project_names_a_machine_or_another_folder():
-    folders = ("fastnn", "tests", "benchmarks", "examples")
+    folders = ("fastnn", "tests", "benchmarks", "examples", "docs")
     paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
-    paths += [ROOT / name for name in ("README.md", "pyproject.toml", ".ci/run")]
+    paths += [
+        ROOT / name for name in ("pyproject.toml", ".ci/run", "CONTRIBUTING.md", "CHANGELOG.md")
+    ]
+    paths += DOCUMENTS
     assert len(paths) > 50
     for path in paths:
         assert not re.search(r"\.\./\w|/(home|root|Users)/\w", path.read_text()), path

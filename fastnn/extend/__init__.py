@@ -138,7 +138,7 @@ def add_optimizer(kind: Kind) -> Kind:
             f"got {shown(kind)}"
         )
     name = kind.__name__
-    if not (is_dataclass(kind) and kind.__dataclass_params__.frozen):  # type: ignore[attr-defined]
+    if not (is_dataclass(kind) and kind.__dataclass_params__.frozen):
         raise TypeError(f"{name}: expected a dataclass with frozen=True, got another class")
     same = {other.__name__.lower() for other in OPTIMIZERS}  # which the command line has
     if kind_of(name) is not None or name.lower() in same:
@@ -173,8 +173,8 @@ def remove(added: str | type[Optimizer]) -> None:
     """
     if isinstance(added, str) and activations.CODES.get(added, 0) > activations.KEPT:
         activations.remove(added)
-    elif added in OPTIMIZERS and added not in _OWN:
-        OPTIMIZERS.remove(added)  # type: ignore[arg-type]
+    elif isinstance(added, type) and added in OPTIMIZERS and added not in _OWN:
+        OPTIMIZERS.remove(added)
     else:
         raise ValueError(f"added: expected what was added before, got {shown(added)}")
 
@@ -231,9 +231,9 @@ def _check_numpy(
                 f"got {shown(slopes)}"
             )
         if symmetry and not np.allclose(values[::-1, ::-1], symmetry * values, equal_nan=True):
+            kind = "even" if symmetry > 0 else "odd"
             raise ValueError(
-                f"symmetry: expected 0 for a function that is not {'even' if symmetry > 0 else 'odd'}"
-                f", got {symmetry}"
+                f"symmetry: expected 0 for a function that is not {kind}, got {symmetry}"
             )
 
 

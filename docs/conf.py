@@ -1,0 +1,33 @@
+"""How Sphinx builds the documentation: ``sphinx-build -W --keep-going -b html docs docs/_build``."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import fastnn
+
+project = "fastnn"
+author = "fastnn developers"
+copyright = f"%Y, {author}"
+version = release = fastnn.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.autosummary"]
+exclude_patterns = ["_build"]
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+html_theme = "furo"
+html_title = f"fastnn {version}"
+html_copy_source = False
+html_show_sphinx = False
+
+# Docstrings are NumPy's; every one documents a class's arguments with the class.
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+default_role = "code"
+# Whoever adds a page of another tool finds it in the list of contents.
+suppress_warnings = ["toc.empty_glob"]
