@@ -1,4 +1,7 @@
-"""How Sphinx builds the documentation: ``sphinx-build -W --keep-going -b html docs docs/_build``."""
+"""How Sphinx builds the documentation.
+
+``sphinx-build -W --keep-going -b html docs docs/_build`` writes it, and fails at a warning.
+"""
 
 import sys
 from pathlib import Path
@@ -24,10 +27,12 @@ html_show_sphinx = False
 
 # Docstrings are NumPy's; every one documents a class's arguments with the class.
 napoleon_google_docstring = False
+# Types are sentences, such as "(restarts,) array of float", not names to be linked.
+napoleon_use_param = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 default_role = "code"
-# Whoever adds a page of another tool finds it in the list of contents.
-suppress_warnings = ["toc.empty_glob"]
+# Words of the types of attributes, such as "(restarts,) array", are taken for names.
+suppress_warnings = ["ref.python"]

@@ -19,7 +19,7 @@ from conftest import assert_same_bits, bits, python
 from pages import blocks
 
 import fastnn
-from fastnn.activations import BY_NAME, CODES, KEPT
+from fastnn.activations import CODES, KEPT
 from fastnn.cli import main
 from fastnn.directory.writer import is_begun
 from fastnn.optimizers import OPTIMIZERS
@@ -108,8 +108,8 @@ def swept(own, monkeypatch):
         monkeypatch.setitem(test_activations.EXACT, name, EXACT[name])
         monkeypatch.setitem(naive.FUNCTIONS, name, COMPLEX[name])
     for name, optimizer in {
-        "RMSProp": own.RMSProp(0.003, epsilon=0.1),
-        "RMSProp, other numbers": own.RMSProp(0.005, decay=0.5, epsilon=0.01),
+        "RMSProp": own.RMSProp(0.001, decay=0.99, epsilon=0.03),
+        "RMSProp, other numbers": own.RMSProp(0.003, epsilon=0.5),
     }.items():
         monkeypatch.setitem(optimizer_examples.EXAMPLES, name, optimizer)
     return own
@@ -305,49 +305,6 @@ def test_what_is_added_again_is_the_new_one(own):
     doubled, tripled = add(2.0), add(3.0)
     assert first != doubled != tripled
     assert add(2.0) == doubled
-
-
-def identity(**changed):
-    """Arguments that add an activation, but for some."""
-    return {
-        "name": "same", "function": lambda x: x, "slope": lambda y: y.constant(1.0),
-        "numpy": lambda x: x, "numpy_slope": lambda y: 1, **changed,
-    }  # fmt: skip
-
-
-BAD = [
-    ({"name": 3}, TypeError, r"name: expected a str, got 3"),
-    ({"name": "a b"}, ValueError, r"name: expected letters, .* got 'a b'"),
-    ({"name": "sigmoid"}, ValueError, r"name: expected a new one, got 'sigmoid'"),
-    ({"name": "softmax"}, ValueError, r"name: expected a new one, got 'softmax'"),
-    ({"function": 3}, TypeError, r"function: expected a function, got 3"),
-    ({"function": lambda: 1}, TypeError, r"function: expected a function of one number"),
-    ({"function": lambda x, y: x}, TypeError, r"function: expected a function of one number"),
-    ({"function": lambda x: 0.5}, TypeError, r"function: .*gives a number \(x.const.* got 0.5"),
-    ({"function": lambda x: x > 0}, TypeError, r"function: .*gives a number .* got a comparison"),
-    ({"function": np.exp}, TypeError, r"function: expected a formula made of operators"),
-    ({"slope": lambda x: x**2}, TypeError, r"slope: expected a formula .* got one that fails"),
-    ({"slope": None}, TypeError, r"slope: expected a function, got None"),
-    ({"numpy": 1.0}, TypeError, r"numpy: expected a function, got 1.0"),
-    ({"numpy": lambda x: x.sum()}, TypeError, r"numpy: expected an array of shape \(2, 3\)"),
-    ({"numpy": lambda x: x.astype(float)}, TypeError, r"numpy: .* dtype float32 .* float64"),
-    ({"numpy": lambda x: x.nothing}, TypeError, r"numpy: .*fails: 'numpy.ndarray' object has"),
-    ({"numpy_slope": lambda y: y[0]}, TypeError, r"numpy_slope: expected an array of shape"),
-    ({"numpy_slope": "y"}, TypeError, r"numpy_slope: expected a function, got 'y'"),
-    ({"slope_of": "x"}, ValueError, r"slope_of: expected 'output' or 'input', got 'x'"),
-    ({"kink": "0"}, TypeError, r"kink: expected a finite number or None, got '0'"),
-    ({"kink": np.nan}, TypeError, r"kink: expected a finite number or None, got nan"),
-    ({"symmetry": 2}, ValueError, r"symmetry: expected an integer from -1 to 1, got 2"),
-    ({"symmetry": 1}, ValueError, r"symmetry: expected 0 for a function that is not even, got 1"),
-]
-
-
-@pytest.mark.parametrize(("changed", "error", "message"), BAD, ids=range(len(BAD)))
-def test_activations_that_are_none(changed, error, message):
-    before = dict(BY_NAME), dict(CODES)
-    with pytest.raises(error, match=message):
-        fastnn.extend.add_activation(**identity(**changed))
-    assert (BY_NAME, CODES) == before
 
 
 def changed_optimizer(own, **changed):

@@ -326,7 +326,7 @@ def _keep_slopes_with(added):
     return Piece(keep_slopes, kept=False)
 
 
-def keep_slopes_of(names):
+def keep_slopes_of(names: tuple[str, ...]) -> Piece:
     """The piece for a network of these activations."""
     added = added_among(names)
     return _keep_slopes_with(added) if added else keep_slopes

@@ -1,0 +1,50 @@
+"""Activations of one's own that are none: errors that name the argument, and nothing added."""
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn.activations import BY_NAME, CODES
+
+
+def identity(**changed):
+    """Arguments that add an activation, but for some."""
+    return {
+        "name": "same", "function": lambda x: x, "slope": lambda y: y.constant(1.0),
+        "numpy": lambda x: x, "numpy_slope": lambda y: 1, **changed,
+    }  # fmt: skip
+
+
+BAD = [
+    ({"name": 3}, TypeError, r"name: expected a str, got 3"),
+    ({"name": "a b"}, ValueError, r"name: expected letters, .* got 'a b'"),
+    ({"name": "sigmoid"}, ValueError, r"name: expected a new one, got 'sigmoid'"),
+    ({"name": "softmax"}, ValueError, r"name: expected a new one, got 'softmax'"),
+    ({"function": 3}, TypeError, r"function: expected a function, got 3"),
+    ({"function": lambda: 1}, TypeError, r"function: expected a function of one number"),
+    ({"function": lambda x, y: x}, TypeError, r"function: expected a function of one number"),
+    ({"function": lambda x: 0.5}, TypeError, r"function: .*gives a number \(x.const.* got 0.5"),
+    ({"function": lambda x: x > 0}, TypeError, r"function: .*gives a number .* got a comparison"),
+    ({"function": np.exp}, TypeError, r"function: expected a formula made of operators"),
+    ({"slope": lambda x: x**2}, TypeError, r"slope: expected a formula .* got one that fails"),
+    ({"slope": None}, TypeError, r"slope: expected a function, got None"),
+    ({"numpy": 1.0}, TypeError, r"numpy: expected a function, got 1.0"),
+    ({"numpy": lambda x: x.sum()}, TypeError, r"numpy: expected an array of shape \(2, 3\)"),
+    ({"numpy": lambda x: x.astype(float)}, TypeError, r"numpy: .* dtype float32 .* float64"),
+    ({"numpy": lambda x: x.nothing}, TypeError, r"numpy: .*fails: 'numpy.ndarray' object has"),
+    ({"numpy_slope": lambda y: y[0]}, TypeError, r"numpy_slope: expected an array of shape"),
+    ({"numpy_slope": "y"}, TypeError, r"numpy_slope: expected a function, got 'y'"),
+    ({"slope_of": "x"}, ValueError, r"slope_of: expected 'output' or 'input', got 'x'"),
+    ({"kink": "0"}, TypeError, r"kink: expected a finite number or None, got '0'"),
+    ({"kink": np.nan}, TypeError, r"kink: expected a finite number or None, got nan"),
+    ({"symmetry": 2}, ValueError, r"symmetry: expected an integer from -1 to 1, got 2"),
+    ({"symmetry": 1}, ValueError, r"symmetry: expected 0 for a function that is not even, got 1"),
+]
+
+
+@pytest.mark.parametrize(("changed", "error", "message"), BAD, ids=range(len(BAD)))
+def test_activations_that_are_none(changed, error, message):
+    before = dict(BY_NAME), dict(CODES)
+    with pytest.raises(error, match=message):
+        fastnn.extend.add_activation(**identity(**changed))
+    assert before == (BY_NAME, CODES)
