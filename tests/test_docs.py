@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pages import blocks
 
 import fastnn
 import fastnn.export
@@ -53,7 +54,8 @@ def test_commands_and_files_that_pages_name_exist():
     commands = set()
     for page in [*PAGES, DOCS.parent / "CONTRIBUTING.md"]:
         text = page.read_text()
-        commands |= set(re.findall(r"^\.venv/bin/fastnn (\w+)", text, flags=re.MULTILINE))
+        for block in blocks(text, "sh"):
+            commands |= set(re.findall(r"^(?:\.venv/bin/)?fastnn (\w+)", block, re.MULTILINE))
         for file in re.findall(r"\b(?:benchmarks|examples|tests|fastnn)/[\w/]+\.\w+", text):
             assert (DOCS.parent / file).exists(), (page, file)
     assert commands >= {"train", "predict", "export", "restarts", "info"}
