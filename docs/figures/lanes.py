@@ -34,7 +34,7 @@ def main(path):
     ax.set(xlim=(-0.4, 12.1), ylim=(-1.05, 5.0), aspect="equal")
     ax.axis("off")
     label = {"color": INK, "fontsize": 11, "va": "center"}
-    ax.text(0.6, 4.7, "four networks, four starts", ha="center", **label)
+    ax.text(-0.3, 4.7, "four networks, four starts", ha="left", **label)
     left = 4.5
     ax.text(left + LANES * CELL / 2, 4.7, "memory", ha="center", **label)
     for lane, colour in enumerate(COLOURS):
