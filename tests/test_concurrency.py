@@ -107,9 +107,9 @@ from fastnn.lanes import pieces
 # What is compiled, to see that nothing is twice.
 compiled, compile_piece = [], pieces.compile_piece
 
-def counted(function, signature):
+def counted(function, signature, **options):
     compiled.append((function.__module__, function.__qualname__, str(signature)))
-    return compile_piece(function, signature)
+    return compile_piece(function, signature, **options)
 
 pieces.compile_piece = counted
 random = np.random.default_rng(1)
