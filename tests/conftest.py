@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import matplotlib
 import numpy as np
@@ -57,6 +58,13 @@ def python(code, *, check=True, **environment):
     if check:
         assert done.returncode == 0, done.stderr
     return done
+
+
+def outputs(code, environments):
+    """What `code` prints in new Pythons that run at once, one for each dict of variables."""
+    with ThreadPoolExecutor(len(environments)) as pool:
+        done = pool.map(lambda environment: python(code, **environment), environments)
+        return [process.stdout for process in done]
 
 
 def pytest_addoption(parser):

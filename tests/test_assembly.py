@@ -8,23 +8,21 @@ import json
 import re
 
 import pytest
-from conftest import python
+from conftest import outputs
+from test_machines import TARGETS
 
 CODE = """
-import json, re
-import fastnn
+import json, os, re
+import numpy as np
 from fastnn.calls import vector_width
-from fastnn.chunks import train_chunk
-from fastnn.arguments import make_job
 from fastnn.kernels.passes import loss_and_gradient
 from fastnn.optimizers.gradient_descent import plain_update
 
-job = make_job(fastnn.Network([2, 2, 1]), *fastnn.datasets.xor(), restarts=64, dtype={dtype!r})
-train_chunk(job, 0, 64, lanes={lanes})
-width = vector_width({lanes}, job.dtype)
-pieces = [piece.compiled(job.dtype, width) for piece in (loss_and_gradient, plain_update)]
+dtype = np.dtype(os.environ["DTYPE"])
+width = vector_width(32, dtype)
+pieces = [piece.compiled(dtype, width) for piece in (loss_and_gradient, plain_update)]
 text = "\\n".join(piece.assembly for piece in pieces)
-functions, name = {{}}, None
+functions, name = {}, None
 for line in text.splitlines():
     label = re.match(r'"?([^\\s"]+?[^"]*)"?:', line)
     if label and not line.startswith((".", "\\t", " ")):
@@ -43,18 +41,26 @@ def count(pattern, lines):
     return sum(bool(pattern.match(line)) for line in lines)
 
 
-def functions(tmp_path, dtype, lanes, **environment):
-    done = python(
-        CODE.format(dtype=dtype, lanes=lanes), NUMBA_CACHE_DIR=str(tmp_path), **environment
-    )
-    return json.loads(done.stdout)
+KINDS = [(dtype, target) for dtype in ("float64", "float32") for target in (None, "avx2")]
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("features", [None, "+sse2,+avx,+avx2,+fma,+bmi,+bmi2,+popcnt"])
-def test_passes_in_lanes_compute_with_whole_vectors(tmp_path, dtype, features):
-    target = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": features} if features else {}
-    found = functions(tmp_path, dtype, 32, **target)
+@pytest.fixture(scope="module")
+def functions(tmp_path_factory):
+    """The instructions of the functions of two pieces, by dtype and instruction set.
+
+    Each is compiled anew: what is loaded from the cache has no assembly.
+    """
+    environments = [
+        {"DTYPE": dtype, "NUMBA_CACHE_DIR": str(tmp_path_factory.mktemp("cache")),
+         **TARGETS.get(target, {})}
+        for dtype, target in KINDS
+    ]  # fmt: skip
+    return dict(zip(KINDS, map(json.loads, outputs(CODE, environments)), strict=True))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_passes_in_lanes_compute_with_whole_vectors(functions, kind):
+    found = functions[kind]
     tiles = {name: lines for name, lines in found.items() if "tiles" in name}
     wanted = ("activate", "multiply_by_slope", "output_errors", "update")
     passes = {n: lines for n, lines in found.items() if any(word in n for word in wanted)}
@@ -70,12 +76,8 @@ def test_passes_in_lanes_compute_with_whole_vectors(tmp_path, dtype, features):
     assert scalar == 0
 
 
-def test_tiles_multiply_and_add_in_one_instruction(tmp_path):
-    found = functions(
-        tmp_path, "float64", 32, NUMBA_CPU_NAME="haswell",
-        NUMBA_CPU_FEATURES="+sse2,+avx,+avx2,+fma,+bmi,+bmi2,+popcnt",
-    )  # fmt: skip
-    for name, lines in found.items():
+def test_tiles_multiply_and_add_in_one_instruction(functions):
+    for name, lines in functions["float64", "avx2"].items():
         if "tiles" in name:
             rows, columns = map(int, re.search(r"(\d)x(\d)", name).groups())
             fused = sum(line.startswith("vfmadd") for line in lines)

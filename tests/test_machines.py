@@ -2,12 +2,11 @@
 
 import hashlib
 import json
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import bits, python
+from conftest import bits, outputs
 
 import fastnn
 
@@ -137,29 +136,22 @@ def test_other_digests_on_this_machine():
     assert other_results() == OTHER_DIGESTS
 
 
-@cache
-def _elsewhere(target, folder):
-    """What a new Python compiles for another instruction set, once for all tests."""
+@pytest.fixture(scope="module")
+def elsewhere():
+    """The digests of new Pythons under the other instruction sets."""
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "import json, test_machines\n"
         "print(json.dumps([test_machines.results(), test_machines.other_results()]))"
     )
-    return json.loads(python(code, NUMBA_CACHE_DIR=folder, **TARGETS[target]).stdout)
-
-
-@pytest.fixture(scope="module")
-def elsewhere(tmp_path_factory):
-    """The digests under an instruction set, by its name."""
-    folder = tmp_path_factory.mktemp("cache")
-    return lambda target: _elsewhere(target, str(folder))
+    return dict(zip(TARGETS, map(json.loads, outputs(code, TARGETS.values())), strict=True))
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_digests_under_other_instruction_sets(target, elsewhere):
-    assert elsewhere(target)[0] == DIGESTS
+    assert elsewhere[target][0] == DIGESTS
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_other_digests_under_other_instruction_sets(target, elsewhere):
-    assert elsewhere(target)[1] == OTHER_DIGESTS
+    assert elsewhere[target][1] == OTHER_DIGESTS
