@@ -67,13 +67,17 @@ def test_a_damaged_file_is_compiled_again(copy, tmp_path):
     before, _ = train(copy, cache)
     (file,) = cache.rglob("*train_restarts*.nbc")
     (other,) = cache.rglob("*plain_update*.nbc")
-    good = file.read_bytes()
-    changed = bytearray(good)
-    changed[good.index(b"\x7fELF") + 400] ^= 16  # machine code that would be loaded and run
-    for damage in (b"", b"nonsense", good[:-1], bytes(changed), other.read_bytes()):
+    for damage in (changed(file.read_bytes()), other.read_bytes()):
         file.write_bytes(damage)
         assert train(copy, cache) == (before, 0)
     assert train(copy, cache) == (before, 1)
+
+
+def changed(good):
+    """Other machine code, that would be loaded and run."""
+    damaged = bytearray(good)
+    damaged[good.index(b"\x7fELF") + 400] ^= 16
+    return bytes(damaged)
 
 
 @pytest.fixture
@@ -85,6 +89,40 @@ def saver(tmp_path, monkeypatch):
         return 2 * x
 
     return lambda: compiling.entry(double)._cache._cache_file
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda good, other: b"",
+        lambda good, other: b"nonsense",
+        lambda good, other: good[:-1],
+        lambda good, other: changed(good),
+        lambda good, other: other,
+    ],
+    ids=["empty", "nonsense", "cut", "changed", "another's"],
+)
+def test_every_damage_is_compiled_again(tmp_path, monkeypatch, damage):
+    """As above, of a small function and in one process."""
+    monkeypatch.setattr(compiling.numba.config, "CACHE_DIR", str(tmp_path))
+
+    def double(x):
+        return 2 * x
+
+    def triple(x):
+        return 3 * x
+
+    def answer():
+        compiled = compiling.entry(double)
+        return compiled(21), sum(compiled.stats.cache_hits.values())
+
+    assert answer() == (42, 0)
+    assert answer() == (42, 1)
+    assert compiling.entry(triple)(21) == 63
+    (file,), (other,) = tmp_path.rglob("*double*.nbc"), tmp_path.rglob("*triple*.nbc")
+    file.write_bytes(damage(file.read_bytes(), other.read_bytes()))
+    assert answer() == (42, 0)
+    assert answer() == (42, 1)
 
 
 @pytest.mark.parametrize("dies_at", [None, 0, 1])
