@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import cleandoc
 from typing import Any
 
 from ..activations import BY_NAME
@@ -189,6 +190,7 @@ ATTRIBUTES = """network_ : fastnn.Network
 
 def documented(kind: Any) -> Any:
     """Fill in what both estimators' docstrings share."""
-    kind.__doc__ = kind.__doc__.replace("{parameters}", PARAMETERS)
-    kind.__doc__ = kind.__doc__.replace("{attributes}", ATTRIBUTES)
+    text = cleandoc(kind.__doc__)  # from Python 3.13 on it has no indentation
+    text = text.replace("{parameters}", cleandoc(PARAMETERS))
+    kind.__doc__ = text.replace("{attributes}", cleandoc(ATTRIBUTES))
     return kind
