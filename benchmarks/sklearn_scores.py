@@ -126,30 +126,34 @@ def variants(name: str, hidden: int, solver: str) -> dict[str, Any]:
 
 
 def measure(repeats: int, only: list[str]) -> list[dict[str, Any]]:
-    """A row for each data set, size and solver."""
-    rows = []
-    for name in only:
-        X, y = SETS[name](return_X_y=True)
-        for hidden in HIDDEN:
-            for solver in SOLVERS:
-                row: dict[str, Any] = {"set": name, "hidden": hidden, "solver": solver}
-                compared = variants(name, hidden, solver)
+    """A row for each data set, size and solver: first all times, while nothing else runs."""
+    rows = [
+        {"set": name, "hidden": hidden, "solver": solver}
+        for name in only
+        for hidden in HIDDEN
+        for solver in SOLVERS
+    ]
+    for what in ("ms", "scores"):
+        for row in rows:
+            name, solver = row["set"], row["solver"]
+            X, y = SETS[name](return_X_y=True)
+            compared = variants(name, row["hidden"], solver)
+            if what == "ms":
                 if name in TIMED:
-                    row["ms"] = times(compared, X, y)
-                # Descent takes minutes for a fit of all restarts there.
-                scored = [*compared][: 1 if name == "Digits" and solver == "sgd" else 3]
-                row["scores"] = {
-                    label: score(compared[label], X, y, name, repeats) for label in scored
-                }
-                rows.append(row)
-                print(line(row), flush=True)
+                    row[what] = times(compared, X, y)
+                    print(line(row), flush=True)
+                continue
+            # Descent takes minutes for a fit of all restarts of Digits.
+            scored = [*compared][: 1 if name == "Digits" and solver == "sgd" else 3]
+            row[what] = {label: score(compared[label], X, y, name, repeats) for label in scored}
+            print(line(row), flush=True)
     return rows
 
 
 def line(row: dict[str, Any]) -> str:
     """A row as text."""
     text = f"{row['set']:14s} {row['hidden']:4d} {row['solver']:6s}"
-    for label, value in row["scores"].items():
+    for label, value in row.get("scores", {}).items():
         text += f"  {label} {value['score']:.4f} ± {value['error']:.4f}"
     for label, value in row.get("ms", {}).items():
         text += f"  {label} {value:.1f} ms"
