@@ -140,10 +140,12 @@ class Before:
     seed: int
     first: int
     """The index of the first restart."""
+    data: tuple[np.ndarray, np.ndarray]
+    """X and y, which the rules' memory is of too."""
 
 
 def _going_on(job: Job, before: Before) -> Job:
-    """The job, begun where restarts stand; rules that are not those of before begin anew."""
+    """The job, begun where restarts stand; rules begin anew with others or other data."""
     if before.net != job.net:
         raise ValueError(f"continue_from: expected results of {job.net!r}, got {before.net!r}")
     if before.parameters.dtype != job.dtype:
@@ -163,6 +165,7 @@ def _going_on(job: Job, before: Before) -> Job:
             f"got {job.optimizer!r}"
         )
     state, same = before.state, before.rules == job.rules
+    same = same and all(map(np.array_equal, before.data, (job.X, job.y)))
     if not same:
         slots = [slot for rule in job.rules for slot in rule.slots(p)]
         anew = [value for count, value in slots for _ in range(count)]

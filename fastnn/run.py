@@ -95,6 +95,7 @@ class Run(Savable):
             self.job.loss,
             self.seed,
             self.restart,
+            (self.job.X, self.job.y),
         )
 
     def predict(self, X: Any) -> np.ndarray:

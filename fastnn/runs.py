@@ -243,7 +243,7 @@ class Runs(Savable):
         job = self.job.only(start, start + len(self))
         return Before(
             self.network, self.parameters, self._state, self.epochs, job.rules, job.optimizer,
-            job.loss, job.seed, job.first,
+            job.loss, job.seed, job.first, (job.X, job.y),
         )  # fmt: skip
 
     def in_grid(self, values: Any = "epochs") -> np.ndarray:

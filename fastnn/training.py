@@ -118,7 +118,8 @@ def train(
     continue_from : Run, optional
         Go on where that run ended, with its seed and restart, and with its optimizer and loss
         unless others are given: n epochs, then m more have the bits of n + m, if the other
-        arguments are the same.  The optimizer must be one of the same kind; other rules begin anew.
+        arguments are the same.  The optimizer must be one of the same kind; rules begin anew with
+        other rules or other data.
 
     Returns
     -------

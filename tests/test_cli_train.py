@@ -266,6 +266,10 @@ def test_wrong_models_and_data_are_refused(files, place, capsys):
     Model(net, np.zeros(9)).save(place / "nameless.npz")
     text = iris.read_text()
     (place / "new.csv").write_text(text.replace("virginica", "sunflower"))
+    done = run(capsys, "predict", place / "iris.npz", place / "new.csv")  # not known to be wrong
+    assert done.out.count("\n") == 151
+    told = "fastnn: not scored: .*new.csv, line 102, column 'what it is': expected one of setosa, "
+    assert re.fullmatch(told + ".*got 'sunflower'\n", done.err)
     for model, data, options, message in [
         ("iris.npz", diabetes, [], "expected a column 'sepal length (cm)', got 'age'"),
         ("iris.npz", place / "none.csv", [], "none.csv: cannot be read: No such file"),
@@ -274,7 +278,6 @@ def test_wrong_models_and_data_are_refused(files, place, capsys):
         ("nameless.npz", iris, [], "expected a model that names its inputs"),
         ("diabetes.npz", diabetes, ["--probabilities"], "expected a model of classes"),
         ("iris.npz", iris, ["--out", place / "out.txt"], "--out: expected a file name ending in"),
-        ("iris.npz", place / "new.csv", [], "line 102, column 'what it is': expected one of seto"),
     ]:
         code = 1 if model == "none.npz" else 2
         done = run(capsys, "predict", place / model, data, *options, code=code)
@@ -310,3 +313,23 @@ def test_help_names_both():
     )  # fmt: skip
     assert re.search(r"train +Train a network on a CSV file", done.stdout)
     assert re.search(r"predict +Predict with a model for every row", done.stdout)
+
+
+def test_a_time_limit_holds_for_all(files, place, capsys, monkeypatch):
+    monkeypatch.setattr("fastnn.cli.fitting.BYTES", 8 * 131 * 50)  # 50 restarts at a time
+    path = place / "diabetes.csv"
+    out = train(capsys, path, "--optimizer", "adam", "--restarts", 10**6, "--time-limit", 1).out
+    ended = int(re.search(r"([\d,]+) restarts ended in time", out)[1].replace(",", ""))
+    assert 50 <= ended < 10**6
+    done = train(capsys, path, "--optimizer", "adam", "--time-limit", 1e-9, code=2)
+    assert "--time-limit: expected more" in done.err
+
+
+def test_a_file_that_is_no_model_is_not_replaced(files, place, capsys):
+    np.savez(place / "iris.npz", X=np.zeros(3))
+    before = (place / "iris.npz").read_bytes()
+    done = train(capsys, place / "iris.csv", code=2)
+    assert "--model: expected a file name, since" in done.err
+    assert (place / "iris.npz").read_bytes() == before
+    train(capsys, place / "iris.csv", "--model", place / "iris.npz")  # asked for
+    train(capsys, place / "iris.csv")

@@ -182,6 +182,48 @@ def test_partial_fit_is_an_epoch():
     assert hasattr(quick(MLPRegressor, solver="sgd"), "partial_fit")
 
 
+def test_partial_fit_learns_whatever_came_before():
+    """Ten easy batches without progress end nothing."""
+    model = quick(MLPClassifier, solver="adam", learning_rate_init=0.05, n_restarts=3)
+    easy = np.vstack([IRIS[:5], IRIS[50:55], IRIS[100:105]])
+    for _ in range(300):
+        model.partial_fit(easy, np.repeat([0, 1, 2], 5))
+    for _ in range(30):
+        before = model.parameters_
+        model.partial_fit(IRIS[10::7], KINDS[10::7])
+        assert (model.parameters_ != before).any()
+    with pytest.raises(ValueError, match=r"^classes: expected \[0, 1, 2\], as before, got"):
+        model.partial_fit(IRIS, KINDS, classes=[0, 1])
+
+
+@pytest.mark.parametrize("solver", ["adam", "rprop", "lbfgs"])
+def test_other_data_are_learnt_after_a_stall(solver):
+    model = quick(MLPRegressor, solver=solver, warm_start=True, max_iter=400, tol=1e-2)
+    fitted(model, DIABETES[:100], np.zeros(100))
+    assert model.status_ in (fastnn.Status.STALLED, fastnn.Status.GRADIENT)
+    before = model.n_iter_
+    fitted(model, DIABETES[100:], PROGRESS[100:])
+    assert model.n_iter_ > before
+
+
+def test_going_on_after_an_ordinary_fit():
+    model = fitted(
+        quick(MLPRegressor, solver="adam", n_estimators=2, max_iter=30), DIABETES, PROGRESS
+    )
+    before = model.parameters_
+    model.partial_fit(DIABETES, PROGRESS)
+    assert model.parameters_.shape == before.shape
+    assert 0 < np.abs(np.sort(model.parameters_, axis=0) - np.sort(before, axis=0)).max() < 0.01
+    model = fitted(quick(MLPRegressor, max_iter=30), DIABETES, PROGRESS)
+    loss = model.loss_
+    fitted(model.set_params(warm_start=True), DIABETES, PROGRESS)
+    assert model.loss_ < loss
+    # Another solver begins with the parameters; another number of restarts is refused.
+    fitted(model.set_params(solver="rprop"), DIABETES, PROGRESS)
+    with pytest.raises(ValueError, match=r"^n_restarts: expected 8, as before, to go on, got 9"):
+        fitted(model.set_params(n_restarts=9), DIABETES, PROGRESS)
+
+
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_early_stopping_judges_on_other_samples(name):
     kind, X, y = ESTIMATORS[name]
@@ -193,6 +235,10 @@ def test_early_stopping_judges_on_other_samples(name):
     assert model.status_ == fastnn.Status.VALIDATION
     assert model.restarts_[0] == np.argmin(model.restart_losses_)
     assert model.loss_ != model.restart_losses_.min()
+    weights = np.where(np.arange(len(X)) % 3 == 0, 0.0, 1.0)
+    some = fitted(clone(model), X, y, sample_weight=weights)
+    without = fitted(clone(model), X[weights > 0], y[weights > 0])
+    np.testing.assert_allclose(some.parameters_, without.parameters_, rtol=1e-9)
     again = fitted(clone(model).set_params(warm_start=True), X, y)
     assert fitted(again, X, y).n_iter_ < 300
 
@@ -346,8 +392,7 @@ if __name__ == "__main__":
             print(backend, *joblib.Parallel(n_jobs=2)(joblib.delayed(threads)() for _ in range(2)))
 """
     share = max(1, len(__import__("os").sched_getaffinity(0)) // 2)
-    # joblib takes a number that is set for its own: Dask sets one in processes that it starts.
-    assert python(code, OMP_NUM_THREADS="").stdout.splitlines() == [
+    assert python(code, NUMBA_NUM_THREADS="").stdout.splitlines() == [
         "(8, 3) True",
         f"loky ({share}, 3) ({share}, 3)",
         "threading (1, 3) (1, 3)",

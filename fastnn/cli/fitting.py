@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,15 +124,20 @@ def fit(
         "validation": held, "stop": Validation(PATIENCE)
     }  # fmt: skip
     slices = max(1, BYTES // (8 * net.n_parameters))
+    deadline = math.inf if time_limit is None else time.monotonic() + time_limit
     losses: list[np.ndarray] = []
     best: tuple[float, int, int, np.ndarray] | None = None
     interrupted = False
     for first in range(0, restarts, slices):
+        left = deadline - time.monotonic()
+        if left <= 0:
+            break
         try:
             runs = train_many(
                 net, *seen(parts.train), restarts=min(slices, restarts - first), first=first,
                 keep="parameters", loss=loss, optimizer=optimizer, epochs=epochs, seed=seed,
-                init=GlorotUniform(), threads=threads, time_limit=time_limit, **options,
+                init=GlorotUniform(), threads=threads,
+                time_limit=None if time_limit is None else left, **options,
             )  # fmt: skip
         except Interrupted as error:
             runs, interrupted = error.runs, True
@@ -153,6 +160,10 @@ def fit(
     if best is None:
         if interrupted:
             raise KeyboardInterrupt
+        if not sum(map(len, losses)):
+            raise ValueError(
+                f"--time-limit: expected more, got {time_limit} s, in which none ended"
+            )
         raise ValueError(
             f"--restarts: expected some that end with a finite loss, got none of {restarts}"
         )

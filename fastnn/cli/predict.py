@@ -20,7 +20,7 @@ from ..files import DamagedFile, replace_file
 from ..model import Model
 from ..saving import load
 from ..scores import confusion
-from ..tables import Labels, Table
+from ..tables import Labels, Table, TableError
 from .files import check_output
 from .report import accuracy_text, confusion_text, errors_text
 
@@ -55,6 +55,10 @@ def run(options: argparse.Namespace) -> int:
         rows = table.read(model.features, known)
     names = targets or [f"output_{j}" for j in range(1 if model.classes is not None else
                                                     model.network.sizes[-1])]  # fmt: skip
+    try:
+        told = _scores(model, rows.numbers, rows.labels)
+    except TableError as error:  # perhaps they are not known yet
+        told = f"fastnn: not scored: {error}\n"
     written = _rows(model, rows.numbers, names, options.probabilities)
     if options.out is None:
         _write(written, sys.stdout)
@@ -62,7 +66,6 @@ def run(options: argparse.Namespace) -> int:
         text = _Text()
         _write(written, text)
         replace_file(options.out.resolve(), lambda file: file.write("".join(text.parts).encode()))
-    told = _scores(model, rows.numbers, rows.labels)
     print(told, end="", file=sys.stderr)
     return 0
 

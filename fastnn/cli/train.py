@@ -18,6 +18,9 @@ import numpy as np
 
 from ..activations import BY_NAME
 from ..checks import integer
+from ..files import DamagedFile
+from ..model import Model
+from ..saving import load
 from ..scores import confusion
 from ..tables import Table, TableError
 from ..targets import TASKS, Target, make_target, split
@@ -56,6 +59,8 @@ def run(options: argparse.Namespace) -> int:
     """Run the command."""
     path = options.file.with_suffix(".npz") if options.model is None else options.model
     check_output("--model", path, ["npz"])
+    if options.model is None and path.exists() and not _is_model(path):
+        raise ValueError(f"--model: expected a file name, since {path} is there and no model")
     if options.figure is not None:
         check_figure(options.figure)
     for name in ("validation", "test"):
@@ -92,6 +97,8 @@ def run(options: argparse.Namespace) -> int:
     found.model.save(path)  # before anything that could fail to be printed
     if found.interrupted:
         print(f"fastnn: interrupted after {len(found.losses):,} restarts", file=sys.stderr)
+    elif len(found.losses) < options.restarts:
+        print(f"{len(found.losses):,} restarts ended in time")
     judged = "validation" if len(parts.validation) else "training"
     finite = found.losses[np.isfinite(found.losses)]
     low, middle, high = np.quantile(finite, [0.25, 0.5, 0.75])
@@ -111,6 +118,13 @@ def run(options: argparse.Namespace) -> int:
         save_figure(figure, options.figure)
         print(f"saved {options.figure}")
     return 130 if found.interrupted else 0
+
+
+def _is_model(path: Path) -> bool:
+    try:
+        return isinstance(load(path), Model)
+    except DamagedFile:
+        return False
 
 
 def _read(options: argparse.Namespace) -> tuple[list[str], np.ndarray, Target]:

@@ -151,8 +151,9 @@ class _Header:
 
     def code(self, text: str) -> str:
         """Code with the name, the type of numbers and its functions put in."""
-        text = text.replace("NAME", self.name).replace("@", "" if self.real == "double" else "f")
-        return re.sub(r"\breal\b", self.real, text).replace("LEAK", self.number(LEAK))
+        text = text.replace("@", "" if self.real == "double" else "f")
+        text = re.sub(r"\breal\b", self.real, text).replace("LEAK", self.number(LEAK))
+        return text.replace("NAME", self.name)  # last, since it may hold the others' names
 
     def number(self, value: float) -> str:
         """A number of the network's type, bit for bit."""

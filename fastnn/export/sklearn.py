@@ -91,6 +91,11 @@ def from_sklearn(
         If the estimator is not fitted or of another kind, or has an activation that fastnn has not,
         or the shapes of weights do not fit together, or another argument is not of its kind.
     """
+    if hasattr(source, "to_model"):
+        raise TypeError(
+            "source: expected an estimator of scikit-learn's, got one of fastnn's, of which "
+            "to_model() gives the model"
+        )
     if hasattr(source, "get_params") and not isinstance(source, type):
         if activation is not None:
             raise ValueError("activation: expected none with an estimator, which tells its own")

@@ -18,6 +18,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from ..arguments import make_job
+from ..checks import shown
 from ..initialization import GlorotUniform
 from ..losses import Penalized
 from ..machine import available_threads
@@ -139,7 +140,7 @@ class BaseMLP(BaseEstimator):
             If a parameter or the data are not of their kind, before any training.
         """
         check_parameters(self)
-        before = getattr(self, "_runs", None) if self.warm_start else None
+        before = self._before() if self.warm_start else None
         inputs, y = self._validated(X, y, reset=before is None)
         targets = self._targets(y, None if before is None else getattr(self, "classes_", None))
         weights = self._weights(sample_weight, inputs)
@@ -167,12 +168,20 @@ class BaseMLP(BaseEstimator):
         check_parameters(self)
         if self.early_stopping:
             raise ValueError("early_stopping: expected False with partial_fit, got True")
-        before = getattr(self, "_runs", None)
+        before = self._before()
         inputs, y = self._validated(X, y, reset=before is None)
-        targets = self._targets(y, classes if before is None else getattr(self, "classes_", None))
+        known = None if before is None else getattr(self, "classes_", None)
+        if classes is not None and known is not None and set(classes) != set(known):
+            raise ValueError(f"classes: expected {known.tolist()}, as before, got {shown(classes)}")
+        targets = self._targets(y, classes if known is None else known)
         weights = self._weights(sample_weight, inputs)
-        self._train(inputs, targets, weights, 1, before, keep=True)
+        self._train(inputs, targets, weights, 1, before, keep=True, judged=False)
         return self
+
+    def _before(self) -> Runs | np.ndarray | None:
+        """What training goes on from: all restarts, or what was kept of a fit to the end."""
+        runs: Runs | None = getattr(self, "_runs", None)
+        return getattr(self, "parameters_", None) if runs is None else runs
 
     def _validated(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, Any]:
         X, y = validate_data(
@@ -192,14 +201,14 @@ class BaseMLP(BaseEstimator):
     def _split(
         self, X: np.ndarray, targets: np.ndarray, weights: np.ndarray | None, seed: int
     ) -> tuple[Any, ...]:
-        """The samples to train on, with their weights, and those to validate on."""
-        rows = np.arange(len(X))
+        """The samples to train on and to validate on, each with their weights."""
+        rows = np.arange(len(X)) if weights is None else np.flatnonzero(weights)
         train, held = train_test_split(
             rows, test_size=self.validation_fraction, random_state=seed % 2**32,
-            stratify=self._strata(targets),
+            stratify=self._strata(targets[rows]),
         )  # fmt: skip
-        own = None if weights is None else weights[train]
-        return X[train], targets[train], own, (X[held], targets[held])
+        own, theirs = (None, None) if weights is None else (weights[train], weights[held])
+        return X[train], targets[train], own, (X[held], targets[held]), theirs
 
     def _train(
         self,
@@ -207,14 +216,18 @@ class BaseMLP(BaseEstimator):
         targets: np.ndarray,
         weights: np.ndarray | None,
         epochs: int,
-        before: Runs | None,
+        before: Runs | np.ndarray | None,
         *,
         keep: bool,
+        judged: bool = True,
     ) -> None:
-        """Train, and keep what came out; all of it, for training that goes on, if `keep`."""
-        solver, seed, validation = solver_of(self.solver), self._seed(), None
+        """Train, and keep what came out; all of it, for training that goes on, if `keep`.
+
+        Not `judged`: all epochs are made, without rules.
+        """
+        solver, seed, validation, held_weights = solver_of(self.solver), self._seed(), None, None
         if self.early_stopping:
-            X, targets, weights, validation = self._split(X, targets, weights, seed)
+            X, targets, weights, validation, held_weights = self._split(X, targets, weights, seed)
         # Weights around 1: the loss is the weighted mean over the samples.
         total = float(len(X)) if weights is None else float(weights.sum())
         batch = len(X)
@@ -236,7 +249,7 @@ class BaseMLP(BaseEstimator):
             "loss": loss,
             "optimizer": solver.make(self, scale),
             "epochs": epochs,
-            "stop": self._rules(net, solver, validation is not None),
+            "stop": self._rules(net, solver, validation is not None) if judged else None,
             "validation": validation,
             "batch_size": batch,
             "shuffle": bool(self.shuffle and batch < len(X)),
@@ -245,28 +258,39 @@ class BaseMLP(BaseEstimator):
             "init": GlorotUniform(GAINS.get(net.activation[0], 1.0)),
             "parallel": "samples" if in_lanes else "restarts",
         }
-        if before is not None and before.network != net:
+        restarts: int | None = int(self.n_restarts)
+        if before is not None and self.network_ != net:
             raise ValueError(
-                f"warm_start: expected data and parameters of {before.network!r}, got {net!r}"
+                f"warm_start: expected data and parameters of {self.network_!r}, got {net!r}"
             )
-        if before is not None and validation is not None:  # on the validation set all begins anew
-            options["init"], before = before.parameters, None
-        if before is not None:
-            options |= {"seed": before.job.seed, "parallel": before.job.parallel, "init": None}
+        if isinstance(before, Runs) and self._asked != restarts:
+            raise ValueError(
+                f"n_restarts: expected {self._asked}, as before, to go on, got {restarts}"
+            )
+        runs = before if isinstance(before, Runs) and self._same_kind(before, options) else None
+        if runs is not None:
+            restarts = None
+            options |= {"seed": runs.job.seed, "parallel": runs.job.parallel, "init": None}
+        elif before is not None:  # the optimizer begins anew
+            options["init"] = before.parameters if isinstance(before, Runs) else before
+            restarts = len(options["init"])
 
         def score(parameters: np.ndarray) -> np.ndarray:
             assert validation is not None
-            return loss_of(net, parameters, *validation, loss=type(loss)())
+            return loss_of(
+                net, parameters, *validation, loss=type(loss)(), sample_weight=held_weights
+            )
 
         judge = None if validation is None else score
         threads, progress = self._threads(), bool(self.verbose)
         if keep:
-            runs: Runs = train_many(
-                net, X, targets, restarts=None if before else int(self.n_restarts), keep="all",
-                continue_from=before, threads=threads, progress=progress, **options,
+            made: Runs = train_many(
+                net, X, targets, restarts=restarts, keep="all", continue_from=runs,
+                threads=threads, progress=progress, **options,
             )  # fmt: skip
-            best = best_of(runs, int(self.n_estimators), judge)
-            self._runs = runs
+            best = best_of(made, int(self.n_estimators), judge)
+            self._runs = made
+            self._asked: int = int(self.n_restarts)
         else:
             job = make_job(net, X, targets, restarts=int(self.n_restarts), **options)
             best = best_restarts(
@@ -284,9 +308,15 @@ class BaseMLP(BaseEstimator):
                 f"not finite in {np.count_nonzero(~np.isfinite(best.losses))} of "
                 f"{self.n_restarts} restarts"
             )
-        self._keep(net, best)
+        self._keep(net, best, warn=judged)
 
-    def _keep(self, net: Network, best: Best) -> None:
+    def _same_kind(self, before: Runs, options: dict[str, Any]) -> bool:
+        """Whether training can go on with what the optimizer remembers."""
+        rules = (*before.job.rules, *(options["stop"] or ()))
+        same = type(before.job.optimizer) is type(options["optimizer"])
+        return same and not any(isinstance(rule, Validation) for rule in rules)
+
+    def _keep(self, net: Network, best: Best, *, warn: bool) -> None:
         self.network_ = net
         self.parameters_ = best.parameters
         self.coefs_, self.intercepts_ = net.unpack(best.parameters[0])
@@ -300,7 +330,7 @@ class BaseMLP(BaseEstimator):
         self.best_loss_ = None if self.early_stopping else self.loss_
         self.n_iter_ = int(best.epochs[0])
         self.status_ = Status(int(best.status[0]))
-        if self.status_ == Status.EPOCH_LIMIT and self.n_iter_ >= self.max_iter > 1:
+        if warn and self.status_ == Status.EPOCH_LIMIT:
             warnings.warn(
                 f"max_iter: the best restart was still learning after {self.n_iter_} iterations",
                 ConvergenceWarning,
@@ -325,10 +355,11 @@ class BaseMLP(BaseEstimator):
         cpus = available_threads()
         if self.n_jobs is not None:
             return self.n_jobs if self.n_jobs > 0 else max(1, cpus + 1 + self.n_jobs)
-        share = os.environ.get("OMP_NUM_THREADS", "")  # set by joblib in its processes
-        if get_active_backend()[0].nesting_level > 0 and not share.isdecimal():
-            return 1  # threads beside others
-        return max(1, min(cpus, int(share))) if share.isdecimal() else cpus
+        if get_active_backend()[0].nesting_level == 0:
+            return cpus
+        # A worker of joblib's: its processes are told their share, its threads are not.
+        share = os.environ.get("NUMBA_NUM_THREADS", "")
+        return max(1, min(cpus, int(share))) if share.isdecimal() else 1
 
     def _evaluate(self, X: Any) -> np.ndarray:
         """Outputs (n, n_out), averaged over the networks that were kept."""
