@@ -14,6 +14,7 @@ CLASSIFICATION, REGRESSION = TASKS = ("classification", "regression")
 MOST_NUMBERS, ROWS_OF_A_NUMBER = 20, 5
 """Whole numbers are classes if they are no more than so many, in so many rows each on average."""
 LONGEST_LABEL = 1000
+MOST_CLASSES = 1000
 LARGEST_WHOLE = 2.0**53
 SPLIT = 2**64 - 1
 """The place of a restart's index in the key of the random numbers that split the rows."""
@@ -140,6 +141,9 @@ def _of_classes(column: Labels, why: str) -> Target:
     classes, places = np.unique(np.array(labels), return_inverse=True)
     if len(classes) == 1:
         what = f"expected several classes, got {shown(column.texts[0])} in every row"
+        raise TableError(column.path, what, column=column.name)
+    if len(classes) > MOST_CLASSES:
+        what = f"expected up to {MOST_CLASSES:,} classes, got {len(classes):,}"
         raise TableError(column.path, what, column=column.name)
     if 2 * len(classes) > len(column.codes):
         what = (
