@@ -49,9 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("fastnn: interrupted", file=sys.stderr)
         return INTERRUPTED
     except (ValueError, TypeError) as error:
-        print(f"fastnn: error: {error}", file=sys.stderr)
+        print(f"fastnn: error: {_in_one_line(str(error))}", file=sys.stderr)
         return USAGE
     except (OSError, ImportError, MemoryError, RuntimeError) as error:
         text = re.sub(r"^\[Errno \d+\] ", "", str(error)) or type(error).__name__
-        print(f"fastnn: error: {text}", file=sys.stderr)
+        print(f"fastnn: error: {_in_one_line(text)}", file=sys.stderr)
         return FAILURE
+
+
+def _in_one_line(text: str) -> str:
+    """Line breaks and the like, which names of columns may have, as Python writes them."""
+    return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text)

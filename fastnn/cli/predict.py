@@ -39,6 +39,8 @@ def run(options: argparse.Namespace) -> int:
     """Run the command."""
     if options.out is not None:
         check_output("--out", options.out, ["csv"])
+        if options.out.exists() and options.file.exists() and options.out.samefile(options.file):
+            raise ValueError(f"--out: expected another file than {options.file}, got the same")
     model = load(options.model)
     if not isinstance(model, Model):
         raise DamagedFile(options.model, f"expected a model, got {type(model).__name__}")
@@ -105,8 +107,8 @@ def _write(rows: Iterator[list[Any]], file: TextIO | _Text) -> None:
 
 
 def _scores(model: Model, X: np.ndarray, columns: list[Labels]) -> str:
-    """How good the predictions are where the targets are known."""
-    if not columns:
+    """How good the predictions are where the targets are known, and not left empty."""
+    if not columns or any(column.texts == [""] for column in columns):
         return ""
     if model.classes is None:
         true = np.stack([column.numbers() for column in columns], axis=1)
