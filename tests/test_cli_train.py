@@ -1,6 +1,7 @@
 """From a CSV file to a model, to predictions, and to C and ONNX."""
 
 import csv
+import itertools
 import os
 import re
 import shutil
@@ -283,6 +284,92 @@ def test_wrong_models_and_data_are_refused(files, place, capsys):
         done = run(capsys, "predict", place / model, data, *options, code=code)
         assert message in done.err
         assert done.err.count("\n") == 1
+
+
+def test_what_predict_writes_takes_no_place_of_what_it_reads(place, capsys):
+    path = place / "iris.csv"
+    train(capsys, path)
+    text = path.read_text()
+    (place / "link.csv").symlink_to(path)
+    for out in (path, place / "link.csv"):
+        done = run(capsys, "predict", place / "iris.npz", path, "--out", out, code=2)
+        assert "--out: expected another file than" in done.err
+    assert path.read_text() == text
+
+
+def test_a_target_that_is_to_be_filled_in_has_no_scores(files, place, capsys):
+    path = place / "iris.csv"
+    train(capsys, path)
+    lines = path.read_text().splitlines()
+    empty = [lines[0], *(line.rpartition(",")[0] + "," for line in lines[1:])]
+    (place / "new.csv").write_text("\n".join(empty))
+    done = run(capsys, "predict", place / "iris.npz", place / "new.csv")
+    assert (
+        done.out.splitlines()[1:]
+        == fastnn.load(place / "iris.npz").predict(files["iris"][1]).tolist()
+    )
+    assert done.err == ""
+    # One that is filled in wrongly is told before anything is written.
+    (place / "new.csv").write_text("\n".join([*lines, *empty[-1:]]))
+    done = run(capsys, "predict", place / "iris.npz", place / "new.csv", code=2)
+    assert "line 152, column 'what it is': expected one of setosa" in done.err
+    assert done.out == ""
+
+
+def test_names_with_line_breaks_are_told_in_one_line(tmp_path, capsys):
+    path = tmp_path / "data.csv"
+    path.write_text('"a\nb",c,kind\n1,2,x\nred,3,"y\nz"\n')
+    done = run(capsys, "train", path, "--target", "kind", code=2)
+    assert done.err.count("\n") == 1
+    assert "line 4, column 'a\\nb': expected a number, got 'red'" in done.err
+    assert "--ignore 'a\\nb'" in done.err
+
+
+def test_the_time_limit_is_that_of_all_restarts(place, capsys, monkeypatch):
+    """Also where so many weights are trained in several calls."""
+    from fastnn.cli import fitting
+
+    path = place / "diabetes.csv"
+    train(capsys, path, "--optimizer", "lbfgs", "--restarts", 2)  # compiles
+    monkeypatch.setattr(fitting, "BYTES", 2**20)
+    limits = []
+
+    def trained(*args, time_limit, **kwargs):
+        limits.append(time_limit)
+        return fastnn.train_many(*args, time_limit=time_limit, **kwargs)
+
+    monkeypatch.setattr(fitting, "train_many", trained)
+    options = ["--optimizer", "lbfgs", "--restarts", "1e6", "--time-limit", 2]
+    out = train(capsys, path, *options).out
+    assert re.search(r"^[\d,]+ of 1,000,000 restarts ended in time$", out, flags=re.MULTILINE)
+    assert limits[0] == 2
+    assert len(limits) > 1
+    assert all(one > other > 0 for one, other in itertools.pairwise(limits))
+
+    monkeypatch.setattr(fitting, "train_many", lambda *a, **k: fastnn.train_many(*a, **k)[:0])
+    done = run(capsys, "train", path, "--target", "what it is", "--time-limit", "9", code=1)
+    assert done.err == "fastnn: error: no restart ended within 9 s\n"
+
+
+def test_large_tables_have_fewer_restarts_by_default(place, capsys, monkeypatch):
+    from fastnn.cli import fitting
+    from fastnn.targets import Target
+
+    def defaults(rows, *sizes):
+        net = fastnn.Network(sizes)
+        target = Target(("y",), None, np.zeros((1, sizes[-1])), "")
+        name = fitting.default_optimizer(target, rows, net.n_parameters)
+        return name, fitting.default_restarts(rows, net, name)
+
+    assert defaults(266, 10, 10, 1) == ("lm", 1000)
+    assert defaults(20_000, 10, 10, 1) == ("lm", 34)  # 121 parameters
+    assert defaults(100_000, 10, 10, 1) == ("lbfgs", 82)
+    assert defaults(1_000_000, 10, 10, 1) == ("lbfgs", 10)
+    assert defaults(100, 100, 10, 1) == ("lbfgs", 1000)  # too many for lm
+
+    monkeypatch.setattr(fitting, "WORK", 90 * 83 * 12.5)
+    out = run(capsys, "train", place / "iris.csv", "--target", "what it is").out
+    assert ", lbfgs, 12 restarts, for so large a file\n" in out
 
 
 def test_ctrl_c_saves_the_best_so_far(files, place):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +30,11 @@ PATIENCE = 20
 """Epochs without a smaller loss on the validation set after which a restart ends."""
 MOST_OF_LM = 500
 """Parameters."""
+RESTARTS, FEWEST_RESTARTS = 1000, 10
+# By default as many restarts as keep these numbers, for an epoch of all of them, below it: rows
+# times parameters, and for lm rows times outputs times squares of parameters.  That is some ten
+# seconds' work on two cores.
+WORK, WORK_OF_LM = 1e9, 1e10
 # Bytes of parameters that are held at once.
 BYTES = 2**28
 
@@ -71,9 +75,23 @@ class Fit:
     interrupted: bool
 
 
-def default_optimizer(target: Target, n_parameters: int) -> str:
-    """Levenberg–Marquardt for numbers and small networks, else L-BFGS."""
-    return "lm" if target.classes is None and n_parameters <= MOST_OF_LM else "lbfgs"
+def default_optimizer(target: Target, rows: int, n_parameters: int) -> str:
+    """Levenberg–Marquardt for numbers and small networks, where it is quick, else L-BFGS."""
+    quick = FEWEST_RESTARTS * _work(rows, target.n_out, n_parameters, True) <= WORK_OF_LM
+    small = n_parameters <= MOST_OF_LM
+    return "lm" if target.classes is None and small and quick else "lbfgs"
+
+
+def default_restarts(rows: int, net: Network, optimizer: str) -> int:
+    """A thousand, fewer of large tables and networks."""
+    squares = optimizer == "lm"
+    work = _work(rows, net.sizes[-1], net.n_parameters, squares)
+    return int(max(FEWEST_RESTARTS, min(RESTARTS, (WORK_OF_LM if squares else WORK) / work)))
+
+
+def _work(rows: int, n_out: int, n_parameters: int, squares: bool) -> float:
+    """What an epoch of one restart takes."""
+    return float(rows) * n_parameters * (n_out * n_parameters if squares else 1)
 
 
 def network_for(
@@ -124,20 +142,16 @@ def fit(
         "validation": held, "stop": Validation(PATIENCE)
     }  # fmt: skip
     slices = max(1, BYTES // (8 * net.n_parameters))
-    deadline = math.inf if time_limit is None else time.monotonic() + time_limit
     losses: list[np.ndarray] = []
     best: tuple[float, int, int, np.ndarray] | None = None
     interrupted = False
+    begin, left = time.perf_counter(), time_limit
     for first in range(0, restarts, slices):
-        left = deadline - time.monotonic()
-        if left <= 0:
-            break
         try:
             runs = train_many(
                 net, *seen(parts.train), restarts=min(slices, restarts - first), first=first,
                 keep="parameters", loss=loss, optimizer=optimizer, epochs=epochs, seed=seed,
-                init=GlorotUniform(), threads=threads,
-                time_limit=None if time_limit is None else left, **options,
+                init=GlorotUniform(), threads=threads, time_limit=left, **options,
             )  # fmt: skip
         except Interrupted as error:
             runs, interrupted = error.runs, True
@@ -155,15 +169,15 @@ def fit(
                     float(values[at]), int(runs.indices[at]), int(runs.epochs[at]),
                     runs.parameters[at].copy(),
                 )  # fmt: skip
-        if interrupted:
+        if time_limit is not None:
+            left = begin + time_limit - time.perf_counter()
+        if interrupted or (left is not None and left <= 0):
             break
     if best is None:
         if interrupted:
             raise KeyboardInterrupt
         if not sum(map(len, losses)):
-            raise ValueError(
-                f"--time-limit: expected more, got {time_limit} s, in which none ended"
-            )
+            raise RuntimeError(f"no restart ended within {time_limit:g} s")
         raise ValueError(
             f"--restarts: expected some that end with a finite loss, got none of {restarts}"
         )

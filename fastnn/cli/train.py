@@ -26,7 +26,17 @@ from ..tables import Table, TableError
 from ..targets import TASKS, Target, make_target, split
 from .arguments import sizes, whole
 from .files import check_figure, check_output, save_figure
-from .fitting import MOST_OF_LM, OPTIMIZERS, Fit, Parts, default_optimizer, fit, network_for
+from .fitting import (
+    MOST_OF_LM,
+    OPTIMIZERS,
+    RESTARTS,
+    Fit,
+    Parts,
+    default_optimizer,
+    default_restarts,
+    fit,
+    network_for,
+)
 from .report import accuracy_text, classes_text, confusion_text, errors_text, figure_of
 
 
@@ -39,8 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--ignore", action="append", default=[], metavar="COLUMN", help="no input; several times")
     add("--task", choices=TASKS, help="classes or numbers; by default told from the target")
     add("--delimiter", help="by default comma, semicolon or tab, as in the header")
-    add("--restarts", type=whole, default=1000, help="default %(default)s")
-    add("--optimizer", choices=list(OPTIMIZERS), help="by default lm for numbers, else lbfgs")
+    add("--restarts", type=whole, help="default 1000, fewer, at least 10, for large files")
+    add("--optimizer", choices=list(OPTIMIZERS),
+        help="by default lm for numbers where it is quick, else lbfgs")  # fmt: skip
     add("--hidden", type=sizes, default=[10], metavar="N[,N…]", help="hidden units, default 10")
     add("--activation", default="tanh", help=f"{', '.join(BY_NAME)}; default %(default)s")
     add("--epochs", type=whole, help="the most epochs, by default the optimizer's own")
@@ -73,11 +84,12 @@ def run(options: argparse.Namespace) -> int:
             f"{options.test} and {options.validation}"
         )
     integer("--seed", options.seed, 0, 2**64 - 1)
-    integer("--restarts", options.restarts, 1, 10**12)
+    if options.restarts is not None:
+        integer("--restarts", options.restarts, 1, 10**12)
     features, X, target = _read(options)
     parts = Parts(*split(target, options.validation, options.test, options.seed))
     net, loss = network_for(target, len(features), options.hidden, options.activation, False)
-    name = options.optimizer or default_optimizer(target, net.n_parameters)
+    name = options.optimizer or default_optimizer(target, len(parts.train), net.n_parameters)
     net, loss = network_for(target, len(features), options.hidden, options.activation, name == "lm")
     if name == "lm" and net.n_parameters > MOST_OF_LM:
         raise ValueError(
@@ -86,10 +98,12 @@ def run(options: argparse.Namespace) -> int:
         )
     make, epochs = OPTIMIZERS[name]
     _print_data(options, features, X, target, parts)
-    print(f"{net}, {name}, {options.restarts:,} restarts", flush=True)
+    restarts = options.restarts or default_restarts(len(parts.train), net, name)
+    fewer = ", for so large a file" if options.restarts is None and restarts < RESTARTS else ""
+    print(f"{net}, {name}, {restarts:,} restarts{fewer}", flush=True)
     begin = time.perf_counter()
     found = fit(
-        X, target, parts, net, loss, make(), restarts=options.restarts,
+        X, target, parts, net, loss, make(), restarts=restarts,
         epochs=epochs if options.epochs is None else options.epochs, seed=options.seed,
         threads=options.threads, time_limit=options.time_limit, features=features,
     )  # fmt: skip
@@ -97,8 +111,8 @@ def run(options: argparse.Namespace) -> int:
     found.model.save(path)  # before anything that could fail to be printed
     if found.interrupted:
         print(f"fastnn: interrupted after {len(found.losses):,} restarts", file=sys.stderr)
-    elif len(found.losses) < options.restarts:
-        print(f"{len(found.losses):,} restarts ended in time")
+    elif len(found.losses) < restarts:
+        print(f"{len(found.losses):,} of {restarts:,} restarts ended in time")
     judged = "validation" if len(parts.validation) else "training"
     finite = found.losses[np.isfinite(found.losses)]
     low, middle, high = np.quantile(finite, [0.25, 0.5, 0.75])
@@ -112,7 +126,8 @@ def run(options: argparse.Namespace) -> int:
     if options.figure is not None:
         part = [*parts.named()][-1]
         rows = parts.named()[part]
-        losses = (found.losses, f"{loss.name} on the {judged} rows", finite.min(), "chosen")
+        told = loss.name if target.classes is not None else f"{loss.name} of the scaled target"
+        losses = (found.losses, f"{told} on the {judged} rows", finite.min(), "chosen")
         figure = figure_of(target, part, target.values[rows], _predicted(found, X, target, rows),
                            losses)  # fmt: skip
         save_figure(figure, options.figure)
