@@ -48,14 +48,22 @@ class Errors:
     def of(cls, true: np.ndarray, predicted: np.ndarray, constant: float) -> Errors:
         """Of columns of numbers (n,), and of `constant` instead of what was predicted."""
         error, rough = predicted - true, constant - true
-        around = true - true.mean()
+        rmse, spread = _root_mean_square(error), _root_mean_square(true - true.mean())
         # Apart from rounding, without which a column of one value would get some number.
         varies = (true != true[0]).any()
-        r2 = 1 - float(error @ error) / float(around @ around) if varies else np.nan
+        ratio = rmse / spread if varies else np.nan
         return cls(
-            r2,
-            float(np.sqrt(np.mean(error * error))),
+            1 - ratio * ratio,
+            rmse,
             float(np.mean(np.abs(error))),
-            float(np.sqrt(np.mean(rough * rough))),
+            _root_mean_square(rough),
             float(np.mean(np.abs(rough))),
         )
+
+
+def _root_mean_square(values: np.ndarray) -> float:
+    """Also of numbers whose squares are too small for a float."""
+    largest = float(np.abs(values).max())
+    if largest == 0:
+        return 0.0
+    return largest * float(np.sqrt(np.mean((values / largest) ** 2)))
