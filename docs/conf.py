@@ -30,9 +30,9 @@ napoleon_google_docstring = False
 # Types are sentences, such as "(restarts,) array of float", not names to be linked.
 napoleon_use_param = False
 napoleon_use_rtype = False
-napoleon_use_ivar = True
+# As parameters are shown: fields of Sphinx's own would take "coefs_, intercepts_" apart.
+napoleon_custom_sections = [("Attributes", "params_style")]
 autodoc_typehints = "none"
+autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
 default_role = "code"
-# Words of the types of attributes, such as "(restarts,) array", are taken for names.
-suppress_warnings = ["ref.python"]

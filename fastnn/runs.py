@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Runs(Savable):
-    """Many trained networks, column by column.
+    """Many trained networks, column by column; columns that were not kept raise ValueError.
 
     Attributes
     ----------
@@ -42,8 +42,6 @@ class Runs(Savable):
     parameters : (restarts, n_parameters) array, or None if not kept
     statistics : Statistics or None
         Of all restarts, where only the best were kept.
-
-    Columns that were not kept raise ValueError.
     """
 
     def __init__(

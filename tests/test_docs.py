@@ -32,9 +32,16 @@ def test_it_builds_without_warnings(tmp_path):
     public = [f"fastnn.{name}" for name in fastnn.__all__ if name not in ("export", "extend")]
     public += [f"fastnn.export.{name}" for name in fastnn.export.__all__]
     public += [f"fastnn.sklearn.{name}" for name in fastnn.sklearn.__all__]
+    public += [f"fastnn.extend.{name}" for name in ("add_activation", "add_optimizer", "remove")]
+    public += [f"fastnn.extend.formulas.{name}" for name in fastnn.extend.formulas.__all__]
     for name in public:
-        if name not in ("fastnn.datasets", "fastnn.reference"):
-            assert f'id="{name}"' in api, name
+        module = name in ("fastnn.datasets", "fastnn.reference")
+        assert f'id="module-{name}"' in api or not module and f'id="{name}"' in api, name
+    text = re.sub(r"<[^>]+>", "", api)
+    # Names as they are written: Sphinx would take those that end with an underscore for links.
+    for shown in ("coefs_, intercepts_ (lists", "seed, restart (int)", "dtype=np.float64"):
+        assert shown in text, shown
+    assert ">Type<" not in api  # a description up to its colon
     images = {path.name for path in (tmp_path / "_images").iterdir()}
     assert {"trainability.png", "basins.png", "learning.gif", "lanes.svg"} <= images
 

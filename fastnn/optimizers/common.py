@@ -40,10 +40,10 @@ class Setup:
     update: Piece
     """From the gradient at the parameters to the next parameters."""
     slots: tuple[tuple[int, float | str], ...] = ()
-    """What is remembered: how many numbers, and a constant or the name of a hyperparameter that
-    they begin with."""
+    """What is remembered, by how many numbers each, and a constant or the name of a hyperparameter
+    that they begin with."""
     observe: Piece | None = None
-    """After a pass: whether the parameters that it was made at are accepted."""
+    """Whether the parameters that a pass was made at are accepted, after it."""
     compute: Piece | None = None
     """A pass of its own instead of loss and gradient."""
     option: int = 0
