@@ -221,6 +221,25 @@ def test_files(own, tmp_path):
     assert not is_begun(tmp_path / "other")
 
 
+def test_exports(own, tmp_path):
+    data = (np.repeat(XOR[0], 5, axis=0), np.repeat(XOR[1], 5))
+    for place in (["swish", "sigmoid"], ["tanh", "root"]):
+        run = fastnn.train(fastnn.Network([2, 3, 1], place), *data, epochs=20)
+        own_name = next(name for name in place if name in NAMES)
+        for export, file in ((fastnn.export.to_c, "x.h"), (fastnn.export.to_onnx, "x.onnx")):
+            if file == "x.onnx":
+                pytest.importorskip("onnx")
+            with pytest.raises(ValueError, match=rf"activation: expected .*, got '{own_name}'"):
+                export(run, tmp_path / file)
+            assert not (tmp_path / file).exists()
+        text = fastnn.export.to_json(run)
+        again = fastnn.export.from_json(text)
+        np.testing.assert_array_equal(bits(again.predict(XOR[0])), bits(run.predict(XOR[0])))
+        fastnn.extend.remove(own_name)
+        with pytest.raises(ValueError, match=rf"got '{own_name}'; one of your own has to be added"):
+            fastnn.export.from_json(text)
+
+
 def test_command_line(own, capsys):
     arguments = ["--optimizer", "rmsprop", "--activation", "swish", "--learning-rate", "0.03"]
     assert main(["restarts", "500", "--epochs", "100", "--bias", *arguments]) == 0
@@ -305,6 +324,21 @@ def test_what_is_added_again_is_the_new_one(own):
     doubled, tripled = add(2.0), add(3.0)
     assert first != doubled != tripled
     assert add(2.0) == doubled
+
+
+def test_an_optimizer_that_is_added_again_is_the_new_one(own, source):
+    net, seen = fastnn.Network([2, 2, 1]), set()
+    for factor in ("1.0", "4.0", "9.0"):  # as a notebook's cell that is edited and run again
+        for added in (*NAMES, own.RMSProp):
+            fastnn.extend.remove(added)
+        edited = source.replace("rest * g * g", f"{factor} * rest * g * g")
+        exec(edited.replace("(1 - numbers", f"{factor} * (1 - numbers"), own.__dict__)
+        options = {"restarts": 9, "epochs": 20, "optimizer": own.RMSProp(0.05)}
+        loss = fastnn.train_many(net, *XOR, **options).loss
+        expected = fastnn.reference.train_many(net, *XOR, **options).loss
+        np.testing.assert_allclose(loss, expected, rtol=1e-11)
+        seen.add(loss[0])
+    assert len(seen) == 3
 
 
 def changed_optimizer(own, **changed):
