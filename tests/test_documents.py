@@ -23,6 +23,7 @@ SMALL = {
 }
 """Arguments that make examples quick."""
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+ABOUT = [ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -56,16 +57,16 @@ def test_set_up_is_two_commands_in_the_first_thirty_lines():
 
 
 def test_commands_that_documents_name_exist(capsys):
-    text = "\n".join(path.read_text() for path in DOCUMENTS)
+    text = "\n".join(path.read_text() for path in [*DOCUMENTS, *ABOUT])
     shell = "\n".join(blocks(text, "sh"))
-    named = set(re.findall(r"\.venv/bin/fastnn (\w+)", shell))
-    assert named >= {"xor", "restarts", "info"}
+    named = set(re.findall(r"^(?:.*\s)?(?:\.venv/bin/)?fastnn (\w+)", shell, re.MULTILINE))
+    assert named >= {"xor", "restarts", "info", "train", "predict", "export"}
     for command in named:
         with pytest.raises(SystemExit) as error:
             main([command, "--help"])
         assert error.value.code == 0
         assert capsys.readouterr().out
-    for file in re.findall(r"\b(?:benchmarks|examples|tests|docs)/[\w/]+\.\w+", text):
+    for file in re.findall(r"\b(?:benchmarks|examples|tests|docs|fastnn)/[\w/]+\.\w+", text):
         assert (ROOT / file).stat().st_size > 0, file
 
 
@@ -97,10 +98,7 @@ def test_the_readme_names_all_that_there_is():
 def test_nothing_in_the_project_names_a_machine_or_another_folder():
     folders = ("fastnn", "tests", "benchmarks", "examples", "docs")
     paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
-    paths += [
-        ROOT / name for name in ("pyproject.toml", ".ci/run", "CONTRIBUTING.md", "CHANGELOG.md")
-    ]
-    paths += DOCUMENTS
+    paths += [ROOT / "pyproject.toml", ROOT / ".ci" / "run", *DOCUMENTS, *ABOUT]
     assert len(paths) > 50
     for path in paths:
         text = re.sub(r"\]\([./]+/", "](", path.read_text())  # pictures that pages show
