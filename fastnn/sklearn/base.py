@@ -24,6 +24,7 @@ from ..losses import Penalized
 from ..machine import available_threads
 from ..model import Model
 from ..network import Network
+from ..optimizers import Optimizer
 from ..primitives import loss as loss_of
 from ..runs import Runs
 from ..status import Status
@@ -31,7 +32,7 @@ from ..stopping import GradientBelow, NoProgress, Rule, Validation
 from ..training import train_many
 from .checking import check_parameters, hidden_sizes
 from .selection import Best, best_of, best_restarts
-from .words import ACTIVATIONS, GAINS, SOLVERS, Solver, activation_of, solver_of
+from .words import ACTIVATIONS, GAINS, Solver, activation_of, solver_of
 
 # With fewer samples, or parameters, the lanes of a vector carry networks, else samples of one.
 # Wine with Adam: 10 hidden units, 173 parameters, 28 and 38 ms; 100, 1,703 parameters, 394 and 276.
@@ -41,11 +42,14 @@ AUTO_BATCH = 200
 
 
 def is_stochastic(estimator: Any) -> bool:
-    solver = estimator.solver
-    if isinstance(solver, str) and solver in SOLVERS and SOLVERS[solver].stochastic:
+    try:
+        stochastic = solver_of(estimator.solver).stochastic
+    except ValueError:  # which `fit` is to raise
+        stochastic = False
+    if stochastic:
         return True
     raise AttributeError(
-        f"partial_fit: expected one of the solvers sgd, adam and adamw, got {solver!r}"
+        f"partial_fit: expected one of the solvers sgd, adam and adamw, got {estimator.solver!r}"
     )
 
 
@@ -57,7 +61,7 @@ class BaseMLP(BaseEstimator):
         hidden_layer_sizes: Any = (100,),
         activation: str = "relu",
         *,
-        solver: str = "lbfgs",
+        solver: str | Optimizer = "lbfgs",
         alpha: float = 0.0001,
         batch_size: int | str = "auto",
         learning_rate_init: float = 0.001,

@@ -9,6 +9,7 @@ from inspect import cleandoc
 from typing import Any
 
 from ..activations import BY_NAME
+from ..network import Network
 from ..optimizers import (
     LBFGS,
     RPROP,
@@ -106,9 +107,19 @@ def activation_of(name: Any) -> str:
 
 
 def solver_of(name: Any) -> Solver:
-    """The solver of that name; ValueError for an unknown one."""
+    """The solver of that name, or of an optimizer; ValueError for anything else."""
+    if isinstance(name, Optimizer):
+        setup = type(name)().setup(Network([1, 1]), 1)
+        return Solver(
+            lambda e, scale: name,
+            stochastic=not setup.full_batch,
+            squares=setup.squares_only,
+            penalized=not setup.squares_only,
+            by_gradient=setup.observe is not None or setup.compute is not None,  # trial steps
+        )
     if not isinstance(name, str) or name not in SOLVERS:
-        raise ValueError(f"solver: expected one of {', '.join(map(repr, SOLVERS))}, got {name!r}")
+        known = ", ".join(map(repr, SOLVERS))
+        raise ValueError(f"solver: expected one of {known}, or an optimizer, got {name!r}")
     return SOLVERS[name]
 
 
@@ -118,14 +129,16 @@ PARAMETERS = """Parameters
         Units of each hidden layer.
     activation : str, default "relu"
         Of the hidden layers: "logistic" or a name of fastnn's, such as "tanh".
-    solver : "lbfgs", "sgd", "adam", "adamw", "rprop", "quickprop" or "lm", default "lbfgs"
-        The optimizer; see `fastnn.sklearn.words.TABLE` for what is what.
+    solver : str or optimizer, default "lbfgs"
+        "lbfgs", "sgd", "adam", "adamw", "rprop", "quickprop" or "lm"; see
+        `fastnn.sklearn.words.TABLE` for what is what.  An optimizer of fastnn's or of your own,
+        such as ``fastnn.RPROP(max_step=1.0)``, brings its numbers along.
     alpha : float, default 0.0001
         Penalty on the squares of the weights, as scikit-learn has it; "lm" goes without, "adamw"
         takes it as its decay.
     batch_size : int or "auto", default "auto"
-        Samples of each update of "sgd", "adam" and "adamw"; "auto" is 200, or all if they are
-        fewer.
+        Samples of each update of "sgd", "adam" and "adamw", and of other optimizers that take
+        batches; "auto" is 200, or all if they are fewer.
     learning_rate_init : float, default 0.001
         Of "sgd", "adam", "adamw" and "quickprop".
     max_iter : int, default 200
