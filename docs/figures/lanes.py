@@ -57,7 +57,7 @@ def main(path):
     ax.add_patch(
         FancyBboxPatch(box, 3.4, 2.0, boxstyle="round,pad=0.1", fc="#F6F6F6", ec=PALE, lw=1.2)
     )
-    code = ["z = b", "z = fma(x0, w[0], z)", "z = fma(x1, w[1], z)", "z = sigmoid(z)"]
+    code = ["h = 0", "h = fma(x0, w[0], h)", "h = fma(x1, w[2], h)", "h = sigmoid(h)"]
     for i, line in enumerate(code):
         ax.text(box[0] + 0.1, 2.85 - 0.45 * i, line, family="monospace", ha="left", **label)
     ax.text(box[0] + 1.7, 3.6, "one instruction, four networks", ha="center", **label)

@@ -135,6 +135,7 @@ class Optimizer:
                 )
 
     def check_flag(self, name: str) -> None:
+        """Check that the named field is True or False."""
         value = getattr(self, name)
         if not isinstance(value, bool | np.bool_):
             raise TypeError(f"{name}: expected True or False, got {shown(value)}")
