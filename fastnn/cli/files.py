@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,10 @@ def check_figure(path: Path) -> None:
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Save `figure` at `path`."""
-    replace_file(
-        path.resolve(), lambda file: figure.savefig(file, format=path.suffix[1:].lower(), dpi=150)
-    )
+    with warnings.catch_warnings():
+        # Labels may be of any script; Matplotlib draws boxes for what its font has not.
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        replace_file(
+            path.resolve(),
+            lambda file: figure.savefig(file, format=path.suffix[1:].lower(), dpi=150),
+        )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..targets import Target
 
 PRINTED = 20
-"""Classes that are printed."""
+"""Classes, and names of columns, that are printed."""
 LABELLED = 30
 """Classes whose names fit beside a picture, and whose numbers fit into it."""
 DRAWN_TARGETS = 4
@@ -27,6 +27,17 @@ def short(label: Any, width: int = 24) -> str:
     """A label in one line of at most `width` characters."""
     text = "".join(mark if mark.isprintable() else "�" for mark in str(label))
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names, of which there may be many, in one line."""
+    more = f" and {len(names) - PRINTED:,} more" if len(names) > PRINTED else ""
+    return ", ".join(map(short, names[:PRINTED])) + more
+
+
+def _drawn(label: Any, width: int = 24) -> str:
+    """The same for a figure, in which a dollar sign would begin a formula."""
+    return short(label, width).replace("$", r"\$")
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
@@ -123,7 +134,7 @@ def figure_of(
     figure = new_figure(14, 4.2 * len(names))
     axes = figure.subplots(len(names), 3, squeeze=False)
     for j, name in enumerate(names):
-        _draw_predicted(true[:, j], predicted[:, j], short(name), part, axes[j, :2])
+        _draw_predicted(true[:, j], predicted[:, j], _drawn(name), part, axes[j, :2])
         axes[j, 2].set_visible(j == 0)
     _draw_losses(*losses, axes[0, 2])
     return figure
@@ -133,14 +144,14 @@ def _draw_losses(losses: np.ndarray, name: str, chosen: float, label: str, ax: A
     draw_losses(losses, len(losses), name, ax)
     if chosen > 0:
         ax.axvline(chosen, color=ORANGE, lw=2, label=label)
-        ax.legend(loc="upper right")
+        ax.legend(loc="best")
 
 
 def _draw_confusion(counts: np.ndarray, classes: np.ndarray, part: str, ax: Any) -> None:
     image = ax.imshow(counts, cmap="cividis", vmin=0, vmax=max(1, counts.max()))
     named = len(classes) <= LABELLED
     if named:
-        labels = [short(name, 16) for name in classes]
+        labels = [_drawn(name, 16) for name in classes]
         ax.set_xticks(range(len(classes)), labels, rotation=45, ha="right", rotation_mode="anchor")
         ax.set_yticks(range(len(classes)), labels)
         size = 11 if len(classes) <= 10 else 7

@@ -37,7 +37,7 @@ from .fitting import (
     fit,
     network_for,
 )
-from .report import accuracy_text, classes_text, confusion_text, errors_text, figure_of
+from .report import accuracy_text, classes_text, confusion_text, errors_text, figure_of, listed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    if options.file.is_dir():
+        raise TableError(options.file, "expected a file, got a folder")
     path = options.file.with_suffix(".npz") if options.model is None else options.model
     check_output("--model", path, ["npz"])
     if options.model is None and path.exists() and not _is_model(path):
@@ -87,7 +89,10 @@ def run(options: argparse.Namespace) -> int:
     if options.restarts is not None:
         integer("--restarts", options.restarts, 1, 10**12)
     features, X, target = _read(options)
-    parts = Parts(*split(target, options.validation, options.test, options.seed))
+    try:
+        parts = Parts(*split(target, options.validation, options.test, options.seed))
+    except ValueError as error:
+        raise TableError(options.file, str(error)) from None
     net, loss = network_for(target, len(features), options.hidden, options.activation, False)
     name = options.optimizer or default_optimizer(target, len(parts.train), net.n_parameters)
     net, loss = network_for(target, len(features), options.hidden, options.activation, name == "lm")
@@ -113,10 +118,11 @@ def run(options: argparse.Namespace) -> int:
         print(f"fastnn: interrupted after {len(found.losses):,} restarts", file=sys.stderr)
     elif len(found.losses) < restarts:
         print(f"{len(found.losses):,} of {restarts:,} restarts ended in time")
-    judged = "validation" if len(parts.validation) else "training"
+    judged = loss.name if target.classes is not None else f"{loss.name} of the scaled target"
+    judged += f" on the {'validation' if len(parts.validation) else 'training'} rows"
     finite = found.losses[np.isfinite(found.losses)]
     low, middle, high = np.quantile(finite, [0.25, 0.5, 0.75])
-    print(f"{seconds:.1f} s; {loss.name} on the {judged} rows: best {finite.min():.4g}, "
+    print(f"{seconds:.1f} s; {judged}: best {finite.min():.4g}, "
           f"quartiles {low:.4g}, {middle:.4g}, {high:.4g}")  # fmt: skip
     if len(finite) < len(found.losses):
         print(f"{len(found.losses) - len(finite):,} restarts diverged")
@@ -126,8 +132,7 @@ def run(options: argparse.Namespace) -> int:
     if options.figure is not None:
         part = [*parts.named()][-1]
         rows = parts.named()[part]
-        told = loss.name if target.classes is not None else f"{loss.name} of the scaled target"
-        losses = (found.losses, f"{told} on the {judged} rows", finite.min(), "chosen")
+        losses = (found.losses, judged, finite.min(), "chosen")
         figure = figure_of(target, part, target.values[rows], _predicted(found, X, target, rows),
                            losses)  # fmt: skip
         save_figure(figure, options.figure)
@@ -181,7 +186,7 @@ def _print_data(
     constant = [n for n, column in zip(features, X[parts.train].T, strict=True)
                 if (column == column[0]).all()]  # fmt: skip
     if constant:
-        print(f"the same in all training rows: {', '.join(constant)}")
+        print(f"the same in all training rows: {listed(constant)}")
     if target.classes is not None:
         print(classes_text(target, parts.named()))
 
