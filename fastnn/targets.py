@@ -13,6 +13,8 @@ from .tables import Labels, TableError
 CLASSIFICATION, REGRESSION = TASKS = ("classification", "regression")
 MOST_NUMBERS, ROWS_OF_A_NUMBER = 20, 5
 """Whole numbers are classes if they are no more than so many, in so many rows each on average."""
+MISSING = {"na", "n/a", "null", "none", "missing", "?", "-", "."}
+"""Text that among numbers stands for one that is missing."""
 LONGEST_LABEL = 1000
 MOST_CLASSES = 1000
 LARGEST_WHOLE = 2.0**53
@@ -106,9 +108,15 @@ def _detect(columns: Sequence[Labels]) -> tuple[str, str]:
     different, rows = len(set(numbers)), len(column.codes)
     whole = all(number.is_integer() for number in numbers)
     few = different <= MOST_NUMBERS and rows >= ROWS_OF_A_NUMBER * different
-    text = next((text for text in column.texts if _number(text) is None), None)
-    if text is not None and different <= MOST_NUMBERS:
-        return CLASSIFICATION, f"text such as {shown(text)}"
+    texts = [text for text in column.texts if _number(text) is None]
+    if texts and different <= MOST_NUMBERS:
+        if numbers and all(text.lower() in MISSING for text in texts):
+            what = (
+                f"expected a number as in other rows, got {shown(texts[0])}; --task "
+                "classification takes it as a label"
+            )
+            raise column.error(column.texts.index(texts[0]), what)
+        return CLASSIFICATION, f"text such as {shown(texts[0])}"
     if whole and few:
         return CLASSIFICATION, f"{different} different whole numbers"
     if whole or different > MOST_NUMBERS:

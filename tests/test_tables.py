@@ -130,6 +130,8 @@ def test_the_command_tells_it_in_one_line(write, content, message, capsys):
         ("0.5 1 " * 10, "classification", ["0.5", "1"]),
         ("0 1 " * 10, "regression", None),
         ("1 2 many " * 3, None, ["1", "2", "many"]),
+        ("0 NA 1 " * 3, "classification", ["0", "1", "NA"]),
+        ("none many " * 3, None, ["many", "none"]),
     ],
 )
 def test_classes_are_told_from_numbers(write, column, task, classes):
@@ -154,6 +156,11 @@ def test_classes_are_told_from_numbers(write, column, task, classes):
         ("x y z", None, "expected classes of 2 rows or more on average, got 3 in 3 rows"),
         (" ".join(f"k{i // 2}" for i in range(2002)), None, "expected up to 1,000 classes, got 1"),
         ("1 2 x", "regression", "line 4, column 'kind': expected a number, got 'x'"),
+        (
+            "0 1 " * 10 + "NA",
+            None,
+            "line 22, column 'kind': expected a number as in other rows, got 'NA'; --task clas",
+        ),
         ("x y nan x y", None, "line 4, column 'kind': expected a label or number, got 'nan'"),
         (" ".join([*map(str, range(50)), "x"]), None, "line 52, column 'kind': expected a number"),
     ],
