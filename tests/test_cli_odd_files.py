@@ -40,7 +40,7 @@ def test_damaged_files_give_a_model_or_one_line(tmp_path, capsys, edits, stop):
         assert not model.exists()
 
 
-@pytest.mark.parametrize("labels", [("5 $", "1 $_{"), ("\u65e5\u672c", "\u00e4")])
+@pytest.mark.parametrize("labels", [("cost $x_{$", "5 $"), ("\u65e5\u672c", "\u00e4")])
 def test_names_of_all_kinds_are_drawn(tmp_path, capsys, labels):
     """Also those that Matplotlib takes for formulas, or has no characters for."""
     path, figure = tmp_path / "data.csv", tmp_path / "report.png"
