@@ -37,7 +37,7 @@ from fastnn.parts import train_part
 
 RECORD = Path(__file__).parent / "projection.json"
 PAGE = Path(__file__).parent.parent / "docs" / "pages" / "projection.md"
-BEGIN, END = "<!-- projection: begin -->", "<!-- projection: end -->"
+SECTION = "projection"
 RESTARTS = (10**6, 10**9, 10**12)
 CORES = {2: "threads", 64: "processes", 10_000: "Dask"}
 KEEPS = ("statistics", "outcomes", "all")
@@ -366,6 +366,7 @@ def _two(value: float) -> str:
 
 def main() -> None:
     """Measure, print and write."""
+    from sections import with_section
     from session import as_lines, rounded
 
     found = measure()
@@ -377,8 +378,7 @@ def main() -> None:
     RECORD.write_text(as_lines(rounded(record)))
     text = section(json.loads(RECORD.read_text()))
     print(text)
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+    PAGE.write_text(with_section(PAGE.read_text(), SECTION, text))
 
 
 if __name__ == "__main__":

@@ -13,25 +13,12 @@ from pathlib import Path
 
 import tables
 from figures import draw_all
+from sections import with_section
 
 FOLDER = Path(__file__).parent
 RECORD = FOLDER / "record.json"
 README = FOLDER.parent / "README.md"
-BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
-
-
-def with_section(text: str, section: str) -> str:
-    """`text` with `section` between the markers, whatever stood there."""
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"expected the lines {BEGIN} and {END}")
-    return f"{head}{BEGIN}\n{section}\n{END}{tail}"
-
-
-def section_of(text: str) -> str:
-    """What stands between the markers."""
-    return text.partition(BEGIN)[2].partition(END)[0].strip("\n")
+SECTION = "speed"
 
 
 def main() -> None:
@@ -45,7 +32,7 @@ def main() -> None:
     print("\n".join(tables.report(record)))
     for path in draw_all(record, FOLDER / "figures"):
         print(f"drawn {path.relative_to(FOLDER.parent)}")
-    README.write_text(with_section(README.read_text(), tables.readme(record)))
+    README.write_text(with_section(README.read_text(), SECTION, tables.readme(record)))
     print(f"written {README.name}")
 
 

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import sklearn
+from sections import with_section
 from sklearn import datasets, neural_network
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
@@ -211,9 +212,7 @@ def write_page(record: dict[str, Any]) -> None:
     words += [f"| `{theirs}` | `{own}` | {remark} |" for theirs, own, remark in TABLE]
     text = PAGE.read_text()
     for name, content in (("words", "\n".join(words)), ("scores", tables(record))):
-        begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
-        before, _, rest = text.partition(begin)
-        text = f"{before}{begin}{content}\n{end}{rest.partition(end)[2]}"
+        text = with_section(text, name, content)
     PAGE.write_text(text)
 
 

@@ -2,6 +2,7 @@
 
 import math
 import numbers
+import os
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,12 @@ def integer(name: str, value: Any, low: int, high: int = MAX_COUNT) -> int:
     if not low <= number <= high:
         raise ValueError(f"{name}: expected an integer from {low} to {high}, got {shown(number)}")
     return number
+
+
+def check_path(value: Any, what: str = "file") -> None:
+    """TypeError unless the argument `path` is one."""
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"path: expected the path of a {what}, got {shown(value)}")
 
 
 def as_array(value: Any) -> np.ndarray:

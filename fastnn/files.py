@@ -15,6 +15,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from .checks import shown
+
 TEMPORARY = ".new-"
 """How the names of files and folders begin that are not whole yet."""
 BLOCK = 2**20
@@ -121,10 +123,14 @@ def digest_of(text: bytes, arrays: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
+def sealed(record: dict[str, Any]) -> dict[str, Any]:
+    """A record with its own digest."""
+    return record | {"digest": hashlib.sha256(canonical(record)).hexdigest()}
+
+
 def write_record(record: dict[str, Any], write: Callable[[Content], None]) -> None:
     """Write a record as JSON with its own digest, through `write`."""
-    sealed = record | {"digest": hashlib.sha256(canonical(record)).hexdigest()}
-    text = json.dumps(sealed, indent=1, allow_nan=False) + "\n"
+    text = json.dumps(sealed(record), indent=1, allow_nan=False) + "\n"
     write(lambda file: file.write(text.encode()))
 
 
@@ -141,19 +147,29 @@ def read_record(path: Path, kind: str, version: int) -> dict[str, Any]:
     refuse_others(path)
     if os.stat(path).st_size > RECORD_BYTES:
         raise DamagedFile(path, f"expected a text of at most {RECORD_BYTES:,} bytes, got more")
+    return record_in(path.read_bytes(), path, kind, version)
+
+
+def record_in(
+    text: str | bytes, path: Path, kind: str, version: int, *, needs_digest: bool = True
+) -> dict[str, Any]:
+    """The record in a text, which stands at `path`; DamagedFile if it is none, as above.
+
+    Without `needs_digest` one that has none is taken for whole.
+    """
     try:
-        record = json.loads(path.read_bytes(), parse_constant=no_number)
+        record = json.loads(text, parse_constant=no_number)
         digest = record.pop("digest", None) if isinstance(record, dict) else None
         found = hashlib.sha256(canonical(record)).hexdigest()
     except (ValueError, RecursionError) as error:
         raise DamagedFile(path, f"expected JSON, got other or damaged text ({error})") from error
     if not isinstance(record, dict) or record.get("format") != kind:
         raise DamagedFile(path, f"expected the format {kind!r}, got a foreign file")
-    if record.get("version") != version:
+    if record.get("version") != version or isinstance(record["version"], bool):
         raise DamagedFile(
-            path, f"expected version {version} of its format, got {record.get('version')!r}"
+            path, f"expected version {version} of its format, got {shown(record.get('version'))}"
         )
-    if digest != found:
+    if digest != found and (needs_digest or digest is not None):
         raise DamagedFile(path, "its text does not match its digest: it was damaged or edited")
     return record
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .checks import integer, shown
+from .checks import check_path, integer, shown
 from .files import DamagedFile, canonical, digest_of, replace_file
 from .job import NUMERICS_VERSION, Job
 from .keeping import column_types
@@ -52,8 +52,7 @@ def save(thing: Savable, path: str | os.PathLike[str]) -> None:
     OSError
         If the file cannot be written.
     """
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path: expected the path of a file, got {shown(path)}")
+    check_path(path)
     kind = type(thing).__name__.lower()
     if kind not in _WRITERS:
         raise TypeError(
@@ -97,8 +96,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     DamagedFile
         If it is damaged, foreign, or of a later version: a ValueError with path and reason.
     """
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path: expected the path of a file, got {shown(path)}")
+    check_path(path)
     file = Path(path)
     if file.is_dir():
         raise DamagedFile(file, "expected a file, got a folder; fastnn.open_run reads one")

@@ -11,6 +11,7 @@ sys.path.insert(0, str(BENCHMARKS))
 
 import projection  # noqa: E402
 from projection import Costs, count_chunks, project, simulate, sizes_for  # noqa: E402
+from sections import section_of  # noqa: E402
 
 from fastnn.arguments import make_job  # noqa: E402
 from fastnn.execution import CHUNKS_PER_SECOND, LONGEST_SECONDS, PART_BYTES  # noqa: E402
@@ -143,6 +144,5 @@ def test_the_record():
 
 
 def test_the_page_has_what_was_recorded():
-    text = projection.PAGE.read_text()
-    shown = text.partition(projection.BEGIN)[2].partition(projection.END)[0]
+    shown = section_of(projection.PAGE.read_text(), projection.SECTION)
     assert shown.strip() == projection.section(json.loads(projection.RECORD.read_text()))

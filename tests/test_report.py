@@ -11,6 +11,7 @@ sys.path.insert(0, str(BENCHMARKS))
 
 import figures  # noqa: E402
 import report  # noqa: E402
+import sections  # noqa: E402
 import tables  # noqa: E402
 from figures_of import MANY, Figures, NoFigureError  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
@@ -120,14 +121,15 @@ def test_readme_section(record):
 
 
 def test_readme_markers(record):
-    before = f"# Title\n\n{report.BEGIN}\nold\n{report.END}\n\nrest\n"
+    begin, end = sections.markers("speed")
+    before = f"# Title\n\n{begin}\nold\n{end}\n\nrest\n"
     section = tables.readme(record)
-    once = report.with_section(before, section)
-    assert once == f"# Title\n\n{report.BEGIN}\n{section}\n{report.END}\n\nrest\n"
-    assert report.with_section(once, section) == once
-    assert report.section_of(once) == section.strip("\n")
+    once = sections.with_section(before, "speed", section)
+    assert once == f"# Title\n\n{begin}\n{section}\n{end}\n\nrest\n"
+    assert sections.with_section(once, "speed", section) == once
+    assert sections.section_of(once, "speed") == section.strip("\n")
     with pytest.raises(ValueError, match="speed: begin"):
-        report.with_section("no markers", section)
+        sections.with_section("no markers", "speed", section)
 
 
 def test_plots(record, tmp_path):
@@ -159,7 +161,7 @@ def test_plots_without_numbers_are_left_out(record, tmp_path):
 def test_the_readme_begins_with_the_recorded_million():
     record = json.loads(report.RECORD.read_text())
     about = record["measurements"]["million"]
-    head = report.README.read_text().partition(report.BEGIN)[0]
+    head = report.README.read_text().partition(sections.markers(report.SECTION)[0])[0]
     hours = about["epochs"] * Figures(record).ns("W2", "numpy textbook") / 1e9 / 3600
     assert (
         f"{about['epochs'] / 1e6:,.0f} epochs each on average in {about['seconds']:.0f} seco"
@@ -170,7 +172,9 @@ def test_the_readme_begins_with_the_recorded_million():
 
 def test_the_readme_is_what_the_record_makes():
     record = json.loads(report.RECORD.read_text())
-    assert report.section_of(report.README.read_text()) == tables.readme(record).strip("\n")
+    assert sections.section_of(report.README.read_text(), report.SECTION) == tables.readme(
+        record
+    ).strip("\n")
     for file in set(figures.DRAWINGS) & {path.name for path in (BENCHMARKS / "figures").iterdir()}:
         assert f"benchmarks/figures/{file}" in report.README.read_text()
 

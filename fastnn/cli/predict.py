@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,22 +66,11 @@ def run(options: argparse.Namespace) -> int:
     if options.out is None:
         _write(written, sys.stdout)
     else:
-        text = _Text()
+        text = io.StringIO(newline="")
         _write(written, text)
-        replace_file(options.out.resolve(), lambda file: file.write("".join(text.parts).encode()))
+        replace_file(options.out.resolve(), lambda file: file.write(text.getvalue().encode()))
     print(told, end="", file=sys.stderr)
     return 0
-
-
-class _Text:
-    """Takes what a writer of CSV writes."""
-
-    def __init__(self) -> None:
-        self.parts: list[str] = []
-
-    def write(self, text: str) -> None:
-        """Take a part."""
-        self.parts.append(text)
 
 
 def _rows(
@@ -102,7 +92,7 @@ def _rows(
         yield [label, *row]
 
 
-def _write(rows: Iterator[list[Any]], file: TextIO | _Text) -> None:
+def _write(rows: Iterator[list[Any]], file: TextIO) -> None:
     csv.writer(file, lineterminator="\n").writerows(rows)
 
 

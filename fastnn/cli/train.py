@@ -10,6 +10,7 @@ restart, some test it.  Scales are learnt from those that train, and are part of
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -68,26 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    if options.file.is_dir():
-        raise TableError(options.file, "expected a file, got a folder")
-    path = options.file.with_suffix(".npz") if options.model is None else options.model
-    check_output("--model", path, ["npz"])
-    if options.model is None and path.exists() and not _is_model(path):
-        raise ValueError(f"--model: expected a file name, since {path} is there and no model")
-    if options.figure is not None:
-        check_figure(options.figure)
-    for name in ("validation", "test"):
-        share = getattr(options, name)
-        if not 0 <= share < 1:
-            raise ValueError(f"--{name}: expected a share from 0 to less than 1, got {share}")
-    if not options.validation + options.test < 1:
-        raise ValueError(
-            "--test: expected less than 1 together with --validation, got "
-            f"{options.test} and {options.validation}"
-        )
-    integer("--seed", options.seed, 0, 2**64 - 1)
-    if options.restarts is not None:
-        integer("--restarts", options.restarts, 1, 10**12)
+    path = _checked(options)
     features, X, target = _read(options)
     try:
         parts = Parts(*split(target, options.validation, options.test, options.seed))
@@ -140,6 +122,31 @@ def run(options: argparse.Namespace) -> int:
     return 130 if found.interrupted else 0
 
 
+def _checked(options: argparse.Namespace) -> Path:
+    """Where the model is to be saved, once all options that need no data are found good."""
+    if options.file.is_dir():
+        raise TableError(options.file, "expected a file, got a folder")
+    path: Path = options.file.with_suffix(".npz") if options.model is None else options.model
+    check_output("--model", path, ["npz"])
+    if options.model is None and path.exists() and not _is_model(path):
+        raise ValueError(f"--model: expected a file name, since {path} is there and no model")
+    if options.figure is not None:
+        check_figure(options.figure)
+    for name in ("validation", "test"):
+        share = getattr(options, name)
+        if not 0 <= share < 1:
+            raise ValueError(f"--{name}: expected a share from 0 to less than 1, got {share}")
+    if not options.validation + options.test < 1:
+        raise ValueError(
+            "--test: expected less than 1 together with --validation, got "
+            f"{options.test} and {options.validation}"
+        )
+    integer("--seed", options.seed, 0, 2**64 - 1)
+    if options.restarts is not None:
+        integer("--restarts", options.restarts, 1, 10**12)
+    return path
+
+
 def _is_model(path: Path) -> bool:
     try:
         return isinstance(load(path), Model)
@@ -164,14 +171,10 @@ def _read(options: argparse.Namespace) -> tuple[list[str], np.ndarray, Target]:
             rows = table.read(features, options.target)
         except TableError as error:
             if error.text:
-                hint = " ".join(f"--ignore {_quoted(name)}" for name in error.text)
+                hint = " ".join(f"--ignore {shlex.quote(name)}" for name in error.text)
                 raise ValueError(f"{error}; to leave columns of text out: {hint}") from None
             raise
     return features, rows.numbers, make_target(rows.labels, options.task)
-
-
-def _quoted(name: str) -> str:
-    return name if name.replace("_", "").isalnum() else "'" + name.replace("'", "'\\''") + "'"
 
 
 def _print_data(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..again import asked_indices, run_with_history
-from ..checks import integer, shown
+from ..checks import check_path, integer
 from ..collecting import better_of, runs_of_best
 from ..files import DamagedFile
 from ..keeping import Keep
@@ -313,8 +313,7 @@ def open_run(path: str | os.PathLike[str]) -> StoredRuns:
     DamagedFile
         If something in it is damaged, foreign or of a later version: a ValueError that names it.
     """
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path: expected the path of a folder, got {shown(path)}")
+    check_path(path, "folder")
     if not os.path.lexists(Path(path) / NAME):
         raise FileNotFoundError(
             f"path: expected a folder that train_many(…, out=) wrote, got {path} without {NAME}"

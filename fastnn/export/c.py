@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from ..activations import LEAK, SOFTMAX
-from ..checks import shown
+from ..checks import check_path, shown
 from ..model import Model, as_model
 from ..version import __version__
-from .common import check_path, form_of, labels_of, layers_of, write
+from .common import form_of, labels_of, layers_of, write
 
 WIDTH = 100
 LONGEST_NAME = 30
@@ -117,7 +117,8 @@ def to_c(model: Any, path: Any = None, name: str = "model") -> str:
         If the file cannot be written.
     """
     model = as_model(model)
-    check_path(path)
+    if path is not None:
+        check_path(path)
     if not isinstance(name, str):
         raise TypeError(f"name: expected a str, got {shown(name)}")
     if len(name) > LONGEST_NAME or not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", name):

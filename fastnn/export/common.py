@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,12 +115,6 @@ def folded(model: Model) -> Model:
 def write(path: Any, content: bytes) -> None:
     """Write a file that takes the place of `path` once it is whole."""
     replace_file(Path(path).resolve(), lambda file: file.write(content))
-
-
-def check_path(path: Any) -> None:
-    """TypeError unless `path` is one, or None."""
-    if path is not None and not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path: expected the path of a file, got {shown(path)}")
 
 
 def network_model(

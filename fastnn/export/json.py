@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -10,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import float_type, real_array, shown
-from ..files import DamagedFile, canonical, no_number, refuse_others
+from ..checks import check_path, float_type, real_array, shown
+from ..files import DamagedFile, record_in, refuse_others, sealed
 from ..model import Model, Scaling, as_model
 from ..network import Network
 from ..version import __version__
-from .common import check_path, labels_of, layers_of, network_model, write
+from .common import labels_of, layers_of, network_model, write
 
 FORMAT, VERSION = "fastnn model", 1
 TEXT = Path("the text")
@@ -72,7 +71,8 @@ def to_json(model: Any, path: Any = None) -> str:
         If the file cannot be written.
     """
     model = as_model(model)
-    check_path(path)
+    if path is not None:
+        check_path(path)
     layers = layers_of(model)
     record = {
         "format": FORMAT,
@@ -96,8 +96,7 @@ def to_json(model: Any, path: Any = None) -> str:
         "features": model.features and list(model.features),
         "targets": model.targets and list(model.targets),
     }
-    record["digest"] = hashlib.sha256(canonical(record)).hexdigest()
-    text = _text(record) + "\n"
+    text = _text(sealed(record)) + "\n"
     if path is not None:
         write(path, text.encode())
     return text
@@ -134,21 +133,7 @@ def from_json(source: str | os.PathLike[str]) -> Model:
 
 
 def _record(text: str | bytes, path: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(text, parse_constant=no_number)
-        digest = record.pop("digest", None) if isinstance(record, dict) else None
-        found = hashlib.sha256(canonical(record)).hexdigest()
-    except (ValueError, RecursionError) as error:
-        raise DamagedFile(path, f"expected JSON, got other or damaged text ({error})") from error
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise DamagedFile(path, f"expected the format {FORMAT!r}, got a foreign file")
-    if record.get("version") != VERSION or isinstance(record["version"], bool):
-        raise DamagedFile(
-            path, f"expected version {VERSION} of its format, got {shown(record.get('version'))}"
-        )
-    if digest is not None and digest != found:
-        raise DamagedFile(path, "its text does not match its digest: it was damaged or edited")
-    return record
+    return record_in(text, path, FORMAT, VERSION, needs_digest=False)
 
 
 def _model(record: dict[str, Any], path: Path) -> Model:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..activations import LEAK
-from ..checks import shown
+from ..checks import check_path, shown
 from ..model import Model, Scaling, as_model
 from ..version import __version__
-from .common import Layer, check_path, form_of, labels_of, layers_of, write
+from .common import Layer, form_of, labels_of, layers_of, write
 
 # Of January 2023: read by onnxruntime from 1.14 on.
 OPSET, IR_VERSION = 18, 8
@@ -131,7 +131,8 @@ def to_onnx(model: Any, path: Any = None) -> Any:
         If the file cannot be written.
     """
     model = as_model(model)
-    check_path(path)
+    if path is not None:
+        check_path(path)
     if model.parameters.nbytes > MOST_BYTES:
         raise ValueError(
             f"model: expected at most {MOST_BYTES:,} bytes of parameters, which is what ONNX "

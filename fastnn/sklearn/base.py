@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import numbers
 import os
 import warnings
@@ -19,7 +18,6 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from ..arguments import make_job
 from ..checks import shown
-from ..initialization import GlorotUniform
 from ..losses import Penalized
 from ..machine import available_threads
 from ..model import Model
@@ -28,17 +26,12 @@ from ..optimizers import Optimizer
 from ..primitives import loss as loss_of
 from ..runs import Runs
 from ..status import Status
-from ..stopping import GradientBelow, NoProgress, Rule, Validation
+from ..stopping import Validation
 from ..training import train_many
-from .checking import check_parameters, hidden_sizes
+from .checking import check_parameters
+from .problem import problem_of
 from .selection import Best, best_of, best_restarts
-from .words import ACTIVATIONS, GAINS, Solver, activation_of, solver_of
-
-# With fewer samples, or parameters, the lanes of a vector carry networks, else samples of one.
-# Wine with Adam: 10 hidden units, 173 parameters, 28 and 38 ms; 100, 1,703 parameters, 394 and 276.
-SAMPLES_IN_LANES, LARGE = 64, 1000
-# In scikit-learn "auto" is this many.
-AUTO_BATCH = 200
+from .words import ACTIVATIONS, solver_of
 
 
 def is_stochastic(estimator: Any) -> bool:
@@ -51,6 +44,10 @@ def is_stochastic(estimator: Any) -> bool:
     raise AttributeError(
         f"partial_fit: expected one of the solvers sgd, adam and adamw, got {estimator.solver!r}"
     )
+
+
+def _dense(X: Any) -> np.ndarray:
+    return X.toarray() if hasattr(X, "toarray") else X
 
 
 class BaseMLP(BaseEstimator):
@@ -192,7 +189,7 @@ class BaseMLP(BaseEstimator):
             self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=np.float64,
             reset=reset,
         )  # fmt: skip
-        return (X.toarray() if hasattr(X, "toarray") else X), y
+        return _dense(X), y
 
     def _weights(self, sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
         if sample_weight is None:
@@ -232,58 +229,16 @@ class BaseMLP(BaseEstimator):
         solver, seed, validation, held_weights = solver_of(self.solver), self._seed(), None, None
         if self.early_stopping:
             X, targets, weights, validation, held_weights = self._split(X, targets, weights, seed)
-        # Weights around 1: the loss is the weighted mean over the samples.
-        total = float(len(X)) if weights is None else float(weights.sum())
-        batch = len(X)
-        if solver.stochastic:
-            asked = AUTO_BATCH if isinstance(self.batch_size, str) else int(self.batch_size)
-            batch = min(asked, len(X))
-        penalty = self.alpha / (2 * total * batch / len(X)) if solver.penalized else 0.0
-        loss, output, scale = self._objective(penalty)
-        hidden = hidden_sizes(self.hidden_layer_sizes)
-        net = Network(
-            [X.shape[1], *hidden, targets.shape[1]],
-            [activation_of(self.activation)] * len(hidden) + [output],
-        )
-        # For L-BFGS too, whose memory of 8 networks of 200 parameters fills a second-level cache.
-        large = net.n_parameters >= LARGE or self.solver == "lbfgs"
-        in_lanes = large and len(X) >= SAMPLES_IN_LANES
-        in_lanes = in_lanes and validation is None and not solver.squares
-        options: dict[str, Any] = {
-            "loss": loss,
-            "optimizer": solver.make(self, scale),
-            "epochs": epochs,
-            "stop": self._rules(net, solver, validation is not None) if judged else None,
-            "validation": validation,
-            "batch_size": batch,
-            "shuffle": bool(self.shuffle and batch < len(X)),
-            "sample_weight": None if weights is None else weights * (len(X) / total),
-            "seed": seed,
-            "init": GlorotUniform(GAINS.get(net.activation[0], 1.0)),
-            "parallel": "samples" if in_lanes else "restarts",
-        }
-        restarts: int | None = int(self.n_restarts)
-        if before is not None and self.network_ != net:
-            raise ValueError(
-                f"warm_start: expected data and parameters of {self.network_!r}, got {net!r}"
-            )
-        if isinstance(before, Runs) and self._asked != restarts:
-            raise ValueError(
-                f"n_restarts: expected {self._asked}, as before, to go on, got {restarts}"
-            )
-        runs = before if isinstance(before, Runs) and self._same_kind(before, options) else None
-        if runs is not None:
-            restarts = None
-            options |= {"seed": runs.job.seed, "parallel": runs.job.parallel, "init": None}
-        elif before is not None:  # the optimizer begins anew
-            options["init"] = before.parameters if isinstance(before, Runs) else before
-            restarts = len(options["init"])
+        net, options = problem_of(
+            self, X, targets, weights, epochs=epochs, seed=seed, validation=validation,
+            judged=judged,
+        )  # fmt: skip
+        runs, restarts = self._going_on(net, options, before)
 
         def score(parameters: np.ndarray) -> np.ndarray:
             assert validation is not None
-            return loss_of(
-                net, parameters, *validation, loss=type(loss)(), sample_weight=held_weights
-            )
+            plain = type(options["loss"])()  # without penalties
+            return loss_of(net, parameters, *validation, loss=plain, sample_weight=held_weights)
 
         judge = None if validation is None else score
         threads, progress = self._threads(), bool(self.verbose)
@@ -314,6 +269,31 @@ class BaseMLP(BaseEstimator):
             )
         self._keep(net, best, warn=judged)
 
+    def _going_on(
+        self, net: Network, options: dict[str, Any], before: Runs | np.ndarray | None
+    ) -> tuple[Runs | None, int | None]:
+        """What `train_many` continues from, and how many restarts it is told of.
+
+        Where the optimizer cannot go on, `options` begin with the parameters of before.
+        """
+        restarts: int | None = int(self.n_restarts)
+        if before is not None and self.network_ != net:
+            raise ValueError(
+                f"warm_start: expected data and parameters of {self.network_!r}, got {net!r}"
+            )
+        if isinstance(before, Runs) and self._asked != restarts:
+            raise ValueError(
+                f"n_restarts: expected {self._asked}, as before, to go on, got {restarts}"
+            )
+        runs = before if isinstance(before, Runs) and self._same_kind(before, options) else None
+        if runs is not None:
+            restarts = None
+            options |= {"seed": runs.job.seed, "parallel": runs.job.parallel, "init": None}
+        elif before is not None:  # the optimizer begins anew
+            options["init"] = before.parameters if isinstance(before, Runs) else before
+            restarts = len(options["init"])
+        return runs, restarts
+
     def _same_kind(self, before: Runs, options: dict[str, Any]) -> bool:
         """Whether training can go on with what the optimizer remembers."""
         rules = (*before.job.rules, *(options["stop"] or ()))
@@ -341,14 +321,6 @@ class BaseMLP(BaseEstimator):
                 stacklevel=4,
             )
 
-    def _rules(self, net: Network, solver: Solver, validated: bool) -> list[Rule]:
-        patience, tol = int(self.n_iter_no_change), float(self.tol)
-        if validated:
-            return [Validation(patience, tol)]
-        if solver.by_gradient:
-            return [GradientBelow(tol * math.sqrt(net.n_parameters))] if tol else []
-        return [NoProgress(patience, tol)]
-
     def _seed(self) -> int:
         if isinstance(self.random_state, numbers.Integral):
             return int(self.random_state)
@@ -365,12 +337,15 @@ class BaseMLP(BaseEstimator):
         share = os.environ.get("NUMBA_NUM_THREADS", "")
         return max(1, min(cpus, int(share))) if share.isdecimal() else 1
 
-    def _evaluate(self, X: Any) -> np.ndarray:
-        """Outputs (n, n_out), averaged over the networks that were kept."""
+    def _inputs(self, X: Any) -> np.ndarray:
+        """Inputs of a fitted estimator."""
         check_is_fitted(self, "parameters_")
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=np.float64, reset=False)
-        inputs = X.toarray() if hasattr(X, "toarray") else X
-        return Model(self.network_, self.parameters_).evaluate(inputs)
+        return _dense(
+            validate_data(self, X, accept_sparse=["csr", "csc"], dtype=np.float64, reset=False)
+        )
+
+    def _model(self, **meaning: Any) -> Model:
+        return Model(self.network_, self.parameters_, **meaning)
 
     def to_model(self) -> Model:
         """What was trained, as a `fastnn.Model`, which can be saved and exported.
@@ -380,9 +355,7 @@ class BaseMLP(BaseEstimator):
         Model
         """
         check_is_fitted(self, "parameters_")
-        return Model(
-            self.network_, self.parameters_, features=self._feature_names(), **self._meaning()
-        )
+        return self._model(features=self._feature_names(), **self._meaning())
 
     def _meaning(self) -> dict[str, Any]:
         return {}

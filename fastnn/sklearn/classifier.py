@@ -123,12 +123,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         (n, n_classes) array of float64
         """
-        outputs = self._evaluate(X)
+        inputs = self._inputs(X)
         if self._multilabel:  # rounding would make some certain, with infinite odds
-            return np.clip(outputs, np.finfo(np.float64).tiny, np.nextafter(1.0, 0.0))
-        if outputs.shape[1] == 1:
-            return np.hstack([1 - outputs, outputs])
-        return outputs / outputs.sum(axis=1, keepdims=True)
+            shares = self._model().evaluate(inputs)
+            return np.clip(shares, np.finfo(np.float64).tiny, np.nextafter(1.0, 0.0))
+        return self._model(classes=np.arange(len(self.classes_))).probabilities(inputs)
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """The logarithm of `predict_proba`.

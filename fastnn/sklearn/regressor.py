@@ -55,7 +55,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         -------
         (n,) or (n, n_outputs) array of float64, as the targets were
         """
-        outputs = self._evaluate(X)
+        inputs = self._inputs(X)
+        outputs = self._model().evaluate(inputs)
         return outputs[:, 0] if self._flat else outputs
 
     def __sklearn_tags__(self) -> Any:
