@@ -118,6 +118,11 @@ class Activation:
     symmetry: int = 0
     """-1 if the function is odd, 1 if it is even: then a unit with all signs turned is the same."""
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is this package's, and none that a user added."""
+        return self in ACTIVATIONS
+
 
 def numpy_softmax(x: np.ndarray) -> np.ndarray:
     """Row by row ``exp(x) / sum(exp(x))``."""

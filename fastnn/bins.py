@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from .checks import shown
-from .kernels.tallies import (
+from .kernels.statistics import (
     BELOW,
     FIRST_EPOCH_BIN,
     FIRST_LOSS_BIN,

@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from .calls import vector_width
 from .chunks import lanes_for, most_lanes, train_chunk
 from .collecting import Collector
 from .executors import name_of, options_of, shares_memory
 from .interrupts import CtrlC
 from .job import Job
 from .keeping import Keep, row_bytes
+from .launch import vector_width
 from .machine import physical_memory
 from .parts import Part, train_part, train_sent
 from .progress import progress_bar
@@ -102,12 +102,6 @@ class Incomplete(RuntimeError):  # noqa: N818  a caller's word, like Interrupted
         return type(self), (self.runs, self.restarts, self.ended, self.reason)
 
 
-def _seconds_of_a_restart(job: Job) -> float:
-    """A guess, rather too long, as if it went on to the last epoch."""
-    units = len(job.X) * sum(job.net.sizes[1:])
-    return 1e-9 * max(1, job.epochs) * (0.2 * job.work + 0.5 * units)
-
-
 class _Sizes:
     """How large the next chunk should be, from how long the last ones took."""
 
@@ -122,7 +116,7 @@ class _Sizes:
         self.kept = row_bytes(job, keep.columns) if keep is not None and keep.rows else 0
         self.largest = PART_BYTES // self.kept if self.kept else job.restarts
         self.memory = FLIGHT_SHARE * physical_memory()
-        self.pace = _seconds_of_a_restart(job)
+        self.pace = job.seconds_of_a_restart
         self.size = max(self.smallest, int(CHUNK_SECONDS / self.pace))
         self.restarts = job.restarts
         self.workers = workers
@@ -215,7 +209,7 @@ def run_job(
         If an executor's workers fail.
     """
     limit = QUICK_SECONDS if workers == 1 else TINY_SECONDS
-    quick = job.restarts * _seconds_of_a_restart(job) < limit
+    quick = job.restarts * job.seconds_of_a_restart < limit
     here = quick and executor is None and chunk is None and not progress
     try:
         if here and time_limit is None and not collector.on_disk:

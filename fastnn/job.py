@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -69,10 +70,13 @@ class Job:
     indices: np.ndarray | None = None
     """(restarts,) int64: the restarts of a selection, which do not follow one another."""
 
-    @property
+    @cached_property
     def setup(self) -> Setup:
-        """What the engine needs of the optimizer."""
+        """What the kernels need of the optimizer."""
         return self.optimizer.setup(self.net, len(self.X))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @property
     def work(self) -> float:
@@ -85,6 +89,12 @@ class Job:
             q = min(residuals, p)
             return 8.0 * (passes + residuals * p * (1 + q) + q**3 / 3)
         return float(passes + setup.n_state)
+
+    @property
+    def seconds_of_a_restart(self) -> float:
+        """A guess, rather too long, as if it went on to the last epoch."""
+        units = len(self.X) * sum(self.net.sizes[1:])
+        return 1e-9 * max(1, self.epochs) * (0.2 * self.work + 0.5 * units)
 
     @property
     def has_common_weights(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .kernels.tallies import DIGITS, FORMS, LOWEST, N_KEYS, Tally
+from .kernels.statistics import DIGITS, FORMS, LOWEST, N_KEYS, Tally
 
 COLUMNS = ("keys", "counts", "firsts", "fingerprints", "form_counts", "form_firsts")
 

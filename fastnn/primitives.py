@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike
 
 from .activations import SOFTMAX
 from .arguments import check_inputs, make_job
-from .calls import Outputs, train_in_lanes, train_singly
 from .checks import real_array, shown
 from .chunks import lanes_for
 from .job import Job
 from .kernels.jacobian import jacobians, scratch_numbers
 from .kernels.predict import predict
+from .launch import Outputs, launch_of, train
 from .network import Network
 from .optimizers import Optimizer, Setup
 from .optimizers.gradient_descent import plain_update
@@ -211,8 +211,5 @@ def _evaluate(job: Job, *, gradient: bool, jacobian: np.ndarray | None = None) -
     )
     flag = np.zeros(1, dtype=np.int64)
     lanes = lanes_for(job, count)
-    if lanes > 1:
-        train_in_lanes(job, lanes, flag, outputs)
-    else:
-        train_singly(job, 1, flag, outputs)
+    train(launch_of(job, lanes), job, 1, flag, outputs)
     return outputs

@@ -12,7 +12,7 @@ from .again import run_again, run_with_history
 from .bins import EPOCH_EDGES, LOSS_EDGES, quantile, span
 from .checks import MAX_COUNT, integer, shown
 from .job import Job
-from .kernels.tallies import N_EPOCH_BINS, N_LOSS_BINS, tally
+from .kernels.statistics import N_EPOCH_BINS, N_LOSS_BINS, tally
 from .minima import Minima, Minimum
 from .records import joined_job
 from .run import Run

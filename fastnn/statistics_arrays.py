@@ -11,7 +11,7 @@ import numpy as np
 
 from .bins import EPOCH_EDGES, LOSS_EDGES, place_of
 from .checks import MAX_COUNT, shown
-from .kernels.tallies import FORMS, N_EPOCH_BINS
+from .kernels.statistics import FORMS, N_EPOCH_BINS
 from .minima import Minima
 from .status import Status
 

@@ -11,7 +11,7 @@ import numpy as np
 import fastnn
 from fastnn.activations import BY_NAME
 from fastnn.arguments import make_job
-from fastnn.kernels.tallies import FORMS, N_EPOCH_BINS, N_LOSS_BINS
+from fastnn.kernels.statistics import FORMS, N_EPOCH_BINS, N_LOSS_BINS
 from fastnn.statistics import Statistics
 from fastnn.status import Status
 

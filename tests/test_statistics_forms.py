@@ -11,7 +11,7 @@ from statistics_examples import FIRST, NETS, job_of, statistics_of
 
 import fastnn
 from fastnn.activations import BY_NAME
-from fastnn.kernels.tallies import tally
+from fastnn.kernels.statistics import tally
 from fastnn.minima import loss_of
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from ..chunks import MOST_LANES
 from ..directory.reader import open_run
 from ..job import NUMERICS_VERSION
-from ..kernels.engine import train_restarts
+from ..kernels.train_loop import train_restarts
 from ..machine import available_threads
 from ..version import __version__
 
@@ -105,9 +105,9 @@ def _machine_info() -> int:
 def _load(lanes: int) -> tuple[float, bool]:
     """How long the kernel for float64 took to load or compile, and whether it was in the cache."""
     from ..arguments import make_job
-    from ..calls import vector_width
     from ..chunks import train_chunk
     from ..datasets import xor
+    from ..launch import vector_width
     from ..network import Network
 
     job = make_job(Network([2, 2, 1]), *xor(), epochs=0)

@@ -19,8 +19,8 @@ from numba import types
 from .. import activations
 from ..activations import Activation
 from ..checks import integer, shown
+from ..kernels.pieces import Piece
 from ..lanes.formulas import Term, formula
-from ..lanes.pieces import Piece
 from ..lanes.types import Lanes, llvm_value
 from ..network import Network
 from ..optimizers import OPTIMIZERS, Optimizer, Setup

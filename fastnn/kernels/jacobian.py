@@ -1,154 +1,106 @@
-"""Residuals and their Jacobian, for many networks in lanes.
+"""Residuals and their Jacobian, of many networks.
 
 Row n * n_out + j of the Jacobian holds the derivatives of output j for sample n by all parameters:
 back-propagation of a delta that is 1 at output j and 0 at the others, before it is summed over the
-samples.
+samples.  A row lies as the parameters do.
 """
 
-from ..frame import (
-    COLUMNS,
-    DELTA,
-    DEPTH,
-    HAS_BIAS,
-    LANE_STATE,
-    LANES,
-    LAYERS,
-    LOSSES,
-    N_IN,
-    N_OUT,
-    N_PARAMETERS,
-    OTHER,
-    OUT_JACOBIAN,
-    OUTPUTS,
-    PARAMETERS,
-    SAMPLES,
-    SCRATCH,
-    SLOPE,
-    SLOPES,
-    STRIPS,
-    TILE,
-    WEIGHTS,
-    X,
-)
-from ..lanes.buffers import in_lanes, lane_count, numbers, packed
-from ..lanes.compiling import glue
-from ..lanes.operations import like, select, sqrt
-from ..lanes.pieces import at_address, piece
+import numpy as np
+
+from ..lanes.buffers import numbers
+from ..lanes.compiling import inlined
+from ..lanes.operations import like, sqrt
 from ..network import Network
+from .activation import activation_of
+from .forward_backward import forward_pass, layer_products, shared_samples
 from .losses import mean_factor, weigh
-from .passes import backpropagate, forward, multiply_by_slope, vectors_of
+from .pieces import piece_for
+from .views import biases, deltas, layer_at, outputs, weights
 
 # Samples whose rows lie side by side, where the Jacobian need not be kept whole.
 SAMPLES_AT_ONCE = 16
+# A literal 0 would have layers compiled anew.
+LOWEST = np.int64(0)
 
 
-def _writers(blends):
-    """Writers of a layer's rows; those that blend leave the rows of lanes without `yes` alone."""
-
-    @glue
-    def write(strips, yes, value, place, s):
-        if blends:
-            place[s] = select(yes[s] > 0.0, value, place[s])
-        else:
-            place[s] = value
-
-    @glue
-    def rows_of_layer(strips, yes, a, delta, rows, row_step, has_bias, samples, n_in, n_out):
-        """``rows[n] = outer(a[n], delta[n])`` and, for the biases, ``delta[n]``."""
-        for n in range(samples):
-            row = rows + n * row_step
-            for i in range(n_in):
-                for j in range(n_out):
-                    place = row + (i * n_out + j) * strips
-                    left, right = a + (n * n_in + i) * strips, delta + (n * n_out + j) * strips
-                    for s in range(strips):
-                        write(strips, yes, left[s] * right[s], place, s)
-            if has_bias:
-                for j in range(n_out):
-                    place = row + (n_in * n_out + j) * strips
-                    for s in range(strips):
-                        write(strips, yes, delta[(n * n_out + j) * strips + s], place, s)
-
-    @glue
-    def rows_of_first_layer(strips, yes, x, delta, rows, row_step, has_bias, samples, n_in, n_out):
-        """The same for the inputs, which all networks share."""
-        for n in range(samples):
-            row = rows + n * row_step
-            for i in range(n_in):
-                value = x[n * n_in + i]
-                for j in range(n_out):
-                    place = row + (i * n_out + j) * strips
-                    right = delta + (n * n_out + j) * strips
-                    for s in range(strips):
-                        write(strips, yes, value * right[s], place, s)
-            if has_bias:
-                for j in range(n_out):
-                    place = row + (n_in * n_out + j) * strips
-                    for s in range(strips):
-                        write(strips, yes, delta[(n * n_out + j) * strips + s], place, s)
-
-    return rows_of_layer, rows_of_first_layer
+@inlined
+def n_outputs(net):
+    """How many outputs a network has."""
+    return layer_at(net, net.depth - 1).n_out
 
 
-@glue
-def roots(frame, space, work, first, samples, factors):
+@inlined
+def square_roots(net, first, samples, roots):
     """The square roots of the samples' factors in the loss."""
-    strips, depth = frame[STRIPS], frame[DEPTH]
-    n_out = (frame + (LAYERS + (depth - 1) * COLUMNS))[N_OUT]
-    weigh(frame, space, work, first, samples, mean_factor(frame, factors[0], n_out), factors)
-    for m in range(samples * strips):
-        factors[m] = sqrt(factors[m])
+    weigh(net, first, samples, mean_factor(net, roots.zero), roots)
+    for n in range(samples):
+        for s in range(net.strips):
+            roots[n, s] = sqrt(roots[n, s])
 
 
-def _all_rows(blends):
-    rows_of_layer, rows_of_first_layer = _writers(blends)
-
-    @glue
-    def jacobian_rows(
-        frame, strips, unit, x, parameters, work, delta, other, samples, n_parameters, factors,
-        yes, rows,
-    ):  # fmt: skip
-        """The rows of `samples` samples whose outputs are in place, times the samples' factors."""
-        layers, depth = frame + LAYERS, frame[DEPTH]
-        last = layers + (depth - 1) * COLUMNS
-        units = last[N_OUT]
-        row_step = n_parameters * strips * units
-        for unit_out in range(units):
-            into = rows + unit_out * n_parameters * strips
-            for n in range(samples):
-                for j in range(units):
-                    for s in range(strips):
-                        factor = factors[n * strips + s]
-                        if j != unit_out:
-                            factor = like(factor, 0.0)
-                        delta[(n * units + j) * strips + s] = factor
-            slopes = work + last[SLOPES] * strips
-            elements = vectors_of(slopes, samples * units * unit)
-            multiply_by_slope(last[SLOPE], packed(slopes), packed(delta), elements)
-            here, there = delta, other
-            for level in range(depth - 1, 0, -1):
-                layer, below = layers + level * COLUMNS, layers + (level - 1) * COLUMNS
-                n_in, n_out, has_bias = layer[N_IN], layer[N_OUT], layer[HAS_BIAS] != 0
-                rows_of_layer(
-                    strips, yes, work + below[OUTPUTS] * strips, here,
-                    into + layer[WEIGHTS] * strips, row_step, has_bias, samples, n_in, n_out,
-                )  # fmt: skip
-                backpropagate(
-                    strips, unit, below[SLOPE], parameters + layer[WEIGHTS] * strips, here,
-                    work + below[SLOPES] * strips, there, samples, n_in, n_out,
-                )  # fmt: skip
-                here, there = there, here
-            rows_of_first_layer(
-                strips, yes, x, here, into, row_step, layers[HAS_BIAS] != 0, samples, layers[N_IN],
-                layers[N_OUT],
-            )  # fmt: skip
-
-    return jacobian_rows
+@inlined
+def seed(net, roots, unit, samples):
+    """``D[n] = roots[n] e``, the derivatives of the residuals of output `unit` by the outputs."""
+    D = deltas(net, net.depth - 1, samples)
+    for n in range(samples):
+        for j in range(D.columns):
+            for s in range(net.strips):
+                D[s][n, j] = roots[n, s] if j == unit else D.zero
 
 
-jacobian_rows = _all_rows(False)
-blended_rows = _all_rows(True)
-"""The same, written only into the rows of lanes whose `yes` is not 0."""
+def outer_product(chosen):
+    """A function of (net, s, a, d, dW, db) of one sample, in strip s."""
+
+    @inlined
+    def outer(net, s, a, d, dW, db):
+        """``dW = outer(a, d)`` and ``db = d``."""
+        for i in range(dW.rows):
+            for j in range(dW.columns):
+                dW[i, j] = chosen(net, s, a[0, i] * d[0, j], dW[i, j])
+        for i in range(db.rows):
+            for j in range(db.columns):
+                db[i, j] = chosen(net, s, d[0, j], db[i, j])
+
+    return outer
+
+
+def jacobian_pass(kind, chosen):
+    """The Jacobian of samples whose outputs are in place, times the roots of their factors.
+
+    A function of (net, X, roots, J).  Of each number ``chosen(net, s, new, old)`` is written, in
+    strip s.
+    """
+    _, backpropagate, _ = layer_products(kind)
+    _, multiply_by_slope = activation_of(kind)
+    outer = outer_product(chosen)
+
+    @inlined
+    def layer(net, level, A, unit, J):
+        D = deltas(net, level, A.rows)
+        for n in range(A.rows):
+            row = J + (n * n_outputs(net) + unit) * net.n_parameters
+            dW, db = weights(net, row, level), biases(net, row, level)
+            for s in range(net.strips):
+                outer(net, s, (A + n)[s], (D + n)[s], dW[s], db[s])
+
+    @inlined
+    def upper_layer(net, level, samples, unit, J):
+        layer(net, level, outputs(net, level - 1, samples), unit, J)
+        D, D_below = deltas(net, level, samples), deltas(net, level - 1, samples)
+        backpropagate(net, D, weights(net, net.parameters, level), D_below)
+        multiply_by_slope(net, level - 1, samples)
+
+    upper_layers = kind.each_layer(upper_layer, upwards=False)
+
+    @inlined
+    def jacobian(net, X, roots, J):
+        for unit in range(n_outputs(net)):
+            seed(net, roots, unit, X.rows)
+            multiply_by_slope(net, net.depth - 1, X.rows)
+            upper_layers(net, X.rows, unit, J)
+            layer(net, LOWEST, X, unit, J)
+
+    return jacobian
 
 
 def scratch_numbers(net: Network, samples: int) -> int:
@@ -157,45 +109,44 @@ def scratch_numbers(net: Network, samples: int) -> int:
     return rows * (1 + net.sizes[-1] * net.n_parameters)
 
 
-@piece
-def jacobians(digest, width):
-    """The Jacobian of the outputs of every lane's network, into its row of the results."""
+@inlined
+def always(net, s, new, old):
+    """The new number, whatever was there."""
+    return new
 
-    def compute(frame, space):
-        digest  # noqa: B018  closed over, so that the cache's key changes with the sources
-        work = in_lanes(space, width)
-        strips, unit, samples = frame[STRIPS], frame[LANES], frame[SAMPLES]
-        layers = frame + LAYERS
-        p, n_in = frame[N_PARAMETERS], layers[N_IN]
-        n_out = (layers + (frame[DEPTH] - 1) * COLUMNS)[N_OUT]
-        tile = min(min(frame[TILE], SAMPLES_AT_ONCE), samples)
-        parameters = work + frame[PARAMETERS] * strips
-        delta, other = work + frame[DELTA] * strips, work + frame[OTHER] * strips
-        factors = work + frame[SCRATCH] * strips
-        rows = factors + tile * strips
-        x, out = at_address(frame[X], space), at_address(frame[OUT_JACOBIAN], space)
-        restarts = at_address(frame[LANE_STATE], frame)
-        for m in range(tile * strips):
-            factors[m] = like(factors[m], 1.0)
-        losses = work + frame[LOSSES] * strips
-        for s in range(strips):
-            losses[s] = like(losses[s], 0.0)
-        first = samples - samples
-        while first < samples:
-            count = min(tile, samples - first)
-            inputs = x + first * n_in
-            forward(frame, space, strips, unit, inputs, lane_count(space), parameters, work, count)
-            jacobian_rows(
-                frame, strips, unit, inputs, parameters, work, delta, other, count, p, factors,
-                factors, rows,
-            )  # fmt: skip
-            numbers_ = numbers(rows)
-            for lane in range(unit):
-                if restarts[lane] >= 0:
-                    into = out + (restarts[lane] * samples + first) * n_out * p
-                    for m in range(count * n_out * p):
-                        into[m] = numbers_[m * unit + lane]
+
+@inlined
+def write_rows(net, J, first, count):
+    """The rows of `count` samples of every network into its row of the results."""
+    size = n_outputs(net) * net.n_parameters
+    rows = numbers(J.data)
+    for lane in range(net.lanes):
+        if net.lane_state[lane] >= 0:
+            out = net.out_jacobian + (net.lane_state[lane] * net.samples + first) * size
+            for m in range(count * size):
+                out[m] = rows[m * net.lanes + lane]
+
+
+@piece_for
+def jacobians(kind):
+    """The Jacobian of the outputs of every network, into its row of the results."""
+    forward, jacobian = forward_pass(kind), jacobian_pass(kind, always)
+
+    @inlined
+    def compute(net):
+        tile = min(min(net.tile, SAMPLES_AT_ONCE), net.samples)
+        roots, J = net.scratch, net.scratch + tile
+        for s in range(net.strips):
+            net.losses[0, s] = net.losses.zero
+            for n in range(tile):
+                roots[n, s] = like(roots.zero, 1.0)
+        first = 0
+        while first < net.samples:
+            count = min(tile, net.samples - first)
+            X, _ = shared_samples(net, first, count)
+            forward(net, X)
+            jacobian(net, X, roots, J)
+            write_rows(net, J, first, count)
             first += tile
-        return 0
 
     return compute

@@ -1,55 +1,33 @@
-"""Levenberg–Marquardt in lanes: each lane accepts or rejects its trial and solves its own system.
+"""Levenberg–Marquardt: each network accepts or rejects its trial and solves its own system.
 
-With fewer residuals than parameters the system is ``J Jᵀ``, whose Jacobian J is kept: rows of lanes
-that reject their trial are not overwritten.  Otherwise it is ``Jᵀ J``, the sum over tiles of
-samples, and that of the accepted parameters is kept.
+With residuals r and their Jacobian J, times the roots of the samples' factors, a step solves
+``(J Jᵀ + damping I) x = r``, ``step = Jᵀ x`` where there are fewer residuals than parameters, the
+dual form, and else ``(Jᵀ J + damping I) step = Jᵀ r``.  The dual form keeps J: rows of networks
+that reject their trial are not overwritten.  The other sums over tiles of samples, and keeps the
+system of the accepted parameters.
 """
 
-from ..frame import (
-    COLUMNS,
-    DELTA,
-    DEPTH,
-    GRADIENT,
-    HYPER,
-    JUDGE,
-    LANES,
-    LAYERS,
-    LOSSES,
-    MONITOR,
-    N_IN,
-    N_OUT,
-    N_PARAMETERS,
-    OPTION,
-    OTHER,
-    OUTPUTS,
-    PARAMETERS,
-    PASS_SAMPLES,
-    SAMPLES,
-    SCRATCH,
-    STATE,
-    STOP,
-    STRIPS,
-    TILE,
-    TILE_COUNT,
-    TILE_FIRST,
-    VERDICTS,
-    X,
-    Y,
-)
-from ..lanes.buffers import in_lanes, lane_count, load_shared
-from ..lanes.compiling import glue, kernel
+import numpy as np
+
+from ..lanes.buffers import load_shared
+from ..lanes.compiling import inlined
+from ..lanes.matrices import sized
 from ..lanes.operations import fma, like, magnitude, select
-from ..lanes.pieces import at_address, call_piece, piece
-from ..lanes.tiles import ITSELF, ZERO
 from ..network import Network
-from ..optimizers.common import watch_accepted
 from ..status import Status
-from .jacobian import SAMPLES_AT_ONCE, blended_rows, jacobian_rows, roots
-from .passes import forward
-from .products import multiply
-from .systems import factorize, solve
+from .forward_backward import forward_pass, shared_samples
+from .jacobian import SAMPLES_AT_ONCE, always, jacobian_pass, n_outputs, square_roots
+from .linear_solve import damped_solve, normal_products
+from .matmul_tile import ITSELF, ZERO
+from .pieces import piece_for
+from .stopping import watch_accepted
+from .views import call, outputs
 
 STALLED, SMALL_GRADIENT = float(Status.STALLED), float(Status.GRADIENT)
+# The rows of the hyperparameters, and of the state.
+INCREASE, DECREASE, MIN_DAMPING, MAX_DAMPING, GRADIENT_TOLERANCE, STEP_TOLERANCE = range(6)
+DAMPING, TRIED, SHORT = range(3)
+FIRST = np.int64(0)
 
 
 def is_dual(net: Network, samples: int) -> bool:
@@ -66,287 +44,353 @@ def scratch_numbers(net: Network, samples: int) -> int:
     return 2 + 4 * p + 3 * p * p + rows * (p + 2)
 
 
-@glue
-def layout(frame):
-    """Offsets of the accepted parameters, their loss, the answers, and what follows."""
-    accepted = frame[SCRATCH]
-    best = accepted + frame[N_PARAMETERS]
-    return accepted, best, best + 1, best + 2
+@inlined
+def column(region, rows):
+    """So many elements of a region as a column."""
+    return sized(region, rows, 1)
 
 
-@glue
-def dual_layout(frame, q):
-    """Offsets: residuals of trial and of accepted, factors, solution, pivots, system, Jacobian."""
-    _, _, _, trial = layout(frame)
-    system = trial + 5 * q
-    return trial, trial + q, trial + 2 * q, trial + 3 * q, trial + 4 * q, system, system + q * q
+# The scratch memory of both forms: the accepted parameters, their loss, and whether the trial at
+# hand is accepted.
 
 
-@glue
-def primal_layout(frame, p, rows):
-    """Offsets: right sides of trial and accepted, pivots, systems of both, factor, rows of J."""
-    _, _, _, trial = layout(frame)
-    system = trial + 3 * p
-    factors = system + 3 * p * p
-    errors = factors + rows
-    return (trial, trial + p, trial + 2 * p, system, system + p * p, system + 2 * p * p,
-            factors, errors, errors + rows)  # fmt: skip
+@inlined
+def accepted_parameters(net):
+    """The parameters from which trials go."""
+    return net.scratch
 
 
-@glue
-def squared_errors(strips, outputs, targets, factors, count, n_out, losses, errors):
-    """The residuals of a tile, and their squares added to the losses."""
-    for n in range(count):
-        for s in range(strips):
-            loss, root = losses[s], factors[n * strips + s]
-            for m in range(n * n_out, (n + 1) * n_out):
-                error = root * (outputs[m * strips + s] - targets[m])
-                loss = fma(error, error, loss)
-                errors[m * strips + s] = error
-            losses[s] = loss
+@inlined
+def accepted_losses(net):
+    """Their loss."""
+    return net.scratch + net.n_parameters
 
 
-@kernel
-def decide(strips, losses, best, state, hyper, verdicts, answers):
-    """Into `answers` which trials are accepted; the damping, and whether it is too large."""
-    zero = like(losses[0], 0.0)
-    one = like(zero, 1.0)
-    for s in range(strips):
-        damping, tried, short = state[s], state[strips + s], state[2 * strips + s]
-        fresh = tried == zero
-        better = fresh | (losses[s] < best[s])
-        lower = damping * hyper[strips + s]
-        lower = select(lower < hyper[2 * strips + s], hyper[2 * strips + s], lower)
-        changed = select(better, lower, damping * hyper[s])
-        damping = select(fresh, damping, changed)
-        stalled = (damping > hyper[3 * strips + s]) | (short > zero)
-        verdicts[s] = select(stalled, like(zero, STALLED), zero)
-        state[s], state[strips + s], state[2 * strips + s] = damping, zero, zero
-        answers[s] = select(better, one, zero)
-        losses[s] = select(better, losses[s], best[s])
-        best[s] = losses[s]
+@inlined
+def answers(net):
+    """1 where the trial is accepted, else 0."""
+    return net.scratch + (net.n_parameters + 1)
 
 
-@kernel
-def settle(strips, answers, count, parameters, accepted):
-    """Accepted trials become what is accepted; rejected ones give way to it."""
+@inlined
+def memory_of_form(net):
+    """Where the memory of either form begins."""
+    return net.scratch + (net.n_parameters + 2)
+
+
+@inlined
+def is_accepted(net, s):
+    """In which lanes of strip s the trial is accepted."""
+    return answers(net)[0, s] > net.losses.zero
+
+
+@inlined
+def where_accepted(net, s, new, old):
+    """What is of the accepted parameters."""
+    return select(is_accepted(net, s), new, old)
+
+
+@inlined
+def keep_accepted(net, count, trial, accepted):
+    """What is of accepted trials is kept; of rejected ones it gives way to what was."""
     for m in range(count):
-        for s in range(strips):
-            at = m * strips + s
-            value = select(answers[s] > 0.0, parameters[at], accepted[at])
-            accepted[at], parameters[at] = value, value
+        for s in range(net.strips):
+            value = where_accepted(net, s, trial[m, s], accepted[m, s])
+            trial[m, s] = accepted[m, s] = value
 
 
-@kernel
-def judge_gradient(strips, count, gradient, hyper, verdicts):
-    """Twice ``Jᵀ r``, the gradient, and which lanes' is small enough to end."""
-    zero = like(gradient[0], 0.0)
-    for s in range(strips):
-        largest = zero
-        for m in range(s, s + count * strips, strips):
-            slope = gradient[m] + gradient[m]
-            gradient[m] = slope
-            largest = select(magnitude(slope) < largest, largest, magnitude(slope))
-        flat = (largest <= hyper[4 * strips + s]) & (hyper[4 * strips + s] > zero)
-        verdicts[s] = select(flat, like(zero, SMALL_GRADIENT), verdicts[s])
+@inlined
+def weighted_errors(A, Y, roots, r, loss):
+    """The residuals ``roots (A - Y)``, and the loss, to which their squares are added."""
+    for n in range(A.rows):
+        for j in range(A.columns):
+            error = roots[n, 0] * (A[n, j] - Y[n, j])
+            loss = fma(error, error, loss)
+            r[n, j] = error
+    return loss
 
 
-@glue
-def finish_step(strips, count, parameters, step, state, hyper):
-    """``parameters -= step``, and whether that was a step at all."""
-    zero = like(state[0], 0.0)
-    one = like(zero, 1.0)
-    for s in range(strips):
-        squares, length = zero, zero
-        tolerance = hyper[5 * strips + s]
-        for m in range(s, s + count * strips, strips):
-            change, w = step[m], parameters[m]
-            squares, length = fma(change, change, squares), fma(w, w, length)
-            parameters[m] = w - change
-        short = (tolerance > zero) & (squares <= tolerance * tolerance * length)
-        state[strips + s], state[2 * strips + s] = one, select(short, one, zero)
+def residual_pass(kind):
+    """The residuals r of a tile of samples, whose squares are added to the losses; gives inputs."""
+    forward = forward_pass(kind)
+
+    @inlined
+    def residuals(net, first, count, roots, r):
+        X, Y = shared_samples(net, first, count)
+        forward(net, X)
+        square_roots(net, first, count, roots)
+        A, R = outputs(net, net.depth - 1, count), sized(r, count, Y.columns)
+        roots = column(roots, count)
+        for s in range(net.strips):
+            net.losses[0, s] = weighted_errors(A[s], Y[s], roots[s], R[s], net.losses[0, s])
+        if net.monitor != 0:
+            net.tile_first, net.tile_count = first, count
+            call(net, net.monitor)
+        return X
+
+    return residuals
 
 
-@piece
-def dual_compute(digest, width):
-    """The pass at the trial parameters, and in each lane whether they are accepted."""
+@inlined
+def begin_pass(net):
+    """A pass over all samples; the losses begin from 0."""
+    net.pass_samples = net.samples
+    for s in range(net.strips):
+        net.losses[0, s] = net.losses.zero
 
-    def compute(frame, space):
-        digest  # noqa: B018  closed over, so that the cache's key changes with the sources
-        work = in_lanes(space, width)
-        strips, unit, depth, samples = frame[STRIPS], frame[LANES], frame[DEPTH], frame[SAMPLES]
-        last = frame + (LAYERS + (depth - 1) * COLUMNS)
-        n_out, p = last[N_OUT], frame[N_PARAMETERS]
-        q, row, alone = samples * n_out, p * unit, lane_count(space)
-        accepted, best, answers, _ = layout(frame)
-        trial, right, factors, _, _, system, rows = dual_layout(frame, q)
-        x, y = at_address(frame[X], space), at_address(frame[Y], space)
-        parameters, gradient = work + frame[PARAMETERS] * strips, work + frame[GRADIENT] * strips
-        losses, verdicts = work + frame[LOSSES] * strips, work + frame[VERDICTS] * strips
-        delta, other = work + frame[DELTA] * strips, work + frame[OTHER] * strips
-        state, hyper = work + frame[STATE] * strips, work + frame[HYPER] * strips
-        answer, trials = work + answers * strips, work + trial * strips
-        rights, root = work + right * strips, work + factors * strips
-        jacobian, into = work + rows * strips, work + system * strips
-        frame[PASS_SAMPLES] = samples
-        for s in range(strips):
-            losses[s] = like(losses[s], 0.0)
-        forward(frame, space, strips, unit, x, alone, parameters, work, samples)
-        roots(frame, space, work, 0, samples, root)
-        outputs = work + last[OUTPUTS] * strips
-        squared_errors(strips, outputs, y, root, samples, n_out, losses, trials)
-        if frame[MONITOR] != 0:
-            frame[TILE_FIRST], frame[TILE_COUNT] = 0, samples
-            call_piece(frame[MONITOR], frame, space)
-        decide(strips, losses, work + best * strips, state, hyper, verdicts, answer)
-        for s in range(strips):
-            watch_accepted(frame, work, s, answer[s] > 0.0)
-        for m in range(q):
-            for s in range(strips):
-                at = m * strips + s
-                rights[at] = select(answer[s] > 0.0, trials[at], rights[at])
-        blended_rows(
-            frame, strips, unit, x, parameters, work, delta, other, samples, p, root, answer,
-            jacobian,
-        )  # fmt: skip
-        settle(strips, answer, p, parameters, work + accepted * strips)
-        top = 0
-        while top < q:  # the lower triangle alone, in blocks of rows
-            height = min(8, q - top)
-            place = into + top * q * strips
-            multiply(
-                strips, jacobian + top * p * strips, row, unit, jacobian, unit, row, alone * ZERO,
-                place, place, q * unit, unit, height, top + height, p,
-            )  # fmt: skip
-            top += height
-        if frame[JUDGE] != 0 or frame[OPTION] != 0:
-            multiply(
-                strips, jacobian, unit, row, rights, unit, unit, alone * ZERO, gradient,
-                gradient, unit, unit, p, alone, q,
-            )  # fmt: skip
-            judge_gradient(strips, p, gradient, hyper, verdicts)
-        return 0
+
+@inlined
+def decide(net, s):
+    """Which trials are accepted; the damping, and whether it is too large."""
+    zero, one = net.losses.zero, like(net.losses.zero, 1.0)
+    hyper, state, best = net.hyper, net.state, accepted_losses(net)
+    damping, loss = state[DAMPING, s], net.losses[0, s]
+    fresh = state[TRIED, s] == zero
+    better = fresh | (loss < best[0, s])
+    lower = damping * hyper[DECREASE, s]
+    lower = select(lower < hyper[MIN_DAMPING, s], hyper[MIN_DAMPING, s], lower)
+    changed = select(better, lower, damping * hyper[INCREASE, s])
+    damping = select(fresh, damping, changed)
+    stalled = (damping > hyper[MAX_DAMPING, s]) | (state[SHORT, s] > zero)
+    net.verdicts[0, s] = select(stalled, like(zero, STALLED), zero)
+    state[DAMPING, s], state[TRIED, s], state[SHORT, s] = damping, zero, zero
+    answers(net)[0, s] = select(better, one, zero)
+    loss = select(better, loss, best[0, s])
+    net.losses[0, s] = best[0, s] = loss
+    watch_accepted(net, s, better)
+
+
+@inlined
+def judge_gradient(net, s):
+    """The gradient, twice ``Jᵀ r``, and in which lanes it is small enough to end."""
+    zero, tolerance = net.losses.zero, net.hyper[GRADIENT_TOLERANCE, s]
+    largest = zero
+    for m in range(net.n_parameters):
+        g = net.gradient[m, s] + net.gradient[m, s]
+        net.gradient[m, s] = g
+        largest = select(magnitude(g) < largest, largest, magnitude(g))
+    flat = (largest <= tolerance) & (tolerance > zero)
+    net.verdicts[0, s] = select(flat, like(zero, SMALL_GRADIENT), net.verdicts[0, s])
+
+
+@inlined
+def take_step(net, s):
+    """``parameters -= step``, which lies where the gradient does, and whether it was too short."""
+    zero, tolerance = net.losses.zero, net.hyper[STEP_TOLERANCE, s]
+    squares, length = zero, zero
+    for m in range(net.n_parameters):
+        change, w = net.gradient[m, s], net.parameters[m, s]
+        squares, length = fma(change, change, squares), fma(w, w, length)
+        net.parameters[m, s] = w - change
+    short = (tolerance > zero) & (squares <= tolerance * tolerance * length)
+    net.state[TRIED, s] = like(zero, 1.0)
+    net.state[SHORT, s] = select(short, like(zero, 1.0), zero)
+
+
+# The scratch memory of the dual form, for q residuals.
+
+
+@inlined
+def n_residuals(net):
+    """How many residuals there are."""
+    return net.samples * n_outputs(net)
+
+
+@inlined
+def trial_residuals(net):
+    """The residuals r (q) of the trial."""
+    return memory_of_form(net)
+
+
+@inlined
+def residuals_of(net):
+    """Those of the accepted parameters."""
+    return memory_of_form(net) + n_residuals(net)
+
+
+@inlined
+def roots_of(net):
+    """The roots of the samples' factors, at most q."""
+    return memory_of_form(net) + 2 * n_residuals(net)
+
+
+@inlined
+def solution_of(net):
+    """The solution x (q)."""
+    return memory_of_form(net) + 3 * n_residuals(net)
+
+
+@inlined
+def pivots_of(net):
+    """The inverse pivots (q) of the system."""
+    return memory_of_form(net) + 4 * n_residuals(net)
+
+
+@inlined
+def system_of(net):
+    """``J Jᵀ`` (q, q), and its factors."""
+    q = n_residuals(net)
+    return sized(memory_of_form(net) + 5 * q, q, q)
+
+
+@inlined
+def jacobian_of(net):
+    """The rows of J (q, p) at the accepted parameters, one after the other."""
+    q = n_residuals(net)
+    return memory_of_form(net) + (5 * q + q * q)
+
+
+@piece_for
+def dual_compute(kind):
+    """The pass at the trial parameters, and where they are accepted ``J Jᵀ`` of them."""
+    residuals, jacobian = residual_pass(kind), jacobian_pass(kind, where_accepted)
+    gram, projection = normal_products(kind)
+
+    @inlined
+    def compute(net):
+        p, q = net.n_parameters, n_residuals(net)
+        J, r = sized(jacobian_of(net), q, p), residuals_of(net)
+        begin_pass(net)
+        X = residuals(net, FIRST, net.samples, roots_of(net), trial_residuals(net))
+        for s in range(net.strips):
+            decide(net, s)
+        keep_accepted(net, q, trial_residuals(net), r)
+        jacobian(net, X, roots_of(net), jacobian_of(net))
+        keep_accepted(net, p, net.parameters, accepted_parameters(net))
+        gram(net, J, system_of(net), ZERO)
+        if net.judge != 0 or net.option != 0:
+            projection(net, J.T, column(r, q), column(net.gradient, p), ZERO)
+            for s in range(net.strips):
+                judge_gradient(net, s)
 
     return compute
 
 
-@piece
-def dual_update(digest, width):
-    """The next trial: a damped step from the accepted parameters."""
+@piece_for
+def dual_update(kind):
+    """The next trial, a damped step from the accepted parameters: ``Jᵀ (J Jᵀ + damping I)⁻¹ r``."""
+    solve, (_, projection) = damped_solve(kind), normal_products(kind)
 
-    def update(frame, space):
-        digest  # noqa: B018
-        work = in_lanes(space, width)
-        strips, unit, alone = frame[STRIPS], frame[LANES], lane_count(space)
-        p = frame[N_PARAMETERS]
-        q = frame[SAMPLES] * (frame + (LAYERS + (frame[DEPTH] - 1) * COLUMNS))[N_OUT]
-        _, right, _, solution, pivots, system, rows = dual_layout(frame, q)
-        parameters, step = work + frame[PARAMETERS] * strips, work + frame[GRADIENT] * strips
-        state, hyper = work + frame[STATE] * strips, work + frame[HYPER] * strips
-        matrix, inverse = work + system * strips, work + pivots * strips
-        x, jacobian = work + solution * strips, work + rows * strips
-        factorize(strips, unit, matrix, q, state, matrix, inverse)
-        solve(strips, q, matrix, inverse, work + right * strips, x)
-        multiply(
-            strips, jacobian, unit, p * unit, x, unit, unit, alone * ZERO, step,
-            step, unit, unit, p, alone, q,
-        )  # fmt: skip
-        finish_step(strips, p, parameters, step, state, hyper)
-        return 0
+    @inlined
+    def update(net):
+        p, q = net.n_parameters, n_residuals(net)
+        J, S, step = sized(jacobian_of(net), q, p), system_of(net), column(net.gradient, p)
+        r, x = column(residuals_of(net), q), column(solution_of(net), q)
+        solve(net, S, net.state + DAMPING, r, S, column(pivots_of(net), q), x)
+        projection(net, J.T, x, step, ZERO)
+        for s in range(net.strips):
+            take_step(net, s)
 
     return update
 
 
-@piece
-def primal_compute(digest, width):
-    """The same where there are at least as many residuals as parameters."""
+# The scratch memory of the primal form, for p parameters.
 
-    def compute(frame, space):
-        digest  # noqa: B018
-        work = in_lanes(space, width)
-        strips, unit, depth, samples = frame[STRIPS], frame[LANES], frame[DEPTH], frame[SAMPLES]
-        tile = min(min(frame[TILE], SAMPLES_AT_ONCE), samples)
-        layers = frame + LAYERS
-        last = layers + (depth - 1) * COLUMNS
-        n_out, p = last[N_OUT], frame[N_PARAMETERS]
-        row, alone = p * unit, lane_count(space)
-        accepted, best, answers, _ = layout(frame)
-        most = min(samples, SAMPLES_AT_ONCE) * n_out
-        trial, right, _, system, kept, _, factors, errors, rows = primal_layout(frame, p, most)
-        x, y = at_address(frame[X], space), at_address(frame[Y], space)
-        stop = at_address(frame[STOP], frame)
-        parameters, gradient = work + frame[PARAMETERS] * strips, work + frame[GRADIENT] * strips
-        losses, verdicts = work + frame[LOSSES] * strips, work + frame[VERDICTS] * strips
-        delta, other = work + frame[DELTA] * strips, work + frame[OTHER] * strips
-        state, hyper = work + frame[STATE] * strips, work + frame[HYPER] * strips
-        answer, sides = work + answers * strips, work + trial * strips
-        matrix, root = work + system * strips, work + factors * strips
-        error, jacobian = work + errors * strips, work + rows * strips
-        frame[PASS_SAMPLES] = samples
-        for s in range(strips):
-            losses[s] = like(losses[s], 0.0)
+
+@inlined
+def trial_side(net):
+    """``Jᵀ r`` (p) at the trial."""
+    return memory_of_form(net)
+
+
+@inlined
+def accepted_side(net):
+    """The same at the accepted parameters."""
+    return memory_of_form(net) + net.n_parameters
+
+
+@inlined
+def pivots_of_primal(net):
+    """The inverse pivots (p) of the system."""
+    return memory_of_form(net) + 2 * net.n_parameters
+
+
+@inlined
+def trial_system(net):
+    """``Jᵀ J`` (p, p) at the trial, row by row."""
+    return memory_of_form(net) + 3 * net.n_parameters
+
+
+@inlined
+def accepted_system(net):
+    """The same at the accepted parameters."""
+    return trial_system(net) + net.n_parameters * net.n_parameters
+
+
+@inlined
+def factors_of_primal(net):
+    """The factors (p, p) of the system."""
+    p = net.n_parameters
+    return sized(accepted_system(net) + p * p, p, p)
+
+
+@inlined
+def tile_roots(net):
+    """The roots of the factors of a tile's samples, at most as many as residuals."""
+    return accepted_system(net) + 2 * net.n_parameters * net.n_parameters
+
+
+@inlined
+def tile_residuals(net):
+    """The residuals of a tile."""
+    return tile_roots(net) + min(net.samples, SAMPLES_AT_ONCE) * n_outputs(net)
+
+
+@inlined
+def tile_jacobian(net):
+    """The rows of J for a tile, one after the other."""
+    return tile_residuals(net) + min(net.samples, SAMPLES_AT_ONCE) * n_outputs(net)
+
+
+@piece_for
+def primal_compute(kind):
+    """The pass at the trial parameters, ``Jᵀ J`` and ``Jᵀ r``, of which accepted ones are kept."""
+    residuals, jacobian = residual_pass(kind), jacobian_pass(kind, always)
+    gram, projection = normal_products(kind)
+
+    @inlined
+    def add_tile(net, first, count):
+        X = residuals(net, first, count, tile_roots(net), tile_residuals(net))
+        jacobian(net, X, tile_roots(net), tile_jacobian(net))
+        p, rows = net.n_parameters, count * n_outputs(net)
+        J, r = sized(tile_jacobian(net), rows, p), column(tile_residuals(net), rows)
+        begin = ZERO if first == 0 else ITSELF
+        gram(net, J.T, sized(trial_system(net), p, p), begin)
+        projection(net, J.T, r, column(trial_side(net), p), begin)
+
+    @inlined
+    def compute(net):
+        p, tile = net.n_parameters, min(min(net.tile, SAMPLES_AT_ONCE), net.samples)
+        begin_pass(net)
         first = 0
-        while first < samples and load_shared(stop) == 0:
-            count = min(tile, samples - first)
-            inputs, targets = x + first * layers[N_IN], y + first * n_out
-            forward(frame, space, strips, unit, inputs, alone, parameters, work, count)
-            roots(frame, space, work, first, count, root)
-            outputs = work + last[OUTPUTS] * strips
-            squared_errors(strips, outputs, targets, root, count, n_out, losses, error)
-            if frame[MONITOR] != 0:
-                frame[TILE_FIRST], frame[TILE_COUNT] = first, count
-                call_piece(frame[MONITOR], frame, space)
-            jacobian_rows(
-                frame, strips, unit, inputs, parameters, work, delta, other, count, p, root, answer,
-                jacobian,
-            )  # fmt: skip
-            begin = alone * (ZERO if first == 0 else ITSELF)
-            top = 0
-            while top < p:  # the lower triangle alone, in blocks of rows
-                height = min(8, p - top)
-                into = matrix + top * p * strips
-                multiply(
-                    strips, jacobian + top * strips, unit, row, jacobian, row, unit, begin,
-                    into, into, p * unit, unit, height, top + height, count * n_out,
-                )  # fmt: skip
-                top += height
-            multiply(
-                strips, jacobian, unit, row, error, unit, unit, begin, sides,
-                sides, unit, unit, p, alone, count * n_out,
-            )  # fmt: skip
+        while first < net.samples and load_shared(net.stop) == 0:
+            add_tile(net, first, min(tile, net.samples - first))
             first += tile
-        decide(strips, losses, work + best * strips, state, hyper, verdicts, answer)
-        for s in range(strips):
-            watch_accepted(frame, work, s, answer[s] > 0.0)
-        settle(strips, answer, p, parameters, work + accepted * strips)
-        settle(strips, answer, p, sides, work + right * strips)
-        settle(strips, answer, p * p, matrix, work + kept * strips)
-        for m in range(p * strips):
-            gradient[m] = sides[m]
-        judge_gradient(strips, p, gradient, hyper, verdicts)
-        return 0
+        for s in range(net.strips):
+            decide(net, s)
+        keep_accepted(net, p, net.parameters, accepted_parameters(net))
+        keep_accepted(net, p, trial_side(net), accepted_side(net))
+        keep_accepted(net, p * p, trial_system(net), accepted_system(net))
+        for s in range(net.strips):
+            for m in range(p):
+                net.gradient[m, s] = trial_side(net)[m, s]
+            judge_gradient(net, s)
 
     return compute
 
 
-@piece
-def primal_update(digest, width):
-    """The same where there are at least as many residuals as parameters."""
+@piece_for
+def primal_update(kind):
+    """The next trial, a damped step from the accepted parameters: ``(Jᵀ J + damping I)⁻¹ Jᵀ r``."""
+    solve = damped_solve(kind)
 
-    def update(frame, space):
-        digest  # noqa: B018
-        work = in_lanes(space, width)
-        strips, p, samples = frame[STRIPS], frame[N_PARAMETERS], frame[SAMPLES]
-        n_out = (frame + (LAYERS + (frame[DEPTH] - 1) * COLUMNS))[N_OUT]
-        most = min(samples, SAMPLES_AT_ONCE) * n_out
-        trial, _, pivots, system, _, factor, _, _, _ = primal_layout(frame, p, most)
-        parameters, step = work + frame[PARAMETERS] * strips, work + frame[GRADIENT] * strips
-        state, hyper = work + frame[STATE] * strips, work + frame[HYPER] * strips
-        matrix, inverse = work + factor * strips, work + pivots * strips
-        unit = frame[LANES]
-        factorize(strips, unit, work + system * strips, p, state, matrix, inverse)
-        solve(strips, p, matrix, inverse, work + trial * strips, step)
-        finish_step(strips, p, parameters, step, state, hyper)
-        return 0
+    @inlined
+    def update(net):
+        p = net.n_parameters
+        S, g = sized(trial_system(net), p, p), column(trial_side(net), p)
+        inverse, step = column(pivots_of_primal(net), p), column(net.gradient, p)
+        solve(net, S, net.state + DAMPING, g, factors_of_primal(net), inverse, step)
+        for s in range(net.strips):
+            take_step(net, s)
 
     return update

@@ -3,346 +3,255 @@
 A term is computed from the last layer's output, or from its input where the loss fixes the last
 activation; then the output is put in its place.  Every term is multiplied by its sample's factor
 and fused into the sum, outputs within samples.
+
+Matrices have a row for each sample and a column for each output: inputs or outputs Z, targets T,
+terms L and deltas D; `factors` has one column.
 """
 
 from functools import cache
+from typing import NamedTuple
 
-from ..activations import ACTIVATIONS, added_among
-from ..frame import (
-    ACTIVATION,
-    COLUMNS,
-    COMMON,
-    DELTA,
-    DEPTH,
-    FACTORS,
-    GATHERED_WEIGHTS,
-    GATHERED_Y,
-    GRADIENT,
-    LANES,
-    LAYERS,
-    LEVEL,
-    LOSS_CODE,
-    LOSS_NUMBERS,
-    LOSS_SCALE,
-    LOSSES,
-    N_OUT,
-    N_PARAMETERS,
-    OTHER,
-    OUTPUTS,
-    OWN,
-    PARAMETERS,
-    PASS_SAMPLES,
-    PENALTIES,
-    SAMPLE_WEIGHTS,
-    SLOPES,
-    STRIPS,
-    TILE,
-    TILE_COUNT,
-    TILE_FIRST,
-    TILE_PLACE,
-    UNWEIGHTED,
-    WEIGHTING,
-    Y,
-)
-from ..lanes.buffers import across, in_lanes, lane_count, packed
-from ..lanes.compiling import glue, kernel
+import numpy as np
+
+from ..activations import BY_NAME
+from ..lanes.buffers import lane_count, numbers
+from ..lanes.compiling import inlined
 from ..lanes.elementary import exp
 from ..lanes.logarithms import log
+from ..lanes.matrices import in_registers, sized
 from ..lanes.operations import fma, like, magnitude, select
-from ..lanes.pieces import Piece, at_address, piece
-from ..losses import MEAN, MEAN_OF_SAMPLES, TERMS, BinaryCrossEntropy, CrossEntropy, Huber
-from .passes import choice, vectors_of
+from ..losses import (
+    MEAN,
+    MEAN_OF_SAMPLES,
+    SSE,
+    TERMS,
+    ArctanhSSE,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Huber,
+)
+from .forward_backward import gathered_samples, shared_samples
+from .layout import COMMON, OWN, UNWEIGHTED
+from .one_network_views import outputs as unit_outputs
+from .one_network_views import unit_rows
+from .pieces import Piece, piece
+from .views import deltas, layer_at, outputs
 
-CROSS_ENTROPY = CrossEntropy.code
-SIGMOID = next(a.function for a in ACTIVATIONS if a.name == BinaryCrossEntropy.output)
+NAMES = {
+    SSE.code: "squares",
+    Huber.code: "huber",
+    BinaryCrossEntropy.code: "binary_cross_entropy",
+    CrossEntropy.code: "cross_entropy",
+    ArctanhSSE.code: "arctanh_squares",
+}
+"""Of losses by their codes, in the names of machine code."""
+# A literal would have what it is passed to compiled anew.
+ONE = np.int64(1)
 
-# Sample n, output j, strip s.  Terms of one network lie as its samples do, side by side.
-_TERMS = """
-for n in range(count):
-    for s in range(strips):
-        factor = factors[n * strips + s]
-        for j in range(n_out):
-            m = n * n_step + j * j_step + s
-            x, t = z[m], targets[n * target_n_step + j * target_j_step + s * target_step]
-            y = OUTPUT(x)
-            z[m] = y
-            terms[m] = TERM(x, t)
-            delta[m] = factor * SLOPE(y, t)
-"""
-_SOFTMAX_TERMS = """
-for n in range(count):
-    for s in range(strips):
-        factor = factors[n * strips + s]
-        begin, target = n * n_step + s, n * target_n_step + s * target_step
-        top = z[begin]
-        for j in range(1, n_out):
-            x = z[begin + j * j_step]
-            top = select(x > top, x, top)
-        total, wanted = like(top, 0.0), like(top, 0.0)
-        for j in range(n_out):
-            m = begin + j * j_step
-            x = z[m] - top
-            power = exp(x)
+
+def separate_terms(term, slope, f):
+    """``A = f(Z)``, ``L = term(Z, T)`` and ``D = factor * slope(A, T)``, output by output."""
+
+    @inlined
+    def terms_and_deltas(Z, T, L, D, factors, number):
+        for n in range(Z.rows):
+            factor = factors[n, 0]
+            for j in range(Z.columns):
+                z, t = Z[n, j], T[n, j]
+                a = f(z)
+                Z[n, j] = a
+                L[n, j] = term(z, t, number)
+                D[n, j] = factor * slope(a, t, number)
+
+    return terms_and_deltas
+
+
+@inlined
+def largest(Z, n):
+    """``max(Z[n])``."""
+    top = Z[n, 0]
+    for j in range(1, Z.columns):
+        top = select(Z[n, j] > top, Z[n, j], top)
+    return top
+
+
+@inlined
+def softmax(Z):
+    """``A = exp(Z) / sum(exp(Z))`` over the outputs of each sample, in place."""
+    for n in range(Z.rows):
+        top, total = largest(Z, n), Z.zero
+        for j in range(Z.columns):
+            Z[n, j] = exp(Z[n, j] - top)
+            total = total + Z[n, j]
+        for j in range(Z.columns):
+            Z[n, j] = Z[n, j] / total
+
+
+@inlined
+def softmax_terms(Z, T, L, D, factors, number):
+    """``A = softmax(Z)``, ``L = -T log(A)`` and ``D = factor * (A sum(T) - T)``.
+
+    The logarithm is ``Z - max(Z) - log(sum(exp(Z - max(Z))))``, without overflow.
+    """
+    for n in range(Z.rows):
+        factor, top, total, wanted = factors[n, 0], largest(Z, n), Z.zero, Z.zero
+        for j in range(Z.columns):
+            z = Z[n, j] - top
+            power = exp(z)
             total = total + power
-            wanted = wanted + targets[target + j * target_j_step]
-            terms[m], z[m] = x, power
+            wanted = wanted + T[n, j]
+            L[n, j], Z[n, j] = z, power
         whole = log(total)
-        for j in range(n_out):
-            m = begin + j * j_step
-            t = targets[target + j * target_j_step]
-            y = z[m] / total
-            z[m] = y
-            terms[m] = t * (whole - terms[m])
-            delta[m] = factor * fma(y, wanted, -t)
-"""
+        for j in range(Z.columns):
+            t, a = T[n, j], Z[n, j] / total
+            Z[n, j] = a
+            L[n, j] = t * (whole - L[n, j])
+            D[n, j] = factor * fma(a, wanted, -t)
 
 
-def _bodies():
-    for code, (term, slope) in TERMS.items():
-        names = {"TERM": term, "SLOPE": slope}
-        body = _TERMS
-        if code == Huber.code:
-            body = body.replace("(x, t)", "(x, t, number)").replace("(y, t)", "(y, t, number)")
-        if code == BinaryCrossEntropy.code:
-            names["OUTPUT"] = SIGMOID
-        else:
-            body = body.replace("y = OUTPUT(x)\n            z[m] = y", "y = x")
-        yield code, body, names
-    yield CROSS_ENTROPY, _SOFTMAX_TERMS, {"exp": exp, "log": log, "select": select}
+def _without_number(function):
+    @inlined
+    def of(x, t, number):
+        return function(x, t)
 
-
-terms_and_deltas = choice(
-    "terms_and_deltas",
-    "strips, z, n_step, j_step, targets, target_n_step, target_j_step, target_step, factors, "
-    "terms, delta, count, n_out, number",
-    [(body, names) for _, body, names in _bodies()],
-    [code for code, _, _ in _bodies()],
-)
-"""The terms of `count` samples and their derivatives, times the samples' factors, into `delta`."""
-
-
-@glue
-def mean_factor(frame, example, n_out):
-    """What all terms of the pass at hand are multiplied by."""
-    count = like(example, frame[PASS_SAMPLES])
-    if frame[LOSS_SCALE] == MEAN:
-        return like(example, 1.0) / (count * like(example, n_out))
-    if frame[LOSS_SCALE] == MEAN_OF_SAMPLES:
-        return like(example, 1.0) / count
-    return like(example, 1.0)
-
-
-@glue
-def weigh(frame, space, work, first, count, scale, factors):
-    """`scale` times the weights of samples that lie in given order, for every lane."""
-    strips = frame[STRIPS]
-    for n in range(count):
-        for s in range(strips):
-            factor = scale
-            if frame[WEIGHTING] == OWN:
-                own = work + frame[SAMPLE_WEIGHTS] * strips
-                factor = scale * own[(first + n) * strips + s]
-            elif frame[WEIGHTING] == COMMON:
-                factor = scale * at_address(frame[SAMPLE_WEIGHTS], space)[first + n]
-            factors[n * strips + s] = factor
-
-
-def _losses_of_tile(gathered):
-    """The piece for targets and weights that all lanes share, or for each lane's own."""
-
-    def add_losses(digest, width):
-        def add(frame, space):
-            digest  # noqa: B018  closed over, so that the cache's key changes with the sources
-            work = in_lanes(space, width)
-            strips, count, first = frame[STRIPS], frame[TILE_COUNT], frame[TILE_FIRST]
-            layer = frame + (LAYERS + (frame[DEPTH] - 1) * COLUMNS)
-            n_out = layer[N_OUT]
-            z = work + layer[OUTPUTS] * strips
-            terms, delta = work + frame[OTHER] * strips, work + frame[DELTA] * strips
-            losses, factors = work + frame[LOSSES] * strips, work + frame[FACTORS] * strips
-            number = like(losses[0], at_address(frame[LOSS_NUMBERS], space)[0])
-            scale = mean_factor(frame, losses[0], n_out)
-            if gathered and frame[WEIGHTING] != UNWEIGHTED:
-                own = work + (frame[GATHERED_WEIGHTS] + first) * strips
-                for m in range(count * strips):
-                    factors[m] = scale * own[m]
-            else:
-                weigh(frame, space, work, first, count, scale, factors)
-            if gathered:
-                terms_and_deltas(
-                    frame[LOSS_CODE], strips, z, n_out * strips, strips,
-                    work + (frame[GATHERED_Y] + first * n_out) * strips, n_out * strips, strips, 1,
-                    factors, terms, delta, count, n_out, number,
-                )  # fmt: skip
-            else:
-                terms_and_deltas(
-                    frame[LOSS_CODE], strips, z, n_out * strips, strips,
-                    at_address(frame[Y], space) + first * n_out, n_out, 1, 0,
-                    factors, terms, delta, count, n_out, number,
-                )  # fmt: skip
-            for n in range(count):
-                for s in range(strips):
-                    loss = losses[s]
-                    for m in range(n * n_out * strips + s, (n + 1) * n_out * strips + s, strips):
-                        loss = fma(factors[n * strips + s], terms[m], loss)
-                    losses[s] = loss
-            return 0
-
-        return add
-
-    add_losses.__name__ += "_gathered" if gathered else ""
-    return piece(add_losses)
-
-
-add_losses = _losses_of_tile(False)
-"""Add the tile's losses; their derivatives by the outputs, or inputs, go into the deltas."""
-gathered_losses = _losses_of_tile(True)
-"""The same for samples that were gathered for each lane."""
-
-
-@piece
-def single_losses(digest, width):
-    """The terms of a tile of one network's samples, which lie side by side, and their deltas."""
-
-    def add(frame, space):
-        digest  # noqa: B018
-        count, tile = frame[TILE_COUNT], frame[TILE]
-        layer = frame + (LAYERS + (frame[DEPTH] - 1) * COLUMNS)
-        n_out = layer[N_OUT]
-        z = space + layer[OUTPUTS]
-        targets = at_address(frame[Y], space) + frame[TILE_PLACE] * n_out
-        terms, delta, factors = space + frame[OTHER], space + frame[DELTA], space + frame[FACTORS]
-        number = at_address(frame[LOSS_NUMBERS], space)[0]
-        scale = mean_factor(frame, number, n_out)
-        for n in range(count):
-            factor = scale
-            if frame[WEIGHTING] == COMMON:
-                factor = scale * at_address(frame[SAMPLE_WEIGHTS], space)[frame[TILE_FIRST] + n]
-            factors[n] = factor
-        lanes = lane_count(across(z))
-        blocks = (count + lanes - 1) // lanes
-        for n in range(count, blocks * lanes):  # of no sample
-            factors[n] = 0.0
-        row = tile // lanes
-        terms_and_deltas(
-            frame[LOSS_CODE], 1, across(z), 1, row, across(targets), 1, row, 0, across(factors),
-            across(terms), across(delta), blocks, n_out, like(across(z)[0], number),
-        )  # fmt: skip
-        return 0
-
-    return add
-
-
-@piece
-def add_penalties(digest, width):
-    """Add the penalties on the weights to the losses, and their slopes to the gradient."""
-
-    def add(frame, space):
-        digest  # noqa: B018
-        work = in_lanes(space, width)
-        strips, count = frame[STRIPS], frame[N_PARAMETERS]
-        parameters, gradient = work + frame[PARAMETERS] * strips, work + frame[GRADIENT] * strips
-        losses = work + frame[LOSSES] * strips
-        squares = at_address(frame[PENALTIES], space)
-        magnitudes = squares + count
-        for s in range(strips):
-            loss = losses[s]
-            zero = like(loss, 0.0)
-            for m in range(count):
-                at = m * strips + s
-                w, square, size = parameters[at], squares[m], magnitudes[m]
-                loss = fma(square * w, w, loss)
-                loss = fma(like(loss, size), magnitude(w), loss)
-                sign = select(w > zero, like(zero, size), select(w < zero, -like(zero, size), zero))
-                gradient[at] = fma(like(loss, square + square), w, gradient[at]) + sign
-            losses[s] = loss
-        return 0
-
-    return add
-
-
-_KEEP = """
-for m in range(count):
-    x = z[m]
-    y = FUNCTION(x)
-    slopes[m] = SLOPE({of}) + offset
-    z[m] = y
-"""
-
-
-def _keeping(a):
-    body = _KEEP.format(of="x" if a.of_input else "y")
-    return body, {"FUNCTION": a.function, "SLOPE": a.slope}
-
-
-activate_and_keep = choice(
-    "activate_and_keep", "z, slopes, count, offset", [_keeping(a) for a in ACTIVATIONS]
-)
-"""``z = f(z)``, and the slopes there plus an offset."""
-
-
-@glue
-def layer_at_hand(frame, space):
-    """Its activation, inputs, place for slopes, how many vectors these fill, and the offset."""
-    layer = frame + (LAYERS + frame[LEVEL] * COLUMNS)
-    lanes = frame[LANES]
-    z, slopes = space + layer[OUTPUTS] * lanes, space + layer[SLOPES] * lanes
-    offset = at_address(frame[LOSS_NUMBERS], space)[1]
-    vectors = vectors_of(z, frame[TILE_COUNT] * layer[N_OUT] * lanes)
-    return layer[ACTIVATION], packed(z), packed(slopes), vectors, offset
-
-
-@piece
-def keep_slopes(digest, width):
-    """The activations of a layer, and their slopes into a place of their own."""
-
-    def keep(frame, space):
-        digest  # noqa: B018
-        code, z, slopes, vectors, offset = layer_at_hand(frame, space)
-        activate_and_keep(code, z, slopes, vectors, offset)
-        return 0
-
-    return keep
+    return of
 
 
 @cache
-def _keep_slopes_with(added):
-    """The same for a network that has activations which were added: (code, definition) pairs."""
-    name = "_".join(["activate_and_keep", *(str(code) for code, _ in added)])
-    activations = (*enumerate(ACTIVATIONS), *added)
-    activate = choice(
-        name, "z, slopes, count, offset",
-        [_keeping(a) for _, a in activations], [code for code, _ in activations],
-    )  # fmt: skip
-
-    def keep_slopes(digest, width):
-        def keep(frame, space):
-            code, z, slopes, vectors, offset = layer_at_hand(frame, space)
-            activate(code, z, slopes, vectors, offset)
-            return 0
-
-        return keep
-
-    return Piece(keep_slopes, kept=False)
+def _terms_of(code):
+    """The function of a loss: terms and deltas of a tile."""
+    if code == CrossEntropy.code:
+        return softmax_terms
+    functions = TERMS[code]
+    if code != Huber.code:
+        functions = map(_without_number, functions)
+    output = BinaryCrossEntropy.output if code == BinaryCrossEntropy.code else "identity"
+    return separate_terms(*functions, BY_NAME[output].function)
 
 
-def keep_slopes_of(names: tuple[str, ...]) -> Piece:
-    """The piece for a network of these activations."""
-    added = added_among(names)
-    return _keep_slopes_with(added) if added else keep_slopes
+@inlined
+def mean_factor(net, example):
+    """What all terms of the pass at hand are multiplied by."""
+    one, count = like(example, 1.0), like(example, net.pass_samples)
+    if net.loss_scale == MEAN:
+        return one / (count * like(example, layer_at(net, net.depth - 1).n_out))
+    if net.loss_scale == MEAN_OF_SAMPLES:
+        return one / count
+    return one
 
 
-@kernel
-def softmax(z, row, count, n_out):
-    """Softmax over the outputs of each sample, of vectors of samples side by side."""
+@inlined
+def weigh(net, first, count, scale, factors):
+    """``factors[n, s] = scale * weight``, of samples that lie in given order."""
     for n in range(count):
-        top = z[n]
-        for j in range(1, n_out):
-            top = select(z[n + j * row] > top, z[n + j * row], top)
-        total = like(top, 0.0)
-        for j in range(n_out):
-            power = exp(z[n + j * row] - top)
-            total = total + power
-            z[n + j * row] = power
-        for j in range(n_out):
-            z[n + j * row] = z[n + j * row] / total
+        for s in range(net.strips):
+            factor = scale
+            if net.weighting == OWN:
+                factor = scale * net.own_weights[first + n, s]
+            elif net.weighting == COMMON:
+                factor = scale * net.sample_weights[first + n]
+            factors[n, s] = factor
+
+
+@inlined
+def weigh_gathered(net, first, count, scale, factors):
+    """The same of the batch that was gathered for each network."""
+    for n in range(count):
+        for s in range(net.strips):
+            factor = scale
+            if net.weighting != UNWEIGHTED:
+                factor = scale * net.gathered_weights[first + n, s]
+            factors[n, s] = factor
+
+
+def _losses_of_tile(terms_and_deltas, samples_of, weigh):
+    """Add a tile's losses; their derivatives by the outputs, or inputs, go into the deltas."""
+
+    @inlined
+    def add_losses(net):
+        first, count, level = net.tile_first, net.tile_count, net.depth - 1
+        Z, D = outputs(net, level, count), deltas(net, level, count)
+        _, T = samples_of(net, first, count)
+        L, factors = sized(net.other, count, Z.columns), sized(net.factors, count, ONE)
+        weigh(net, first, count, mean_factor(net, Z.zero), net.factors)
+        number = like(Z.zero, net.loss_numbers[0])
+        for s in range(net.strips):
+            terms_and_deltas(Z[s], T[s], L[s], D[s], factors[s], number)
+        losses = net.losses
+        for n in range(count):
+            for s in range(net.strips):
+                loss, factor = losses[0, s], net.factors[n, s]
+                for j in range(Z.columns):
+                    loss = fma(factor, L[s][n, j], loss)
+                losses[0, s] = loss
+
+    return add_losses
+
+
+def _terms_of_tile(terms_and_deltas):
+    """The terms of a tile of one network's samples, which lie side by side, and their deltas."""
+
+    @inlined
+    def make_terms(net):
+        count, level = net.tile_count, net.depth - 1
+        n_out = layer_at(net, level).n_out
+        Z = in_registers(unit_outputs(net, level, count)).T
+        T = in_registers(unit_rows(net, net.y + net.tile_place * n_out, n_out, count)).T
+        L = in_registers(unit_rows(net, numbers(net.other.data), n_out, count)).T
+        D = in_registers(unit_rows(net, numbers(net.delta.data), n_out, count)).T
+        row = unit_rows(net, numbers(net.factors.data), ONE, count)
+        weigh(net, net.tile_first, count, mean_factor(net, row.zero), row.T)
+        factors = in_registers(row).T
+        for n in range(count, factors.rows * lane_count(factors.data)):  # of no sample
+            row[0, n] = 0.0
+        terms_and_deltas(Z, T, L, D, factors, like(Z.zero, net.loss_numbers[0]))
+
+    return make_terms
+
+
+class LossPieces(NamedTuple):
+    """The pieces of one loss."""
+
+    shared: Piece
+    """For a tile of samples that all networks share."""
+    gathered: Piece
+    """For a tile of those that were gathered for each network."""
+    one_network: Piece
+    """For a tile of one network's samples, which lie side by side; it adds nothing up."""
+
+
+@cache
+def loss_pieces(code: int) -> LossPieces:
+    """The pieces of the loss of that code."""
+    name, terms = NAMES[code], _terms_of(code)
+
+    def shared(kind):
+        return _losses_of_tile(terms, shared_samples, weigh)
+
+    def gathered(kind):
+        return _losses_of_tile(terms, gathered_samples, weigh_gathered)
+
+    def one_network(kind):
+        return _terms_of_tile(terms)
+
+    return LossPieces(
+        Piece(f"{name}_losses", shared),
+        Piece(f"{name}_gathered_losses", gathered),
+        Piece(f"{name}_terms", one_network),
+    )
+
+
+@piece
+def add_penalties(net):
+    """``loss += sum(l2 * w**2 + l1 * abs(w))``, and its derivative is added to the gradient."""
+    parameters, gradient = net.parameters, net.gradient
+    l2, l1 = net.penalties, net.penalties + net.n_parameters
+    for s in range(net.strips):
+        loss, zero = net.losses[0, s], net.losses.zero
+        for m in range(net.n_parameters):
+            w, square, size = parameters[m, s], l2[m], like(zero, l1[m])
+            loss = fma(square * w, w, loss)
+            loss = fma(size, magnitude(w), loss)
+            sign = select(w > zero, size, select(w < zero, -size, zero))
+            gradient[m, s] = fma(like(loss, square + square), w, gradient[m, s]) + sign
+        net.losses[0, s] = loss

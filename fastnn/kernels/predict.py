@@ -2,50 +2,52 @@
 
 import numpy as np
 
-from ..activations import CODES, SOFTMAX, keeps_slopes
-from ..frame import ACTIVATION, COLUMNS, DEPTH, LAYERS, N_OUT, OUTPUTS
-from ..lanes.buffers import across, buffer, lane_count
-from ..lanes.compiling import entry, once, source_digest
+from ..activations import SOFTMAX
+from ..lanes.compiling import inlined
+from ..lanes.matrices import in_registers, matrix
 from ..lanes.types import register_bytes
 from ..network import Network
-from .losses import keep_slopes_of, softmax
-from .plan import CACHE_LINE, Needs, by_tile, make_single_plan, zeros_aligned
-from .single import forward
-
-SOFTMAX_OUTPUT = CODES[SOFTMAX]
-
-
-@once
-def _predictor():
-    return _make_predictor(source_digest())
+from .activation import activation_pieces
+from .losses import softmax
+from .one_network_pass import forward_pass
+from .one_network_views import outputs, unit_rows, whole_groups
+from .pieces import Kind, piece_for, run_piece
+from .views import layer_at
+from .workspace import CACHE_LINE, Needs, by_tile, make_single_plan, zeros_aligned
 
 
-def _make_predictor(digest):
-    def predict_samples(frame_array, tile, strips, samples, XT, parameters, workspace, outputs):
-        digest  # noqa: B018  closed over, so that the cache's key changes with the sources
-        frame = buffer(frame_array)
-        last = frame + (LAYERS + (frame[DEPTH] - 1) * COLUMNS)
-        n_parameters = parameters.shape[1]
-        n_in, n_out = XT.shape[2], last[N_OUT]
-        space = buffer(workspace)
-        result = space + last[OUTPUTS]
-        width = strips * lane_count(across(space))
-        x, out = buffer(XT), buffer(outputs)
-        for network in range(parameters.shape[0]):
-            weights = buffer(parameters) + network * n_parameters
-            for first in range(0, samples, tile):
-                count = min(tile, samples - first)
-                blocks = (count + width - 1) // width * strips
-                forward(frame, x + first * n_in, weights, space, tile, blocks)
-                if last[ACTIVATION] == SOFTMAX_OUTPUT:
-                    lanes = lane_count(across(result))
-                    softmax(across(result), tile // lanes, blocks, n_out)
-                start = out + (network * samples + first) * n_out
-                for n in range(count):
-                    for j in range(n_out):
-                        start[n * n_out + j] = result[j * tile + n]
+@piece_for
+def predict_samples(kind):
+    """The outputs of the networks in rows of `init_rows` for all samples, into `out_loss`."""
+    forward = forward_pass(kind)
 
-    return entry(predict_samples)
+    @inlined
+    def predict_tile(net, first, network):
+        n_in, last = layer_at(net, 0).n_in, net.depth - 1
+        n_out = layer_at(net, last).n_out
+        count = min(net.tile, net.samples - first)
+        X = unit_rows(net, net.x + first * n_in, n_in, whole_groups(net, count))
+        forward(net, X, X.columns)
+        A = outputs(net, last, X.columns)
+        if net.option != 0:
+            softmax(in_registers(A).T)
+        place = (network * net.samples + first) * n_out
+        into = matrix(net.out_loss + place, count, n_out, n_out, 1, 0)
+        for n in range(count):
+            for j in range(n_out):
+                into[n, j] = A[j, n]
+
+    @inlined
+    def predict(net):
+        for network in range(net.count):
+            for m in range(net.n_parameters):
+                net.parameters[m, 0] = net.init_rows[network * net.n_parameters + m]
+            first = 0
+            while first < net.samples:
+                predict_tile(net, first, network)
+                first += net.tile
+
+    return predict
 
 
 def predict(net: Network, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
@@ -66,21 +68,20 @@ def predict(net: Network, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
     parameters = np.ascontiguousarray(parameters)
     group = CACHE_LINE // X.itemsize
     plan = make_single_plan(net, len(X), X.itemsize, group, False, Needs())
-    if any(map(keeps_slopes, net.activation)):
-        numbers = np.zeros(2, dtype=X.dtype)
-        plan.set(
-            KEEP_SLOPES=keep_slopes_of(net.activation).address(X.dtype, 1),
-            LOSS_NUMBERS=int(numbers.ctypes.data),
-        )
-    outputs = np.empty((len(parameters), len(X), net.sizes[-1]), dtype=X.dtype)
-    _predictor()(
-        plan.frame,
-        plan.tile,
-        CACHE_LINE // register_bytes(),
-        len(X),
-        by_tile(X, len(X), plan.tile),
-        parameters,
-        zeros_aligned(plan.end, X.dtype),
-        outputs,
+    kind = Kind(X.dtype, 1)
+    for row, (activation, keeps) in zip(plan.layers, plan.activations, strict=True):
+        row[-2] = activation_pieces(activation, keeps)[0].address(kind)
+    numbers = np.zeros(2, dtype=X.dtype)
+    samples = by_tile(X, len(X), plan.tile)
+    found = np.empty((len(parameters), len(X), net.sizes[-1]), dtype=X.dtype)
+    plan.set(
+        count=len(parameters),
+        group_strips=CACHE_LINE // register_bytes(),
+        option=net.activation[-1] == SOFTMAX,
+        loss_numbers=numbers.ctypes.data,
+        x=samples.ctypes.data,
+        init_rows=parameters.ctypes.data,
+        out_loss=found.ctypes.data,
     )
-    return outputs
+    run_piece(predict_samples.address(kind), plan.record, zeros_aligned(plan.end, X.dtype))
+    return found

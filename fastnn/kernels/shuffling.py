@@ -2,163 +2,122 @@
 
 import numpy as np
 
-from ..frame import (
-    BATCH_SIZE,
-    BEGIN,
-    COLUMNS,
-    COMMON,
-    COMPUTE,
-    DEPTH,
-    END,
-    GATHERED_WEIGHTS,
-    GATHERED_X,
-    GATHERED_Y,
-    LANE_STATE,
-    LANES,
-    LAYERS,
-    N_IN,
-    N_OUT,
-    ORDER,
-    ROWS_X,
-    ROWS_Y,
-    SAMPLE_WEIGHTS,
-    SAMPLES,
-    SEED,
-    TICK,
-    TILE,
-    UNWEIGHTED,
-    WEIGHTING,
-    X,
-    Y,
-)
+from ..lanes.buffers import numbers
+from ..lanes.compiling import inlined
+from ..lanes.matrices import matrix
 from ..lanes.philox import philox
-from ..lanes.pieces import at_address, call_piece, piece
 from ..weighting import SHUFFLE_STREAM
-from .restarts import index_of
+from .layout import COMMON, OWN, UNWEIGHTED
+from .one_network_views import unit_rows
+from .pieces import piece
+from .starts import in_each_lane, index_of
+from .views import call, layer_at
 
+LOWEST = np.int64(0)
+STREAM = np.uint64(SHUFFLE_STREAM)
 HALF = np.uint64(0xFFFFFFFF)
 
 
-@piece
-def shuffle(digest, width):
-    """The order of the samples in the epoch at hand, for every lane: Fisher and Yates's shuffle.
+@inlined
+def exchange(order, samples, seed, k, epoch):
+    """Fisher and Yates's shuffle, from the end on.
 
-    From the end on, place i changes with place j, the upper half of the product of i + 1 and a
-    random number of 32 bits.  Those are the halves, the lower first, of the numbers of the stream
-    of (seed, k) whose counters are (block, 2, epoch, 0).
+    Place i changes with place j, the upper half of the product of i + 1 and a random number of 32
+    bits.  Those are the halves, the lower first, of the numbers of the stream of (seed, k) whose
+    counters are (block, 2, epoch, 0).
     """
-
-    def order_samples(frame, space):
-        digest  # noqa: B018  closed over, so that the cache's key changes with the sources
-        lanes, samples = frame[LANES], frame[SAMPLES]
-        rows = at_address(frame[LANE_STATE], frame)
-        born = rows + lanes
-        for lane in range(lanes):
-            order = at_address(frame[ORDER], frame) + lane * samples
-            for n in range(samples):
-                order[n] = n
-            if rows[lane] < 0:
-                continue
-            seed, k = np.uint64(frame[SEED]), np.uint64(index_of(frame, rows[lane]))
-            epoch = np.uint64(frame[TICK] - born[lane])
-            place, block = samples - 1, 1
-            while place > 0:
-                raw = philox(seed, k, np.uint64(block), np.uint64(SHUFFLE_STREAM), epoch)
-                block += 1
-                for draw in range(min(8, place)):
-                    word = raw[draw // 2]
-                    bits = word & HALF if draw % 2 == 0 else word >> np.uint64(32)
-                    other = np.int64((bits * np.uint64(place + 1)) >> np.uint64(32))
-                    kept = order[place]
-                    order[place] = order[other]
-                    order[other] = kept
-                    place -= 1
-        return 0
-
-    return order_samples
+    place, block = samples - 1, 1
+    while place > 0:
+        raw = philox(seed, k, np.uint64(block), STREAM, epoch)
+        block += 1
+        for draw in range(min(8, place)):
+            word = raw[draw // 2]
+            bits = word & HALF if draw % 2 == 0 else word >> np.uint64(32)
+            other = np.int64((bits * np.uint64(place + 1)) >> np.uint64(32))
+            order[place], order[other] = order[other], order[place]
+            place -= 1
 
 
 @piece
-def gather(digest, width):
+def shuffle(net):
+    """The order of the samples in the epoch at hand, for every lane."""
+    rows, born = net.lane_state, net.lane_state + net.lanes
+    for lane in range(net.lanes):
+        order = net.order + lane * net.samples
+        for n in range(net.samples):
+            order[n] = n
+        if rows[lane] >= 0:
+            seed, k = np.uint64(net.seed), np.uint64(index_of(net, rows[lane]))
+            exchange(order, net.samples, seed, k, np.uint64(net.tick - born[lane]))
+
+
+@inlined
+def batch_at_hand(net):
+    """Its first sample in shuffled order, and how many it has."""
+    first = net.begin * net.batch_size
+    return first, min(net.samples, net.end * net.batch_size) - first
+
+
+@inlined
+def all_samples(net, x, y):
+    """Inputs and targets (samples, units) of the whole data set, row by row."""
+    n_in, n_out = layer_at(net, LOWEST).n_in, layer_at(net, net.depth - 1).n_out
+    return matrix(x, net.samples, n_in, n_in, 1, 0), matrix(y, net.samples, n_out, n_out, 1, 0)
+
+
+@inlined
+def copy_row(A, n, source, sample):
+    """``A[n] = source[sample]``."""
+    for i in range(A.columns):
+        A[n, i] = source[sample, i]
+
+
+@piece
+def gather(net):
     """The samples of the batch at hand, each lane's in its order, side by side."""
-
-    def bring(frame, space):
-        digest  # noqa: B018
-        lanes, samples = frame[LANES], frame[SAMPLES]
-        n_in = (frame + LAYERS)[N_IN]
-        n_out = (frame + (LAYERS + (frame[DEPTH] - 1) * COLUMNS))[N_OUT]
-        x, y = at_address(frame[X], space), at_address(frame[Y], space)
-        order = at_address(frame[ORDER], frame)
-        first = frame[BEGIN] * frame[BATCH_SIZE]
-        last = min(samples, frame[END] * frame[BATCH_SIZE])
-        into_x, into_y = space + frame[GATHERED_X] * lanes, space + frame[GATHERED_Y] * lanes
-        weights = space + frame[GATHERED_WEIGHTS] * lanes
-        for n in range(first, last):
-            at = n - first
-            for lane in range(lanes):
-                sample = order[lane * samples + n]
-                for i in range(n_in):
-                    into_x[(at * n_in + i) * lanes + lane] = x[sample * n_in + i]
-                for j in range(n_out):
-                    into_y[(at * n_out + j) * lanes + lane] = y[sample * n_out + j]
-                if frame[WEIGHTING] == COMMON:
-                    weights[at * lanes + lane] = at_address(frame[SAMPLE_WEIGHTS], space)[sample]
-                elif frame[WEIGHTING] != UNWEIGHTED:
-                    own = space + frame[SAMPLE_WEIGHTS] * lanes
-                    weights[at * lanes + lane] = own[sample * lanes + lane]
-        return 0
-
-    return bring
+    first, count = batch_at_hand(net)
+    X, Y = all_samples(net, net.x, net.y)
+    batch_x = in_each_lane(net, net.gathered_x, count, X.columns)
+    batch_y = in_each_lane(net, net.gathered_y, count, Y.columns)
+    own, weights = numbers(net.own_weights.data), numbers(net.gathered_weights.data)
+    for n in range(count):
+        for lane in range(net.lanes):
+            sample = net.order[lane * net.samples + first + n]
+            copy_row(batch_x[lane], n, X, sample)
+            copy_row(batch_y[lane], n, Y, sample)
+            if net.weighting == COMMON:
+                weights[n * net.lanes + lane] = net.sample_weights[sample]
+            elif net.weighting == OWN:
+                weights[n * net.lanes + lane] = own[sample * net.lanes + lane]
 
 
 @piece
-def gather_single(digest, width):
+def gather_single(net):
     """The batch of one network, laid out as its samples are: tile by tile, unit by unit."""
-
-    def bring(frame, space):
-        digest  # noqa: B018
-        samples, tile = frame[SAMPLES], frame[TILE]
-        n_in = (frame + LAYERS)[N_IN]
-        n_out = (frame + (LAYERS + (frame[DEPTH] - 1) * COLUMNS))[N_OUT]
-        x, y = at_address(frame[ROWS_X], space), at_address(frame[ROWS_Y], space)
-        into_x, into_y = at_address(frame[GATHERED_X], space), at_address(frame[GATHERED_Y], space)
-        weights = at_address(frame[GATHERED_WEIGHTS], space)
-        order = at_address(frame[ORDER], frame)
-        first = frame[BEGIN] * frame[BATCH_SIZE]
-        last = min(samples, frame[END] * frame[BATCH_SIZE])
-        n, place = first, 0
-        while n < last:
-            for at in range(min(tile, last - n)):
-                sample = order[n + at]
-                for i in range(n_in):
-                    into_x[place * n_in + i * tile + at] = x[sample * n_in + i]
-                for j in range(n_out):
-                    into_y[place * n_out + j * tile + at] = y[sample * n_out + j]
-                if frame[WEIGHTING] != UNWEIGHTED:
-                    own = at_address(frame[SAMPLE_WEIGHTS], space)
-                    weights[place + at] = own[sample]
-            n += tile
-            place += tile
-        return 0
-
-    return bring
+    begin, samples = batch_at_hand(net)
+    X, Y = all_samples(net, net.rows_x, net.rows_y)
+    for first in range(0, samples, net.tile):
+        count = min(net.tile, samples - first)
+        batch_x = unit_rows(net, net.batch_x + first * X.columns, X.columns, count).T
+        batch_y = unit_rows(net, net.batch_y + first * Y.columns, Y.columns, count).T
+        for n in range(count):
+            sample = net.order[begin + first + n]
+            copy_row(batch_x, n, X, sample)
+            copy_row(batch_y, n, Y, sample)
+            if net.weighting != UNWEIGHTED:
+                net.batch_weights[first + n] = net.sample_weights[sample]
 
 
 @piece
-def compute_gathered_single(digest, width):
-    """The pass over the batch that was gathered for one network, by its own piece."""
+def compute_gathered_single(net):
+    """The pass over the batch that was gathered for one network, by its own kernel.
 
-    def compute(frame, space):
-        digest  # noqa: B018
-        x, y, samples = frame[X], frame[Y], frame[SAMPLES]
-        begin, end, own = frame[BEGIN], frame[END], frame[SAMPLE_WEIGHTS]
-        frame[X], frame[Y] = frame[GATHERED_X], frame[GATHERED_Y]
-        frame[SAMPLE_WEIGHTS] = frame[GATHERED_WEIGHTS]
-        frame[SAMPLES] = min(samples, end * frame[BATCH_SIZE]) - begin * frame[BATCH_SIZE]
-        frame[BEGIN], frame[END] = 0, 1
-        call_piece(frame[COMPUTE], frame, space)
-        frame[X], frame[Y], frame[SAMPLES] = x, y, samples
-        frame[BEGIN], frame[END], frame[SAMPLE_WEIGHTS] = begin, end, own
-        return 0
-
-    return compute
+    That reads at the batch's place among all samples: addresses are moved back by as much.
+    """
+    x, y, weights = net.x, net.y, net.sample_weights
+    n_in, n_out = layer_at(net, LOWEST).n_in, layer_at(net, net.depth - 1).n_out
+    place = net.begin * net.tiles * net.tile
+    net.x, net.y = net.batch_x + -place * n_in, net.batch_y + -place * n_out
+    net.sample_weights = net.batch_weights + -net.begin * net.batch_size
+    call(net, net.compute)
+    net.x, net.y, net.sample_weights = x, y, weights

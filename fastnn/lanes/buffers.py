@@ -97,6 +97,26 @@ def buffer(typingctx, array):
     return Buffer(array.dtype)(array), generate
 
 
+@intrinsic
+def buffers(typingctx, record):
+    """A named tuple with buffers for its C-contiguous arrays; nobody counts references to them."""
+    if not isinstance(record, types.BaseNamedTuple):
+        return None
+    if any(isinstance(kind, types.Array) and kind.layout != "C" for kind in record):
+        return None
+    kinds = [Buffer(kind.dtype) if isinstance(kind, types.Array) else kind for kind in record]
+    result = types.BaseTuple.from_types(kinds, record.instance_class)
+
+    def generate(context, builder, signature, arguments):
+        values = cgutils.unpack_tuple(builder, arguments[0])
+        for at, kind in enumerate(signature.args[0]):
+            if isinstance(kind, types.Array):
+                values[at] = cgutils.create_struct_proxy(kind)(context, builder, values[at]).data
+        return context.make_tuple(builder, result, values)
+
+    return result(record), generate
+
+
 @intrinsic(prefer_literal=True)
 def in_lanes(typingctx, numbers, count):
     """The buffer `numbers` seen as lane vectors of `count`, a constant; itself if `count` is 1."""

@@ -8,13 +8,68 @@ the other type or CPU.  So a file is named by what it holds instead, and there i
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import warnings
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from numba.core.caching import IndexDataCacheFile
 
 DIGEST_BYTES = 32
+# Kernels for known sizes that are kept in a folder, of which the least used go first: about 25 KiB
+# each.
+MOST_FILES, MOST_BYTES = 200, 32 * 2**20
+SPECIAL = "_special"
+"""In the names of their files."""
+
+
+@cache
+def source_digest() -> str:
+    """A text that changes with every edit of the package."""
+    package = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0")
+        digest.update(path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def source_tag() -> str:
+    """What names of files of these sources hold."""
+    return f"s{source_digest()[:12]}"
+
+
+def kept_files(folder: Path) -> list[Path]:
+    """The files of compiled code in a folder."""
+    return [path for path in folder.glob("*.nbc") if path.name.count(".") >= 3]
+
+
+def prune(folder: Path, keep: Path | None = None) -> None:
+    """Remove what other sources left, and of kernels for known sizes the least used.
+
+    Parameters
+    ----------
+    folder : Path
+    keep : Path, optional
+        A file that stays.
+    """
+    special = []
+    for path in kept_files(folder):
+        with suppress(OSError):  # another process may have removed it
+            if path.name.split(".")[-3] != source_tag():
+                path.unlink()
+            elif SPECIAL in path.name and path != keep:
+                special.append((path.stat().st_mtime, path.stat().st_size, path))
+    special.sort(reverse=True)
+    room = MOST_BYTES
+    for place, (_, size, path) in enumerate(special, start=2):
+        room -= size
+        if place > MOST_FILES or room < 0:
+            with suppress(OSError):
+                path.unlink()
 
 
 class _FilesByKey(IndexDataCacheFile):
@@ -31,34 +86,50 @@ class _FilesByKey(IndexDataCacheFile):
     def save(self, key: Any, data: Any) -> None:
         """Keep `data` under `key`."""
         contents = self._dump(data)
-        with self._open_for_write(self._data_path(self._name(key))) as file:
+        path = self.path(key)
+        with self._open_for_write(str(path)) as file:
             file.write(self._digest(key, contents))
             file.write(contents)
+        prune(path.parent, keep=path)
 
     def load(self, key: Any) -> Any:
         """What is kept under `key`, or None."""
         try:
-            with open(self._data_path(self._name(key)), "rb") as file:
+            with open(self.path(key), "rb") as file:
                 digest, contents = file.read(DIGEST_BYTES), file.read()
         except FileNotFoundError:
             return None
-        return pickle.loads(contents) if digest == self._digest(key, contents) else None
+        if digest != self._digest(key, contents):
+            return None
+        with suppress(OSError):  # a folder that may be read only
+            os.utime(self.path(key))
+        return pickle.loads(contents)
+
+    def path(self, key: Any) -> Path:
+        """The file of that key."""
+        return Path(self._data_path(self._name(key)))
 
     def _digest(self, key: Any, contents: bytes) -> bytes:
         return hashlib.sha256(self._name(key).encode() + b"\n" + contents).digest()
 
     def _name(self, key: Any) -> str:
         # Equal in all processes: types, which `repr` names, and strings.
-        text = repr((self._version, self._source_stamp, key))
+        text = repr((self._version, source_digest(), key))
         base = self._index_name.removesuffix(".nbi")
-        return f"{base}.{hashlib.sha256(text.encode()).hexdigest()[:32]}.nbc"
+        return f"{base}.{source_tag()}.{hashlib.sha256(text.encode()).hexdigest()[:32]}.nbc"
 
 
-def shared(cache: Any) -> TolerantCache:
-    """Numba's `cache` of one function, made safe for processes that use it at once."""
-    stamp = cache._cache_file._source_stamp
-    cache._cache_file = _FilesByKey(cache.cache_path, cache._impl.filename_base, stamp)
-    return TolerantCache(cache)
+def shared(kept: Any, identity: str = "") -> TolerantCache:
+    """Numba's cache of one function, made safe for processes that use it at once.
+
+    Numba's key holds a digest of the function's own file and of what it closes over.  Ours holds
+    one of all sources, so that no edit leaves machine code stale, and the `identity` of what it
+    closes over, which a process may not have made yet.
+    """
+    kept._index_key = lambda signature, codegen: (signature, codegen.magic_tuple(), identity)
+    stamp = kept._cache_file._source_stamp
+    kept._cache_file = _FilesByKey(kept.cache_path, kept._impl.filename_base, stamp)
+    return TolerantCache(kept)
 
 
 class TolerantCache:
@@ -79,6 +150,11 @@ class TolerantCache:
             return self._cache.load_overload(signature, target_context)
         except Exception:  # unpickling damaged bytes may raise anything
             return None
+
+    def file_of(self, signature: Any, codegen: Any, identity: str) -> Path:
+        """The file of a function of this name with that signature and identity."""
+        path: Path = self._cache._cache_file.path((signature, codegen.magic_tuple(), identity))
+        return path
 
     def save_overload(self, signature: Any, data: Any) -> None:
         """Keep compiled code for the next process."""

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..frame import LAST, OTHER_OPTION
-from ..lanes.buffers import in_lanes
+from ..kernels.pieces import piece
 from ..lanes.operations import fma, like, sqrt
-from ..lanes.pieces import piece
-from .common import BELOW_ONE, TINY, Optimizer, Setup, of_update
+from .common import BELOW_ONE, TINY, Optimizer, Setup
 from .schedules import (
     SCHEDULE_SLOTS,
     Schedule,
@@ -151,38 +149,26 @@ class AdamW(Adam):
 
 
 @piece
-def adam_update(digest, width):
+def adam_update(net):
     """One step; hyperparameters: rate, two betas, epsilon, weight decay, schedule."""
-
-    def update(frame, space):
-        digest  # noqa: B018
-        strips, count, parameters, gradient, state, hyper = of_update(frame, in_lanes(space, width))
-        means, squares = state, state + count * strips
-        powers = state + 2 * count * strips
-        factors = powers + 2 * strips
-        for s in range(strips):
-            beta1, beta2 = hyper[strips + s], hyper[2 * strips + s]
-            epsilon = hyper[3 * strips + s]
-            one = like(beta1, 1.0)
-            rate = hyper[s] * factors[s]
-            power1, power2 = powers[s] * beta1, powers[strips + s] * beta2
-            powers[s], powers[strips + s] = power1, power2
-            step = -(rate / (one - power1))
-            unbias = one / sqrt(one - power2)
-            keep = one - rate * hyper[4 * strips + s]
-            rest1, rest2 = one - beta1, one - beta2
-            for m in range(s, s + count * strips, strips):
-                g = gradient[m]
-                mean = fma(beta1, means[m], rest1 * g)
-                square = fma(beta2, squares[m], rest2 * g * g)
-                means[m], squares[m] = mean, square
-                root = fma(sqrt(square), unbias, epsilon)
-                parameters[m] = fma(step * mean, one / root, keep * parameters[m])
-        if frame[LAST]:
-            advance(
-                frame[OTHER_OPTION], factors, factors + strips,
-                hyper + 5 * strips, hyper + 6 * strips, strips,
-            )  # fmt: skip
-        return 0
-
-    return update
+    w, gradient, hyper, p = net.parameters, net.gradient, net.hyper, net.n_parameters
+    means, squares, powers = net.state, net.state + p, net.state + 2 * p
+    factors = powers + 2
+    for s in range(net.strips):
+        beta1, beta2, epsilon = hyper[1, s], hyper[2, s], hyper[3, s]
+        one = like(beta1, 1.0)
+        rate = hyper[0, s] * factors[0, s]
+        power1, power2 = powers[0, s] * beta1, powers[1, s] * beta2
+        powers[0, s], powers[1, s] = power1, power2
+        step = -(rate / (one - power1))
+        unbias = one / sqrt(one - power2)
+        keep = one - rate * hyper[4, s]
+        rest1, rest2 = one - beta1, one - beta2
+        for m in range(p):
+            g = gradient[m, s]
+            mean = fma(beta1, means[m, s], rest1 * g)
+            square = fma(beta2, squares[m, s], rest2 * g * g)
+            means[m, s], squares[m, s] = mean, square
+            root = fma(sqrt(square), unbias, epsilon)
+            w[m, s] = fma(step * mean, one / root, keep * w[m, s])
+    advance(net, factors, hyper + 5)

@@ -11,20 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..checks import hyperparameter, shown
-from ..frame import (
-    GRADIENT,
-    HYPER,
-    MONITOR,
-    N_PARAMETERS,
-    PARAMETERS,
-    SQUARES,
-    STATE,
-    STRIPS,
-    WORST,
-)
-from ..lanes.compiling import glue
-from ..lanes.operations import like, select
-from ..lanes.pieces import Piece
+from ..kernels.pieces import Piece
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -178,28 +165,3 @@ def layer_numbers(name: str, value: Any, net: Network) -> dict[str, Any]:
             f"{name}: expected PerLayer of {net.depth} numbers for {net!r}, got {len(value.values)}"
         )
     return {f"{name}[{i}]": number for i, number in enumerate(value.values)}
-
-
-@glue
-def of_update(frame, vectors):
-    """Strips, number of parameters, and buffers: parameters, gradient, state, hyperparameters."""
-    strips = frame[STRIPS]
-    return (
-        strips,
-        frame[N_PARAMETERS],
-        vectors + frame[PARAMETERS] * strips,
-        vectors + frame[GRADIENT] * strips,
-        vectors + frame[STATE] * strips,
-        vectors + frame[HYPER] * strips,
-    )
-
-
-@glue
-def watch_accepted(frame, work, s, accepted):
-    """Errors that rules watch are of a trial: in lanes of strip s that reject it, none is small."""
-    if frame[MONITOR] != 0:
-        strips = frame[STRIPS]
-        squares, worst = work + frame[SQUARES] * strips, work + frame[WORST] * strips
-        never = like(squares[s], np.inf)
-        squares[s] = select(accepted, squares[s], never)
-        worst[s] = select(accepted, worst[s], never)

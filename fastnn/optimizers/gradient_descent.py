@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..checks import hyperparameter
-from ..frame import COLUMNS, DEPTH, LAST, LAYERS, OPTION, OTHER_OPTION, WEIGHTS
-from ..lanes.buffers import in_lanes
+from ..kernels.pieces import piece
+from ..kernels.textbook import descend
+from ..kernels.views import layer_at
+from ..lanes.compiling import inlined
+from ..lanes.matrices import resized
 from ..lanes.operations import fma, like, select, sqrt
-from ..lanes.pieces import piece
-from .common import TINY, Optimizer, PerLayer, Setup, layer_numbers, of_update
+from .common import TINY, Optimizer, PerLayer, Setup, layer_numbers
 from .schedules import (
     SCHEDULE_SLOTS,
     Schedule,
@@ -139,58 +141,42 @@ def _plain_step(arrays: list[np.ndarray], learning_rate: float) -> Any:
 
 
 @piece
-def plain_update(digest, width):
-    """One step; the first hyperparameter is the learning rate."""
-
-    def update(frame, space):
-        digest  # noqa: B018  closed over, so that the cache's key changes with the sources
-        strips, count, parameters, gradient, _, hyper = of_update(frame, in_lanes(space, width))
-        for s in range(strips):
-            step = -hyper[s]
-            for m in range(s, s + count * strips, strips):
-                parameters[m] = fma(step, gradient[m], parameters[m])
-        return 0
-
-    return update
+def plain_update(net):
+    """``w -= learning_rate * gradient``."""
+    descend(resized(net.parameters, net.n_parameters, net.strips), net.gradient, net.hyper)
 
 
 @piece
-def momentum_update(digest, width):
+def momentum_update(net):
     """One step with momentum; hyperparameters: momentum, clip, schedule, a rate for each layer."""
+    hyper, factors = net.hyper, net.state + net.n_parameters
+    nesterov = net.option & NESTEROV
+    for s in range(net.strips):
+        momentum, shrink = hyper[0, s], _shrinkage(net, s)
+        for level in range(net.depth):
+            layer = layer_at(net, level)
+            w, gradient = net.parameters + layer.weights, net.gradient + layer.weights
+            velocities = net.state + layer.weights
+            rate = -(hyper[4 + level, s] * factors[0, s] * shrink)
+            for m in range((layer.n_in + layer.has_bias) * layer.n_out):
+                before, g = velocities[m, s], gradient[m, s]
+                velocity = fma(momentum, before, rate * g)
+                velocities[m, s] = velocity
+                carried = velocity if nesterov else before
+                # Fused so that without momentum the step has the bits of plain descent.
+                w[m, s] = fma(rate, g, fma(momentum, carried, w[m, s]))
+    advance(net, factors, hyper + 2)
 
-    def update(frame, space):
-        digest  # noqa: B018
-        strips, count, parameters, gradient, state, hyper = of_update(frame, in_lanes(space, width))
-        nesterov, clips = frame[OPTION] & NESTEROV, frame[OPTION] & CLIP
-        depth, schedule = frame[DEPTH], frame[OTHER_OPTION]
-        factors = state + count * strips
-        for s in range(strips):
-            momentum = hyper[s]
-            shrink = like(momentum, 1.0)
-            if clips:
-                clip = hyper[strips + s]
-                squares = like(momentum, 0.0)
-                for m in range(s, s + count * strips, strips):
-                    squares = fma(gradient[m], gradient[m], squares)
-                norm = sqrt(squares)
-                shrink = select(norm > clip, clip / norm, shrink)
-            for level in range(depth):
-                begin = (frame + (LAYERS + level * COLUMNS))[WEIGHTS]
-                end = count
-                if level + 1 < depth:
-                    end = (frame + (LAYERS + (level + 1) * COLUMNS))[WEIGHTS]
-                rate = -(hyper[(4 + level) * strips + s] * factors[s] * shrink)
-                for m in range(s + begin * strips, s + end * strips, strips):
-                    before, g = state[m], gradient[m]
-                    velocity = fma(momentum, before, rate * g)
-                    state[m] = velocity
-                    carried = velocity if nesterov else before
-                    # Fused so that without momentum the step has the bits of plain descent.
-                    parameters[m] = fma(rate, g, fma(momentum, carried, parameters[m]))
-        if frame[LAST]:
-            advance(
-                schedule, factors, factors + strips, hyper + 2 * strips, hyper + 3 * strips, strips
-            )
-        return 0
 
-    return update
+@inlined
+def _shrinkage(net, s):
+    """What shortens the gradient to the norm it may have: ``min(1, clip / norm(gradient))``."""
+    g, clip = net.gradient, net.hyper[1, s]
+    shrink = like(clip, 1.0)
+    if net.option & CLIP:
+        squares = g.zero
+        for m in range(net.n_parameters):
+            squares = fma(g[m, s], g[m, s], squares)
+        norm = sqrt(squares)
+        shrink = select(norm > clip, clip / norm, shrink)
+    return shrink

@@ -11,32 +11,24 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..checks import integer
-from ..frame import (
-    GRADIENT,
-    HYPER,
-    LOSSES,
-    N_PARAMETERS,
-    OPTION,
-    PARAMETERS,
-    SCRATCH,
-    STATE,
-    STRIPS,
-    VERDICTS,
-)
-from ..lanes.buffers import in_lanes
-from ..lanes.compiling import glue
+from ..kernels.pieces import piece
+from ..kernels.stopping import watch_accepted
+from ..lanes.compiling import inlined
 from ..lanes.operations import any_lane, fma, like, select, sqrt
-from ..lanes.pieces import piece
 from ..status import Status
-from .common import BELOW_ONE, TINY, Optimizer, Setup, watch_accepted
+from .common import BELOW_ONE, TINY, Optimizer, Setup
 
 if TYPE_CHECKING:
     from ..network import Network
 
 STALLED = float(Status.STALLED)
-# Numbers that each restart remembers beside vectors: step, slope, loss, four flags and counts.
+# A restart remembers the accepted parameters w, their gradient g, and the direction d; pairs of a
+# step s and the change y of the gradient in it, the newest first; the inverses of their products
+# ``s @ y``, 0 where there is no pair; and these numbers.
 STEP, SLOPE, LOSS, TRIED, RENEWS, TRIALS, PAIRS = range(7)
 SHRINK, GROW = 0.5, 2.1
+# A literal 0 would have functions compiled anew.
+NEWEST = np.int64(0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +80,6 @@ class LBFGS(Optimizer):
         return Setup(
             {"c1": self.c1, "c2": self.c2, "trials": float(self.trials)},
             lbfgs_update,
-            # Accepted parameters, gradient, direction; steps, changes of gradient; 1 / products.
             slots=(((3 + 2 * m) * p + m, 0.0), (4, 0.0), (1, 1.0), (2, 0.0)),
             observe=lbfgs_observe,
             option=m,
@@ -145,142 +136,217 @@ def _apply_inverse(pairs: list[tuple[np.ndarray, np.ndarray]], g: np.ndarray) ->
     return q
 
 
-@glue
-def _memory(frame, work):
-    """The parts of a restart's memory, and the scalars' place."""
-    strips, p, m = frame[STRIPS], frame[N_PARAMETERS], frame[OPTION]
-    w = work + frame[STATE] * strips
-    g, d = w + p * strips, w + 2 * p * strips
-    steps, changes = w + 3 * p * strips, w + (3 + m) * p * strips
-    inverses = w + (3 + 2 * m) * p * strips
-    return strips, p, m, w, g, d, steps, changes, inverses, inverses + m * strips
+@inlined
+def _accepted(net):
+    """The accepted parameters, and their gradient."""
+    return net.state, net.state + net.n_parameters
 
 
-@glue
-def _dot(strips, s, count, a, b):
-    """The inner product of two vectors in strip s."""
-    total = like(a[s], 0.0)
-    for i in range(s, s + count * strips, strips):
-        total = fma(a[i], b[i], total)
+@inlined
+def _direction(net):
+    return net.state + 2 * net.n_parameters
+
+
+@inlined
+def _pair(net, k):
+    """The step and the change of the gradient before the last k."""
+    p = net.n_parameters
+    return net.state + (3 + k) * p, net.state + (3 + net.option + k) * p
+
+
+@inlined
+def _inverses(net):
+    return net.state + (3 + 2 * net.option) * net.n_parameters
+
+
+@inlined
+def _scalars(net):
+    return _inverses(net) + net.option
+
+
+@inlined
+def _dot(net, s, a, b):
+    """``a @ b``."""
+    total = a.zero
+    for i in range(net.n_parameters):
+        total = fma(a[i, s], b[i, s], total)
     return total
 
 
+@inlined
+def _filled(net, s):
+    """How many pairs some lane remembers."""
+    inverses, filled = _inverses(net), 0
+    while filled < net.option and any_lane(inverses[filled, s] > inverses.zero):
+        filled += 1
+    return filled
+
+
 @piece
-def lbfgs_observe(digest, width):
+def lbfgs_observe(net):
     """Whether the trial is accepted; if so it is remembered."""
+    for s in range(net.strips):
+        falls, accepted, failed = _judge_trial(net, s)
+        # A first pass is at the start, which is accepted without conditions.
+        fresh = _scalars(net)[TRIED, s] == net.state.zero
+        moves = accepted | fresh
+        push = _remember(net, s, accepted, failed)
+        watch_accepted(net, s, moves)
+        _move(net, s, moves)
+        _prepare(net, s, fresh, falls, accepted | failed)
+        _count_pairs(net, s, push, failed)
 
-    def observe(frame, space):
-        digest  # noqa: B018  closed over, so that the cache's key changes with the sources
-        work = in_lanes(space, width)
-        strips, p, m, w, g, d, steps, changes, inverses, scalars = _memory(frame, work)
-        parameters, gradient = work + frame[PARAMETERS] * strips, work + frame[GRADIENT] * strips
-        losses, verdicts = work + frame[LOSSES] * strips, work + frame[VERDICTS] * strips
-        hyper = work + frame[HYPER] * strips
-        for s in range(strips):
-            value = losses[s]
-            zero, one = like(value, 0.0), like(value, 1.0)
-            step, slope = scalars[STEP * strips + s], scalars[SLOPE * strips + s]
-            loss, pairs = scalars[LOSS * strips + s], scalars[PAIRS * strips + s]
-            trials = scalars[TRIALS * strips + s] + one
-            fresh = scalars[TRIED * strips + s] == zero
-            end = _dot(strips, s, p, gradient, d)
-            falls = value <= fma(hyper[s] * step, slope, loss)
-            flat = end >= hyper[strips + s] * slope
-            last = trials >= hyper[2 * strips + s]
-            tried = scalars[TRIED * strips + s] > zero
-            accepted = ((falls & flat) | (last & (value < loss))) & tried
-            failed = last & tried & (accepted ^ (one == one))
-            product = zero
-            for i in range(s, s + p * strips, strips):
-                product = fma(parameters[i] - w[i], gradient[i] - g[i], product)
-            push = accepted & (product > zero)
-            filled = 0  # how many pairs some lane remembers
-            while filled < m and any_lane(inverses[filled * strips + s] > zero):
-                filled += 1
-            for k in range(min(filled, m - 1), 0, -1):
-                older = inverses[k * strips + s]
-                newer = select(push, inverses[(k - 1) * strips + s], older)
-                inverses[k * strips + s] = select(failed, zero, newer)
-                for i in range(s, s + p * strips, strips):
-                    to, of = k * p * strips + i, (k - 1) * p * strips + i
-                    steps[to] = select(push, steps[of], steps[to])
-                    changes[to] = select(push, changes[of], changes[to])
-            newest = select(push, one / product, inverses[s])
-            inverses[s] = select(failed, zero, newest)
-            moves = accepted | fresh
-            watch_accepted(frame, work, s, moves)
-            for i in range(s, s + p * strips, strips):
-                steps[i] = select(push, parameters[i] - w[i], steps[i])
-                changes[i] = select(push, gradient[i] - g[i], changes[i])
-                w[i], g[i] = select(moves, parameters[i], w[i]), select(moves, gradient[i], g[i])
-                parameters[i], gradient[i] = w[i], g[i]
-            losses[s] = select(moves, value, loss)
-            scalars[LOSS * strips + s] = losses[s]
-            stalls = failed & (pairs == zero)
-            verdicts[s] = select(stalls, like(zero, STALLED), zero)
-            grown = step * select(falls, like(zero, GROW), like(zero, SHRINK))
-            scalars[STEP * strips + s] = select(fresh, step, grown)
-            renews = accepted | failed
-            was = scalars[RENEWS * strips + s]
-            scalars[RENEWS * strips + s] = select(renews, one, select(fresh, was, zero))
-            was = scalars[TRIALS * strips + s]
-            scalars[TRIALS * strips + s] = select(renews, zero, select(fresh, was, trials))
-            pairs = select(push, pairs + one, pairs)
-            scalars[PAIRS * strips + s] = select(failed, zero, pairs)
-            scalars[TRIED * strips + s] = zero
-        return 0
 
-    return observe
+@inlined
+def _judge_trial(net, s):
+    """Whether the loss has fallen enough, the trial is accepted, and the direction is given up."""
+    value, hyper, scalars = net.losses[0, s], net.hyper, _scalars(net)
+    step, slope, loss = scalars[STEP, s], scalars[SLOPE, s], scalars[LOSS, s]
+    one = like(value, 1.0)
+    end = _dot(net, s, net.gradient, _direction(net))
+    falls = value <= fma(hyper[0, s] * step, slope, loss)
+    flat = end >= hyper[1, s] * slope
+    last = scalars[TRIALS, s] + one >= hyper[2, s]
+    tried = scalars[TRIED, s] > hyper.zero
+    accepted = ((falls & flat) | (last & (value < loss))) & tried
+    failed = last & tried & (accepted ^ (one == one))
+    return falls, accepted, failed
+
+
+@inlined
+def _remember(net, s, accepted, failed):
+    """Put the accepted step and change before the others if ``s @ y > 0``; forget all if failed."""
+    parameters, gradient, inverses = net.parameters, net.gradient, _inverses(net)
+    w, g = _accepted(net)
+    zero, product = inverses.zero, inverses.zero
+    for i in range(net.n_parameters):
+        product = fma(parameters[i, s] - w[i, s], gradient[i, s] - g[i, s], product)
+    push = accepted & (product > zero)
+    for k in range(min(_filled(net, s), net.option - 1), 0, -1):
+        newer = select(push, inverses[k - 1, s], inverses[k, s])
+        inverses[k, s] = select(failed, zero, newer)
+        _shift_pair(net, s, k, push)
+    newest = select(push, like(product, 1.0) / product, inverses[0, s])
+    inverses[0, s] = select(failed, zero, newest)
+    steps, changes = _pair(net, NEWEST)
+    for i in range(net.n_parameters):
+        steps[i, s] = select(push, parameters[i, s] - w[i, s], steps[i, s])
+        changes[i, s] = select(push, gradient[i, s] - g[i, s], changes[i, s])
+    return push
+
+
+@inlined
+def _shift_pair(net, s, k, push):
+    """Pair k becomes the one that was next to it."""
+    steps, changes = _pair(net, k)
+    newer_steps, newer_changes = _pair(net, k - 1)
+    for i in range(net.n_parameters):
+        steps[i, s] = select(push, newer_steps[i, s], steps[i, s])
+        changes[i, s] = select(push, newer_changes[i, s], changes[i, s])
+
+
+@inlined
+def _move(net, s, moves):
+    """Accept parameters, gradient and loss, or put back those that were."""
+    parameters, gradient, losses, scalars = net.parameters, net.gradient, net.losses, _scalars(net)
+    w, g = _accepted(net)
+    for i in range(net.n_parameters):
+        w[i, s] = select(moves, parameters[i, s], w[i, s])
+        g[i, s] = select(moves, gradient[i, s], g[i, s])
+        parameters[i, s], gradient[i, s] = w[i, s], g[i, s]
+    losses[0, s] = select(moves, losses[0, s], scalars[LOSS, s])
+    scalars[LOSS, s] = losses[0, s]
+
+
+@inlined
+def _prepare(net, s, fresh, falls, renews):
+    """The length of the next trial, whether its direction is new, and which of its trials it is."""
+    scalars = _scalars(net)
+    step, was, trials = scalars[STEP, s], scalars[RENEWS, s], scalars[TRIALS, s]
+    zero, one = scalars.zero, like(step, 1.0)
+    grown = step * select(falls, like(step, GROW), like(step, SHRINK))
+    scalars[STEP, s] = select(fresh, step, grown)
+    scalars[RENEWS, s] = select(renews, one, select(fresh, was, zero))
+    scalars[TRIALS, s] = select(renews, zero, select(fresh, trials, trials + one))
+    scalars[TRIED, s] = zero
+
+
+@inlined
+def _count_pairs(net, s, push, failed):
+    """How many pairs there are; a restart stalls that gave up with none."""
+    scalars = _scalars(net)
+    pairs, zero = scalars[PAIRS, s], scalars.zero
+    stalls = failed & (pairs == zero)
+    net.verdicts[0, s] = select(stalls, like(pairs, STALLED), zero)
+    pairs = select(push, pairs + like(pairs, 1.0), pairs)
+    scalars[PAIRS, s] = select(failed, zero, pairs)
 
 
 @piece
-def lbfgs_update(digest, width):
+def lbfgs_update(net):
     """The next trial, in a new direction where the last one was accepted or given up."""
+    for s in range(net.strips):
+        _apply_inverse_to_gradient(net, s)
+        _turn(net, s)
+        _try(net, s)
 
-    def update(frame, space):
-        digest  # noqa: B018
-        work = in_lanes(space, width)
-        strips, p, m, w, g, d, steps, changes, inverses, scalars = _memory(frame, work)
-        parameters, q = work + frame[PARAMETERS] * strips, work + frame[SCRATCH] * strips
-        shares = q + p * strips
-        for s in range(strips):
-            zero, one = like(w[s], 0.0), like(w[s], 1.0)
-            for i in range(s, s + p * strips, strips):
-                q[i] = g[i]
-            filled = 0
-            while filled < m and any_lane(inverses[filled * strips + s] > zero):
-                filled += 1
-            for k in range(filled):
-                first = k * p * strips
-                share = inverses[k * strips + s] * _dot(strips, s, p, steps + first, q)
-                shares[k * strips + s] = share
-                for i in range(s, s + p * strips, strips):
-                    q[i] = fma(-share, changes[first + i], q[i])
-            remembers = inverses[s] > zero
-            size = _dot(strips, s, p, changes, changes)
-            scale = select(remembers, one / (inverses[s] * size), one)
-            for i in range(s, s + p * strips, strips):
-                q[i] = q[i] * scale
-            for k in range(filled - 1, -1, -1):
-                first = k * p * strips
-                rest = inverses[k * strips + s] * _dot(strips, s, p, changes + first, q)
-                rest = shares[k * strips + s] - rest
-                for i in range(s, s + p * strips, strips):
-                    q[i] = fma(rest, steps[first + i], q[i])
-            down = -_dot(strips, s, p, g, q)
-            squares = _dot(strips, s, p, g, g)
-            descends = down < zero
-            slope = select(descends, down, -squares)
-            norm = sqrt(squares)
-            begin = select(remembers | (norm < one), one, one / norm)
-            renews = scalars[RENEWS * strips + s] > zero
-            step = select(renews, begin, scalars[STEP * strips + s])
-            scalars[STEP * strips + s] = step
-            scalars[SLOPE * strips + s] = select(renews, slope, scalars[SLOPE * strips + s])
-            for i in range(s, s + p * strips, strips):
-                d[i] = select(renews, select(descends, -q[i], -g[i]), d[i])
-                parameters[i] = fma(step, d[i], w[i])
-            scalars[RENEWS * strips + s], scalars[TRIED * strips + s] = zero, one
-        return 0
 
-    return update
+@inlined
+def _apply_inverse_to_gradient(net, s):
+    """``q = H @ g`` with the approximate inverse Hessian H of the pairs, by the two loops."""
+    _, g = _accepted(net)
+    q, shares, inverses = net.scratch, net.scratch + net.n_parameters, _inverses(net)
+    for i in range(net.n_parameters):
+        q[i, s] = g[i, s]
+    filled = _filled(net, s)
+    for k in range(filled):
+        steps, changes = _pair(net, k)
+        share = inverses[k, s] * _dot(net, s, steps, q)
+        shares[k, s] = share
+        for i in range(net.n_parameters):
+            q[i, s] = fma(-share, changes[i, s], q[i, s])
+    scale = _first_inverse(net, s)
+    for i in range(net.n_parameters):
+        q[i, s] = q[i, s] * scale
+    for k in range(filled - 1, -1, -1):
+        steps, changes = _pair(net, k)
+        rest = shares[k, s] - inverses[k, s] * _dot(net, s, changes, q)
+        for i in range(net.n_parameters):
+            q[i, s] = fma(rest, steps[i, s], q[i, s])
+
+
+@inlined
+def _first_inverse(net, s):
+    """Between the loops: ``(s @ y) / (y @ y)`` of the newest pair, or 1."""
+    _, changes = _pair(net, NEWEST)
+    inverse = _inverses(net)[0, s]
+    one, squares = like(inverse, 1.0), _dot(net, s, changes, changes)
+    return select(inverse > changes.zero, one / (inverse * squares), one)
+
+
+@inlined
+def _turn(net, s):
+    """Where the direction is renewed: ``d = -q``, or ``-g`` if q leads upwards; step and slope."""
+    (_, g), d, q, scalars = _accepted(net), _direction(net), net.scratch, _scalars(net)
+    down, squares = -_dot(net, s, g, q), _dot(net, s, g, g)
+    zero, one, norm = g.zero, like(squares, 1.0), sqrt(squares)
+    descends = down < zero
+    slope = select(descends, down, -squares)
+    remembers = _inverses(net)[0, s] > zero
+    begin = select(remembers | (norm < one), one, one / norm)
+    renews = scalars[RENEWS, s] > zero
+    scalars[STEP, s] = select(renews, begin, scalars[STEP, s])
+    scalars[SLOPE, s] = select(renews, slope, scalars[SLOPE, s])
+    for i in range(net.n_parameters):
+        d[i, s] = select(renews, select(descends, -q[i, s], -g[i, s]), d[i, s])
+    scalars[RENEWS, s] = zero
+
+
+@inlined
+def _try(net, s):
+    """``w + step * d``."""
+    (w, _), d, trial, scalars = _accepted(net), _direction(net), net.parameters, _scalars(net)
+    step = scalars[STEP, s]
+    for i in range(net.n_parameters):
+        trial[i, s] = fma(step, d[i, s], w[i, s])
+    scalars[TRIED, s] = like(step, 1.0)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..kernels import levenberg_marquardt as kernels
 from ..status import Status
 from .common import TINY, Optimizer, Setup
 
@@ -80,8 +81,6 @@ class LevenbergMarquardt(Optimizer):
 
     def setup(self, net: Network, samples: int) -> Setup:
         """What the engine needs to know, for the network `net` and so many samples."""
-        from ..kernels import levenberg_marquardt as kernels
-
         dual = kernels.is_dual(net, samples)
         if net.n_parameters > MAX_PARAMETERS:
             raise ValueError(

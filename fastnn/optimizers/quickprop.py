@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..checks import shown
-from ..lanes.buffers import in_lanes
+from ..kernels.pieces import piece
 from ..lanes.operations import fma, like, select
-from ..lanes.pieces import piece
-from .common import TINY, Optimizer, Setup, of_update
+from .common import TINY, Optimizer, Setup
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -109,30 +108,24 @@ class Quickprop(Optimizer):
 
 
 @piece
-def quickprop_update(digest, width):
+def quickprop_update(net):
     """One step; hyperparameters: learning rate, largest growth, decay."""
-
-    def update(frame, space):
-        digest  # noqa: B018
-        strips, count, parameters, gradient, state, hyper = of_update(frame, in_lanes(space, width))
-        before = state + count * strips
-        for s in range(strips):
-            rate, growth, decay = hyper[s], hyper[strips + s], hyper[2 * strips + s]
-            zero, one = like(rate, 0.0), like(rate, 1.0)
-            shrink = growth / (one + growth)
-            for m in range(s, s + count * strips, strips):
-                last, w = state[m], parameters[m]
-                slope = fma(decay, w, gradient[m])
-                here = select(last > zero, -slope, slope)
-                there = select(last > zero, -before[m], before[m])
-                jump = last * slope / (before[m] - slope)
-                too_far = (here >= shrink * there) | (here == there)
-                change = select(too_far, growth * last, jump)
-                straight = -(rate * slope)
-                change = select(here > zero, change + straight, change)
-                change = select(last == zero, straight, change)
-                state[m], before[m] = change, slope
-                parameters[m] = w + change
-        return 0
-
-    return update
+    parameters, gradient, hyper = net.parameters, net.gradient, net.hyper
+    changes, slopes = net.state, net.state + net.n_parameters
+    for s in range(net.strips):
+        rate, growth, decay = hyper[0, s], hyper[1, s], hyper[2, s]
+        zero, one = hyper.zero, like(rate, 1.0)
+        shrink = growth / (one + growth)
+        for m in range(net.n_parameters):
+            last, before, w = changes[m, s], slopes[m, s], parameters[m, s]
+            slope = fma(decay, w, gradient[m, s])
+            here = select(last > zero, -slope, slope)
+            there = select(last > zero, -before, before)
+            jump = last * slope / (before - slope)
+            too_far = (here >= shrink * there) | (here == there)
+            change = select(too_far, growth * last, jump)
+            straight = -(rate * slope)
+            change = select(here > zero, change + straight, change)
+            change = select(last == zero, straight, change)
+            changes[m, s], slopes[m, s] = change, slope
+            parameters[m, s] = w + change

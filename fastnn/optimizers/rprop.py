@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..checks import shown
-from ..frame import LOSSES, OPTION
-from ..lanes.buffers import in_lanes
+from ..kernels.pieces import piece
+from ..lanes.compiling import inlined
 from ..lanes.operations import at_least, at_most, like, select
-from ..lanes.pieces import piece
-from .common import TINY, Optimizer, Setup, of_update
+from .common import TINY, Optimizer, Setup
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -124,65 +123,53 @@ class RPROP(Optimizer):
 
 
 @piece
-def rprop_minus_update(digest, width):
+def rprop_minus_update(net):
     """One step of Rprop- or iRprop-; hyperparameters: increase, decrease, bounds of the step."""
-
-    def update(frame, space):
-        digest  # noqa: B018
-        strips, count, parameters, gradient, state, hyper = of_update(frame, in_lanes(space, width))
-        improved = frame[OPTION] == IRPROP_MINUS
-        before = state + count * strips
-        for s in range(strips):
-            increase, decrease = hyper[s], hyper[strips + s]
-            least, most = hyper[2 * strips + s], hyper[3 * strips + s]
-            zero = like(least, 0.0)
-            for m in range(s, s + count * strips, strips):
-                g, length = gradient[m], state[m]
-                product = g * before[m]
-                turned = product < zero
-                length = select(product > zero, at_most(length * increase, most), length)
-                length = select(turned, at_least(length * decrease, least), length)
-                if improved:
-                    g = select(turned, zero, g)
-                state[m], before[m] = length, g
-                change = select(g > zero, -length, select(g < zero, length, zero))
-                parameters[m] = parameters[m] + change
-        return 0
-
-    return update
+    w, gradient, hyper = net.parameters, net.gradient, net.hyper
+    lengths, slopes = net.state, net.state + net.n_parameters
+    zero, improved = hyper.zero, net.option == IRPROP_MINUS
+    for s in range(net.strips):
+        increase, decrease, least, most = hyper[0, s], hyper[1, s], hyper[2, s], hyper[3, s]
+        for m in range(net.n_parameters):
+            g, length = gradient[m, s], lengths[m, s]
+            product = g * slopes[m, s]
+            turned = product < zero
+            length = select(product > zero, at_most(length * increase, most), length)
+            length = select(turned, at_least(length * decrease, least), length)
+            if improved:
+                g = select(turned, zero, g)
+            lengths[m, s], slopes[m, s] = length, g
+            w[m, s] = w[m, s] + _downhill(g, length)
 
 
 @piece
-def rprop_plus_update(digest, width):
+def rprop_plus_update(net):
     """One step of Rprop+ or iRprop+, which also remember the last change and the last loss."""
+    w, gradient, hyper, p = net.parameters, net.gradient, net.hyper, net.n_parameters
+    lengths, slopes, changes = net.state, net.state + p, net.state + 2 * p
+    losses, last_losses = net.losses, net.state + 3 * p
+    zero, improved = hyper.zero, net.option == IRPROP_PLUS
+    for s in range(net.strips):
+        increase, decrease, least, most = hyper[0, s], hyper[1, s], hyper[2, s], hyper[3, s]
+        risen = losses[0, s] > last_losses[0, s]
+        last_losses[0, s] = losses[0, s]
+        for m in range(p):
+            g, length = gradient[m, s], lengths[m, s]
+            product = g * slopes[m, s]
+            turned = product < zero
+            length = select(product > zero, at_most(length * increase, most), length)
+            length = select(turned, at_least(length * decrease, least), length)
+            back = -changes[m, s]
+            if improved:
+                back = select(risen, back, zero)
+            change = select(turned, back, _downhill(g, length))
+            lengths[m, s], slopes[m, s] = length, select(turned, zero, g)
+            changes[m, s] = change
+            w[m, s] = w[m, s] + change
 
-    def update(frame, space):
-        digest  # noqa: B018
-        vectors = in_lanes(space, width)
-        strips, count, parameters, gradient, state, hyper = of_update(frame, vectors)
-        losses = vectors + frame[LOSSES] * strips
-        improved = frame[OPTION] == IRPROP_PLUS
-        before, changes = state + count * strips, state + 2 * count * strips
-        last_losses = state + 3 * count * strips
-        for s in range(strips):
-            increase, decrease = hyper[s], hyper[strips + s]
-            least, most = hyper[2 * strips + s], hyper[3 * strips + s]
-            zero = like(least, 0.0)
-            risen = losses[s] > last_losses[s]
-            last_losses[s] = losses[s]
-            for m in range(s, s + count * strips, strips):
-                g, length = gradient[m], state[m]
-                product = g * before[m]
-                turned = product < zero
-                length = select(product > zero, at_most(length * increase, most), length)
-                length = select(turned, at_least(length * decrease, least), length)
-                back = -changes[m]
-                if improved:
-                    back = select(risen, back, zero)
-                change = select(g > zero, -length, select(g < zero, length, zero))
-                change = select(turned, back, change)
-                state[m], before[m], changes[m] = length, select(turned, zero, g), change
-                parameters[m] = parameters[m] + change
-        return 0
 
-    return update
+@inlined
+def _downhill(g, length):
+    """``-sign(g) * length``."""
+    zero = like(g, 0.0)
+    return select(g > zero, -length, select(g < zero, length, zero))

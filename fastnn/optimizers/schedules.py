@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from ..checks import hyperparameter, shown
-from ..lanes.compiling import glue
+from ..lanes.compiling import inlined
 from ..lanes.operations import like, select
 from ..lanes.trigonometry import cos
 
@@ -126,23 +126,29 @@ def numpy_factor(schedule: Schedule | None, numbers: dict[str, float], epoch: in
     return schedule.numpy_factor(epoch, first, second)
 
 
-@glue
-def advance(code, factors, counts, first, second, strips):
-    """The factors and counts of the epoch that comes next."""
-    for s in range(strips):
-        factor, count = factors[s], counts[s]
-        if code == STEP:
-            count = count + like(count, 1.0)
-            due = count >= first[s]
-            factors[s] = select(due, factor * second[s], factor)
-            counts[s] = select(due, like(count, 0.0), count)
-        elif code == EXPONENTIAL:
-            factors[s] = factor * first[s]
-        elif code == COSINE:
-            count = count + like(count, 1.0)
-            count = select(first[s] < count, first[s], count)
-            wave = like(count, 0.5) + like(count, 0.5) * cos(
-                like(count, 3.141592653589793) * count / first[s]
-            )
-            factors[s] = second[s] + (like(count, 1.0) - second[s]) * wave
-            counts[s] = count
+@inlined
+def advance(net, factors, numbers):
+    """At the end of an epoch: the factor and the count of the one that comes next.
+
+    `numbers` are the schedule's two, the count follows the factor.
+    """
+    if net.last == 0:
+        return
+    counts, second = factors + 1, numbers + 1
+    for s in range(net.strips):
+        factor, count, first = factors[0, s], counts[0, s], numbers[0, s]
+        one = like(count, 1.0)
+        if net.other_option == STEP:
+            count = count + one
+            due = count >= first
+            factors[0, s] = select(due, factor * second[0, s], factor)
+            counts[0, s] = select(due, counts.zero, count)
+        elif net.other_option == EXPONENTIAL:
+            factors[0, s] = factor * first
+        elif net.other_option == COSINE:
+            count = count + one
+            count = select(first < count, first, count)
+            half, pi = like(count, 0.5), like(count, math.pi)
+            wave = half + half * cos(pi * count / first)
+            factors[0, s] = second[0, s] + (one - second[0, s]) * wave
+            counts[0, s] = count

@@ -1,25 +1,27 @@
-"""Where everything lies: the frame with the layer table, and the workspace of the kernels.
+"""Where everything lies: the launch record with its layers, and the workspace of the kernels.
 
-Kernels read shapes and offsets from the frame and allocate nothing.  Offsets count elements: one
+Kernels read shapes and offsets from the record and allocate nothing.  Offsets count elements: one
 number when one network is trained, as many as there are lanes when many are.
 """
 
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from .. import frame
-from ..activations import IDENTITY, KEPT, code_of, keeps_slopes
+from ..activations import BY_NAME, SOFTMAX, Activation, keeps_slopes
 from ..network import Network
+from .layout import COLUMNS, LAYERS, PLACES
 
 # Element-wise passes run over whole vectors, so every region is a multiple of the longest.
 PADDING = 64
-# Bytes; also of the sums that `single` makes side by side.
+# Bytes; also of the sums that `one_network` makes side by side.
 CACHE_LINE = 64
-# Samples come in multiples of this many, the rows of a tile of results in `lanes.tiles`.
+# Samples come in multiples of this many, the rows of a tile of results in `matmul_tile`.
 ROWS = 4
 
 # Bytes of activations and deltas that one tile of samples may fill, in the first two levels of
@@ -33,7 +35,7 @@ SINGLE_TILE_BYTES = 128 * 1024
 
 
 class Plan:
-    """A frame and the layout of the workspace that its offsets refer to.
+    """A launch record, and the layout of the workspace that its offsets refer to.
 
     `step` elements are the unit in which regions grow: element-wise passes run over whole vectors.
     """
@@ -41,22 +43,26 @@ class Plan:
     def __init__(self, net: Network, tile: int, step: int, needs: Needs) -> None:
         self.step = step
         self.end = 0
-        self.frame = np.zeros(frame.LAYERS + net.depth * frame.COLUMNS, dtype=np.int64)
-        self.layers = self.frame[frame.LAYERS :].reshape(net.depth, frame.COLUMNS)
+        self.record = np.zeros(LAYERS + net.depth * COLUMNS, dtype=np.int64)
+        self.layers = self.record[LAYERS:].reshape(net.depth, COLUMNS)
+        self.activations = [activation_at(net, level, needs) for level in range(net.depth)]
         self.tile = tile
         weights = 0
-        for row, n_in, n_out, name in zip(
-            self.layers, net.sizes[:-1], net.sizes[1:], net.activation, strict=True
+        for row, (n_in, n_out), (_, keeps) in zip(
+            self.layers, pairwise(net.sizes), self.activations, strict=True
         ):
             outputs = slopes = self.take(tile * n_out)
-            code = slope = code_of(name)
-            if needs.keeps_slopes or keeps_slopes(name):
-                slope, slopes = KEPT, self.take(tile * n_out)
-            row[:] = n_in, n_out, code, net.bias, weights, outputs, slope, slopes
+            if keeps:
+                slopes = self.take(tile * n_out)
+            row[:6] = n_in, n_out, net.bias, weights, outputs, slopes
             weights += (n_in + net.bias) * n_out
-        if needs.linear_output:
-            row[frame.ACTIVATION] = row[frame.SLOPE] = IDENTITY
-        self.set(DEPTH=net.depth, N_PARAMETERS=net.n_parameters, TILE=tile)
+        self.set(depth=net.depth, n_parameters=net.n_parameters, tile=tile)
+
+    def copy(self) -> Plan:
+        """The same with a record of its own."""
+        made = copy(self)
+        made.record = self.record.copy()
+        return made
 
     def take(self, count: int) -> int:
         """The offset of a new region for `count` elements."""
@@ -65,14 +71,27 @@ class Plan:
         return start
 
     def set(self, **values: int) -> None:
-        """Write `values` into the frame, by the names of `fastnn.frame`."""
+        """Write `values` into the record, by the names of `fastnn.kernels.layout`."""
         for name, value in values.items():
-            self.frame[getattr(frame, name)] = value
+            self.record[PLACES[name]] = value
+
+    def get(self, name: str) -> int:
+        """The number in the record's field `name`."""
+        return int(self.record[PLACES[name]])
 
     def regions(self, **counts: int) -> None:
-        """A new region for each of `counts`, its offset in the frame."""
+        """A new region for each of `counts`, its offset in the record."""
         for name, count in counts.items():
             self.set(**{name: self.take(count)})
+
+
+def activation_at(net: Network, level: int, needs: Needs) -> tuple[Activation, bool]:
+    """A layer's activation, "identity" if the loss sees to it, and whether its slopes are kept."""
+    name = net.activation[level]
+    if name == SOFTMAX or (needs.linear_output and level == net.depth - 1):
+        return BY_NAME["identity"], False
+    keeps = keeps_slopes(name)  # an error if this process has none of that name
+    return BY_NAME[name], needs.keeps_slopes or keeps
 
 
 @dataclass(frozen=True)
@@ -109,19 +128,19 @@ def make_plan(net: Network, samples: int, lanes: int, itemsize: int, needs: Need
     tile = max(fewest, TILE_BYTES // per_sample // ROWS * ROWS)
     tile = samples if needs.one_tile else min(samples, tile)
     plan = Plan(net, tile, PADDING // math.gcd(PADDING, lanes), needs)
-    plan.regions(DELTA=plan.tile * widest, OTHER=plan.tile * widest, GRADIENT=net.n_parameters)
+    plan.regions(delta=plan.tile * widest, other=plan.tile * widest, gradient=net.n_parameters)
     _common(plan, needs)
-    plan.set(LANES=lanes, SAMPLES=samples)
+    plan.set(lanes=lanes, samples=samples)
     if needs.factors:
-        plan.regions(FACTORS=plan.tile)
+        plan.regions(factors=plan.tile)
     if needs.gathers:
         plan.regions(
-            GATHERED_X=needs.gathers * net.sizes[0],
-            GATHERED_Y=needs.gathers * net.sizes[-1],
-            GATHERED_WEIGHTS=needs.gathers,
+            gathered_x=needs.gathers * net.sizes[0],
+            gathered_y=needs.gathers * net.sizes[-1],
+            gathered_weights=needs.gathers,
         )
     if needs.own_weights:
-        plan.regions(SAMPLE_WEIGHTS=needs.own_weights)
+        plan.regions(own_weights=needs.own_weights)
     return plan
 
 
@@ -134,37 +153,37 @@ def make_single_plan(
     tile = max(PADDING, SINGLE_TILE_BYTES // per_sample // PADDING * PADDING)
     plan = Plan(net, min(-(-samples // group) * group, tile), PADDING, needs)
     columns = plan.tile * widest
-    plan.regions(DELTA=columns, OTHER=columns, SPARE=columns, GRADIENT=net.n_parameters)
+    plan.regions(delta=columns, other=columns, spare=columns, gradient=net.n_parameters)
     _common(plan, needs)
-    plan.set(LANES=1, STRIPS=1, SAMPLES=samples, SUMS=plan.frame[frame.GRADIENT])
+    plan.set(lanes=1, strips=1, samples=samples, sums=plan.get("gradient"))
     if sums_in_lanes:
-        plan.regions(SUMS=group * net.n_parameters)
-    plan.regions(SUM_OF_LOSSES=group)
+        plan.regions(sums=group * net.n_parameters)
+    plan.regions(sum_of_losses=group)
     if needs.factors:
-        plan.regions(FACTORS=plan.tile)
+        plan.regions(factors=plan.tile)
     return plan
 
 
 def _common(plan: Plan, needs: Needs) -> None:
-    n_parameters = int(plan.frame[frame.N_PARAMETERS])
+    n_parameters = plan.get("n_parameters")
     n_state = needs.n_state + needs.rule_state
     plan.regions(
-        PARAMETERS=n_parameters, HYPER=needs.n_hyper, STATE=n_state, LOSSES=1, TARGETS=1,
-        VERDICTS=1, END_VERDICTS=1, RESUMED=1, ONE=1,
+        parameters=n_parameters, hyper=needs.n_hyper, state=n_state, losses=1, targets=1,
+        verdicts=1, end_verdicts=1, resumed=1, one=1,
     )  # fmt: skip
     plan.set(
-        N_HYPER=needs.n_hyper,
-        N_STATE=n_state,
-        RULE_STATE=plan.frame[frame.STATE] + needs.n_state,
-        RESULT=plan.frame[frame.PARAMETERS],
-        RESULT_LOSSES=plan.frame[frame.LOSSES],
+        n_hyper=needs.n_hyper,
+        n_state=n_state,
+        rule_state=plan.get("state") + needs.n_state,
+        result=plan.get("parameters"),
+        result_losses=plan.get("losses"),
     )
     if needs.scratch:
-        plan.regions(SCRATCH=needs.scratch)
+        plan.regions(scratch=needs.scratch)
     if needs.watches:
-        plan.regions(SQUARES=1, WORST=1)
+        plan.regions(squares=1, worst=1)
     if needs.validates:
-        plan.regions(VALIDATION_LOSSES=1)
+        plan.regions(validation_losses=1)
 
 
 def zeros_aligned(count: int, dtype: np.dtype) -> np.ndarray:

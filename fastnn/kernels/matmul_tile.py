@@ -5,14 +5,16 @@ numbers than it multiplies.  A tile of 4 x 4 results uses what it loads four tim
 for 8 loads, and as many sums at once as hide the latency of each.
 """
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .conversion import splat
-from .emit import call_fma
-from .types import Buffer, Lanes, llvm_value, number_of, register_bytes
+from ..lanes.conversion import splat
+from ..lanes.emit import call_fma
+from ..lanes.matrices import Matrix, proxy
+from ..lanes.types import Lanes, llvm_value, number_of, register_bytes
 
 
 def heights(element, width):
@@ -29,96 +31,106 @@ def heights(element, width):
 
 
 # Where the sums of a product start: from zero, each row from the same row, or from what is there.
-ZERO, ROW, ITSELF = range(3)
+# NumPy's integers: for a literal one Numba would compile what it is passed to anew.
+ZERO, ROW, ITSELF = np.arange(3)
 
 INTP = ir.IntType(64)
 POINTER = ir.IntType(8).as_pointer()
 
 
-@intrinsic(prefer_literal=True)
-def multiply_columns(
-    typingctx, strips, a, a_row, a_step, b, b_step, b_column,
-    begin, start, c, c_row, c_column, rows, inner, first, columns, valid,
-):  # fmt: skip
-    """``c[r, j] = start + sum(a[r, s] * b[s, j] for s in range(inner))``, s ascending.
+def columns_product(known):
+    """The product of some columns; with `known` sizes it is part of the code around it."""
 
-    For `rows` rows r and for columns j from `first` on, their number `columns` a constant.  The
-    elements of b, c and start are of one type, lane vectors or plain numbers, and of each there are
-    `strips` side by side; those of a are like them, or single numbers that hold for all strips and
-    lanes.  All steps count numbers: a[r, s] begins at ``r * a_row + s * a_step``, b[s, j] at
-    ``s * b_step + j * b_column``.  `inner` is at least 1.  Sums start from 0 if `begin` is `ZERO`,
-    from ``start[j]`` if it is `ROW`, with the same step between columns as c, and from c itself if
-    it is `ITSELF`.
+    @intrinsic(prefer_literal=True)
+    def multiply_columns(typingctx, strips, C, A, B, begin, start, first, columns, valid):
+        """``C[r, j] = start + sum(A[r, s] * B[s, j] for s in range(A.columns))``, s ascending.
 
-    With the constant 0 for `columns` there is one column, of whose elements only the first `valid`
-    lanes are read or written.
-    """
-    if not (isinstance(b, Buffer) and isinstance(columns, types.IntegerLiteral)):
-        return None
-    element, width = b.element, columns.literal_value
-    if not (c == start == b and a in (b, Buffer(number_of(element)))):
-        return None
-    broadcast = a != b
+        For all rows r and for columns j from `first` on, their number `columns` a constant.  The
+        elements of B, C and start are of one type, lane vectors or plain numbers, and of each there are
+        `strips` side by side; those of A are like them, or single numbers that hold for all strips and
+        lanes.  A has at least one column.  Sums start from 0 if `begin` is `ZERO`, from ``start[0, j]``
+        if it is `ROW`, with the same step between columns as C, and from C itself if it is `ITSELF`.
 
-    def generate(context, builder, signature, arguments):
-        size = INTP(number_of(element).bitwidth // 8)
-        (strips, a, a_row, a_step, b, b_step, b_column, begin, start, c, c_row, c_column, rows,
-         inner, first, _, valid) = (
-            builder.bitcast(value, POINTER) if isinstance(kind, Buffer)
-            else context.cast(builder, value, kind, types.intp)
-            for value, kind in zip(arguments, signature.args, strict=True)
-        )  # fmt: skip
-        steps = [
-            builder.mul(step, size) for step in (a_row, a_step, b_step, b_column, c_row, c_column)
-        ]
-        a_row, _, _, b_column, c_row, c_column = steps
-        b = builder.gep(b, [builder.mul(first, b_column)])
-        start = builder.gep(start, [builder.mul(first, c_column)])
-        c = builder.gep(c, [builder.mul(first, c_column)])
-        for height in heights(element, width):
-            # Rows that fill tiles of this height, then what is left for the next.
-            tiles = builder.udiv(rows, INTP(height))
-            with builder.if_then(builder.icmp_signed(">", tiles, INTP(0))):
-                function = _tiles(builder.module, element, broadcast, height, width)
-                builder.call(function, [a, b, start, c, *steps, begin, inner, strips, tiles, valid])
-            done = builder.mul(tiles, INTP(height))
-            rows = builder.sub(rows, done)
-            a = builder.gep(a, [builder.mul(done, a_row)])
-            c = builder.gep(c, [builder.mul(done, c_row)])
-        return context.get_dummy_value()
+        With the constant 0 for `columns` there is one column, of whose elements only the first `valid`
+        lanes are read or written.
+        """
+        if not (isinstance(B, Matrix) and isinstance(columns, types.IntegerLiteral)):
+            return None
+        element, width = B.element, columns.literal_value
+        if not (C == start == B and A in (B, Matrix(number_of(element)))):
+            return None
+        broadcast = A != B
 
-    return types.none(
-        strips, a, a_row, a_step, b, b_step, b_column,
-        begin, start, c, c_row, c_column, rows, inner, first, columns, valid,
-    ), generate  # fmt: skip
+        def generate(context, builder, signature, arguments):
+            C, A, B, start = (
+                proxy(context, builder, signature.args[i], arguments[i]) for i in (1, 2, 3, 5)
+            )
+            strips, begin, first, valid = (
+                context.cast(builder, arguments[i], signature.args[i], types.intp) for i in (0, 4, 6, 8)
+            )
+            size = INTP(number_of(element).bitwidth // 8)
+            a_row, a_step, b_step, b_column, c_row, c_column = (
+                builder.mul(step, size) for step in (A.row, A.column, B.row, B.column, C.row, C.column)
+            )
+            a, b, c, start = (builder.bitcast(each.data, POINTER) for each in (A, B, C, start))
+            b = builder.gep(b, [builder.mul(first, b_column)])
+            start = builder.gep(start, [builder.mul(first, c_column)])
+            c = builder.gep(c, [builder.mul(first, c_column)])
+            rows, inner = C.rows, A.columns
+            for height in heights(element, width):
+                # Rows that fill tiles of this height, then what is left for the next.
+                tiles = builder.udiv(rows, INTP(height))
+                with builder.if_then(builder.icmp_signed(">", tiles, INTP(0))):
+                    function = _tiles(builder.module, element, broadcast, height, width, known)
+                    builder.call(
+                        function,
+                        [a, b, start, c, a_row, a_step, b_step, b_column, c_row, c_column, begin,
+                         inner, strips, tiles, valid],
+                    )  # fmt: skip
+                done = builder.mul(tiles, INTP(height))
+                rows = builder.sub(rows, done)
+                a = builder.gep(a, [builder.mul(done, a_row)])
+                c = builder.gep(c, [builder.mul(done, c_row)])
+            return context.get_dummy_value()
+
+        return types.none(strips, C, A, B, begin, start, first, columns, valid), generate
+
+    return multiply_columns
 
 
-def _tiles(module, element, broadcast, height, width):
+multiply_columns = columns_product(known=False)
+multiply_columns_of_known_size = columns_product(known=True)
+
+
+def _tiles(module, element, broadcast, height, width, known):
     """The function of consecutive tiles of ``height x width`` results, in all strips.
 
     A function of its own, since the code around it would take the registers that its addresses
-    need: one function of all tiles took XOR from 7 to 21 ns per network and epoch.
+    need: one function of all tiles took XOR from 7 to 21 ns per network and epoch.  Where sizes are
+    `known` addresses are constants, and it is inlined and its sums unrolled.
     """
-    name = f"fastnn.tiles.{height}x{width}.{element}.{'numbers' if broadcast else 'lanes'}"
+    factors = "numbers" if broadcast else "lanes"
+    name = f"fastnn.tiles.{height}x{width}.{element}.{factors}{'.known' if known else ''}"
     if name in module.globals:
         return module.globals[name]
     function = ir.Function(
         module, ir.FunctionType(ir.VoidType(), [POINTER] * 4 + [INTP] * 11), name
     )
     function.linkage = "internal"
-    function.attributes.add("noinline")
+    function.attributes.add("alwaysinline" if known else "noinline")
     function.attributes.add("nounwind")
-    _TileBuilder(function, element, broadcast, height, width).emit()
+    _TileBuilder(function, element, broadcast, height, width, unrolled=known).emit()
     return function
 
 
 class _TileBuilder:
     """Emits the three loops of a tile function: tiles, their strips, and the sums."""
 
-    def __init__(self, function, element, broadcast, height, width):
+    def __init__(self, function, element, broadcast, height, width, unrolled):
         self.function = function
         self.element = element
         self.broadcast = broadcast
+        self.unrolled = unrolled
         self.height = height
         self.masked = width == 0
         self.width = max(width, 1)
@@ -147,8 +159,8 @@ class _TileBuilder:
         builder = ir.IRBuilder(strip)
         s, a_strip, b_strip, start_strip, c_strip = _phis(builder, INTP, *[POINTER] * 4)
         choice = builder.switch(begin, ready)  # ZERO
-        choice.add_case(INTP(ROW), row)
-        choice.add_case(INTP(ITSELF), itself)
+        choice.add_case(INTP(int(ROW)), row)
+        choice.add_case(INTP(int(ITSELF)), itself)
 
         builder = ir.IRBuilder(row)
         of_row = self.height * [
@@ -262,6 +274,8 @@ class _TileBuilder:
     def _repeat(self, builder, index, count, body, after):
         """Back to `body` while ``index < count``, without unrolling: a turn is work enough."""
         branch = builder.cbranch(builder.icmp_signed("<", index, count), body, after)
+        if self.unrolled:
+            return
         module = self.function.module
         option = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])
         # LLVM wants a node whose first operand is the node itself, one for each loop.

@@ -1,0 +1,200 @@
+"""The passes over the samples of an epoch: the textbook's loops, layer by layer.
+
+A layer's sums are the loops of `fastnn.kernels.textbook` where a small network's sizes are known,
+else products of matrices with a block of results in registers.  Both make the same sums in the same
+order.  Tiles of samples are as large as the first-level cache holds.
+"""
+
+import numpy as np
+
+from ..lanes.buffers import load_shared, numbers
+from ..lanes.compiling import inlined
+from ..lanes.matrices import matrix, sized
+from .activation import activation_of
+from .matmul import matmul as general_matmul
+from .matmul import matmul_of_known_size
+from .matmul_tile import ITSELF, ROW, ZERO
+from .pieces import piece_for
+from .textbook import add_gradient, backpropagate, preactivate, squared_errors
+from .views import biases, call, deltas, layer_at, outputs, weights
+
+# A literal 0 would have layers compiled anew.
+LOWEST = np.int64(0)
+
+
+def layer_products(kind):
+    """``Z = A @ W + b``, ``D @ W.T`` and the gradient: the loops above, or products in blocks."""
+    if kind.is_unrolled:
+
+        @inlined
+        def forward(net, A, W, b, Z):
+            for s in range(net.strips):
+                preactivate(A[s], W[s], b[s], Z[s])
+
+        @inlined
+        def backward(net, D, W, D_below):
+            for s in range(net.strips):
+                backpropagate(D[s], W[s], D_below[s])
+
+        @inlined
+        def gradient(net, A, D, dW, db, fresh):
+            for s in range(net.strips):
+                add_gradient(A[s], D[s], dW[s], db[s], fresh)
+
+    else:
+        matmul = general_matmul if kind.sizes is None else matmul_of_known_size
+
+        @inlined
+        def forward(net, A, W, b, Z):
+            matmul(net.strips, Z, A, W, ROW if b.rows else ZERO, b)
+
+        @inlined
+        def backward(net, D, W, D_below):
+            matmul(net.strips, D_below, D, W.T, ZERO, D_below)
+
+        @inlined
+        def gradient(net, A, D, dW, db, fresh):
+            begin = ZERO if fresh else ITSELF
+            matmul(net.strips, dW, A.T, D, begin, dW)
+            if db.rows:
+                ones = matrix(numbers(net.one.data), 1, D.rows, 0, 0, 0)
+                matmul(net.strips, db, ones, D, begin, db)
+
+    return forward, backward, gradient
+
+
+def forward_pass(kind):
+    """``A = f(A_below @ W + b)``, layer by layer upwards from the inputs X."""
+    preactivate, _, _ = layer_products(kind)
+    activate, _ = activation_of(kind)
+
+    @inlined
+    def layer(net, level, A, samples):
+        W, b = weights(net, net.parameters, level), biases(net, net.parameters, level)
+        preactivate(net, A, W, b, outputs(net, level, samples))
+        activate(net, level, samples)
+
+    @inlined
+    def upper_layer(net, level, samples):
+        layer(net, level, outputs(net, level - 1, samples), samples)
+
+    upper_layers = kind.each_layer(upper_layer, upwards=True)
+
+    @inlined
+    def forward(net, X):
+        layer(net, LOWEST, X, X.rows)
+        upper_layers(net, X.rows)
+
+    return forward
+
+
+def backward_pass(kind):
+    """``dW += A_below.T @ D`` and ``D_below = (D @ W.T) f'``, layer by layer downwards."""
+    _, backpropagate, add_gradient = layer_products(kind)
+    _, multiply_by_slope = activation_of(kind)
+
+    @inlined
+    def gradient(net, level, A, samples, fresh):
+        D = deltas(net, level, samples)
+        dW, db = weights(net, net.gradient, level), biases(net, net.gradient, level)
+        add_gradient(net, A, D, dW, db, fresh)
+
+    @inlined
+    def upper_layer(net, level, samples, fresh):
+        gradient(net, level, outputs(net, level - 1, samples), samples, fresh)
+        D, D_below = deltas(net, level, samples), deltas(net, level - 1, samples)
+        backpropagate(net, D, weights(net, net.parameters, level), D_below)
+        multiply_by_slope(net, level - 1, samples)
+
+    upper_layers = kind.each_layer(upper_layer, upwards=False)
+
+    @inlined
+    def backward(net, X, fresh):
+        upper_layers(net, X.rows, fresh)
+        gradient(net, LOWEST, X, X.rows, fresh)
+
+    return backward
+
+
+@inlined
+def shared_samples(net, first, count):
+    """Inputs and targets of the samples of a tile, which all networks share."""
+    n_in, n_out = layer_at(net, LOWEST).n_in, layer_at(net, net.depth - 1).n_out
+    X = matrix(net.x + first * n_in, count, n_in, n_in, 1, 0)
+    return X, matrix(net.y + first * n_out, count, n_out, n_out, 1, 0)
+
+
+@inlined
+def gathered_samples(net, first, count):
+    """The same of a batch that was gathered for each network."""
+    n_in, n_out = layer_at(net, LOWEST).n_in, layer_at(net, net.depth - 1).n_out
+    X = sized(net.gathered_x + first * n_in, count, n_in)
+    return X, sized(net.gathered_y + first * n_out, count, n_out)
+
+
+@inlined
+def plain_errors(net, Y, count):
+    """Add the squared errors of a tile to the losses; their derivatives go into the deltas."""
+    last = net.depth - 1
+    A, D = outputs(net, last, count), deltas(net, last, count)
+    for s in range(net.strips):
+        net.losses[0, s] = squared_errors(A[s], Y[s], D[s], net.losses[0, s])
+
+
+def _whole_pass(kind, samples_of, is_gathered):
+    """A pass over samples that all networks share, or over each one's own."""
+    forward, backward = forward_pass(kind), backward_pass(kind)
+    _, multiply_by_slope = activation_of(kind)
+
+    @inlined
+    def errors(net, Y, first, count):
+        net.tile_first, net.tile_count = first, count
+        if is_gathered:
+            call(net, net.loss_gathered)
+        elif net.loss != 0:
+            call(net, net.loss)
+        else:
+            plain_errors(net, Y, count)
+        multiply_by_slope(net, net.depth - 1, count)
+        if net.monitor != 0 and not is_gathered:
+            net.tile_count = count
+            call(net, net.monitor)
+
+    @inlined
+    def compute(net):
+        start, end = np.int64(0), net.samples
+        if net.batches > 1:
+            start = net.begin * net.batch_size
+            end = min(net.samples, net.end * net.batch_size)
+        if is_gathered:
+            start, end = start - start, end - start
+        net.pass_samples = end - start
+        for s in range(net.strips):
+            net.losses[0, s] = net.losses.zero
+        first = start
+        while first < end and load_shared(net.stop) == 0:
+            count = min(net.tile, end - first)
+            X, Y = samples_of(net, first, count)
+            forward(net, X)
+            errors(net, Y, first, count)
+            if net.forward_only == 0:
+                backward(net, X, first == start)
+            first += net.tile
+
+    return compute
+
+
+@piece_for
+def loss_and_gradient(kind):
+    """The losses at the parameters and their gradient, over the batches at hand.
+
+    A tile's activations stay in the first-level cache between the way forward and the way back; its
+    size changes no sum's order.  If the work is to stop, the results mean nothing.
+    """
+    return _whole_pass(kind, shared_samples, False)
+
+
+@piece_for
+def gathered_loss_and_gradient(kind):
+    """The same over the batch that was gathered for each network."""
+    return _whole_pass(kind, gathered_samples, True)

@@ -1,0 +1,182 @@
+"""Normal equations and symmetric systems, one of each network.
+
+For small networks whose sizes are known the textbook's loops run, strip by strip; elsewhere the
+products are those of matrices, a block of rows or columns at a time.  Both make the same sums in
+the same order: sums ascend, and each product is fused into them.
+"""
+
+import numpy as np
+
+from ..lanes.compiling import inlined
+from ..lanes.matrices import resized
+from ..lanes.operations import fma, like
+from .matmul import matmul
+from .matmul_tile import ITSELF, ZERO
+
+# Rows of a block of products, which are computed a little beyond the diagonal.
+ROWS = 8
+# Columns whose factors are computed together.
+COLUMNS = 16
+# Literals would have functions compiled anew.
+FIRST, ONE = np.int64(0), np.int64(1)
+
+
+@inlined
+def block_of(M, i, j, rows, columns):
+    """The block of so many rows and columns that begins at ``M[i, j]``."""
+    return resized(((M + i).T + j).T, rows, columns)
+
+
+@inlined
+def add_gram(A, S, begin):
+    """``S = A @ A.T``, its lower triangle, from `begin` on: `ZERO`, or S `ITSELF`."""
+    for i in range(A.rows):
+        for j in range(i + 1):
+            total = S.zero if begin == ZERO else S[i, j]
+            for m in range(A.columns):
+                total = fma(A[i, m], A[j, m], total)
+            S[i, j] = total
+
+
+@inlined
+def add_projection(A, r, g, begin):
+    """``g = A @ r``, from `begin` on."""
+    for i in range(A.rows):
+        total = g.zero if begin == ZERO else g[i, 0]
+        for m in range(A.columns):
+            total = fma(A[i, m], r[m, 0], total)
+        g[i, 0] = total
+
+
+def normal_products(kind):
+    """``S = A @ A.T`` and ``g = A @ r``: functions of (net, A, S, begin), (net, A, r, g, begin)."""
+    if kind.is_unrolled:
+
+        @inlined
+        def gram(net, A, S, begin):
+            for s in range(net.strips):
+                add_gram(A[s], S[s], begin)
+
+        @inlined
+        def projection(net, A, r, g, begin):
+            for s in range(net.strips):
+                add_projection(A[s], r[s], g[s], begin)
+
+    else:
+
+        @inlined
+        def gram(net, A, S, begin):
+            top = 0
+            while top < A.rows:
+                height = min(ROWS, A.rows - top)
+                block = resized(S + top, height, top + height)
+                rows, above = (
+                    resized(A + top, height, A.columns),
+                    resized(A, top + height, A.columns),
+                )
+                matmul(net.strips, block, rows, above.T, begin, block)
+                top += height
+
+        @inlined
+        def projection(net, A, r, g, begin):
+            matmul(net.strips, g, A, r, begin, g)
+
+    return gram, projection
+
+
+@inlined
+def add_damping(strips, S, damping, F):
+    """``F = S + damping I``, its lower triangle; F may be S itself."""
+    for i in range(S.rows):
+        for j in range(i + 1):
+            for s in range(strips):
+                F[s][i, j] = S[s][i, j] + damping[s][0, 0] if i == j else S[s][i, j]
+
+
+@inlined
+def factorize_columns(strips, F, inverse, first, last):
+    """The factors' columns from `first` to `last`; what columns before `first` take is taken."""
+    for j in range(first, last):
+        for i in range(j, F.rows):
+            for s in range(strips):
+                total = F[s][i, j]
+                for m in range(first, j):
+                    total = fma(F[s][i, m], F[s][m, j], total)
+                F[s][i, j] = total
+        for s in range(strips):
+            inverse[s][j, 0] = like(F.zero, 1.0) / F[s][j, j]
+        for i in range(j + 1, F.rows):
+            for s in range(strips):
+                F[s][j, i] = -(F[s][i, j] * inverse[s][j, 0])
+
+
+@inlined
+def take_columns(strips, F, first, last):
+    """``F -= L D L'`` of the columns from `first` to `last`, for the columns right of them."""
+    top = last
+    while top < F.rows:
+        height = min(ROWS, F.rows - top)
+        columns = top + height - last
+        block = block_of(F, top, last, height, columns)
+        below = block_of(F, top, first, height, last - first)
+        above = block_of(F, first, last, last - first, columns)
+        matmul(strips, block, below, above, ITSELF, block)
+        top += height
+
+
+@inlined
+def factorize(strips, F, inverse):
+    """``F = L D L'``, in place, of the lower triangle of F.
+
+    L D comes to lie below the diagonal, ``-L'`` above, 1 / D in `inverse`.  Columns go in blocks:
+    what a block takes from the columns right of it is a product of matrices.
+    """
+    first = 0
+    while first < F.rows:
+        last = min(first + COLUMNS, F.rows)
+        factorize_columns(strips, F, inverse, first, last)
+        take_columns(strips, F, first, last)
+        first = last
+
+
+@inlined
+def substitute(strips, F, inverse, b, x):
+    """The solution of ``L D L' x = b``."""
+    for m in range(F.rows):
+        for s in range(strips):
+            x[s][m, 0] = b[s][m, 0]
+    for m in range(F.rows):
+        for i in range(m + 1, F.rows):
+            for s in range(strips):
+                x[s][i, 0] = fma(F[s][m, i], x[s][m, 0], x[s][i, 0])
+    for i in range(F.rows - 1, -1, -1):
+        for s in range(strips):
+            total = x[s][i, 0] * inverse[s][i, 0]
+            for m in range(i + 1, F.rows):
+                total = fma(F[s][i, m], x[s][m, 0], total)
+            x[s][i, 0] = total
+
+
+def damped_solve(kind):
+    """``(S + damping I) x = b`` as a function of (net, S, damping, b, F, inverse, x).
+
+    Its factors come to lie in F, which may be S itself, and in `inverse`.
+    """
+    if kind.is_unrolled:
+
+        @inlined
+        def solve(net, S, damping, b, F, inverse, x):
+            for s in range(net.strips):
+                add_damping(ONE, S[s], damping[s], F[s])
+                factorize_columns(ONE, F[s], inverse[s], FIRST, F.rows)
+                substitute(ONE, F[s], inverse[s], b[s], x[s])
+
+    else:
+
+        @inlined
+        def solve(net, S, damping, b, F, inverse, x):
+            add_damping(net.strips, S, damping, F)
+            factorize(net.strips, F, inverse)
+            substitute(net.strips, F, inverse, b, x)
+
+    return solve

@@ -1,0 +1,262 @@
+"""Kernels for one network's sizes: when they pay, and how they are compiled beside the work.
+
+A general kernel takes any sizes; a special one is compiled for the sizes of one job, has the same
+bits, and trains small networks in half the time.  It takes one to two seconds to compile.  So
+general kernels begin, and where a job goes on for long, another process compiles the special one
+and keeps it on disk.  Running kernels look at their record for another every `TICKS_AT_ONCE`
+epochs, so that it takes over in the middle of a run; processes that come later begin with it.
+
+The environment variable ``FASTNN_KERNELS`` is "auto" (default), "general" or "special"; the last
+compiles special kernels before training begins.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numba.core import config
+
+from .activations import BY_NAME
+from .kernels.pieces import Kind, Piece, Sizes
+from .kernels.train_loop import train_epochs
+
+if TYPE_CHECKING:
+    from .job import Job
+    from .launch import Launch
+
+MODES = ("auto", "general", "special")
+# Multiplications of weights and samples in an epoch up to which all loops are unrolled.  10-5-10 on
+# ten samples has 1,000.
+MOST_UNROLLED = 1200
+# The same up to which a special kernel is compiled faster than the general ones, all of which are
+# missing: it comes first then.
+QUICKLY_COMPILED = 200
+# Seconds that a job must have trained, and is expected to go on, before a compilation begins.
+BEHIND, AHEAD = 1.0, 3.0
+# Jobs of one kind that have taken so long together begin one too.
+TOGETHER = 8.0
+# How often the work that goes on is looked at.
+PAUSE = 0.1
+# Seconds that a compilation may take.
+PATIENCE = 120.0
+
+
+def mode() -> str:
+    """What ``FASTNN_KERNELS`` says.
+
+    Raises
+    ------
+    ValueError
+        If it is none of `MODES`.
+    """
+    asked = os.environ.get("FASTNN_KERNELS", MODES[0]) or MODES[0]
+    if asked not in MODES:
+        raise ValueError(f"FASTNN_KERNELS: expected one of {', '.join(MODES)}, got {asked!r}")
+    return asked
+
+
+def is_small(job: Job) -> bool:
+    """Whether the network and its data are small enough for a special kernel to pay."""
+    work = len(job.X) * (job.net.n_parameters + job.setup.scratch)
+    return job.parallel == "restarts" and work <= MOST_UNROLLED
+
+
+def is_quickly_compiled(job: Job) -> bool:
+    """Whether a special kernel takes no longer to compile than general ones."""
+    plain = job.setup.compute is None and job.has_plain_loss and not job.rules
+    return plain and len(job.X) * job.net.n_parameters <= QUICKLY_COMPILED
+
+
+def has_own_parts(pieces: dict[str, Piece], sizes: Sizes) -> bool:
+    """Whether users wrote some of it: another process cannot compile that."""
+    own = all(activation.is_own for activation, _ in sizes.activations)
+    return not own or not all(pieces[name].kept for name, _ in sizes.parts)
+
+
+# Another process.
+
+
+def to_text(kind: Kind) -> str:
+    """A kind as JSON."""
+    sizes = kind.sizes
+    assert sizes is not None
+    return json.dumps(
+        {
+            "dtype": kind.dtype.name,
+            "width": kind.width,
+            "fields": sizes.fields,
+            "layers": sizes.layers,
+            "activations": [(activation.name, keeps) for activation, keeps in sizes.activations],
+            "unrolled": sizes.unrolled,
+            "parts": [(name, part.home) for name, part in sizes.parts],
+            "path": sys.path,
+        }
+    )
+
+
+def from_text(text: str) -> Kind:
+    """The kind again, in a process that has the same sources."""
+    said = json.loads(text)
+
+    def part(home: str) -> Any:
+        module, _, name = home.partition(":")
+        return getattr(import_module(module), name)
+
+    sizes = Sizes(
+        fields=tuple((name, value) for name, value in said["fields"]),
+        layers=tuple(map(tuple, said["layers"])),
+        activations=tuple((BY_NAME[name], keeps) for name, keeps in said["activations"]),
+        unrolled=said["unrolled"],
+        parts=tuple((name, part(home)) for name, home in said["parts"]),
+    )
+    return Kind(np.dtype(said["dtype"]), said["width"], sizes)
+
+
+# Neither the current folder nor what the user's program does on import is looked at.
+_CODE = """
+import json, sys
+text = sys.stdin.read()
+sys.path[:] = json.loads(text)["path"]
+from fastnn.specialize import compile_here
+compile_here(text)
+"""
+
+
+def compile_here(text: str) -> None:
+    """Compile the special kernel of a kind, unless another process is at it, and keep it."""
+    kind = from_text(text)
+    path = train_epochs.kept_file(kind)
+    if path is None or path.exists():
+        return
+    with suppress(OSError), sole_compiler(path):
+        if not path.exists():
+            train_epochs.compiled(kind)
+
+
+class sole_compiler:  # noqa: N801  reads as what it is
+    """A lock on the compilation of one kernel, which goes with the process that holds it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.with_suffix(".lock")
+
+    def __enter__(self) -> None:
+        import fcntl
+
+        self.file = open(self.path, "w")
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self.file.close()
+            raise
+
+    def __exit__(self, *error: object) -> None:
+        with suppress(OSError):
+            self.path.unlink()
+        self.file.close()
+
+
+def _begin_compiling(kind: Kind) -> subprocess.Popen[bytes]:
+    environment = dict(os.environ)
+    if config.CACHE_DIR:
+        environment["NUMBA_CACHE_DIR"] = config.CACHE_DIR
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", _CODE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,  # Ctrl-C is not for it
+    )
+    assert process.stdin is not None
+    with suppress(OSError), process.stdin as stdin:
+        stdin.write(to_text(kind).encode())
+    return process
+
+
+class Compilations:
+    """The work of this process that special kernels may take over, and those being compiled."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.running: dict[int, tuple[Launch, np.ndarray, float]] = {}
+        self.spent: dict[Kind, float] = {}
+        self.processes: dict[Kind, tuple[subprocess.Popen[bytes], float]] = {}
+        self.tried: set[Kind] = set()
+        self.thread: Thread | None = None
+
+    def begin(self, launch: Launch, record: np.ndarray) -> None:
+        """A kernel begins to train by `record`."""
+        with self.lock:
+            self.running[id(record)] = launch, record, time.monotonic()
+            if self.thread is None:
+                self.thread = Thread(target=self._watch, name="fastnn-kernels")
+                self.thread.start()
+
+    def end(self, launch: Launch, record: np.ndarray) -> None:
+        """It has ended."""
+        with self.lock:
+            _, _, began = self.running.pop(id(record))
+            kind = launch.special
+            self.spent[kind] = self.spent.get(kind, 0.0) + time.monotonic() - began
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(PAUSE)
+            with self.lock:
+                if not self.running:
+                    self.thread = None
+                    return
+                running = list(self.running.values())
+            for launch, record, began in running:
+                self._look_at(launch, record, time.monotonic() - began)
+
+    def _look_at(self, launch: Launch, record: np.ndarray, elapsed: float) -> None:
+        kind = launch.special
+        if kind in self.processes:
+            process, began = self.processes[kind]
+            if process.poll() is None:
+                if time.monotonic() - began > PATIENCE:
+                    process.kill()
+                return
+            del self.processes[kind]
+        if train_epochs.is_at_hand(kind):
+            launch.take_over(record)
+            return
+        behind = self.spent.get(kind, 0.0) + elapsed
+        pays = behind > BEHIND and launch.expected - behind > AHEAD
+        if kind not in self.tried and (pays or behind > TOGETHER):
+            self.tried.add(kind)
+            with suppress(OSError):  # no room for a process
+                self.processes[kind] = _begin_compiling(kind), time.monotonic()
+
+    def close(self) -> None:
+        """End what is being compiled: whoever needs it begins anew."""
+        for process, _ in self.processes.values():
+            process.kill()
+            process.wait()
+        self.processes.clear()
+
+
+compilations = Compilations()
+atexit.register(lambda: compilations.close())
+
+
+def _after_fork() -> None:
+    """A child has neither the parent's threads nor its processes."""
+    global compilations
+    compilations = Compilations()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
