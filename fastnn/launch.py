@@ -296,7 +296,7 @@ class Launch:
             history_every=outputs.history_every,
             out_jacobian=_address(outputs.jacobian),
         )
-        if part.has_own_weights and isinstance(part.weighting, np.ndarray):
+        if self.job.has_own_weights and isinstance(part.weighting, np.ndarray):
             own.set(weight_rows=part.weighting.ctypes.data)
         if outputs.gradient:
             own.set(result=own.get("gradient"))

@@ -11,7 +11,7 @@ import numpy as np
 from ..activations import Activation
 from ..lanes.buffers import numbers
 from ..lanes.compiling import inlined
-from ..lanes.matrices import matrix, packed, packed_wide
+from ..lanes.matrices import matrix, packed, packed_wide, regrouped
 from .pieces import Piece
 from .textbook import activate, multiply_by_slope
 from .views import call, layer_at
@@ -67,10 +67,19 @@ def multiply_by_kept(S, D):
             D[n, j] = D[n, j] * S[n, j]
 
 
+def _vectors(width):
+    """In vectors of `width`, as the loops around them are, or packed.
+
+    What is written in vectors of one width and read in those of another goes through single
+    numbers once the loops are unrolled: 5.7 instead of 4.4 ns for an epoch of XOR in float32.
+    """
+    return packed if width is None else regrouped(width)
+
+
 @cache
-def _forward(activation, keeps, by_halves):
+def _forward(activation, keeps, by_halves, width=None):
     """A function of (net, level, samples): the activation of a layer."""
-    vectors = packed_wide if by_halves else packed
+    vectors = packed_wide if by_halves else _vectors(width)
     plain = activate(activation.function)
     if by_halves:
         plain = activate_by_halves(*activation.halves)
@@ -87,14 +96,15 @@ def _forward(activation, keeps, by_halves):
         layer = layer_at(net, level)
         count = samples * layer.n_out
         Z, S = row_of(net, layer.outputs, count), row_of(net, layer.slopes, count)
-        keep(packed(Z), packed(S), net.loss_numbers[1])
+        keep(vectors(Z), vectors(S), net.loss_numbers[1])
 
     return forward_and_keep if keeps else forward
 
 
 @cache
-def _backward(activation, keeps):
+def _backward(activation, keeps, width=None):
     """A function of (net, level, samples): a layer's deltas times its slopes."""
+    vectors = _vectors(width)
     factor = multiply_by_kept if keeps else multiply_by_slope(activation.slope)
 
     @inlined
@@ -103,7 +113,7 @@ def _backward(activation, keeps):
         count = samples * layer.n_out
         region = net.other if (net.depth - level) & 1 == 0 else net.delta
         D = matrix(numbers(region.data), 1, count * net.lanes, 0, 1, 0)
-        factor(packed(row_of(net, layer.slopes, count)), packed(D))
+        factor(vectors(row_of(net, layer.slopes, count)), vectors(D))
 
     return backward
 
@@ -125,7 +135,7 @@ def activation_pieces(activation: Activation, keeps: bool) -> tuple[Piece, Piece
     own = activation.is_own
 
     def forward(kind):
-        by_halves = kind.width > 1 and activation.halves is not None
+        by_halves = not keeps and kind.width > 1 and activation.halves is not None
         return _at_hand(_forward(activation, keeps, by_halves))
 
     def backward(kind):
@@ -152,8 +162,11 @@ def activation_of(kind):
             call(net, layer_at(net, level).multiply_by_slope)
 
         return forward, backward
-    known = kind.sizes.activations
-    chosen = [(_forward(a, keeps, False), _backward(a, keeps)) for a, keeps in known]
+    width = kind.width if kind.is_unrolled else None
+    chosen = [
+        (_forward(activation, keeps, False, width), _backward(activation, keeps, width))
+        for activation, keeps in kind.sizes.activations
+    ]
     return tuple(_by_level(functions) for functions in zip(*chosen, strict=True))
 
 

@@ -11,11 +11,11 @@ from ..lanes.buffers import numbers
 from ..lanes.compiling import inlined
 from ..lanes.operations import like, sqrt
 from ..network import Network
-from .activation import activation_of
+from .activation import activation_of, loops_of
 from .forward_backward import forward_pass, layer_products, shared_samples
 from .losses import mean_factor, weigh
 from .pieces import piece_for
-from .views import biases, deltas, layer_at, outputs, weights
+from .views import biases, deltas, layer_at, outputs, slopes, weights
 
 # Samples whose rows lie side by side, where the Jacobian need not be kept whole.
 SAMPLES_AT_ONCE = 16
@@ -48,6 +48,21 @@ def seed(net, roots, unit, samples):
                 D[s][n, j] = roots[n, s] if j == unit else D.zero
 
 
+def slope_factor(kind):
+    """``D *= f'`` of a layer: a function of (net, level, samples), for one strip where unrolled."""
+    if not kind.is_unrolled:
+        return activation_of(kind)[1]
+    _, multiply_by_slope = loops_of(kind)
+
+    @inlined
+    def multiply(net, level, samples):
+        S, D = slopes(net, level, samples), deltas(net, level, samples)
+        for s in range(net.strips):
+            multiply_by_slope(net, level, S[s], D[s])
+
+    return multiply
+
+
 def outer_product(chosen):
     """A function of (net, s, a, d, dW, db) of one sample, in strip s."""
 
@@ -71,7 +86,7 @@ def jacobian_pass(kind, chosen):
     strip s.
     """
     _, backpropagate, _ = layer_products(kind)
-    _, multiply_by_slope = activation_of(kind)
+    multiply_by_slope = slope_factor(kind)
     outer = outer_product(chosen)
 
     @inlined

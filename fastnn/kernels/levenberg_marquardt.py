@@ -21,6 +21,7 @@ from .linear_solve import damped_solve, normal_products
 from .matmul_tile import ITSELF, ZERO
 from .pieces import piece_for
 from .stopping import watch_accepted
+from .strips import by_strips
 from .views import call, outputs
 
 STALLED, SMALL_GRADIENT = float(Status.STALLED), float(Status.GRADIENT)
@@ -110,81 +111,86 @@ def weighted_errors(A, Y, roots, r, loss):
     return loss
 
 
-def residual_pass(kind):
-    """The residuals r of a tile of samples, whose squares are added to the losses; gives inputs."""
+def outputs_of_samples(kind):
+    """The outputs of a tile, at which rules may look: a function of (net, first, count)."""
     forward = forward_pass(kind)
 
     @inlined
-    def residuals(net, first, count, roots, r):
+    def outputs_of(net, first, count):
         X, Y = shared_samples(net, first, count)
         forward(net, X)
-        square_roots(net, first, count, roots)
-        A, R = outputs(net, net.depth - 1, count), sized(r, count, Y.columns)
-        roots = column(roots, count)
-        for s in range(net.strips):
-            net.losses[0, s] = weighted_errors(A[s], Y[s], roots[s], R[s], net.losses[0, s])
         if net.monitor != 0:
             net.tile_first, net.tile_count = first, count
             call(net, net.monitor)
-        return X
+        return X, Y
 
-    return residuals
+    return outputs_of
 
 
 @inlined
-def begin_pass(net):
-    """A pass over all samples; the losses begin from 0."""
-    net.pass_samples = net.samples
+def add_residuals(net, first, Y, roots, r):
+    """The residuals r of a tile from its outputs; their squares are added to the losses."""
+    A, R = outputs(net, net.depth - 1, Y.rows), sized(r, Y.rows, Y.columns)
+    square_roots(net, first, Y.rows, roots)
+    roots = column(roots, Y.rows)
+    for s in range(net.strips):
+        net.losses[0, s] = weighted_errors(A[s], Y[s], roots[s], R[s], net.losses[0, s])
+
+
+@inlined
+def begin_losses(net):
+    """The losses begin from 0."""
     for s in range(net.strips):
         net.losses[0, s] = net.losses.zero
 
 
 @inlined
-def decide(net, s):
+def decide(net):
     """Which trials are accepted; the damping, and whether it is too large."""
     zero, one = net.losses.zero, like(net.losses.zero, 1.0)
     hyper, state, best = net.hyper, net.state, accepted_losses(net)
-    damping, loss = state[DAMPING, s], net.losses[0, s]
-    fresh = state[TRIED, s] == zero
-    better = fresh | (loss < best[0, s])
-    lower = damping * hyper[DECREASE, s]
-    lower = select(lower < hyper[MIN_DAMPING, s], hyper[MIN_DAMPING, s], lower)
-    changed = select(better, lower, damping * hyper[INCREASE, s])
-    damping = select(fresh, damping, changed)
-    stalled = (damping > hyper[MAX_DAMPING, s]) | (state[SHORT, s] > zero)
-    net.verdicts[0, s] = select(stalled, like(zero, STALLED), zero)
-    state[DAMPING, s], state[TRIED, s], state[SHORT, s] = damping, zero, zero
-    answers(net)[0, s] = select(better, one, zero)
-    loss = select(better, loss, best[0, s])
-    net.losses[0, s] = best[0, s] = loss
-    watch_accepted(net, s, better)
+    for s in range(net.strips):
+        damping, loss = state[DAMPING, s], net.losses[0, s]
+        fresh = state[TRIED, s] == zero
+        better = fresh | (loss < best[0, s])
+        lower = damping * hyper[DECREASE, s]
+        lower = select(lower < hyper[MIN_DAMPING, s], hyper[MIN_DAMPING, s], lower)
+        changed = select(better, lower, damping * hyper[INCREASE, s])
+        damping = select(fresh, damping, changed)
+        stalled = (damping > hyper[MAX_DAMPING, s]) | (state[SHORT, s] > zero)
+        net.verdicts[0, s] = select(stalled, like(zero, STALLED), zero)
+        state[DAMPING, s], state[TRIED, s], state[SHORT, s] = damping, zero, zero
+        answers(net)[0, s] = select(better, one, zero)
+        net.losses[0, s] = best[0, s] = select(better, loss, best[0, s])
+        watch_accepted(net, s, better)
 
 
 @inlined
-def judge_gradient(net, s):
+def judge_gradient(net):
     """The gradient, twice ``Jᵀ r``, and in which lanes it is small enough to end."""
-    zero, tolerance = net.losses.zero, net.hyper[GRADIENT_TOLERANCE, s]
-    largest = zero
-    for m in range(net.n_parameters):
-        g = net.gradient[m, s] + net.gradient[m, s]
-        net.gradient[m, s] = g
-        largest = select(magnitude(g) < largest, largest, magnitude(g))
-    flat = (largest <= tolerance) & (tolerance > zero)
-    net.verdicts[0, s] = select(flat, like(zero, SMALL_GRADIENT), net.verdicts[0, s])
+    zero, g = net.losses.zero, net.gradient
+    for s in range(net.strips):
+        largest, tolerance = zero, net.hyper[GRADIENT_TOLERANCE, s]
+        for m in range(net.n_parameters):
+            g[m, s] = g[m, s] + g[m, s]
+            size = magnitude(g[m, s])
+            largest = select(size < largest, largest, size)
+        flat = (largest <= tolerance) & (tolerance > zero)
+        net.verdicts[0, s] = select(flat, like(zero, SMALL_GRADIENT), net.verdicts[0, s])
 
 
 @inlined
-def take_step(net, s):
+def take_step(net):
     """``parameters -= step``, which lies where the gradient does, and whether it was too short."""
-    zero, tolerance = net.losses.zero, net.hyper[STEP_TOLERANCE, s]
-    squares, length = zero, zero
-    for m in range(net.n_parameters):
-        change, w = net.gradient[m, s], net.parameters[m, s]
-        squares, length = fma(change, change, squares), fma(w, w, length)
-        net.parameters[m, s] = w - change
-    short = (tolerance > zero) & (squares <= tolerance * tolerance * length)
-    net.state[TRIED, s] = like(zero, 1.0)
-    net.state[SHORT, s] = select(short, like(zero, 1.0), zero)
+    zero, one = net.losses.zero, like(net.losses.zero, 1.0)
+    for s in range(net.strips):
+        squares, length, tolerance = zero, zero, net.hyper[STEP_TOLERANCE, s]
+        for m in range(net.n_parameters):
+            change, w = net.gradient[m, s], net.parameters[m, s]
+            squares, length = fma(change, change, squares), fma(w, w, length)
+            net.parameters[m, s] = w - change
+        short = (tolerance > zero) & (squares <= tolerance * tolerance * length)
+        net.state[TRIED, s], net.state[SHORT, s] = one, select(short, one, zero)
 
 
 # The scratch memory of the dual form, for q residuals.
@@ -243,25 +249,31 @@ def jacobian_of(net):
 @piece_for
 def dual_compute(kind):
     """The pass at the trial parameters, and where they are accepted ``J Jᵀ`` of them."""
-    residuals, jacobian = residual_pass(kind), jacobian_pass(kind, where_accepted)
+    outputs_of, jacobian = outputs_of_samples(kind), jacobian_pass(kind, where_accepted)
     gram, projection = normal_products(kind)
 
     @inlined
-    def compute(net):
+    def build(net, X, Y):
         p, q = net.n_parameters, n_residuals(net)
         J, r = sized(jacobian_of(net), q, p), residuals_of(net)
-        begin_pass(net)
-        X = residuals(net, FIRST, net.samples, roots_of(net), trial_residuals(net))
-        for s in range(net.strips):
-            decide(net, s)
+        begin_losses(net)
+        add_residuals(net, FIRST, Y, roots_of(net), trial_residuals(net))
+        decide(net)
         keep_accepted(net, q, trial_residuals(net), r)
         jacobian(net, X, roots_of(net), jacobian_of(net))
         keep_accepted(net, p, net.parameters, accepted_parameters(net))
         gram(net, J, system_of(net), ZERO)
         if net.judge != 0 or net.option != 0:
             projection(net, J.T, column(r, q), column(net.gradient, p), ZERO)
-            for s in range(net.strips):
-                judge_gradient(net, s)
+            judge_gradient(net)
+
+    build_by_strips = by_strips(kind, build)
+
+    @inlined
+    def compute(net):
+        net.pass_samples = net.samples
+        X, Y = outputs_of(net, FIRST, net.samples)
+        build_by_strips(net, X, Y)
 
     return compute
 
@@ -274,14 +286,13 @@ def dual_update(kind):
     @inlined
     def update(net):
         p, q = net.n_parameters, n_residuals(net)
-        J, S, step = sized(jacobian_of(net), q, p), system_of(net), column(net.gradient, p)
+        J, S = sized(jacobian_of(net), q, p), system_of(net)
         r, x = column(residuals_of(net), q), column(solution_of(net), q)
-        solve(net, S, net.state + DAMPING, r, S, column(pivots_of(net), q), x)
-        projection(net, J.T, x, step, ZERO)
-        for s in range(net.strips):
-            take_step(net, s)
+        solve(net, S, net.state + DAMPING, S, column(pivots_of(net), q), r, x)
+        projection(net, J.T, x, column(net.gradient, p), ZERO)
+        take_step(net)
 
-    return update
+    return by_strips(kind, update)
 
 
 # The scratch memory of the primal form, for p parameters.
@@ -342,39 +353,53 @@ def tile_jacobian(net):
     return tile_residuals(net) + min(net.samples, SAMPLES_AT_ONCE) * n_outputs(net)
 
 
-@piece_for
-def primal_compute(kind):
-    """The pass at the trial parameters, ``Jᵀ J`` and ``Jᵀ r``, of which accepted ones are kept."""
-    residuals, jacobian = residual_pass(kind), jacobian_pass(kind, always)
-    gram, projection = normal_products(kind)
+def tile_sums(kind):
+    """A tile's share of ``Jᵀ J`` and ``Jᵀ r`` at the trial: a function of (net, first, X, Y)."""
+    jacobian, (gram, projection) = jacobian_pass(kind, always), normal_products(kind)
 
     @inlined
-    def add_tile(net, first, count):
-        X = residuals(net, first, count, tile_roots(net), tile_residuals(net))
+    def add_tile(net, first, X, Y):
+        add_residuals(net, first, Y, tile_roots(net), tile_residuals(net))
         jacobian(net, X, tile_roots(net), tile_jacobian(net))
-        p, rows = net.n_parameters, count * n_outputs(net)
+        p, rows = net.n_parameters, Y.rows * Y.columns
         J, r = sized(tile_jacobian(net), rows, p), column(tile_residuals(net), rows)
         begin = ZERO if first == 0 else ITSELF
         gram(net, J.T, sized(trial_system(net), p, p), begin)
         projection(net, J.T, r, column(trial_side(net), p), begin)
 
+    return by_strips(kind, add_tile)
+
+
+@piece_for
+def primal_compute(kind):
+    """The pass at the trial parameters, ``Jᵀ J`` and ``Jᵀ r``, of which accepted ones are kept."""
+    outputs_of, add_tile = outputs_of_samples(kind), tile_sums(kind)
+
     @inlined
-    def compute(net):
-        p, tile = net.n_parameters, min(min(net.tile, SAMPLES_AT_ONCE), net.samples)
-        begin_pass(net)
-        first = 0
-        while first < net.samples and load_shared(net.stop) == 0:
-            add_tile(net, first, min(tile, net.samples - first))
-            first += tile
-        for s in range(net.strips):
-            decide(net, s)
+    def settle(net):
+        p = net.n_parameters
+        decide(net)
         keep_accepted(net, p, net.parameters, accepted_parameters(net))
         keep_accepted(net, p, trial_side(net), accepted_side(net))
         keep_accepted(net, p * p, trial_system(net), accepted_system(net))
-        for s in range(net.strips):
-            for m in range(p):
+        for m in range(p):
+            for s in range(net.strips):
                 net.gradient[m, s] = trial_side(net)[m, s]
-            judge_gradient(net, s)
+        judge_gradient(net)
+
+    settle_by_strips = by_strips(kind, settle)
+
+    @inlined
+    def compute(net):
+        tile = min(min(net.tile, SAMPLES_AT_ONCE), net.samples)
+        net.pass_samples = net.samples
+        begin_losses(net)
+        first = 0
+        while first < net.samples and load_shared(net.stop) == 0:
+            X, Y = outputs_of(net, first, min(tile, net.samples - first))
+            add_tile(net, first, X, Y)
+            first += tile
+        settle_by_strips(net)
 
     return compute
 
@@ -387,10 +412,9 @@ def primal_update(kind):
     @inlined
     def update(net):
         p = net.n_parameters
-        S, g = sized(trial_system(net), p, p), column(trial_side(net), p)
+        S, F = sized(trial_system(net), p, p), factors_of_primal(net)
         inverse, step = column(pivots_of_primal(net), p), column(net.gradient, p)
-        solve(net, S, net.state + DAMPING, g, factors_of_primal(net), inverse, step)
-        for s in range(net.strips):
-            take_step(net, s)
+        solve(net, S, net.state + DAMPING, F, inverse, column(trial_side(net), p), step)
+        take_step(net)
 
-    return update
+    return by_strips(kind, update)

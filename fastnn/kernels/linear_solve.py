@@ -1,8 +1,8 @@
 """Normal equations and symmetric systems, one of each network.
 
-For small networks whose sizes are known the textbook's loops run, strip by strip; elsewhere the
-products are those of matrices, a block of rows or columns at a time.  Both make the same sums in
-the same order: sums ascend, and each product is fused into them.
+For small networks whose sizes are known the textbook's loops run; elsewhere products are those of
+matrices, a block of rows or columns at a time.  Both make the same sums in the same order: they
+ascend, and each product is fused into them.
 """
 
 import numpy as np
@@ -17,8 +17,8 @@ from .matmul_tile import ITSELF, ZERO
 ROWS = 8
 # Columns whose factors are computed together.
 COLUMNS = 16
-# Literals would have functions compiled anew.
-FIRST, ONE = np.int64(0), np.int64(1)
+# A literal 0 would have functions compiled anew.
+FIRST = np.int64(0)
 
 
 @inlined
@@ -85,33 +85,36 @@ def normal_products(kind):
 
 
 @inlined
-def add_damping(strips, S, damping, F):
+def add_damping(net, S, damping, F):
     """``F = S + damping I``, its lower triangle; F may be S itself."""
     for i in range(S.rows):
         for j in range(i + 1):
-            for s in range(strips):
-                F[s][i, j] = S[s][i, j] + damping[s][0, 0] if i == j else S[s][i, j]
+            for s in range(net.strips):
+                F[s][i, j] = S[s][i, j] + damping[0, s] if i == j else S[s][i, j]
 
 
 @inlined
-def factorize_columns(strips, F, inverse, first, last):
-    """The factors' columns from `first` to `last`; what columns before `first` take is taken."""
+def factorize_columns(net, F, inverse, first, last):
+    """``F = L D L'`` of the columns from `first` to `last`, less what columns from `first` on take.
+
+    L D comes to lie below the diagonal, ``-L'`` above, 1 / D in `inverse`.
+    """
     for j in range(first, last):
         for i in range(j, F.rows):
-            for s in range(strips):
+            for s in range(net.strips):
                 total = F[s][i, j]
                 for m in range(first, j):
                     total = fma(F[s][i, m], F[s][m, j], total)
                 F[s][i, j] = total
-        for s in range(strips):
+        for s in range(net.strips):
             inverse[s][j, 0] = like(F.zero, 1.0) / F[s][j, j]
         for i in range(j + 1, F.rows):
-            for s in range(strips):
+            for s in range(net.strips):
                 F[s][j, i] = -(F[s][i, j] * inverse[s][j, 0])
 
 
 @inlined
-def take_columns(strips, F, first, last):
+def take_columns(net, F, first, last):
     """``F -= L D L'`` of the columns from `first` to `last`, for the columns right of them."""
     top = last
     while top < F.rows:
@@ -120,37 +123,47 @@ def take_columns(strips, F, first, last):
         block = block_of(F, top, last, height, columns)
         below = block_of(F, top, first, height, last - first)
         above = block_of(F, first, last, last - first, columns)
-        matmul(strips, block, below, above, ITSELF, block)
+        matmul(net.strips, block, below, above, ITSELF, block)
         top += height
 
 
-@inlined
-def factorize(strips, F, inverse):
-    """``F = L D L'``, in place, of the lower triangle of F.
+def factorization(kind):
+    """``F = L D L'``, in place, of the lower triangle of F: a function of (net, F, inverse).
 
-    L D comes to lie below the diagonal, ``-L'`` above, 1 / D in `inverse`.  Columns go in blocks:
-    what a block takes from the columns right of it is a product of matrices.
+    What a block of columns takes from the columns right of it is a product of matrices.
     """
-    first = 0
-    while first < F.rows:
-        last = min(first + COLUMNS, F.rows)
-        factorize_columns(strips, F, inverse, first, last)
-        take_columns(strips, F, first, last)
-        first = last
+    if kind.is_unrolled:
+
+        @inlined
+        def factorize(net, F, inverse):
+            factorize_columns(net, F, inverse, FIRST, F.rows)
+
+    else:
+
+        @inlined
+        def factorize(net, F, inverse):
+            first = 0
+            while first < F.rows:
+                last = min(first + COLUMNS, F.rows)
+                factorize_columns(net, F, inverse, first, last)
+                take_columns(net, F, first, last)
+                first = last
+
+    return factorize
 
 
 @inlined
-def substitute(strips, F, inverse, b, x):
+def substitute(net, F, inverse, b, x):
     """The solution of ``L D L' x = b``."""
     for m in range(F.rows):
-        for s in range(strips):
+        for s in range(net.strips):
             x[s][m, 0] = b[s][m, 0]
     for m in range(F.rows):
         for i in range(m + 1, F.rows):
-            for s in range(strips):
+            for s in range(net.strips):
                 x[s][i, 0] = fma(F[s][m, i], x[s][m, 0], x[s][i, 0])
     for i in range(F.rows - 1, -1, -1):
-        for s in range(strips):
+        for s in range(net.strips):
             total = x[s][i, 0] * inverse[s][i, 0]
             for m in range(i + 1, F.rows):
                 total = fma(F[s][i, m], x[s][m, 0], total)
@@ -158,25 +171,16 @@ def substitute(strips, F, inverse, b, x):
 
 
 def damped_solve(kind):
-    """``(S + damping I) x = b`` as a function of (net, S, damping, b, F, inverse, x).
+    """``(S + damping I) x = b``: a function of (net, S, damping, F, inverse, b, x).
 
-    Its factors come to lie in F, which may be S itself, and in `inverse`.
+    The factors come to lie in F, which may be S itself, and in `inverse`.
     """
-    if kind.is_unrolled:
+    factorize = factorization(kind)
 
-        @inlined
-        def solve(net, S, damping, b, F, inverse, x):
-            for s in range(net.strips):
-                add_damping(ONE, S[s], damping[s], F[s])
-                factorize_columns(ONE, F[s], inverse[s], FIRST, F.rows)
-                substitute(ONE, F[s], inverse[s], b[s], x[s])
-
-    else:
-
-        @inlined
-        def solve(net, S, damping, b, F, inverse, x):
-            add_damping(net.strips, S, damping, F)
-            factorize(net.strips, F, inverse)
-            substitute(net.strips, F, inverse, b, x)
+    @inlined
+    def solve(net, S, damping, F, inverse, b, x):
+        add_damping(net, S, damping, F)
+        factorize(net, F, inverse)
+        substitute(net, F, inverse, b, x)
 
     return solve

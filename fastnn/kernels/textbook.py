@@ -11,11 +11,11 @@ and add inputs in ascending order, gradients add samples in ascending order, del
 ascending order, the loss adds outputs within samples, and each product is fused into its sum.
 """
 
-from ..lanes.compiling import inlined
+from ..lanes.compiling import inlined as njit
 from ..lanes.operations import fma
 
 
-@inlined
+@njit
 def preactivate(A, W, b, Z):
     """``Z = A @ W + b``."""
     for n in range(Z.rows):
@@ -29,7 +29,7 @@ def preactivate(A, W, b, Z):
 def activate(f):
     """``A = f(Z)``, in place, for an activation f."""
 
-    @inlined
+    @njit
     def activate(Z):
         for n in range(Z.rows):
             for j in range(Z.columns):
@@ -38,7 +38,7 @@ def activate(f):
     return activate
 
 
-@inlined
+@njit
 def squared_errors(A, Y, D, sse):
     """``SSE = sum((A - Y)**2)`` and its derivative ``D = 2 (A - Y)``."""
     for n in range(A.rows):
@@ -52,7 +52,7 @@ def squared_errors(A, Y, D, sse):
 def multiply_by_slope(slope):
     """``D *= f'(A)``, the step from outputs to pre-activations."""
 
-    @inlined
+    @njit
     def multiply_by_slope(A, D):
         for n in range(D.rows):
             for j in range(D.columns):
@@ -61,7 +61,7 @@ def multiply_by_slope(slope):
     return multiply_by_slope
 
 
-@inlined
+@njit
 def backpropagate(D, W, D_below):
     """``D_below = D @ W.T``, the derivatives by the outputs of the layer below."""
     for n in range(D_below.rows):
@@ -72,7 +72,7 @@ def backpropagate(D, W, D_below):
             D_below[n, i] = d
 
 
-@inlined
+@njit
 def add_gradient(A, D, dW, db, fresh):
     """``dW += A.T @ D`` and ``db += D.sum(axis=0)``; `fresh` sums begin from 0."""
     for j in range(dW.columns):
@@ -88,7 +88,7 @@ def add_gradient(A, D, dW, db, fresh):
             db[i, j] = g
 
 
-@inlined
+@njit
 def descend(w, g, rate):
     """``w -= rate * g``: the update of gradient descent."""
     for m in range(w.rows):

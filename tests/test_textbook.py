@@ -1,0 +1,185 @@
+"""The textbook's loops: shown as they are, NumPy's sums, and the bits of products in blocks."""
+
+import ast
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+from conftest import bits
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fastnn
+from fastnn.activations import BY_NAME
+from fastnn.kernels import textbook
+from fastnn.kernels.matmul import matmul, matmul_across, matmul_of_known_size
+from fastnn.kernels.matmul_tile import ITSELF, ROW, ZERO
+from fastnn.lanes.buffers import buffer
+from fastnn.lanes.compiling import FLAGS, inlined
+from fastnn.lanes.elementary import sigmoid
+from fastnn.lanes.matrices import matrix
+
+ROOT = Path(fastnn.__file__).parent.parent
+SOURCE = Path(textbook.__file__).read_text()
+FUNCTIONS = [node for node in ast.parse(SOURCE).body if isinstance(node, ast.FunctionDef)]
+ONE = np.int64(1)
+SIGMOID = BY_NAME["sigmoid"]
+
+
+def text_of(function):
+    first = min([function.lineno, *(node.lineno for node in function.decorator_list)])
+    return "\n".join(SOURCE.splitlines()[first - 1 : function.end_lineno])
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
+def test_the_page_shows_the_source(function):
+    page = (ROOT / "docs" / "pages" / "kernels.md").read_text()
+    assert text_of(function) in page
+    assert f"`{function.name}`" in page
+
+
+def test_the_readme_shows_the_source():
+    readme = (ROOT / "README.md").read_text()
+    for name in ("preactivate", "backpropagate"):
+        (function,) = (function for function in FUNCTIONS if function.name == name)
+        assert text_of(function) in readme
+    assert "docs/pages/kernels.md" in readme
+    assert "fastnn/kernels/textbook.py" in readme
+
+
+kernel = numba.njit(**FLAGS)
+
+
+@inlined
+def of(array):
+    rows, columns = array.shape
+    return matrix(buffer(array), rows, columns, columns, 1, 0)
+
+
+@kernel
+def preactivate(A, W, b, Z):
+    """The loops on plain arrays; `b` has one row or none."""
+    textbook.preactivate(of(A), of(W), of(b), of(Z))
+
+
+@kernel
+def preactivate_in_blocks(A, W, b, Z, how):
+    begin = ROW if b.shape[0] else ZERO
+    if how == "across":
+        matmul_across(of(Z), of(A), of(W), begin, of(b))
+    elif how == "known":
+        matmul_of_known_size(ONE, of(Z), of(A), of(W), begin, of(b))
+    else:
+        matmul(ONE, of(Z), of(A), of(W), begin, of(b))
+
+
+@kernel
+def backpropagate(D, W, D_below):
+    textbook.backpropagate(of(D), of(W), of(D_below))
+
+
+@kernel
+def backpropagate_in_blocks(D, W, D_below):
+    matmul(ONE, of(D_below), of(D), of(W).T, ZERO, of(D_below))
+
+
+@kernel
+def add_gradient(A, D, dW, db, fresh):
+    textbook.add_gradient(of(A), of(D), of(dW), of(db), fresh)
+
+
+@kernel
+def add_gradient_in_blocks(A, D, dW, db, fresh, ones):
+    begin = ZERO if fresh else ITSELF
+    matmul(ONE, of(dW), of(A).T, of(D), begin, of(dW))
+    if db.shape[0]:
+        matmul(ONE, of(db), of(ones), of(D), begin, of(db))
+
+
+@kernel
+def squared_errors(A, Y, D):
+    return textbook.squared_errors(of(A), of(Y), of(D), of(D).zero)
+
+
+ACTIVATE, MULTIPLY = textbook.activate(sigmoid), textbook.multiply_by_slope(SIGMOID.slope)
+
+
+@kernel
+def activate(Z):
+    ACTIVATE(of(Z))
+
+
+@kernel
+def multiply_by_slope(A, D):
+    MULTIPLY(of(A), of(D))
+
+
+@kernel
+def descend(w, g, rate):
+    textbook.descend(of(w), of(g), of(rate))
+
+
+def same(left, right):
+    np.testing.assert_array_equal(bits(left), bits(right))
+
+
+def close(left, right, scale=1.0):
+    """To rounding: sums of up to 40 products of numbers of size 1."""
+    np.testing.assert_allclose(left, right, rtol=0, atol=1e-13 * scale)
+
+
+@given(
+    samples=st.integers(1, 19),
+    n_in=st.integers(1, 18),
+    n_out=st.integers(1, 18),
+    bias=st.booleans(),
+    seed=st.integers(0, 2**32),
+)
+@settings(max_examples=200, deadline=None)
+def test_loops_are_numpys_products_and_the_bits_of_blocks(samples, n_in, n_out, bias, seed):
+    rng = np.random.default_rng(seed)
+    A, W, b = (rng.uniform(-1, 1, shape) for shape in ((samples, n_in), (n_in, n_out), (1, n_out)))
+    b = b[: int(bias)]
+    Z = np.full((samples, n_out), np.nan)
+    preactivate(A, W, b, Z)
+    close(Z, A @ W + b.sum(axis=0))
+    for how in ("across", "known", "rows"):
+        blocks = np.full_like(Z, np.nan)
+        preactivate_in_blocks(A, W, b, blocks, how)
+        same(blocks, Z)
+
+    D = rng.uniform(-1, 1, (samples, n_out))
+    below, blocks = np.full((2, samples, n_in), np.nan)
+    backpropagate(D, W, below)
+    backpropagate_in_blocks(D, W, blocks)
+    close(below, D @ W.T)
+    same(blocks, below)
+
+    for fresh in (True, False):
+        before = rng.uniform(-1, 1, (n_in + len(b), n_out))
+        loops, blocks = before.copy(), before.copy()
+        add_gradient(A, D, loops[:n_in], loops[n_in:], fresh)
+        add_gradient_in_blocks(A, D, blocks[:n_in], blocks[n_in:], fresh, np.ones((1, samples)))
+        expected = np.vstack([A.T @ D, D.sum(axis=0, keepdims=True)[: len(b)]])
+        close(loops, expected + (0 if fresh else before))
+        same(blocks, loops)
+
+
+def test_the_other_formulas():
+    rng = np.random.default_rng(0)
+    Z, Y = rng.normal(size=(7, 5)), rng.uniform(size=(7, 5))
+    A = Z.copy()
+    activate(A)
+    close(A, 1 / (1 + np.exp(-Z)))
+    D = np.empty_like(A)
+    sse = squared_errors(A, Y, D)
+    close(sse, ((A - Y) ** 2).sum())
+    close(D, 2 * (A - Y))
+    errors = D.copy()
+    multiply_by_slope(A, D)
+    close(D, errors * A * (1 - A))
+    w, g, rate = rng.normal(size=(6, 3)), rng.normal(size=(6, 3)), rng.uniform(size=(1, 3))
+    expected = w - rate * g
+    descend(w, g, rate)
+    close(w, expected)
