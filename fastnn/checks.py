@@ -73,6 +73,10 @@ def hyperparameter(
 
     `whole`: without a fraction.
     """
+    if type(value) in (float, int) and low <= value <= high and not whole:
+        number = float(value)
+        if math.isfinite(number):
+            return number
     array = real_array(name, value)
     if np.asarray(value).dtype == bool:
         raise TypeError(f"{name}: expected real numbers, got dtype bool")
@@ -99,6 +103,8 @@ def per_restart(
     owner: str, values: dict[str, float | np.ndarray], restarts: int, dtype: np.dtype
 ) -> np.ndarray:
     """The hyperparameters `values` as rows: ``(1, n)``, or ``(restarts, n)`` if any is an array."""
+    if all(type(value) is float for value in values.values()) and dtype == np.float64:
+        return np.array([list(values.values())], dtype=dtype)
     for name, value in values.items():
         if np.ndim(value) and len(np.atleast_1d(value)) != restarts:
             raise ValueError(

@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from .blueprint import vector_width
 from .chunks import lanes_for, most_lanes, train_chunk
 from .collecting import Collector
 from .executors import name_of, options_of, shares_memory
 from .interrupts import CtrlC
 from .job import Job
 from .keeping import Keep, row_bytes
-from .launch import vector_width
 from .machine import physical_memory
 from .parts import Part, train_part, train_sent
 from .progress import progress_bar

@@ -43,15 +43,19 @@ class Uniform:
 
     def __post_init__(self) -> None:
         low, high = hyperparameter("low", self.low), hyperparameter("high", self.high)
+        if type(low) is type(high) is float and low <= high and math.isfinite(high - low):
+            object.__setattr__(self, "low", low)
+            object.__setattr__(self, "high", high)
+            return
         if np.ndim(low) and np.ndim(high) and np.shape(low) != np.shape(high):
             raise ValueError(
                 f"low, high: expected arrays of one length, got {np.size(low)} and {np.size(high)}"
             )
-        if np.any(np.greater(low, high)):
+        if np.greater(low, high).any():
             raise ValueError(f"low, high: expected low <= high, got {shown(low)}, {shown(high)}")
         with np.errstate(over="ignore"):
             width = np.subtract(high, low)
-        if not np.all(np.isfinite(width)):
+        if not np.isfinite(width).all():
             raise ValueError("low, high: expected a finite difference, got one that overflows")
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)

@@ -75,6 +75,11 @@ class Job:
         """What the kernels need of the optimizer."""
         return self.optimizer.setup(self.net, len(self.X))
 
+    @cached_property
+    def launches(self) -> dict[int, Any]:
+        """What was made of the job for its kernels, by the number of lanes."""
+        return {}
+
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
@@ -178,6 +183,8 @@ class Job:
 
     def cut(self, start: int, stop: int) -> Job:
         """The same, with a grid as it is."""
+        if (start, stop) == (0, self.restarts):
+            return self
 
         def cut(values: np.ndarray) -> np.ndarray:
             return values[start:stop] if len(values) > 1 else values

@@ -6,6 +6,7 @@ A loss adds a term for every output of every sample, times the sample's factor: 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -95,6 +96,8 @@ class Penalized:
 
     def __post_init__(self) -> None:
         for name in ("l2", "l1"):
+            if type(getattr(self, name)) is float and 0 <= getattr(self, name) < math.inf:
+                continue
             array = real_array(name, getattr(self, name))
             if isinstance(getattr(self, name), bool | np.bool_):
                 raise TypeError(f"{name}: expected a number, got {shown(getattr(self, name))}")
@@ -133,7 +136,9 @@ class Penalized:
     @property
     def has_penalties(self) -> bool:
         """Whether anything is added for the weights."""
-        return bool(np.any(self.l2) or np.any(self.l1))
+        return any(
+            any(value) if isinstance(value, tuple) else value > 0 for value in (self.l2, self.l1)
+        )
 
     def penalties(self, net: Network, dtype: np.dtype) -> np.ndarray | None:
         """The factors of the squares and of the magnitudes of all parameters; None if all are 0."""
@@ -318,10 +323,13 @@ TERMS: dict[int, tuple[Callable[..., Any], Callable[..., Any]]] = {
 }
 
 
+_SSE = SSE()
+
+
 def make_loss(loss: Any) -> Penalized:
     """`loss`, a loss, its class, its name or None for the SSE, as a loss."""
     if loss is None:
-        return SSE()
+        return _SSE
     if isinstance(loss, Penalized):
         return loss
     if isinstance(loss, str) and loss.lower() in BY_NAME:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,7 +93,7 @@ class Network(Savable):
         """Layers after the input."""
         return len(self.sizes) - 1
 
-    @property
+    @cached_property
     def n_parameters(self) -> int:
         """Weights and biases in all."""
         return sum(

@@ -32,6 +32,7 @@ from .kernels.pieces import Kind, Piece, Sizes
 from .kernels.train_loop import train_epochs
 
 if TYPE_CHECKING:
+    from .blueprint import Blueprint
     from .job import Job
     from .launch import Launch
 
@@ -190,25 +191,24 @@ class Compilations:
     def __init__(self) -> None:
         self.lock = Lock()
         self.running: dict[int, tuple[Launch, np.ndarray, float]] = {}
-        self.spent: dict[Kind, float] = {}
-        self.processes: dict[Kind, tuple[subprocess.Popen[bytes], float]] = {}
-        self.tried: set[Kind] = set()
+        self.spent: dict[Blueprint, float] = {}
+        self.processes: dict[Blueprint, tuple[subprocess.Popen[bytes], float]] = {}
         self.thread: Thread | None = None
 
     def begin(self, launch: Launch, record: np.ndarray) -> None:
-        """A kernel begins to train by `record`."""
+        """Watch a kernel that begins to train by `record`."""
         with self.lock:
             self.running[id(record)] = launch, record, time.monotonic()
             if self.thread is None:
                 self.thread = Thread(target=self._watch, name="fastnn-kernels")
                 self.thread.start()
 
-    def end(self, launch: Launch, record: np.ndarray) -> None:
-        """It has ended."""
+    def end(self, record: np.ndarray) -> None:
+        """Watch it no longer."""
         with self.lock:
-            _, _, began = self.running.pop(id(record))
-            kind = launch.special
-            self.spent[kind] = self.spent.get(kind, 0.0) + time.monotonic() - began
+            launch, _, began = self.running.pop(id(record))
+            spent = self.spent.get(launch.blueprint, 0.0)
+            self.spent[launch.blueprint] = spent + time.monotonic() - began
 
     def _watch(self) -> None:
         while True:
@@ -222,23 +222,19 @@ class Compilations:
                 self._look_at(launch, record, time.monotonic() - began)
 
     def _look_at(self, launch: Launch, record: np.ndarray, elapsed: float) -> None:
-        kind = launch.special
-        if kind in self.processes:
-            process, began = self.processes[kind]
-            if process.poll() is None:
-                if time.monotonic() - began > PATIENCE:
-                    process.kill()
-                return
-            del self.processes[kind]
-        if train_epochs.is_at_hand(kind):
-            launch.take_over(record)
+        blueprint = launch.blueprint
+        if launch.take_over(record):
             return
-        behind = self.spent.get(kind, 0.0) + elapsed
-        pays = behind > BEHIND and launch.expected - behind > AHEAD
-        if kind not in self.tried and (pays or behind > TOGETHER):
-            self.tried.add(kind)
+        if blueprint in self.processes:
+            process, began = self.processes[blueprint]
+            if process.poll() is None and time.monotonic() - began > PATIENCE:
+                process.kill()
+            return
+        behind = self.spent.get(blueprint, 0.0) + elapsed
+        if behind > BEHIND and (launch.expected - behind > AHEAD or behind > TOGETHER):
             with suppress(OSError):  # no room for a process
-                self.processes[kind] = _begin_compiling(kind), time.monotonic()
+                process = _begin_compiling(blueprint.special)
+                self.processes[blueprint] = process, time.monotonic()
 
     def close(self) -> None:
         """End what is being compiled: whoever needs it begins anew."""

@@ -105,9 +105,9 @@ def _machine_info() -> int:
 def _load(lanes: int) -> tuple[float, bool]:
     """How long the kernel for float64 took to load or compile, and whether it was in the cache."""
     from ..arguments import make_job
+    from ..blueprint import vector_width
     from ..chunks import train_chunk
     from ..datasets import xor
-    from ..launch import vector_width
     from ..network import Network
 
     job = make_job(Network([2, 2, 1]), *xor(), epochs=0)

@@ -49,7 +49,7 @@ def seed(net, roots, unit, samples):
 
 
 def slope_factor(kind):
-    """``D *= f'`` of a layer: a function of (net, level, samples), for one strip where unrolled."""
+    """``D *= f'`` of a layer: a function of (net, level, samples), strip by strip if unrolled."""
     if not kind.is_unrolled:
         return activation_of(kind)[1]
     _, multiply_by_slope = loops_of(kind)

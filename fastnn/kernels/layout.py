@@ -18,7 +18,7 @@ SIZES = _fields(NUMBER, """
     lanes strips depth n_parameters samples tile
     batch_size batches judged_forward n_hyper n_state option other_option
     loss_scale weighting weight_source weight_number
-    n_rules observed validation_samples validation_tiles
+    n_rules observed
     group_strips runs run_length tiles
 """)  # fmt: skip
 REGIONS = _fields(REGION, """

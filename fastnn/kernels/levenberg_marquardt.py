@@ -80,15 +80,9 @@ def memory_of_form(net):
 
 
 @inlined
-def is_accepted(net, s):
-    """In which lanes of strip s the trial is accepted."""
-    return answers(net)[0, s] > net.losses.zero
-
-
-@inlined
 def where_accepted(net, s, new, old):
-    """What is of the accepted parameters."""
-    return select(is_accepted(net, s), new, old)
+    """The new number in lanes of strip s that accept the trial, the old one in others."""
+    return select(answers(net)[0, s] > net.losses.zero, new, old)
 
 
 @inlined

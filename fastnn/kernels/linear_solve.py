@@ -70,11 +70,9 @@ def normal_products(kind):
             while top < A.rows:
                 height = min(ROWS, A.rows - top)
                 block = resized(S + top, height, top + height)
-                rows, above = (
-                    resized(A + top, height, A.columns),
-                    resized(A, top + height, A.columns),
-                )
-                matmul(net.strips, block, rows, above.T, begin, block)
+                rows = resized(A + top, height, A.columns)
+                rows_above = resized(A, top + height, A.columns)
+                matmul(net.strips, block, rows, rows_above.T, begin, block)
                 top += height
 
         @inlined
@@ -95,7 +93,7 @@ def add_damping(net, S, damping, F):
 
 @inlined
 def factorize_columns(net, F, inverse, first, last):
-    """``F = L D L'`` of the columns from `first` to `last`, less what columns from `first` on take.
+    """``F = L D L'`` of the columns from `first` to `last`; those before `first` are taken already.
 
     L D comes to lie below the diagonal, ``-L'`` above, 1 / D in `inverse`.
     """

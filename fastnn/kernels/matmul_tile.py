@@ -46,13 +46,14 @@ def columns_product(known):
         """``C[r, j] = start + sum(A[r, s] * B[s, j] for s in range(A.columns))``, s ascending.
 
         For all rows r and for columns j from `first` on, their number `columns` a constant.  The
-        elements of B, C and start are of one type, lane vectors or plain numbers, and of each there are
-        `strips` side by side; those of A are like them, or single numbers that hold for all strips and
-        lanes.  A has at least one column.  Sums start from 0 if `begin` is `ZERO`, from ``start[0, j]``
-        if it is `ROW`, with the same step between columns as C, and from C itself if it is `ITSELF`.
+        elements of B, C and start are of one type, lane vectors or plain numbers, and of each there
+        are `strips` side by side; those of A are like them, or single numbers that hold for all
+        strips and lanes.  A has at least one column.  Sums start from 0 if `begin` is `ZERO`, from
+        ``start[0, j]`` if it is `ROW`, with the same step between columns as C, and from C itself
+        if it is `ITSELF`.
 
-        With the constant 0 for `columns` there is one column, of whose elements only the first `valid`
-        lanes are read or written.
+        With the constant 0 for `columns` there is one column, of whose elements only the first
+        `valid` lanes are read or written.
         """
         if not (isinstance(B, Matrix) and isinstance(columns, types.IntegerLiteral)):
             return None
@@ -66,11 +67,13 @@ def columns_product(known):
                 proxy(context, builder, signature.args[i], arguments[i]) for i in (1, 2, 3, 5)
             )
             strips, begin, first, valid = (
-                context.cast(builder, arguments[i], signature.args[i], types.intp) for i in (0, 4, 6, 8)
+                context.cast(builder, arguments[i], signature.args[i], types.intp)
+                for i in (0, 4, 6, 8)
             )
             size = INTP(number_of(element).bitwidth // 8)
             a_row, a_step, b_step, b_column, c_row, c_column = (
-                builder.mul(step, size) for step in (A.row, A.column, B.row, B.column, C.row, C.column)
+                builder.mul(step, size)
+                for step in (A.row, A.column, B.row, B.column, C.row, C.column)
             )
             a, b, c, start = (builder.bitcast(each.data, POINTER) for each in (A, B, C, start))
             b = builder.gep(b, [builder.mul(first, b_column)])

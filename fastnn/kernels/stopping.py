@@ -206,7 +206,7 @@ def _no_verdict(net, i):
 
 
 @cache
-def _judge_of(codes):
+def _judge_of(codes: tuple[int, ...]) -> Piece:
     """The piece for rules of these kinds."""
 
     def make(kind):

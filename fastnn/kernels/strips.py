@@ -10,8 +10,8 @@ from numba import types
 from numba.extending import intrinsic
 
 from ..lanes.compiling import inlined
-from ..lanes.matrices import proxy
-from .views import INTP, View
+from ..lanes.matrices import INTP, proxy
+from .views import View
 
 
 @intrinsic

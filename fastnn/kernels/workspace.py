@@ -7,7 +7,6 @@ number when one network is trained, as many as there are lanes when many are.
 from __future__ import annotations
 
 import math
-from copy import copy
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -60,7 +59,8 @@ class Plan:
 
     def copy(self) -> Plan:
         """The same with a record of its own."""
-        made = copy(self)
+        made = object.__new__(Plan)
+        made.__dict__.update(self.__dict__)
         made.record = self.record.copy()
         return made
 
@@ -204,6 +204,10 @@ def by_tile(array: np.ndarray, run_length: int, tile: int) -> np.ndarray:
     A tile's numbers lie together: they are brought near ahead of their use.
     """
     n, units = array.shape
+    if n <= min(tile, run_length):
+        only = zeros_aligned(units * tile, array.dtype).reshape(1, 1, units, tile)
+        only[0, 0, :, :n] = array.T
+        return only
     runs, tiles = -(-n // run_length), -(-min(n, run_length) // tile)
     result = zeros_aligned(runs * tiles * units * tile, array.dtype)
     result = result.reshape(runs, tiles, units, tile)
