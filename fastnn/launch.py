@@ -19,6 +19,8 @@ from .kernels.stopping import rule_table
 from .kernels.workspace import Plan, by_tile, zeros_aligned
 from .specialize import AHEAD, compilations
 
+# Seconds of an epoch of one network, however small.
+EPOCH_OF_ONE = 1e-7
 # A pass for the losses alone, without weights and rules.
 VALIDATION = {
     "forward_only": 1, "weighting": UNWEIGHTED, "monitor": 0, "batches": 1, "begin": 0, "end": 1,
@@ -68,6 +70,8 @@ class Launch:
         """Numbers of arrays that each chunk has to itself."""
         self.expected = job.restarts * job.seconds_of_a_restart
         """A guess, rather too long, how many seconds the whole job takes."""
+        if self.plan.get("lanes") == 1:  # whose vectors wait for each other
+            self.expected = 4 * self.expected + job.restarts * job.epochs * EPOCH_OF_ONE
         self._add_numbers(job)
         if self.plan.get("lanes") > 1:
             self._add_data_of_lanes(job)

@@ -21,7 +21,7 @@ import time
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -167,7 +167,8 @@ class sole_compiler:  # noqa: N801  reads as what it is
         self.file.close()
 
 
-def _begin_compiling(kind: Kind) -> subprocess.Popen[bytes]:
+def begin_compiling(kind: Kind) -> subprocess.Popen[bytes]:
+    """Begin to compile the special kernel of a kind in a process of its own."""
     environment = dict(os.environ)
     if config.CACHE_DIR:
         environment["NUMBA_CACHE_DIR"] = config.CACHE_DIR
@@ -192,13 +193,16 @@ class Compilations:
         self.lock = Lock()
         self.running: dict[int, tuple[Launch, np.ndarray, float]] = {}
         self.spent: dict[Blueprint, float] = {}
-        self.processes: dict[Blueprint, tuple[subprocess.Popen[bytes], float]] = {}
+        self.processes: dict[Blueprint, subprocess.Popen[bytes]] = {}
+        self.begun: dict[Blueprint, float] = {}
         self.thread: Thread | None = None
+        self.idle = Event()
 
     def begin(self, launch: Launch, record: np.ndarray) -> None:
         """Watch a kernel that begins to train by `record`."""
         with self.lock:
             self.running[id(record)] = launch, record, time.monotonic()
+            self.idle.clear()
             if self.thread is None:
                 self.thread = Thread(target=self._watch, name="fastnn-kernels")
                 self.thread.start()
@@ -209,36 +213,42 @@ class Compilations:
             launch, _, began = self.running.pop(id(record))
             spent = self.spent.get(launch.blueprint, 0.0)
             self.spent[launch.blueprint] = spent + time.monotonic() - began
+            if not self.running:
+                self.idle.set()
 
     def _watch(self) -> None:
         while True:
-            time.sleep(PAUSE)
+            self.idle.wait(PAUSE)
             with self.lock:
                 if not self.running:
                     self.thread = None
                     return
                 running = list(self.running.values())
             for launch, record, began in running:
-                self._look_at(launch, record, time.monotonic() - began)
+                if not launch.take_over(record):
+                    self._look_at(launch, time.monotonic() - began)
 
-    def _look_at(self, launch: Launch, record: np.ndarray, elapsed: float) -> None:
+    def _look_at(self, launch: Launch, elapsed: float) -> None:
+        """Begin a compilation where it pays; one that fails is not tried again."""
         blueprint = launch.blueprint
-        if launch.take_over(record):
-            return
-        if blueprint in self.processes:
-            process, began = self.processes[blueprint]
-            if process.poll() is None and time.monotonic() - began > PATIENCE:
+        if blueprint in self.begun:
+            process, now = self.processes.get(blueprint), time.monotonic()
+            if process is None:
+                return
+            if process.poll() is not None:
+                del self.processes[blueprint]
+            elif now - self.begun[blueprint] > PATIENCE:
                 process.kill()
             return
         behind = self.spent.get(blueprint, 0.0) + elapsed
         if behind > BEHIND and (launch.expected - behind > AHEAD or behind > TOGETHER):
+            self.begun[blueprint] = time.monotonic()
             with suppress(OSError):  # no room for a process
-                process = _begin_compiling(blueprint.special)
-                self.processes[blueprint] = process, time.monotonic()
+                self.processes[blueprint] = begin_compiling(blueprint.special)
 
     def close(self) -> None:
         """End what is being compiled: whoever needs it begins anew."""
-        for process, _ in self.processes.values():
+        for process in self.processes.values():
             process.kill()
             process.wait()
         self.processes.clear()

@@ -164,7 +164,7 @@ class Piece:
 
     def compiled(self, kind: Kind) -> Function:
         """The compiled function."""
-        function = self.function(kind)
+        function: Function = self.function(kind)
         function.compile()
         self.loaded.add(kind)
         return function
@@ -177,7 +177,8 @@ class Piece:
     def kept_file(self, kind: Kind) -> Path | None:
         """The file where its machine code is or will be kept, if it is."""
         general = replace(kind, sizes=None)
-        return self.function(general).kept_file(self._name(general), self._name(kind), repr(kind))
+        function: Function = self.function(general)
+        return function.kept_file(self._name(general), self._name(kind), repr(kind))
 
     def is_at_hand(self, kind: Kind) -> bool:
         """Whether it is compiled, in this process or on disk."""

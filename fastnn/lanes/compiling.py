@@ -178,6 +178,8 @@ class Function(CFunc):
     _wrapper_name: str
     _library: Any
     _cache: Any
+    _sig: Any
+    _targetdescr: Any
 
     address = 0
     """Where the machine code lies; 0 before it is compiled."""

@@ -1,0 +1,346 @@
+"""Kernels for known sizes: the bits of the general ones, compiled beside the work, kept, bounded."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from threading import Event
+
+import numpy as np
+import pytest
+from conftest import assert_same_bits, bits, python
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fastnn
+from fastnn import blueprint, specialize
+from fastnn.activations import ACTIVATIONS
+from fastnn.arguments import make_job
+from fastnn.chunks import train_chunk
+from fastnn.kernels.layout import PLACES
+from fastnn.kernels.pieces import Kind, piece
+from fastnn.kernels.train_loop import train_epochs
+from fastnn.kernels.views import call
+from fastnn.lanes import cache
+from fastnn.launch import launch_of
+
+NAMES = [activation.name for activation in ACTIVATIONS]
+XOR = fastnn.datasets.xor()
+CODE = """
+import fastnn
+from fastnn import specialize
+from fastnn.arguments import make_job
+from fastnn.launch import launch_of
+
+net, data = fastnn.Network([2, 3, 1]), fastnn.datasets.xor()
+
+def job(epochs=10):
+    return make_job(net, *data, epochs=epochs)
+
+def uses_special():
+    return launch_of(job(), 1).blueprint.uses_special
+"""
+
+
+@pytest.fixture
+def general(monkeypatch):
+    monkeypatch.setenv("FASTNN_KERNELS", "general")
+
+
+def in_new_process(body, cache_folder, **environment):
+    """What a new Python prints that runs `CODE` and `body`."""
+    code = CODE + textwrap.dedent(body)
+    return python(code, NUMBA_CACHE_DIR=str(cache_folder), PYTHONWARNINGS="error", **environment)
+
+
+@pytest.mark.parametrize("given", ["auto", "general", "special", ""])
+def test_modes(monkeypatch, given):
+    monkeypatch.setenv("FASTNN_KERNELS", given)
+    assert specialize.mode() == (given or "auto")
+
+
+def test_another_mode_is_refused(monkeypatch, xor):
+    monkeypatch.setenv("FASTNN_KERNELS", "fast")
+    with pytest.raises(ValueError, match="FASTNN_KERNELS: expected one of auto, general, special"):
+        fastnn.train(*xor, epochs=1)
+
+
+@given(
+    sizes=st.lists(st.integers(1, 5), min_size=2, max_size=4),
+    names=st.lists(st.sampled_from(NAMES), min_size=3, max_size=3),
+    bias=st.booleans(),
+    samples=st.integers(1, 12),
+    batch=st.sampled_from([None, 1, 3]),
+    seed=st.integers(0, 2**64 - 1),
+    dtype=st.sampled_from(["float64", "float32"]),
+    optimizer=st.sampled_from([
+        fastnn.GradientDescent(0.1), fastnn.GradientDescent(0.1, momentum=0.5), fastnn.Adam(),
+    ]),
+)  # fmt: skip
+@settings(max_examples=8, deadline=None)
+def test_special_kernels_have_the_bits_of_general_ones(
+    sizes, names, bias, samples, batch, seed, dtype, optimizer
+):
+    net = fastnn.Network(sizes, activation=names[: len(sizes) - 1], bias=bias)
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(samples, sizes[0])), rng.normal(size=(samples, sizes[-1]))
+    job = dict(
+        optimizer=optimizer, epochs=12, seed=seed, dtype=dtype, batch_size=batch,
+        target_sse=0.1 * samples,
+    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FASTNN_KERNELS", "general")
+        expected = fastnn.train_many(net, X, y, restarts=40, **job)
+        alone = fastnn.train(net, X, y, restart=3, **job)
+        patch.setenv("FASTNN_KERNELS", "special")
+        assert_same_bits(fastnn.train_many(net, X, y, restarts=40, **job), expected)
+        same = fastnn.train(net, X, y, restart=3, **job)
+    np.testing.assert_array_equal(bits(same.history), bits(alone.history))
+    np.testing.assert_array_equal(bits(same.parameters), bits(expected.parameters[3]))
+
+
+@piece
+def change_in_the_middle(net):
+    """Epochs by the kernel in one field and, from tick 2,000 on, by that in another."""
+    call(net, net.validate)
+    if net.tick > 2000:
+        net.epochs_kernel = net.gather
+
+
+@pytest.mark.parametrize("lanes", [1, 16])
+def test_a_run_whose_kernel_changes_in_the_middle(general, monkeypatch, lanes):
+    def job():
+        return make_job(
+            fastnn.Network([2, 2, 1]), *XOR, restarts=50 if lanes > 1 else 1, epochs=5000,
+            target_sse=0.04, optimizer=fastnn.GradientDescent(0.9), init=fastnn.Uniform(-2, 2),
+        )  # fmt: skip
+
+    def trained(job, history):
+        every = {"history": history, "history_every": 1} if lanes == 1 else {}
+        return train_chunk(job, 0, job.restarts, lanes=lanes, **every)
+
+    histories = np.full((2, 5001), -1.0)
+    expected = trained(job(), histories[0])
+    changing = job()
+    launch = launch_of(changing, lanes)
+    plan, kind = launch.blueprint.plan, launch.blueprint.kind
+    special = replace(kind, sizes=launch.blueprint.sizes(unrolled=True))
+    before = plan.record.copy()
+    try:
+        plan.set(epochs_kernel=change_in_the_middle.address(kind))
+        launch.plan.set(validate=train_epochs.address(kind), gather=train_epochs.address(special))
+        found = trained(changing, histories[1])
+    finally:
+        plan.record[:] = before
+    assert found.ticks > 2000
+    for name in ("parameters", "loss"):
+        left, right = getattr(found, name), getattr(expected, name)
+        np.testing.assert_array_equal(bits(left), bits(right))
+    np.testing.assert_array_equal(found.epochs, expected.epochs)
+    np.testing.assert_array_equal(bits(histories[0]), bits(histories[1]))
+
+
+def test_kinds_as_text():
+    for lanes in (1, 8, 32):
+        for optimizer in (fastnn.GradientDescent(), fastnn.RPROP(), fastnn.LevenbergMarquardt()):
+            if lanes == 1 and isinstance(optimizer, fastnn.LevenbergMarquardt):
+                continue
+            job = make_job(fastnn.Network([2, 3, 1], ["sine", "sigmoid"]), *XOR,
+                           optimizer=optimizer, restarts=lanes)  # fmt: skip
+            made = blueprint.blueprint_of(job, lanes)
+            kind = replace(made.kind, sizes=made.sizes(unrolled=True))
+            again = specialize.from_text(specialize.to_text(kind))
+            assert repr(again) == repr(kind)
+            assert again == kind
+
+
+def test_short_calls_compile_nothing_beside_them(monkeypatch, xor):
+    monkeypatch.setattr(specialize, "begin_compiling", lambda kind: pytest.fail("it began one"))
+    monkeypatch.setattr(specialize, "compilations", specialize.Compilations())
+    for size in range(2, 40):  # a sweep over topologies
+        fastnn.train(fastnn.Network([2, size, 1]), *XOR, epochs=20)
+    for _ in range(100):
+        fastnn.train(*xor, epochs=100)
+
+
+def test_long_jobs_begin_a_compilation(monkeypatch):
+    """It is asked for once, whatever comes of it."""
+    asked, kinds = Event(), []
+
+    def begin(kind):
+        kinds.append(kind)
+        asked.set()
+        raise OSError("no room")
+
+    monkeypatch.setattr(specialize, "begin_compiling", begin)
+    for name, value in {"BEHIND": 0.0, "AHEAD": -1e9, "PAUSE": 0.001}.items():
+        monkeypatch.setattr(specialize, name, value)
+    monkeypatch.setattr("fastnn.launch.AHEAD", -1e9)
+    net = fastnn.Network([2, 7, 1], ["gaussian", "elliott"])  # of which nothing is kept
+    fastnn.train(net, *XOR, epochs=1)
+    for _ in range(100):
+        fastnn.train(net, *XOR, epochs=200_000, history=False)
+        if asked.is_set():
+            break
+    fastnn.train(net, *XOR, epochs=200_000, history=False)
+    assert len(kinds) == 1
+    assert dict(kinds[0].sizes.fields)["n_parameters"] == net.n_parameters
+
+
+TAKING_OVER = """
+    specialize.BEHIND, specialize.AHEAD, specialize.PAUSE = 0.0, -1e9, 0.01
+    launch_of(job(0), 1)  # whose general kernels are compiled
+    assert not uses_special()
+    for _ in range(2000):
+        long = job(300_000)
+        if launch_of(long, 1).blueprint.look_for_special():
+            break
+        fastnn.train(net, *data, epochs=300_000, history=False)
+    assert uses_special()
+    print(fastnn.train(net, *data, epochs=3000).history.tobytes().hex())
+"""
+
+
+def test_a_special_kernel_comes_and_stays(tmp_path):
+    """General kernels begin, the special one is compiled beside them, and serves ever after."""
+    first = in_new_process("launch_of(job(0), 1)", tmp_path, FASTNN_KERNELS="general")
+    assert first.stdout == ""
+    came = in_new_process(TAKING_OVER, tmp_path).stdout
+    kept = list(tmp_path.rglob("*_special*"))
+    assert len(kept) == 1
+    assert kept[0].suffix == ".nbc"
+    code = """
+        from fastnn.lanes.compiling import any_kernel_compiled
+        assert uses_special()
+        print(fastnn.train(net, *data, epochs=3000).history.tobytes().hex())
+        assert not any_kernel_compiled()
+    """
+    assert in_new_process(code, tmp_path).stdout == came
+    general = "print(fastnn.train(net, *data, epochs=3000).history.tobytes().hex())"
+    assert in_new_process(general, tmp_path, FASTNN_KERNELS="general").stdout == came
+
+
+def test_a_first_plain_job_begins_with_its_special_kernel(tmp_path):
+    code = """
+        from fastnn.lanes.compiling import any_kernel_compiled
+        assert uses_special()
+        other = make_job(fastnn.Network([2, 2, 2, 1]), *data)  # but not every topology's
+        assert not launch_of(other, 1).blueprint.uses_special
+    """
+    in_new_process(code, tmp_path)
+    assert len(list(tmp_path.rglob("*_special*.nbc"))) == 1
+
+
+def test_processes_compile_a_special_kernel_once(tmp_path, general):
+    job = make_job(fastnn.Network([2, 3, 1]), *XOR)
+    made = blueprint.blueprint_of(job, 1)
+    text = specialize.to_text(replace(made.kind, sizes=made.sizes(unrolled=True)))
+    code = (
+        "import sys; from fastnn.specialize import compile_here\n"
+        "from fastnn.lanes.compiling import _compiled_here\n"
+        f"compile_here({text!r})\n"
+        "print(sum(name.startswith('run') for name in _compiled_here))\n"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE)
+        for _ in range(4)
+    ]
+    compiled = [int(process.communicate(timeout=600)[0]) for process in processes]
+    assert sorted(compiled) == [0, 0, 0, 1]
+    assert len(list(tmp_path.rglob("*.nbc"))) == 1
+    assert not list(tmp_path.rglob("*.lock"))
+
+
+ENDING = """
+    import os, sys, threading
+    specialize.BEHIND, specialize.AHEAD, specialize.PAUSE = 0.0, -1e9, 0.01
+    begin = specialize.begin_compiling
+    process = None
+
+    def begin_compiling(kind):
+        global process
+        process = begin(kind)
+        return process
+
+    specialize.begin_compiling = begin_compiling
+    launch_of(job(0), 1)
+    while process is None:
+        fastnn.train(net, *data, epochs=300_000, history=False)
+    print(process.pid, flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["", "raise SystemExit(0)", "sys.stdout.flush(); os._exit(0)",
+     "pid = os.fork()\n    if pid: assert os.waitpid(pid, 0)[1] == 0\n"
+     "    fastnn.train(net, *data, epochs=3)"],
+    ids=["end", "exit", "at once", "fork"],
+)  # fmt: skip
+def test_the_end_waits_for_no_compilation(tmp_path, how):
+    in_new_process("launch_of(job(0), 1)", tmp_path, FASTNN_KERNELS="general")
+    done = in_new_process(ENDING + "    " + how, tmp_path)
+    assert done.returncode == 0
+    pid = int(done.stdout.split()[0])
+    if "_exit" not in how:  # which leaves the compilation to end by itself
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_own_parts_have_special_kernels_only_when_asked(monkeypatch):
+    fastnn.extend.add_activation(
+        "cube", function=lambda x: x * x * x, slope=lambda x: 3.0 * x * x, symmetry=-1,
+        numpy=lambda x: x**3, numpy_slope=lambda x: 3 * x**2, slope_of="input",
+    )  # fmt: skip
+    try:
+        net = fastnn.Network([2, 2, 1], ["cube", "sigmoid"])
+        made = launch_of(make_job(net, *XOR), 1).blueprint
+        assert not made.uses_special
+        assert not made.may_change
+        expected = fastnn.train(net, *XOR, epochs=50)
+        monkeypatch.setenv("FASTNN_KERNELS", "special")
+        assert launch_of(make_job(net, *XOR), 1).blueprint.uses_special
+        found = fastnn.train(net, *XOR, epochs=50)
+        np.testing.assert_array_equal(bits(found.history), bits(expected.history))
+    finally:
+        fastnn.extend.remove("cube")
+
+
+def files(folder, names, size=10):
+    paths = []
+    for age, name in enumerate(names):
+        path = folder / name
+        path.write_bytes(b"x" * size)
+        os.utime(path, (10_000 - age, 10_000 - age))
+        paths.append(path)
+    return paths
+
+
+def test_the_least_used_kernels_go_first(tmp_path, monkeypatch):
+    tag = cache.source_tag()
+    special = files(tmp_path, [f"pieces.e_8_special-1.py311.{tag}.{i:032x}.nbc" for i in range(6)])
+    general = files(tmp_path, [f"pieces.e_8_general-1.py311.{tag}.{i:032x}.nbc" for i in range(6)])
+    older = files(tmp_path, [f"pieces.e_8_general-1.py311.s0123.{i:032x}.nbc" for i in range(3)])
+    others = files(tmp_path, ["pieces.run-1.py311.1.nbc", "pieces.run-1.py311.nbi", "notes.txt"])
+    monkeypatch.setattr(cache, "MOST_FILES", 4)
+    cache.prune(tmp_path, keep=special[5])
+    left = set(tmp_path.iterdir())
+    assert left == {*special[:3], special[5], *general, *others}
+    assert not left & set(older)
+    monkeypatch.setattr(cache, "MOST_BYTES", 20)
+    cache.prune(tmp_path, keep=special[5])
+    assert set(tmp_path.iterdir()) == {*special[:2], special[5], *general, *others}
+
+
+def test_a_special_kernel_is_a_kind_of_its_own(general):
+    job = make_job(fastnn.Network([2, 3, 1]), *XOR)
+    made = blueprint.blueprint_of(job, 1)
+    special = replace(made.kind, sizes=made.sizes(unrolled=True))
+    assert special != made.kind
+    assert train_epochs.kept_file(special) != train_epochs.kept_file(made.kind)
+    assert special.view.name != made.kind.view.name
+    wider = Kind(made.kind.dtype, 8)
+    assert train_epochs.kept_file(wider) != train_epochs.kept_file(made.kind)
+    assert made.plan.record[PLACES["epochs_kernel"]] == train_epochs.address(made.kind)
