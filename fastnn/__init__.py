@@ -27,10 +27,10 @@ from .optimizers import (
     ExponentialDecay,
     GradientDescent,
     LevenbergMarquardt,
-    PerLayer,
     Quickprop,
     StepDecay,
 )
+from .per_layer import PerLayer
 from .primitives import forward, gradient, jacobian, loss
 from .run import Run
 from .runs import Runs

@@ -13,8 +13,8 @@ from .initialization import EXPLICIT, Start, Uniform, start_values
 from .job import Job
 from .losses import SSE, Penalized, make_loss
 from .network import Network
-from .optimizers import OPTIMIZERS, GradientDescent, Optimizer, PerLayer
-from .optimizers.common import layer_numbers
+from .optimizers import OPTIMIZERS, GradientDescent, Optimizer
+from .per_layer import PerLayer, layer_numbers
 from .stopping import LossBelow, Rule, SSEBelow, Validation, make_rules
 from .sweeps import Grid
 from .weighting import make_weighting

@@ -95,9 +95,9 @@ class Blueprint:
         self.special_file: Path | None = None
         self.uses_special = False
         self.may_change = False
+        """Whether the special kernel may take over."""
         self.address = 0
         """Of the loop over all restarts."""
-        """Whether the special kernel may take over."""
         self._add_numbers(job)
         self._add_pieces(job)
 
@@ -160,8 +160,9 @@ class Blueprint:
         """Choose between the special and the general kernel, and compile what is missing."""
         asked, small = mode(), is_small(job)
         if asked == "special" or (asked == "auto" and small):
-            self.special = replace(self.kind, sizes=self.sizes(unrolled=small))
-            own = has_own_parts(self.pieces, self.special.sizes)
+            sizes = self.sizes(unrolled=small)
+            self.special = replace(self.kind, sizes=sizes)
+            own = has_own_parts(self.pieces, sizes)
             self.special_file = None if own else train_epochs.kept_file(self.special)
             self.uses_special = asked == "special" or (not own and self._begins_special(job))
             self.may_change = not self.uses_special and self.special_file is not None

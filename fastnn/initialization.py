@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .checks import hyperparameter, per_restart, real_array, shown
-from .optimizers.common import PerLayer, layer_numbers
+from .per_layer import PerLayer, layer_numbers
 
 if TYPE_CHECKING:
     from .network import Network

@@ -14,8 +14,9 @@ from .activations import keeps_slopes
 from .initialization import INITIALIZATIONS, Start
 from .losses import SSE, ArctanhSSE, Penalized
 from .network import Network
-from .optimizers import Optimizer, PerLayer, Setup
+from .optimizers import Optimizer, Setup
 from .optimizers.schedules import SCHEDULES
+from .per_layer import PerLayer
 from .status import Status
 from .stopping import ERRORS_WITHIN, SSE_BELOW, Rule, rule_numbers
 from .sweeps import Grid

@@ -20,8 +20,9 @@ from .initialization import EXPLICIT, INITIALIZATIONS, Start
 from .job import NUMERICS_VERSION, Job, with_numbers
 from .losses import LOSSES
 from .network import Network
-from .optimizers import OPTIMIZERS, PerLayer
+from .optimizers import OPTIMIZERS
 from .optimizers.schedules import SCHEDULES
+from .per_layer import PerLayer
 from .stopping import RULES, LossBelow
 from .sweeps import Grid
 from .weighting import Bootstrap, KFold

@@ -79,8 +79,9 @@ def is_quickly_compiled(job: Job) -> bool:
     return plain and len(job.X) * job.net.n_parameters <= QUICKLY_COMPILED
 
 
-def has_own_parts(pieces: dict[str, Piece], sizes: Sizes) -> bool:
+def has_own_parts(pieces: dict[str, Piece], sizes: Sizes | None) -> bool:
     """Whether users wrote some of it: another process cannot compile that."""
+    assert sizes is not None
     own = all(activation.is_own for activation, _ in sizes.activations)
     return not own or not all(pieces[name].kept for name, _ in sizes.parts)
 

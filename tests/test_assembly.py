@@ -14,13 +14,23 @@ from test_machines import TARGETS
 CODE = """
 import json, os, re
 import numpy as np
-from fastnn.calls import vector_width
-from fastnn.kernels.passes import loss_and_gradient
+from dataclasses import replace
+import fastnn
+from fastnn.activations import BY_NAME
+from fastnn.arguments import make_job
+from fastnn.blueprint import blueprint_of
+from fastnn.kernels.activation import activation_pieces
+from fastnn.kernels.forward_backward import loss_and_gradient
+from fastnn.kernels.train_loop import train_epochs
 from fastnn.optimizers.gradient_descent import plain_update
 
 dtype = np.dtype(os.environ["DTYPE"])
-width = vector_width(32, dtype)
-pieces = [piece.compiled(dtype, width) for piece in (loss_and_gradient, plain_update)]
+job = make_job(fastnn.Network([2, 2, 1]), *fastnn.datasets.xor(), dtype=dtype, restarts=32)
+made = blueprint_of(job, 32)
+general = (loss_and_gradient, plain_update, *activation_pieces(BY_NAME["sigmoid"], False))
+pieces = [piece.compiled(made.kind) for piece in general]
+special = replace(made.kind, sizes=made.sizes(unrolled=True))
+pieces.append(train_epochs.compiled(special))
 text = "\\n".join(piece.assembly for piece in pieces)
 functions, name = {}, None
 for line in text.splitlines():
@@ -51,7 +61,7 @@ def functions(tmp_path_factory):
     Each is compiled anew: what is loaded from the cache has no assembly.
     """
     environments = [
-        {"DTYPE": dtype, "NUMBA_CACHE_DIR": str(tmp_path_factory.mktemp("cache")),
+        {"DTYPE": dtype, "FASTNN_KERNELS": "general", "NUMBA_CACHE_DIR": str(tmp_path_factory.mktemp("cache")),
          **TARGETS.get(target, {})}
         for dtype, target in KINDS
     ]  # fmt: skip
@@ -62,18 +72,29 @@ def functions(tmp_path_factory):
 def test_passes_in_lanes_compute_with_whole_vectors(functions, kind):
     found = functions[kind]
     tiles = {name: lines for name, lines in found.items() if "tiles" in name}
-    wanted = ("activate", "multiply_by_slope", "output_errors", "update")
-    passes = {n: lines for n, lines in found.items() if any(word in n for word in wanted)}
+    wanted = ("sigmoid", "loss_and_gradient", "plain_update")
+    passes = [lines for name, lines in found.items() if any(word in name for word in wanted)]
     assert len(tiles) > 10
-    assert len(passes) >= 3
+    assert len(passes) >= 4
     for name, lines in tiles.items():
         assert count(PACKED, lines) >= 1, name
         assert count(SCALAR, lines) == 0, name
         assert count(SPILL, lines) == 0, name
-    packed = sum(count(PACKED, lines) for lines in passes.values())
-    scalar = sum(count(SCALAR, lines) for lines in passes.values())
-    assert packed > 100
-    assert scalar == 0
+    assert sum(count(PACKED, lines) for lines in passes) > 100
+    assert sum(count(SCALAR, lines) for lines in passes) == 0
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_an_unrolled_epoch_is_straight_and_in_whole_vectors(functions, kind):
+    """XOR's: the products of two strips or more, without a number taken out of a vector."""
+    special = [lines for name, lines in functions[kind].items() if "special" in name]
+    lines = max(special, key=len)  # and not the one that calls it
+    assert count(PACKED, lines) > 300
+    assert count(SCALAR, lines) == 0
+    taken_apart = re.compile(r"^v?(?:p?insr|p?extr|insertps|movd\b)")
+    assert count(taken_apart, lines) < 10
+    # The loops over activations, over epochs, and what looks for the end.
+    assert sum(line.startswith("j") for line in lines) < 40
 
 
 def test_tiles_multiply_and_add_in_one_instruction(functions):

@@ -20,10 +20,11 @@ import sys
 sys.path.insert(0, {folder!r})
 import fastnn
 import numpy as np
-from fastnn.kernels.engine import train_restarts
+from fastnn.kernels.pieces import Kind
+from fastnn.kernels.train_loop import train_restarts
 assert fastnn.__file__.startswith({folder!r})
 run = fastnn.train(fastnn.Network([2, 2, 1]), *fastnn.datasets.xor(), epochs=3)
-print(run.loss, train_restarts.compiled(np.dtype(float), 1).cache_hits)
+print(run.loss, train_restarts.compiled(Kind(np.dtype(float), 1)).cache_hits)
 """
 
 
@@ -58,7 +59,11 @@ def test_an_edit_of_a_helper_is_seen(copy, tmp_path):
     assert hits == 0
     assert after != before
 
+    # What other sources left has gone.
+    tags = {path.name.split(".")[-3] for path in cache.rglob("*.nbc")}
+    assert len(tags) == 1
     helper.write_text(source)
+    assert train(copy, cache) == (before, 0)
     assert train(copy, cache) == (before, 1)
 
 
@@ -66,7 +71,7 @@ def test_a_damaged_file_is_compiled_again(copy, tmp_path):
     cache = tmp_path / "cache"
     before, _ = train(copy, cache)
     (file,) = cache.rglob("*train_restarts*.nbc")
-    (other,) = cache.rglob("*plain_update*.nbc")
+    (other,) = cache.rglob("*begin_restart*.nbc")
     for damage in (changed(file.read_bytes()), other.read_bytes()):
         file.write_bytes(damage)
         assert train(copy, cache) == (before, 0)

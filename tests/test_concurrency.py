@@ -102,16 +102,16 @@ assert list(map(bits, found)) == [bits(call()) for call in calls]
 MIXED = """
 import hashlib, json, os, tempfile
 from concurrent.futures import ThreadPoolExecutor
-from fastnn.lanes import pieces
+from fastnn.lanes.compiling import Function
 
 # What is compiled, to see that nothing is twice.
-compiled, compile_piece = [], pieces.compile_piece
+compiled, compile = [], Function._compile_uncached
 
-def counted(function, signature, **options):
-    compiled.append((function.__module__, function.__qualname__, str(signature)))
-    return compile_piece(function, signature, **options)
+def counted(self):
+    compiled.append((self.__qualname__, str(self._sig), self.identity))
+    return compile(self)
 
-pieces.compile_piece = counted
+Function._compile_uncached = counted
 random = np.random.default_rng(1)
 samples, values = random.normal(size=(600, 2)), random.normal(size=(600, 1))
 few = samples[:50]

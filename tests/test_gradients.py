@@ -50,7 +50,7 @@ def test_gradient_with_an_activation_per_layer(train):
 
 
 def test_tiles_of_samples_change_no_bit(monkeypatch):
-    from fastnn.kernels import plan
+    from fastnn.kernels import workspace as plan
 
     net = fastnn.Network([3, 4, 2], activation=["tanh", "identity"])
     rng = np.random.default_rng(0)

@@ -290,7 +290,7 @@ def test_bad_input(call, message, monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError("a kernel was called")
 
-    monkeypatch.setattr("fastnn.calls.run_engine", never)
+    monkeypatch.setattr("fastnn.launch.run_piece", never)
     with raises(ValueError, message):
         call()
 

@@ -106,7 +106,7 @@ def test_samples_side_by_side(name, weighting):
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_tiles_of_samples_change_no_bit(name, monkeypatch):
-    from fastnn.kernels import plan
+    from fastnn.kernels import workspace as plan
 
     net, X, y = problem(name, samples=203)
     arguments = settings(name, "l2", epochs=10, restarts=9, sample_weight=fastnn.Bootstrap())

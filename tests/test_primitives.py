@@ -359,7 +359,7 @@ def test_bad_input(name, arguments, exception, message, monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError("a kernel was called")
 
-    monkeypatch.setattr("fastnn.calls.run_engine", never)
+    monkeypatch.setattr("fastnn.launch.run_piece", never)
     monkeypatch.setattr("fastnn.primitives.predict", never)
     with pytest.raises(exception, match="^" + re.escape(message)):
         FUNCTIONS[name](**arguments)

@@ -10,7 +10,7 @@ import fastnn
 from fastnn import Adam, Bootstrap, GradientDescent, KFold
 from fastnn.arguments import make_job
 from fastnn.chunks import train_chunk
-from fastnn.kernels import plan
+from fastnn.kernels import workspace as plan
 from fastnn.reference.train import permutation
 
 EPOCHS, SAMPLES, RESTARTS = 200, 23, 12

@@ -1,4 +1,4 @@
-"""Kernels for known sizes: the bits of the general ones, compiled beside the work, kept, bounded."""
+"""Kernels for known sizes: the bits of general ones, compiled beside the work, kept, bounded."""
 
 import os
 import subprocess
@@ -85,10 +85,10 @@ def test_special_kernels_have_the_bits_of_general_ones(
     net = fastnn.Network(sizes, activation=names[: len(sizes) - 1], bias=bias)
     rng = np.random.default_rng(seed)
     X, y = rng.normal(size=(samples, sizes[0])), rng.normal(size=(samples, sizes[-1]))
-    job = dict(
-        optimizer=optimizer, epochs=12, seed=seed, dtype=dtype, batch_size=batch,
-        target_sse=0.1 * samples,
-    )  # fmt: skip
+    job = {
+        "optimizer": optimizer, "epochs": 12, "seed": seed, "dtype": dtype, "batch_size": batch,
+        "target_sse": 0.1 * samples,
+    }  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FASTNN_KERNELS", "general")
         expected = fastnn.train_many(net, X, y, restarts=40, **job)

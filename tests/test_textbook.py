@@ -9,6 +9,7 @@ import pytest
 from conftest import bits
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pages import blocks
 
 import fastnn
 from fastnn.activations import BY_NAME
@@ -21,6 +22,7 @@ from fastnn.lanes.elementary import sigmoid
 from fastnn.lanes.matrices import matrix
 
 ROOT = Path(fastnn.__file__).parent.parent
+PAGE = ROOT / "docs" / "pages" / "kernels.md"
 SOURCE = Path(textbook.__file__).read_text()
 FUNCTIONS = [node for node in ast.parse(SOURCE).body if isinstance(node, ast.FunctionDef)]
 ONE = np.int64(1)
@@ -34,7 +36,7 @@ def text_of(function):
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
 def test_the_page_shows_the_source(function):
-    page = (ROOT / "docs" / "pages" / "kernels.md").read_text()
+    page = PAGE.read_text()
     assert text_of(function) in page
     assert f"`{function.name}`" in page
 
@@ -98,8 +100,8 @@ def add_gradient_in_blocks(A, D, dW, db, fresh, ones):
 
 
 @kernel
-def squared_errors(A, Y, D):
-    return textbook.squared_errors(of(A), of(Y), of(D), of(D).zero)
+def squared_errors(A, Y, D, sse):
+    return textbook.squared_errors(of(A), of(Y), of(D), sse)
 
 
 ACTIVATE, MULTIPLY = textbook.activate(sigmoid), textbook.multiply_by_slope(SIGMOID.slope)
@@ -173,7 +175,7 @@ def test_the_other_formulas():
     activate(A)
     close(A, 1 / (1 + np.exp(-Z)))
     D = np.empty_like(A)
-    sse = squared_errors(A, Y, D)
+    sse = squared_errors(A, Y, D, 0.0)
     close(sse, ((A - Y) ** 2).sum())
     close(D, 2 * (A - Y))
     errors = D.copy()
@@ -183,3 +185,32 @@ def test_the_other_formulas():
     expected = w - rate * g
     descend(w, g, rate)
     close(w, expected)
+
+
+def parts(w):
+    """W1, b1, W2 and b2 of a 2-2-1 network in its vector (9, 1)."""
+    return w[:4].reshape(2, 2), w[4:6].reshape(1, 2), w[6:8], w[8:]
+
+
+def test_the_epoch_of_the_page_trains():
+    (epoch,) = (
+        block for block in blocks(PAGE.read_text(), "py") if block.startswith("preactivate(")
+    )
+    X, Y = fastnn.datasets.xor()
+    arguments = {"net": fastnn.Network([2, 2, 1]), "X": X, "y": Y}
+    arguments["optimizer"] = fastnn.GradientDescent(0.5)
+    w = fastnn.train(**arguments, epochs=0).parameters[:, None].copy()
+    g = np.full_like(w, np.nan)
+    names = {"X": X, "Y": Y, "w": w, "g": g, "rate": np.array([[0.5]])}
+    names |= zip(("W1", "b1", "W2", "b2"), parts(w), strict=True)
+    names |= zip(("dW1", "db1", "dW2", "db2"), parts(g), strict=True)
+    names |= {name: np.full((4, 2), np.nan) for name in ("A1", "D1")}
+    names |= {name: np.full((4, 1), np.nan) for name in ("A2", "D2")}
+    losses = []
+    for _ in range(20):
+        exec(epoch, globals(), names)
+        losses.append(names["sse"])
+    run = fastnn.train(**arguments, epochs=20)
+    same(w[:, 0], run.parameters)
+    same(np.array(losses), run.history[:-1])
+    assert run.loss < run.history[0]

@@ -15,11 +15,15 @@ from pathlib import Path
 
 import numpy as np
 
+from ..blueprint import vector_width
 from ..chunks import MOST_LANES
 from ..directory.reader import open_run
 from ..job import NUMERICS_VERSION
+from ..kernels.pieces import Kind
 from ..kernels.train_loop import train_restarts
+from ..lanes.cache import SPECIAL, kept_files
 from ..machine import available_threads
+from ..specialize import mode
 from ..version import __version__
 
 
@@ -97,15 +101,30 @@ def _machine_info() -> int:
         seconds, loaded = _load(lanes)
         how = "warm: loaded from the cache" if loaded else "cold: compiled now"
         print(f"{label:<12}{how} in {seconds:.2f} s")
-    engine = train_restarts.compiled(np.dtype(np.float64), 1)
-    print(f"{'cache':<12}{engine.cache_path or 'none: set NUMBA_CACHE_DIR'}")
+    folder = train_restarts.compiled(Kind(np.dtype(np.float64), 1)).cache_path
+    print(f"{'kernels':<12}{_kept(Path(folder)) if folder else 'not kept: set NUMBA_CACHE_DIR'}")
+    if folder:
+        print(f"{'cache':<12}{folder}")
     return 0
 
 
+def _kept(folder: Path) -> str:
+    """How many compiled kernels are kept, general ones and those for one network's sizes."""
+    texts = []
+    special = [path for path in kept_files(folder) if SPECIAL in path.name]
+    general = [path for path in kept_files(folder) if SPECIAL not in path.name]
+    for what, paths in (("general", general), ("special", special)):
+        size = 0
+        for path in paths:
+            with suppress(FileNotFoundError):
+                size += path.stat().st_size
+        texts.append(f"{len(paths)} {what} ({size / 2**20:.1f} MiB)")
+    return f"{', '.join(texts)}; FASTNN_KERNELS={mode()}"
+
+
 def _load(lanes: int) -> tuple[float, bool]:
-    """How long the kernel for float64 took to load or compile, and whether it was in the cache."""
+    """How long the kernels for float64 took to load or compile, and whether they were kept."""
     from ..arguments import make_job
-    from ..blueprint import vector_width
     from ..chunks import train_chunk
     from ..datasets import xor
     from ..network import Network
@@ -114,6 +133,5 @@ def _load(lanes: int) -> tuple[float, bool]:
     start = time.perf_counter()
     train_chunk(job, 0, 1, lanes=lanes)
     seconds = time.perf_counter() - start
-    return seconds, train_restarts.compiled(
-        job.dtype, vector_width(lanes, job.dtype)
-    ).cache_hits > 0
+    kind = Kind(job.dtype, vector_width(lanes, job.dtype))
+    return seconds, train_restarts.compiled(kind).cache_hits > 0

@@ -13,10 +13,11 @@ from ..lanes.buffers import load_shared
 from ..lanes.compiling import inlined
 from ..lanes.matrices import sized
 from ..lanes.operations import fma, like, magnitude, select
-from ..network import Network
 from ..status import Status
+from . import levenberg_marquardt_memory as memory
 from .forward_backward import forward_pass, shared_samples
-from .jacobian import SAMPLES_AT_ONCE, always, jacobian_pass, n_outputs, square_roots
+from .jacobian import SAMPLES_AT_ONCE, always, jacobian_pass, square_roots
+from .levenberg_marquardt_memory import column
 from .linear_solve import damped_solve, normal_products
 from .matmul_tile import ITSELF, ZERO
 from .pieces import piece_for
@@ -31,58 +32,10 @@ DAMPING, TRIED, SHORT = range(3)
 FIRST = np.int64(0)
 
 
-def is_dual(net: Network, samples: int) -> bool:
-    """Whether there are fewer residuals than parameters."""
-    return samples * net.sizes[-1] < net.n_parameters
-
-
-def scratch_numbers(net: Network, samples: int) -> int:
-    """How many numbers of scratch memory each network needs."""
-    residuals, p = samples * net.sizes[-1], net.n_parameters
-    if is_dual(net, samples):
-        return 2 + p + 5 * residuals + residuals * residuals + residuals * p
-    rows = min(samples, SAMPLES_AT_ONCE) * net.sizes[-1]
-    return 2 + 4 * p + 3 * p * p + rows * (p + 2)
-
-
-@inlined
-def column(region, rows):
-    """So many elements of a region as a column."""
-    return sized(region, rows, 1)
-
-
-# The scratch memory of both forms: the accepted parameters, their loss, and whether the trial at
-# hand is accepted.
-
-
-@inlined
-def accepted_parameters(net):
-    """The parameters from which trials go."""
-    return net.scratch
-
-
-@inlined
-def accepted_losses(net):
-    """Their loss."""
-    return net.scratch + net.n_parameters
-
-
-@inlined
-def answers(net):
-    """1 where the trial is accepted, else 0."""
-    return net.scratch + (net.n_parameters + 1)
-
-
-@inlined
-def memory_of_form(net):
-    """Where the memory of either form begins."""
-    return net.scratch + (net.n_parameters + 2)
-
-
 @inlined
 def where_accepted(net, s, new, old):
     """The new number in lanes of strip s that accept the trial, the old one in others."""
-    return select(answers(net)[0, s] > net.losses.zero, new, old)
+    return select(memory.answers(net)[0, s] > net.losses.zero, new, old)
 
 
 @inlined
@@ -142,7 +95,7 @@ def begin_losses(net):
 def decide(net):
     """Which trials are accepted; the damping, and whether it is too large."""
     zero, one = net.losses.zero, like(net.losses.zero, 1.0)
-    hyper, state, best = net.hyper, net.state, accepted_losses(net)
+    hyper, state, best = net.hyper, net.state, memory.accepted_losses(net)
     for s in range(net.strips):
         damping, loss = state[DAMPING, s], net.losses[0, s]
         fresh = state[TRIED, s] == zero
@@ -154,7 +107,7 @@ def decide(net):
         stalled = (damping > hyper[MAX_DAMPING, s]) | (state[SHORT, s] > zero)
         net.verdicts[0, s] = select(stalled, like(zero, STALLED), zero)
         state[DAMPING, s], state[TRIED, s], state[SHORT, s] = damping, zero, zero
-        answers(net)[0, s] = select(better, one, zero)
+        memory.answers(net)[0, s] = select(better, one, zero)
         net.losses[0, s] = best[0, s] = select(better, loss, best[0, s])
         watch_accepted(net, s, better)
 
@@ -187,59 +140,6 @@ def take_step(net):
         net.state[TRIED, s], net.state[SHORT, s] = one, select(short, one, zero)
 
 
-# The scratch memory of the dual form, for q residuals.
-
-
-@inlined
-def n_residuals(net):
-    """How many residuals there are."""
-    return net.samples * n_outputs(net)
-
-
-@inlined
-def trial_residuals(net):
-    """The residuals r (q) of the trial."""
-    return memory_of_form(net)
-
-
-@inlined
-def residuals_of(net):
-    """Those of the accepted parameters."""
-    return memory_of_form(net) + n_residuals(net)
-
-
-@inlined
-def roots_of(net):
-    """The roots of the samples' factors, at most q."""
-    return memory_of_form(net) + 2 * n_residuals(net)
-
-
-@inlined
-def solution_of(net):
-    """The solution x (q)."""
-    return memory_of_form(net) + 3 * n_residuals(net)
-
-
-@inlined
-def pivots_of(net):
-    """The inverse pivots (q) of the system."""
-    return memory_of_form(net) + 4 * n_residuals(net)
-
-
-@inlined
-def system_of(net):
-    """``J Jᵀ`` (q, q), and its factors."""
-    q = n_residuals(net)
-    return sized(memory_of_form(net) + 5 * q, q, q)
-
-
-@inlined
-def jacobian_of(net):
-    """The rows of J (q, p) at the accepted parameters, one after the other."""
-    q = n_residuals(net)
-    return memory_of_form(net) + (5 * q + q * q)
-
-
 @piece_for
 def dual_compute(kind):
     """The pass at the trial parameters, and where they are accepted ``J Jᵀ`` of them."""
@@ -248,15 +148,15 @@ def dual_compute(kind):
 
     @inlined
     def build(net, X, Y):
-        p, q = net.n_parameters, n_residuals(net)
-        J, r = sized(jacobian_of(net), q, p), residuals_of(net)
+        p, q = net.n_parameters, memory.n_residuals(net)
+        J, r = sized(memory.jacobian_of(net), q, p), memory.residuals_of(net)
         begin_losses(net)
-        add_residuals(net, FIRST, Y, roots_of(net), trial_residuals(net))
+        add_residuals(net, FIRST, Y, memory.roots_of(net), memory.trial_residuals(net))
         decide(net)
-        keep_accepted(net, q, trial_residuals(net), r)
-        jacobian(net, X, roots_of(net), jacobian_of(net))
-        keep_accepted(net, p, net.parameters, accepted_parameters(net))
-        gram(net, J, system_of(net), ZERO)
+        keep_accepted(net, q, memory.trial_residuals(net), r)
+        jacobian(net, X, memory.roots_of(net), memory.jacobian_of(net))
+        keep_accepted(net, p, net.parameters, memory.accepted_parameters(net))
+        gram(net, J, memory.system_of(net), ZERO)
         if net.judge != 0 or net.option != 0:
             projection(net, J.T, column(r, q), column(net.gradient, p), ZERO)
             judge_gradient(net)
@@ -279,72 +179,14 @@ def dual_update(kind):
 
     @inlined
     def update(net):
-        p, q = net.n_parameters, n_residuals(net)
-        J, S = sized(jacobian_of(net), q, p), system_of(net)
-        r, x = column(residuals_of(net), q), column(solution_of(net), q)
-        solve(net, S, net.state + DAMPING, S, column(pivots_of(net), q), r, x)
+        p, q = net.n_parameters, memory.n_residuals(net)
+        J, S = sized(memory.jacobian_of(net), q, p), memory.system_of(net)
+        r, x = column(memory.residuals_of(net), q), column(memory.solution_of(net), q)
+        solve(net, S, net.state + DAMPING, S, column(memory.pivots_of(net), q), r, x)
         projection(net, J.T, x, column(net.gradient, p), ZERO)
         take_step(net)
 
     return by_strips(kind, update)
-
-
-# The scratch memory of the primal form, for p parameters.
-
-
-@inlined
-def trial_side(net):
-    """``Jᵀ r`` (p) at the trial."""
-    return memory_of_form(net)
-
-
-@inlined
-def accepted_side(net):
-    """The same at the accepted parameters."""
-    return memory_of_form(net) + net.n_parameters
-
-
-@inlined
-def pivots_of_primal(net):
-    """The inverse pivots (p) of the system."""
-    return memory_of_form(net) + 2 * net.n_parameters
-
-
-@inlined
-def trial_system(net):
-    """``Jᵀ J`` (p, p) at the trial, row by row."""
-    return memory_of_form(net) + 3 * net.n_parameters
-
-
-@inlined
-def accepted_system(net):
-    """The same at the accepted parameters."""
-    return trial_system(net) + net.n_parameters * net.n_parameters
-
-
-@inlined
-def factors_of_primal(net):
-    """The factors (p, p) of the system."""
-    p = net.n_parameters
-    return sized(accepted_system(net) + p * p, p, p)
-
-
-@inlined
-def tile_roots(net):
-    """The roots of the factors of a tile's samples, at most as many as residuals."""
-    return accepted_system(net) + 2 * net.n_parameters * net.n_parameters
-
-
-@inlined
-def tile_residuals(net):
-    """The residuals of a tile."""
-    return tile_roots(net) + min(net.samples, SAMPLES_AT_ONCE) * n_outputs(net)
-
-
-@inlined
-def tile_jacobian(net):
-    """The rows of J for a tile, one after the other."""
-    return tile_residuals(net) + min(net.samples, SAMPLES_AT_ONCE) * n_outputs(net)
 
 
 def tile_sums(kind):
@@ -353,13 +195,16 @@ def tile_sums(kind):
 
     @inlined
     def add_tile(net, first, X, Y):
-        add_residuals(net, first, Y, tile_roots(net), tile_residuals(net))
-        jacobian(net, X, tile_roots(net), tile_jacobian(net))
+        add_residuals(net, first, Y, memory.tile_roots(net), memory.tile_residuals(net))
+        jacobian(net, X, memory.tile_roots(net), memory.tile_jacobian(net))
         p, rows = net.n_parameters, Y.rows * Y.columns
-        J, r = sized(tile_jacobian(net), rows, p), column(tile_residuals(net), rows)
+        J, r = (
+            sized(memory.tile_jacobian(net), rows, p),
+            column(memory.tile_residuals(net), rows),
+        )
         begin = ZERO if first == 0 else ITSELF
-        gram(net, J.T, sized(trial_system(net), p, p), begin)
-        projection(net, J.T, r, column(trial_side(net), p), begin)
+        gram(net, J.T, sized(memory.trial_system(net), p, p), begin)
+        projection(net, J.T, r, column(memory.trial_side(net), p), begin)
 
     return by_strips(kind, add_tile)
 
@@ -373,12 +218,12 @@ def primal_compute(kind):
     def settle(net):
         p = net.n_parameters
         decide(net)
-        keep_accepted(net, p, net.parameters, accepted_parameters(net))
-        keep_accepted(net, p, trial_side(net), accepted_side(net))
-        keep_accepted(net, p * p, trial_system(net), accepted_system(net))
+        keep_accepted(net, p, net.parameters, memory.accepted_parameters(net))
+        keep_accepted(net, p, memory.trial_side(net), memory.accepted_side(net))
+        keep_accepted(net, p * p, memory.trial_system(net), memory.accepted_system(net))
         for m in range(p):
             for s in range(net.strips):
-                net.gradient[m, s] = trial_side(net)[m, s]
+                net.gradient[m, s] = memory.trial_side(net)[m, s]
         judge_gradient(net)
 
     settle_by_strips = by_strips(kind, settle)
@@ -406,9 +251,12 @@ def primal_update(kind):
     @inlined
     def update(net):
         p = net.n_parameters
-        S, F = sized(trial_system(net), p, p), factors_of_primal(net)
-        inverse, step = column(pivots_of_primal(net), p), column(net.gradient, p)
-        solve(net, S, net.state + DAMPING, F, inverse, column(trial_side(net), p), step)
+        S, F = sized(memory.trial_system(net), p, p), memory.factors_of_primal(net)
+        inverse, step = (
+            column(memory.pivots_of_primal(net), p),
+            column(net.gradient, p),
+        )
+        solve(net, S, net.state + DAMPING, F, inverse, column(memory.trial_side(net), p), step)
         take_step(net)
 
     return by_strips(kind, update)

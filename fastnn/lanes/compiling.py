@@ -183,6 +183,8 @@ class Function(CFunc):
 
     address = 0
     """Where the machine code lies; 0 before it is compiled."""
+    identity: str | None = None
+    """What it closes over, in words."""
 
     def compile(self) -> None:
         """Compile or load it, and look its address up, which needs the locks too."""
@@ -226,6 +228,7 @@ def function_for_kernels(
         raise RuntimeError(_NOT_COMPILED)
     options = {name: value for name, value in FLAGS.items() if name != "nogil"}
     made = Function(function, sigutils.normalize_signature(signature), {}, options)
+    made.identity = identity
     if identity is not None:
         try:
             made.enable_caching()

@@ -1,7 +1,7 @@
 """The optimizers: one file each, holding hyperparameters, compiled update and NumPy update."""
 
 from .adam import Adam, AdamW
-from .common import Optimizer, PerLayer, Setup
+from .common import Optimizer, Setup
 from .gradient_descent import GradientDescent
 from .lbfgs import LBFGS
 from .levenberg_marquardt import LevenbergMarquardt
@@ -25,7 +25,6 @@ __all__ = [
     "GradientDescent",
     "LevenbergMarquardt",
     "Optimizer",
-    "PerLayer",
     "Quickprop",
     "Setup",
     "StepDecay",

@@ -16,7 +16,8 @@ from ..kernels.views import layer_at
 from ..lanes.compiling import inlined
 from ..lanes.matrices import resized
 from ..lanes.operations import fma, like, select, sqrt
-from .common import TINY, Optimizer, PerLayer, Setup, layer_numbers
+from ..per_layer import PerLayer, layer_numbers
+from .common import TINY, Optimizer, Setup
 from .schedules import (
     SCHEDULE_SLOTS,
     Schedule,

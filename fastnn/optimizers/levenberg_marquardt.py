@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..kernels import levenberg_marquardt as kernels
+from ..kernels import levenberg_marquardt_memory as memory
 from ..status import Status
 from .common import TINY, Optimizer, Setup
 
@@ -81,7 +82,7 @@ class LevenbergMarquardt(Optimizer):
 
     def setup(self, net: Network, samples: int) -> Setup:
         """What the engine needs to know, for the network `net` and so many samples."""
-        dual = kernels.is_dual(net, samples)
+        dual = memory.is_dual(net, samples)
         if net.n_parameters > MAX_PARAMETERS:
             raise ValueError(
                 f"optimizer: LevenbergMarquardt takes networks of up to {MAX_PARAMETERS} "
@@ -98,7 +99,7 @@ class LevenbergMarquardt(Optimizer):
             # The damping; whether the parameters are a trial; whether the last step was too short.
             slots=((1, "damping"), (2, 0.0)),
             compute=kernels.dual_compute if dual else kernels.primal_compute,
-            scratch=kernels.scratch_numbers(net, samples),
+            scratch=memory.scratch_numbers(net, samples),
             option=int(np.any(self.gradient_tolerance)),
             one_tile=dual,
             full_batch=True,
