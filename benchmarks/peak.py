@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from fastnn.lanes.buffers import buffer, in_lanes
-from fastnn.lanes.compiling import entry, source_digest
+from fastnn.lanes.compiling import entry
 from fastnn.lanes.operations import fma
 
 WIDTH = {"float64": 8, "float32": 16}
@@ -22,12 +22,7 @@ WIDTH = {"float64": 8, "float32": 16}
 
 @cache
 def _twelve(lanes: int):
-    return _make_twelve(source_digest(), lanes)
-
-
-def _make_twelve(digest, lanes):
     def multiply_add(rounds, memory):
-        digest  # noqa: B018  as in fastnn's entries
         v = in_lanes(buffer(memory), lanes)
         a, b, c, d, e, f = v[0], v[1], v[2], v[3], v[4], v[5]
         g, h, i, j, k, m = v[6], v[7], v[8], v[9], v[10], v[11]
@@ -39,17 +34,12 @@ def _make_twelve(digest, lanes):
         v[0], v[1], v[2], v[3], v[4], v[5] = a, b, c, d, e, f
         v[6], v[7], v[8], v[9], v[10], v[11] = g, h, i, j, k, m
 
-    return entry(multiply_add)
+    return entry(multiply_add, f"{lanes}")
 
 
 @cache
 def _six(lanes: int):
-    return _make_six(source_digest(), lanes)
-
-
-def _make_six(digest, lanes):
     def multiply_add(rounds, memory):
-        digest  # noqa: B018  as in fastnn's entries
         v = in_lanes(buffer(memory), lanes)
         a, b, c, d, e, f = v[0], v[1], v[2], v[3], v[4], v[5]
         x, y = v[12], v[13]
@@ -58,7 +48,7 @@ def _make_six(digest, lanes):
             d, e, f = fma(d, x, y), fma(e, x, y), fma(f, x, y)
         v[0], v[1], v[2], v[3], v[4], v[5] = a, b, c, d, e, f
 
-    return entry(multiply_add)
+    return entry(multiply_add, f"{lanes}")
 
 
 def peak(dtype: str, turns: int = 5) -> float:

@@ -40,7 +40,7 @@ def forked(function):
 FORK_WHILE_COMPILING = """
 from fastnn.lanes import compiling
 compiling_now = threading.Event()
-compile_uncached = compiling._Function._compile_uncached
+compile_uncached = compiling.Function._compile_uncached
 
 def slowly(self):
     compiling_now.set()
@@ -55,11 +55,11 @@ def child():
     assert gc.isenabled()
     return train("float32")
 
-compiling._Function._compile_uncached = slowly
+compiling.Function._compile_uncached = slowly
 thread = threading.Thread(target=train, args=["float64"])
 thread.start()
 assert compiling_now.wait(60)
-compiling._Function._compile_uncached = compile_uncached
+compiling.Function._compile_uncached = compile_uncached
 answer = forked(child)
 thread.join()
 assert answer == train("float32")

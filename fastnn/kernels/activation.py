@@ -10,7 +10,7 @@ import numpy as np
 
 from ..activations import Activation
 from ..lanes.buffers import numbers
-from ..lanes.compiling import inlined
+from ..lanes.compiling import inlined, once
 from ..lanes.matrices import matrix, packed, packed_wide, regrouped
 from .pieces import Piece
 from .textbook import activate, multiply_by_slope
@@ -128,7 +128,7 @@ def _at_hand(function):
     return run
 
 
-@cache
+@once
 def activation_pieces(activation: Activation, keeps: bool) -> tuple[Piece, Piece]:
     """The pieces of one activation, upwards and downwards; `keeps`: slopes have their own place."""
     kept = "_and_keep" if keeps else ""

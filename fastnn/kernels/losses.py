@@ -15,7 +15,7 @@ import numpy as np
 
 from ..activations import BY_NAME
 from ..lanes.buffers import lane_count, numbers
-from ..lanes.compiling import inlined
+from ..lanes.compiling import inlined, once
 from ..lanes.elementary import exp
 from ..lanes.logarithms import log
 from ..lanes.matrices import in_registers, sized
@@ -220,7 +220,7 @@ class LossPieces(NamedTuple):
     """For a tile of one network's samples, which lie side by side; it adds nothing up."""
 
 
-@cache
+@once
 def loss_pieces(code: int) -> LossPieces:
     """The pieces of the loss of that code."""
     name, terms = NAMES[code], _terms_of(code)

@@ -95,18 +95,17 @@ def _errors_of_tile(kind, in_lanes):
 
     @inlined
     def tile_errors(net, Y, count):
-        last = net.depth - 1
-        whole = whole_groups(net, count)
-        E = unit_rows(net, net.other.data, Y.rows, count)
-        D = deltas(net, last, count)
+        last, reach = net.depth - 1, Y.columns
+        E = unit_rows(net, net.other.data, Y.rows, reach)
+        D = deltas(net, last, reach)
         net.tile_count = count
         if net.loss == 0:
-            A = outputs(net, last, count)
+            A = outputs(net, last, reach)
             errors(in_registers(A), in_registers(Y), in_registers(E), in_registers(D))
         else:
             call(net, net.loss)
         if in_lanes:
-            clear_columns(E, D, count, whole)
+            clear_columns(E, D, count, reach)
         multiply_by_slope(net, last, net.tile)
         if net.monitor != 0:
             net.tile_count = count
@@ -157,12 +156,14 @@ def _tile_pass(kind, in_lanes):
     @inlined
     def add_tile(net, place, count, begin):
         n_in, n_out = layer_at(net, 0).n_in, layer_at(net, net.depth - 1).n_out
-        X = unit_rows(net, net.x + place * n_in, n_in, count)
-        Y = unit_rows(net, net.y + place * n_out, n_out, count)
-        forward(net, X, count)
+        # With sums in lanes, samples that fill the last group up, whose deltas are 0.
+        reach = whole_groups(net, count) if in_lanes else count
+        X = unit_rows(net, net.x + place * n_in, n_in, reach)
+        Y = unit_rows(net, net.y + place * n_out, n_out, reach)
+        forward(net, X, reach)
         tile_errors(net, Y, count)
         if net.forward_only == 0:
-            backward(net, X, count, begin)
+            backward(net, X, reach, begin)
 
     return add_tile
 

@@ -1,11 +1,10 @@
 """Stopping rules: what they watch in every pass, and what they make of it."""
 
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 
-from ..lanes.compiling import inlined
+from ..lanes.compiling import inlined, once
 from ..lanes.operations import fma, like, magnitude, select, sqrt
 from ..stopping import (
     ERRORS_WITHIN,
@@ -205,7 +204,7 @@ def _no_verdict(net, i):
     pass
 
 
-@cache
+@once
 def _judge_of(codes: tuple[int, ...]) -> Piece:
     """The piece for rules of these kinds."""
 

@@ -114,7 +114,7 @@ class _FilesByKey(IndexDataCacheFile):
 
     def _name(self, key: Any) -> str:
         # Equal in all processes: types, which `repr` names, and strings.
-        text = repr((self._version, source_digest(), key))
+        text = repr((self._version, self._source_stamp, source_digest(), key))
         base = self._index_name.removesuffix(".nbi")
         return f"{base}.{source_tag()}.{hashlib.sha256(text.encode()).hexdigest()[:32]}.nbc"
 
@@ -122,9 +122,9 @@ class _FilesByKey(IndexDataCacheFile):
 def shared(kept: Any, identity: str = "") -> TolerantCache:
     """Numba's cache of one function, made safe for processes that use it at once.
 
-    Numba's key holds a digest of the function's own file and of what it closes over.  Ours holds
-    one of all sources, so that no edit leaves machine code stale, and the `identity` of what it
-    closes over, which a process may not have made yet.
+    Numba's key holds a digest of what the function closes over.  Ours holds one of all sources, so
+    that no edit leaves machine code stale, and the `identity` of what it closes over, which a
+    process may not have made yet.
     """
     kept._index_key = lambda signature, codegen: (signature, codegen.magic_tuple(), identity)
     stamp = kept._cache_file._source_stamp

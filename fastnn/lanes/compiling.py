@@ -132,8 +132,11 @@ if hasattr(os, "register_at_fork"):
     )
 
 
-def entry(function: Callable[..., Any]) -> Any:
-    """Compile a `function` that Python calls, and keep the machine code on disk."""
+def entry(function: Callable[..., Any], identity: str = "") -> Any:
+    """Compile a `function` that Python calls, and keep the machine code on disk.
+
+    Its `identity` tells what it closes over.
+    """
     if config.DISABLE_JIT:
         raise RuntimeError(_NOT_COMPILED)
     try:
@@ -141,7 +144,7 @@ def entry(function: Callable[..., Any]) -> Any:
     except RuntimeError as error:  # no folder to write to
         warn_not_kept(error)
         return numba.njit(**FLAGS, no_cfunc_wrapper=True)(function)
-    compiled._cache = shared(compiled._cache)
+    compiled._cache = shared(compiled._cache, identity)
     compiled.compile = _without_collector(compiled.compile)
     return compiled
 
