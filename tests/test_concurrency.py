@@ -102,16 +102,16 @@ assert list(map(bits, found)) == [bits(call()) for call in calls]
 MIXED = """
 import hashlib, json, os, tempfile
 from concurrent.futures import ThreadPoolExecutor
-from fastnn.lanes.compiling import Function
+from numba.core.ccallback import CFunc
 
-# What is compiled, to see that nothing is twice.
-compiled, compile = [], Function._compile_uncached
+# What is compiled or loaded, to see that nothing is twice.
+compiled, compile = [], CFunc.compile
 
 def counted(self):
     compiled.append((self.__qualname__, str(self._sig), self.identity))
     return compile(self)
 
-Function._compile_uncached = counted
+CFunc.compile = counted
 random = np.random.default_rng(1)
 samples, values = random.normal(size=(600, 2)), random.normal(size=(600, 1))
 few = samples[:50]
