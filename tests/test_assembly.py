@@ -61,8 +61,8 @@ def functions(tmp_path_factory):
     Each is compiled anew: what is loaded from the cache has no assembly.
     """
     environments = [
-        {"DTYPE": dtype, "FASTNN_KERNELS": "general", "NUMBA_CACHE_DIR": str(tmp_path_factory.mktemp("cache")),
-         **TARGETS.get(target, {})}
+        {"DTYPE": dtype, "FASTNN_KERNELS": "general",
+         "NUMBA_CACHE_DIR": str(tmp_path_factory.mktemp("cache")), **TARGETS.get(target, {})}
         for dtype, target in KINDS
     ]  # fmt: skip
     return dict(zip(KINDS, map(json.loads, outputs(CODE, environments)), strict=True))

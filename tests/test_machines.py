@@ -136,22 +136,41 @@ def test_other_digests_on_this_machine():
     assert other_results() == OTHER_DIGESTS
 
 
-@pytest.fixture(scope="module")
-def elsewhere():
+def test_digests_of_special_kernels(monkeypatch):
+    monkeypatch.setenv("FASTNN_KERNELS", "special")
+    assert results() == DIGESTS
+    assert other_results() == OTHER_DIGESTS
+
+
+def found_elsewhere(**environment):
     """The digests of new Pythons under the other instruction sets."""
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "import json, test_machines\n"
         "print(json.dumps([test_machines.results(), test_machines.other_results()]))"
     )
-    return dict(zip(TARGETS, map(json.loads, outputs(code, TARGETS.values())), strict=True))
+    environments = [{**target, **environment} for target in TARGETS.values()]
+    return dict(zip(TARGETS, map(json.loads, outputs(code, environments)), strict=True))
+
+
+@pytest.fixture(scope="module")
+def elsewhere():
+    """Those of general kernels."""
+    return found_elsewhere(FASTNN_KERNELS="general")
+
+
+@pytest.fixture(scope="module")
+def specially_elsewhere():
+    """Those of special kernels."""
+    return found_elsewhere(FASTNN_KERNELS="special")
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_digests_under_other_instruction_sets(target, elsewhere):
-    assert elsewhere[target][0] == DIGESTS
+    assert elsewhere[target] == [DIGESTS, OTHER_DIGESTS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
-def test_other_digests_under_other_instruction_sets(target, elsewhere):
-    assert elsewhere[target][1] == OTHER_DIGESTS
+def test_digests_of_special_kernels_under_other_instruction_sets(target, specially_elsewhere):
+    assert specially_elsewhere[target] == [DIGESTS, OTHER_DIGESTS]
