@@ -17,7 +17,7 @@ from .kernels.layout import PLACES, UNWEIGHTED
 from .kernels.pieces import run_piece
 from .kernels.stopping import rule_table
 from .kernels.workspace import Plan, by_tile, zeros_aligned
-from .specialize import AHEAD, compilations
+from .specialize import compilations
 
 # Seconds of an epoch of one network, however small.
 EPOCH_OF_ONE = 1e-7
@@ -199,7 +199,7 @@ class Launch:
             validation.set(**self.validation)
             plan.set(validation_record=data_of(validation.record))
         workspace = zeros_aligned(plan.end * lanes, self.dtype)
-        if not (blueprint.may_change and self.expected > AHEAD):
+        if not compilations.concern(self):
             run_piece(blueprint.address, plan.record, workspace)
             return plan.get("tick")
         compilations.begin(self, plan.record)

@@ -191,6 +191,10 @@ class Compilations:
     """The work of this process that special kernels may take over, and those being compiled."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: a forked child has neither its parent's threads nor its processes."""
         self.lock = Lock()
         self.running: dict[int, tuple[Launch, np.ndarray, float]] = {}
         self.spent: dict[Blueprint, float] = {}
@@ -198,6 +202,10 @@ class Compilations:
         self.begun: dict[Blueprint, float] = {}
         self.thread: Thread | None = None
         self.idle = Event()
+
+    def concern(self, launch: Launch) -> bool:
+        """Whether a special kernel may take over while this job trains."""
+        return launch.blueprint.may_change and launch.expected > AHEAD
 
     def begin(self, launch: Launch, record: np.ndarray) -> None:
         """Watch a kernel that begins to train by `record`."""
@@ -256,14 +264,6 @@ class Compilations:
 
 
 compilations = Compilations()
-atexit.register(lambda: compilations.close())
-
-
-def _after_fork() -> None:
-    """A child has neither the parent's threads nor its processes."""
-    global compilations
-    compilations = Compilations()
-
-
+atexit.register(compilations.close)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(after_in_child=compilations.forget)

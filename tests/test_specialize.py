@@ -78,7 +78,7 @@ def test_another_mode_is_refused(monkeypatch, xor):
         fastnn.GradientDescent(0.1), fastnn.GradientDescent(0.1, momentum=0.5), fastnn.Adam(),
     ]),
 )  # fmt: skip
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_special_kernels_have_the_bits_of_general_ones(
     sizes, names, bias, samples, batch, seed, dtype, optimizer
 ):
@@ -157,7 +157,6 @@ def test_kinds_as_text():
 
 def test_short_calls_compile_nothing_beside_them(monkeypatch, xor):
     monkeypatch.setattr(specialize, "begin_compiling", lambda kind: pytest.fail("it began one"))
-    monkeypatch.setattr(specialize, "compilations", specialize.Compilations())
     for size in range(2, 40):  # a sweep over topologies
         fastnn.train(fastnn.Network([2, size, 1]), *XOR, epochs=20)
     for _ in range(100):
@@ -176,7 +175,6 @@ def test_long_jobs_begin_a_compilation(monkeypatch):
     monkeypatch.setattr(specialize, "begin_compiling", begin)
     for name, value in {"BEHIND": 0.0, "AHEAD": -1e9, "PAUSE": 0.001}.items():
         monkeypatch.setattr(specialize, name, value)
-    monkeypatch.setattr("fastnn.launch.AHEAD", -1e9)
     net = fastnn.Network([2, 7, 1], ["gaussian", "elliott"])  # of which nothing is kept
     fastnn.train(net, *XOR, epochs=1)
     for _ in range(100):
@@ -192,7 +190,7 @@ TAKING_OVER = """
     specialize.BEHIND, specialize.AHEAD, specialize.PAUSE = 0.0, -1e9, 0.01
     launch_of(job(0), 1)  # whose general kernels are compiled
     assert not uses_special()
-    for _ in range(2000):
+    for _ in range(400):
         long = job(300_000)
         if launch_of(long, 1).blueprint.look_for_special():
             break
@@ -207,9 +205,8 @@ def test_a_special_kernel_comes_and_stays(tmp_path):
     first = in_new_process("launch_of(job(0), 1)", tmp_path, FASTNN_KERNELS="general")
     assert first.stdout == ""
     came = in_new_process(TAKING_OVER, tmp_path).stdout
-    kept = list(tmp_path.rglob("*_special*"))
+    kept = list(tmp_path.rglob("*_special*.nbc"))
     assert len(kept) == 1
-    assert kept[0].suffix == ".nbc"
     code = """
         from fastnn.lanes.compiling import any_kernel_compiled
         assert uses_special()

@@ -232,7 +232,8 @@ def _judge_of(codes: tuple[int, ...]) -> Piece:
 
 def judge_of(rules: Sequence[Rule]) -> Piece:
     """The piece that judges by rules of the kinds of `rules`, in the order of their table."""
-    return _judge_of(tuple(sorted({rule.code for rule in rules})))
+    made: Piece = _judge_of(tuple(sorted({rule.code for rule in rules})))
+    return made
 
 
 def rule_table(rules: Sequence[Rule], n_parameters: int) -> np.ndarray:

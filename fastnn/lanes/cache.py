@@ -63,6 +63,10 @@ def prune(folder: Path, keep: Path | None = None) -> None:
                 path.unlink()
             elif SPECIAL in path.name and path != keep:
                 special.append((path.stat().st_mtime, path.stat().st_size, path))
+    for path in folder.glob("*.lock"):  # of who was ended while it compiled
+        with suppress(OSError):
+            if path.with_suffix(".nbc").exists():
+                path.unlink()
     special.sort(reverse=True)
     room = MOST_BYTES
     for place, (_, size, path) in enumerate(special, start=2):
