@@ -158,7 +158,7 @@ class Blueprint:
 
     def prepare(self, job: Job) -> Blueprint:
         """Choose between the special and the general kernel, and compile what is missing."""
-        asked, small = mode(), is_small(job)
+        asked, small = mode(), is_small(job, self.plan.get("lanes"))
         if asked == "special" or (asked == "auto" and small):
             sizes = self.sizes(unrolled=small)
             self.special = replace(self.kind, sizes=sizes)

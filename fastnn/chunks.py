@@ -59,7 +59,7 @@ def most_lanes(job: Job) -> int:
     one_at_a_time = job.parallel == "samples" or held * size * width > LARGE
     if one_at_a_time and not job.only_in_lanes:
         return 1
-    most = SPECIAL_LANES if is_small(job) else MOST_LANES
+    most = SPECIAL_LANES if is_small(job, width) else MOST_LANES
     values = ROWS * (sum(net.sizes[1:]) + 2 * max(net.sizes[1:]))
     room = LANE_BYTES if job.setup.compute is None else ROOM_OF_SYSTEMS
     fitting = room // ((held + values) * size)
