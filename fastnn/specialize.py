@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 MODES = ("auto", "general", "special")
 # Products of parameters and samples up to which all loops are unrolled, in lanes and for one
-# network.  10-5-10 on ten samples, which has 1,150, takes 294 ns unrolled in lanes and 267 in blocks,
-# but alone 970 and 1,220.
+# network.  10-5-10 on ten samples, which has 1,150, takes 294 ns unrolled in lanes and 267 in
+# blocks, but alone 970 and 1,220.
 MOST_IN_LANES, MOST_ALONE = 500, 1200
 # The same up to which a special kernel is compiled faster than the general ones, all of which are
 # missing: it comes first then.
