@@ -38,23 +38,44 @@ import cpus  # noqa: E402
 
 cpus.keep_one()
 
+import earlier  # noqa: E402
 import pytest  # noqa: E402
 import session  # noqa: E402
+import works  # noqa: E402
 
 
 def pytest_addoption(parser):
     group = parser.getgroup("fastnn's suite")
     group.addoption("--turns", type=int, default=3, help="how often all contenders take turns")
+    group.addoption("--quick", action="store_true", help="only check that everything runs")
+    group.addoption("--before", metavar="PYTHON", help="Python of an environment with an earlier "
+                    "fastnn, which takes turns with this one")  # fmt: skip
     group.addoption("--huge", action="store_true", help="also 10^6 and 10^7 restarts (two minutes)")
 
 
 def pytest_configure(config):
+    if config.option.quick:  # before contenders see the works
+        works.make_quick()
+        config.option.turns = 1
     results = FOLDER / "results"
     results.mkdir(exist_ok=True)
     if not config.option.benchmark_json and not config.option.collectonly:
-        config.option.benchmark_json = str(results / "latest.json")
+        config.option.benchmark_json = str(
+            results / ("latest-quick.json" if config.option.quick else "latest.json")
+        )
     config.option.benchmark_quiet = True  # the suite's own tables are shorter
     config.stash[session.KEY] = session.Session(CLEARED, LATE)
+    if config.option.before:
+        try:
+            earlier.begin(config.option.before)
+        except ValueError as error:
+            raise pytest.UsageError(f"--before: {error}") from None
+        process = earlier.process()
+        config.stash[session.KEY].before = process and process.about
+
+
+def pytest_unconfigure():
+    earlier.end()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,11 @@ MANY, MANY_2, PROCESSES = "fastnn many", "fastnn many, 2 threads", "fastnn, 2 pr
 ONE, SAMPLES, SAMPLES_2 = "fastnn one", "fastnn samples", "fastnn samples, 2 threads"
 TEXTBOOK, REFERENCE, LIMIT = "numpy textbook", "numpy reference", "limit"
 VMAP, VMAP_STOPPING, UNROLLED = "jax scan", "jax while", "jax unrolled"
+BEFORE = {
+    MANY: "before many", ONE: "before one", SAMPLES: "before samples",
+    "fastnn one, no history": "before one, no history",
+}  # fmt: skip
+"""The earlier fastnn's contender that does what ours does."""
 OWN = {ONE, "fastnn one, no history", SAMPLES, MANY}
 FAMILIES = {
     "NumPy": "numpy", "scikit-learn": "sklearn", "PyTorch": "torch", "JAX": "jax", "FANN": "fann",
@@ -70,6 +76,10 @@ class Figures:
         """fastnn's fastest contender on one thread."""
         return self._fastest(work, lambda row: row["contender"] in OWN)
 
+    def general(self, work: str) -> str:
+        """fastnn's fastest contender on one thread with general kernels only."""
+        return self._fastest(work, lambda row: row["contender"].endswith(", general"), "general")
+
     def best(self, work: str, *families: str) -> str:
         """The fastest contender on one thread whose name begins with one of `families`."""
         prefixes = tuple(families)
@@ -85,6 +95,32 @@ class Figures:
             who = " or ".join(names) or "fastnn"
             raise NoFigureError(f"no {who} on {work}{self._why(*names) if names else ''}")
         return min(found, key=lambda row: row["ns"]["median"])["contender"]
+
+    @property
+    def before(self) -> dict[str, Any]:
+        """The earlier fastnn that this run compared with."""
+        about = self.record["machine"].get("before")
+        if about is None:
+            raise NoFigureError("no earlier fastnn given (--before)")
+        return about
+
+    def times_as_fast(self, work: str, own: str | None = None) -> float:
+        """How many times as fast as the earlier fastnn ours is."""
+        _ = self.before
+        own = own or self.own(work)
+        return self.ratio((work, BEFORE[own]), (work, own)).median
+
+    def broken_limits(self) -> dict[str, float]:
+        """Works whose limit takes longer than fastnn, and how many times as long."""
+        found = {}
+        for work, contender in self.rows:
+            if contender != LIMIT:
+                continue
+            with suppress(NoFigureError):  # a run of a part may lack fastnn there
+                ratio = self.ratio((work, LIMIT), (work, self.own(work))).median
+                if ratio > 1:
+                    found[work] = ratio
+        return found
 
     def measurement(self, *path: str) -> Any:
         """Something that was measured beside the rows."""

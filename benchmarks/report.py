@@ -10,6 +10,7 @@ import argparse
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import tables
 from figures import draw_all
@@ -21,13 +22,23 @@ README = FOLDER.parent / "README.md"
 SECTION = "speed"
 
 
+def left_unmeasured(record: dict[str, Any]) -> str:
+    """The works of which a record has no row of fastnn's."""
+    there = {row["work"] for row in record["rows"] if row["kind"] == "fastnn"}
+    return ", ".join(work for work in record["works"] if work not in there)
+
+
 def main() -> None:
     """Print the tables, draw the plots, write the README's section."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--take", action="store_true", help="take over the last run's record")
     options = parser.parse_args()
     if options.take:
-        shutil.copyfile(FOLDER / "results" / "record.json", RECORD)
+        taken = FOLDER / "results" / "record.json"
+        missing = left_unmeasured(json.loads(taken.read_text()))
+        if missing:
+            parser.error(f"the last run was of a part of the suite: nothing on {missing}")
+        shutil.copyfile(taken, RECORD)
     record = json.loads(RECORD.read_text())
     print("\n".join(tables.report(record)))
     for path in draw_all(record, FOLDER / "figures"):

@@ -7,7 +7,6 @@ import importlib
 import importlib.metadata
 import json
 import statistics
-import subprocess
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -15,17 +14,18 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import cpus
+import earlier
 import numpy as np
 import pytest
 from contenders import Contender, Train
-from works import WORKS, Work
+from works import WORKS, Work, quick
 
 import fastnn
 from fastnn import machine
 
 KEY: pytest.StashKey[Session] = pytest.StashKey()
 RESULTS = Path(__file__).parent / "results"
-MODULES = ("own", "limit", "numpy_loop", "numpy_batched", "sklearn_mlp", "torch_batched",
+MODULES = ("own", "earlier", "limit", "numpy_loop", "numpy_batched", "sklearn_mlp", "torch_batched",
            "jax_batched", "fann")  # fmt: skip
 PEERS = ("scikit-learn", "torch", "jax", "jaxlib", "threadpoolctl", "pytest-benchmark")
 
@@ -46,7 +46,8 @@ def contenders() -> list[Contender]:
 @cache
 def pairs() -> list[tuple[Work, Contender]]:
     """Every work with every contender that does it, works outermost."""
-    return [(work, c) for work in WORKS.values() for c in contenders() if work.key in c.restarts]
+    taking_part = [c for c in contenders() if c.kind != "before" or earlier.process()]
+    return [(work, c) for work in WORKS.values() for c in taking_part if work.key in c.restarts]
 
 
 def reason(contender: Contender) -> str | None:
@@ -89,6 +90,8 @@ class Session:
         self.about: dict[tuple[str, str], dict[str, Any]] = {}
         self.measurements: dict[str, Any] = {}
         self.skipped: dict[str, dict[str, str]] = {}
+        self.before: dict[str, Any] | None = None
+        """The earlier fastnn that is compared with, if there is one."""
 
     def prepare(self, work: Work, contender: Contender) -> Train:
         """The checked call of `contender`; compiled and checked once."""
@@ -114,6 +117,8 @@ class Session:
                 "compared": int(steady.sum()) if np.isfinite(tolerance) else 0,
                 "largest_difference": float(np.max((np.abs(sse - loss) / loss)[steady])),
             }  # fmt: skip
+            if note := getattr(train, "note", ""):
+                self.about[key]["note"] = note
         return self.prepared[key][0]
 
     def release(self, work: Work, contender: Contender) -> None:
@@ -166,25 +171,23 @@ class Session:
             "compiler": compiler(),
             "cleared": sorted(self.cleared),
             "imported_before": self.late,
+            "before": self.before,
+            "quick": quick(),
             "date": datetime.date.today().isoformat(),
         }
 
 
 def compiler() -> str | None:
-    """The first line of what the C++ compiler says of itself."""
-    from contenders.limit import COMPILER
+    """The first lines of what the C++ compilers say of themselves."""
+    from contenders.limit import compilers
 
-    try:
-        done = subprocess.run([COMPILER, "--version"], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.splitlines()[0]
+    return "; ".join(about.splitlines()[0] for about in compilers().values()) or None
 
 
 def save(record: dict[str, Any]) -> Path:
     """Write `record` beside pytest-benchmark's own file."""
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / "record.json"
+    path = RESULTS / ("quick.json" if quick() else "record.json")
     path.write_text(as_lines(rounded(record)))
     return path
 

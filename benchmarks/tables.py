@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from earlier import name_of
 from figures_of import (
+    BEFORE,
     FAMILIES,
     LIMIT,
     MANY_2,
@@ -15,7 +17,9 @@ from figures_of import (
     Figures,
     NoFigureError,
 )
+from peak import sigmoids_of
 from targets import Outcome, outcomes
+from works import WORKS
 
 from fastnn.cli.machine import line
 
@@ -65,7 +69,14 @@ def report(record: dict[str, Any]) -> Iterator[str]:
     if disturbed:
         yield f"DISTURBED by something else: {len(disturbed)} of {len(record['rows'])} rows:"
         yield "  " + ", ".join(f"{row['work']} {row['contender']}" for row in disturbed)
+    for work in record["works"]:
+        yield from compared_with_before(figures, work)
+    broken = figures.broken_limits()
+    if broken:
+        named = ", ".join(f"{work} ({number(ratio)} ×)" for work, ratio in broken.items())
+        yield f"BROKEN: limit slower than fastnn, so it is none: {named}"
     yield from measured(record["measurements"])
+    yield from left_by_sigmoids(figures)
     yield f"\n{'target':<58}{'bound':>14}{'figure':>14}"
     for outcome in outcomes(figures):
         target = outcome.target
@@ -85,11 +96,39 @@ def _against_own(figures: Figures, row: dict[str, Any]) -> str:
         return ""
 
 
+def compared_with_before(figures: Figures, work: str) -> Iterator[str]:
+    """How many times as fast as the earlier fastnn ours is."""
+    try:
+        ratio = figures.times_as_fast(work)
+    except NoFigureError:
+        return
+    yield f"{work}: {number(ratio)} times as fast as {name_of(figures.before)}"
+
+
+def left_by_sigmoids(figures: Figures) -> Iterator[str]:
+    """How much of an epoch sigmoids alone take that wait for nothing."""
+    for work in ("W2", "W2-float32"):
+        try:
+            own = figures.ns(work, figures.own(work))
+            ns = figures.measurement("sigmoids", WORKS[work].dtype)
+        except NoFigureError:
+            continue
+        count = sigmoids_of(WORKS[work].net.sizes, len(WORKS[work].data()[0]))
+        yield (
+            f"{work}: sigmoids alone take {number(count * ns['sigmoid'])} ns of the "
+            f"{number(own)} ns, and their divisions alone {number(count * ns['division'])} ns."
+        )
+
+
 def machine(record: dict[str, Any]) -> Iterator[str]:
     """Where and with what."""
     about = record["machine"]
     peers = ", ".join(f"{name} {version}" for name, version in about["peers"].items())
     yield line(about)
+    if about.get("quick"):
+        yield "ONLY CHECKED that everything runs (--quick): no figure means anything"
+    if about.get("before"):
+        yield f"before: {name_of(about['before'])}"
     yield f"{about['date']}; {peers}; {about['compiler'] or 'no C++ compiler'}"
     if about["cleared"]:
         yield f"cleared from the environment: {', '.join(about['cleared'])}"
@@ -103,8 +142,12 @@ def measured(values: dict[str, Any]) -> Iterator[str]:
         yield f"multiply-add peak of one core, {dtype}: {pace / 1e9:,.1f} · 10^9 per second"
     for work, share in values.get("lanes", {}).items():
         yield f"lanes busy in {work}: {share:.2%}"
-    for name, seconds in values.get("start", {}).items():
-        yield f"new process until its first result, {name}: {seconds:.2f} s"
+    for part, whose in (("start", ""), ("start before", ", before")):
+        for name, seconds in values.get(part, {}).items():
+            yield f"new process until its first result, {name}{whose}: {seconds:.2f} s"
+    for part, whose in (("calls", ""), ("calls before", ", before")):
+        for name, ms in values.get(part, {}).items():
+            yield f"a call of {name} for one epoch of XOR{whose}: {ms:.3f} ms"
     plain = values.get("optimizers", {}).get("gradient descent")
     for name, ns in values.get("optimizers", {}).items():
         yield f"W2 with {name}: {number(ns)} ns per network and epoch, {ns / plain:.2f} times plain"
@@ -166,8 +209,10 @@ def _readme(record: dict[str, Any]) -> Iterator[str]:
     yield f"{threads}; {', '.join(named)}."
     yield "One thread each, but for the column of two. The last columns say how many times as long"
     yield "as fastnn the fastest form of each peer takes; **bold** where it is ahead of fastnn.\n"
-    columns = [name for name in ("NumPy loop", *FAMILIES, "C++ limit") if _any(figures, name)]
-    yield "| work | fastnn, ns per network and epoch | two threads | " + " | ".join(columns) + " |"
+    names = ("general kernels", "before", "NumPy loop", *FAMILIES, "C++ limit")
+    columns = [name for name in names if _any(figures, name)]
+    titles = [name_of(figures.before) if name == "before" else name for name in columns]
+    yield "| work | fastnn, ns per network and epoch | two threads | " + " | ".join(titles) + " |"
     yield "|---|" + "---:|" * (len(columns) + 2)
     for work, title in record["works"].items():
         try:
@@ -178,6 +223,14 @@ def _readme(record: dict[str, Any]) -> Iterator[str]:
         cells += [_cell(figures, work, own, name) for name in columns]
         single = ", float32" if work.endswith("-float32") else ""
         yield f"| {work.removesuffix('-float32')}: {title}{single} | {' | '.join(cells)} |"
+    broken = figures.broken_limits()
+    if broken:
+        yield ""
+        yield f"The C++ limit is slower than fastnn, so it is none, on {', '.join(broken)}."
+    sentences = list(left_by_sigmoids(figures))
+    if sentences:
+        yield ""
+        yield from sentences
     if "million" in record["measurements"]:
         yield ""
         yield from million(figures)
@@ -224,6 +277,10 @@ def _optimizers(values: dict[str, Any]) -> Iterator[str]:
 
 def _contender(figures: Figures, work: str, column: str) -> str:
     """Who stands in `column` for `work`."""
+    if column == "general kernels":
+        return figures.general(work)
+    if column == "before":
+        return figures.row(work, BEFORE[figures.own(work)])["contender"]
     if column == "C++ limit":
         return figures.row(work, LIMIT)["contender"]
     if column == "NumPy loop":

@@ -6,6 +6,7 @@ the sum of squared errors with the same learning rates.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -15,6 +16,8 @@ import numpy as np
 import fastnn
 
 START = fastnn.Uniform(-1, 1)
+QUICK_EPOCHS, QUICK_RESTARTS = 250, 64
+"""The most that a work has where the suite only checks that it runs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +122,16 @@ DIGITS = fastnn.Network([64, 32, 10])
 MATRIX = fastnn.Network([4, 32, 16, 4], activation=["tanh", "tanh", "identity"])
 
 
+XOR_DEEP = fastnn.Network([2, 3, 2, 1])
+PARITY = fastnn.Network([3, 4, 1])
+
+
+def parity():
+    """All eight triples of bits, and whether the number of ones is odd."""
+    X = np.array(list(itertools.product([0.0, 1.0], repeat=3)))
+    return X, X.sum(axis=1, keepdims=True) % 2
+
+
 def encoder_data():
     """Ten one-hot patterns, to be reproduced."""
     return np.eye(10), np.eye(10)
@@ -134,7 +147,11 @@ WORKS: dict[str, Work] = {
         Work("W1", "XOR, one network", XOR, xor, 0.5, 10_000, 1, UNIT),
         *_with_float32(Work("W2", "XOR", XOR, xor, 0.5, 1000, 20_000, UNIT), 1e-3),
         Work("W2s", "XOR until SSE < 0.04", XOR, xor, 0.5, 10_000, 20_000, UNIT, None, 0.04),
-        Work("W2b", "XOR with biases", XOR_BIASES, xor, 0.5, 1000, 20_000, WIDE),
+        *_with_float32(
+            Work("W2b", "XOR with biases", XOR_BIASES, xor, 0.5, 1000, 20_000, WIDE), 1e-3
+        ),
+        *_with_float32(Work("W2d", "2-3-2-1 on XOR", XOR_DEEP, xor, 0.5, 1000, 10_000), 1e-3),
+        *_with_float32(Work("W2p", "3-4-1 on parity", PARITY, parity, 0.2, 500, 10_000), 1e-3),
         Work(
             "W2v", "XOR with biases, many rates, until SSE < 0.04",
             XOR_BIASES, xor, 0.5, 5000, 20_000, WIDE, (0.05, 5.0), 0.04,
@@ -156,3 +173,24 @@ WORKS: dict[str, Work] = {
         ),
     ]
 }  # fmt: skip
+
+SMALL = ("W1", "W2", "W2-float32", "W2s", "W2b", "W2b-float32", "W2d", "W2d-float32", "W2p",
+         "W2p-float32", "W2v", "W3-one")  # fmt: skip
+"""Works for which "auto" has special kernels."""
+
+_quick = []
+
+
+def make_quick() -> None:
+    """Leave so little of all works that running them tells nothing but whether they run."""
+    _quick.append(True)
+    for key, work in WORKS.items():
+        WORKS[key] = replace(
+            work, epochs=min(work.epochs, 2 if work.data is matrix_exponentials else QUICK_EPOCHS),
+            restarts=min(work.restarts, QUICK_RESTARTS),
+        )  # fmt: skip
+
+
+def quick() -> bool:
+    """Whether the suite only checks that it runs."""
+    return bool(_quick)

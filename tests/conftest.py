@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import fastnn
+from fastnn import blueprint
+from fastnn.kernels import workspace
 
 matplotlib.use("Agg")
 
@@ -30,6 +32,24 @@ def exercise():
 def folder(tmp_path):
     """Where a run may be written; there is nothing yet."""
     return tmp_path / "run"
+
+
+@pytest.fixture
+def in_tiles(monkeypatch):
+    """Calls a function with so few bytes for tiles of samples that it goes through several."""
+
+    def call(n_bytes, function):
+        blueprint._made.clear()  # they have the tiles of other bytes
+        for name in ("TILE_BYTES", "SINGLE_TILE_BYTES"):
+            monkeypatch.setattr(workspace, name, n_bytes)
+        result = function()
+        plans = [made.plan for made in blueprint._made.values()]
+        assert plans
+        assert all(plan.tile < plan.get("batch_size") for plan in plans)
+        return result
+
+    yield call
+    blueprint._made.clear()
 
 
 def bits(array):

@@ -1,14 +1,17 @@
 """The command line: what it prints, saves, refuses, and returns."""
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import fastnn
 from fastnn.cli import main
+from fastnn.lanes.cache import kept_files
 
 
 def run(capsys, *arguments):
@@ -76,6 +79,9 @@ def test_info(capsys):
     for word in ("fastnn ", "numba ", "processor ", "threads ", "lanes ", "cache ", "train_many "):
         assert f"\n{word}" in f"\n{out}"
     assert "warm: loaded" in out or "cold: compiled" in out
+    counts = re.search(r"\nkernels +(\d+) general \([\d.]+ MiB\), (\d+) special", out).groups()
+    files = kept_files(Path(re.search(r"\ncache +(.*)\n", out)[1]))
+    assert sum(map(int, counts)) == len(files) > 5
 
 
 @pytest.mark.parametrize(

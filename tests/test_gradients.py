@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import assert_same_bits
 from naive import complex_step_gradient, sse
 
 import fastnn
@@ -49,18 +50,17 @@ def test_gradient_with_an_activation_per_layer(train):
     check(fastnn.Network([3, 4, 3, 4, 3, 4, 3, 4, 3, 2], activation=[*NAMES]), 3, train)
 
 
-def test_tiles_of_samples_change_no_bit(monkeypatch):
-    from fastnn.kernels import workspace as plan
-
+def test_tiles_of_samples_change_no_bit(in_tiles):
     net = fastnn.Network([3, 4, 2], activation=["tanh", "identity"])
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(103, 3)), rng.normal(size=(103, 2))
     settings = {"epochs": 20, "optimizer": fastnn.GradientDescent(1e-3)}
     whole = fastnn.train(net, X, y, **settings)
-    for n_bytes in (1, 1500, 4000):
-        monkeypatch.setattr(plan, "TILE_BYTES", n_bytes)
-        assert plan.make_plan(net, 103, 1, 8, plan.Needs()).tile < 103
-        tiled = fastnn.train(net, X, y, **settings)
+    whole_many = fastnn.train_many(net, X, y, restarts=9, **settings)
+    for n_bytes in (1, 1500, 9000):
+        tiled = in_tiles(n_bytes, lambda: fastnn.train(net, X, y, **settings))
         np.testing.assert_array_equal(tiled.parameters, whole.parameters)
         np.testing.assert_array_equal(tiled.history, whole.history)
         np.testing.assert_array_equal(tiled.predict(X), whole.predict(X))
+        many = in_tiles(n_bytes, lambda: fastnn.train_many(net, X, y, restarts=9, **settings))
+        assert_same_bits(many, whole_many)

@@ -105,15 +105,13 @@ def test_samples_side_by_side(name, weighting):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_tiles_of_samples_change_no_bit(name, monkeypatch):
-    from fastnn.kernels import workspace as plan
-
+def test_tiles_of_samples_change_no_bit(name, in_tiles):
     net, X, y = problem(name, samples=203)
     arguments = settings(name, "l2", epochs=10, restarts=9, sample_weight=fastnn.Bootstrap())
     whole = fastnn.train_many(net, X, y, **arguments)
     for n_bytes in (1, 9000, 30000):
-        monkeypatch.setattr(plan, "TILE_BYTES", n_bytes)
-        assert_same_bits(fastnn.train_many(net, X, y, **arguments), whole)
+        tiled = in_tiles(n_bytes, lambda: fastnn.train_many(net, X, y, **arguments))
+        assert_same_bits(tiled, whole)
 
 
 def test_losses_are_given_as_objects_classes_or_names():

@@ -76,7 +76,8 @@ def test_targets_are_met_missed_or_without_a_figure(record):
     numpy = outcome(record, "W2", "NumPy's textbook loop")
     assert (numpy.met, numpy.figure, numpy.bound) == (True, 2500, 2000)
     assert outcome(record, "W2", "JAX vmap").met is False
-    assert outcome(record, "W2", "time of the C++ limit").met is True
+    limit = outcome(record, "W2", "time of the C++ limit")
+    assert (limit.met, limit.bound) == (False, 1)  # 10 ns beside 9
     assert outcome(record, "W2s", "lanes busy").figure == 97
     assert outcome(record, "scale", "10^3 … 10^7 restarts, spread of ns").met is True
     assert outcome(record, "W3", "time of W2").figure == 20
@@ -84,6 +85,65 @@ def test_targets_are_met_missed_or_without_a_figure(record):
     assert missing.met is None
     assert missing.reason == "no jax scan on W1"
     assert len(outcomes(Figures(record))) == len(TARGETS)
+
+
+def with_before(record):
+    record["machine"]["before"] = {"version": "0.0", "commit": "abc1234", "numerics_version": 2}
+    record["rows"].append(row("W2", "before many", "before", 16.0, 18.0, 32.0))
+    record["measurements"] |= {
+        "levenberg_marquardt": {"fastnn": 12.0, "before": 20.0},
+        "start": {"train, cold": 2.0, "train_many, cold": 3.0},
+        "start before": {"train, cold": 4.0, "train_many, cold": 4.0},
+    }
+    return record
+
+
+def test_targets_against_an_earlier_fastnn_need_one(record):
+    against = [o for o in outcomes(Figures(record)) if "an earlier fastnn" in o.target.what]
+    assert len(against) > 15
+    assert {(o.met, o.reason) for o in against} == {(None, "no earlier fastnn given (--before)")}
+    with_before(record)
+    assert outcome(record, "W2", "an earlier fastnn").figure == 1.6
+    assert outcome(record, "W2", "an earlier fastnn").met is True
+    assert outcome(record, "Levenberg–Marquardt", "a trial on XOR, of an earlier fastnn").met
+    cold = outcome(record, "start", "first result, cold, of an earlier fastnn")
+    assert (cold.figure, cold.met) == (0.75, False)  # of the two entries the worse
+    assert outcome(record, "W3", "an earlier fastnn").reason == "no before many on W3"
+
+
+def test_the_earlier_fastnn_is_named(record):
+    text = "\n".join(tables.report(with_before(record)))
+    assert "W2: 1.60 times as fast as fastnn 0.0 (abc1234)" in text
+    readme = tables.readme(record)
+    assert "| two threads | fastnn 0.0 (abc1234) | NumPy loop |" in readme
+    assert "| W2: XOR | 10.0 |  | 1.60 | 2,500 |" in readme
+
+
+def test_a_limit_slower_than_fastnn_is_broken(record):
+    said = "limit slower than fastnn"
+    assert said not in "\n".join(tables.report(record))
+    limit = next(row for row in record["rows"] if row["contender"] == "limit")
+    limit["ns"]["turns"] = [11.0, 11.0, 22.0]
+    assert f"BROKEN: {said}, so it is none: W2 (1.10 ×)" in "\n".join(tables.report(record))
+    assert "The C++ limit is slower than fastnn, so it is none, on W2." in tables.readme(record)
+    record["rows"] = [limit]  # as in a run of a part
+    assert Figures(record).broken_limits() == {}
+    assert said not in "\n".join(tables.report(record))
+
+
+def test_general_kernels_have_a_column(record):
+    record["rows"].append(row("W2", f"{MANY}, general", "fastnn", 15.0, 15.0, 30.0))
+    assert Figures(record).own("W2") == MANY
+    assert "| W2: XOR | 10.0 |  | 1.50 | 2,500 |" in tables.readme(record)
+
+
+def test_sigmoids_stand_beside_w2(record):
+    record["measurements"]["sigmoids"] = {"float64": {"sigmoid": 0.25, "division": 0.2}}
+    expected = (  # 4 samples, 3 units
+        "W2: sigmoids alone take 3.00 ns of the 10.0 ns, and their divisions alone 2.40 ns."
+    )
+    assert expected in tables.readme(record)
+    assert expected in list(tables.report(record))
 
 
 def test_the_machine_chooses_the_bound(record):
@@ -130,6 +190,19 @@ def test_readme_markers(record):
     assert sections.section_of(once, "speed") == section.strip("\n")
     with pytest.raises(ValueError, match="speed: begin"):
         sections.with_section("no markers", "speed", section)
+
+
+def test_a_run_of_a_part_is_not_taken_over(record, tmp_path, monkeypatch, capsys):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "record.json").write_text(json.dumps(record))
+    for name, value in (("FOLDER", tmp_path), ("RECORD", tmp_path / "record.json")):
+        monkeypatch.setattr(report, name, value)
+    monkeypatch.setattr(sys, "argv", ["report.py", "--take"])
+    with pytest.raises(SystemExit):
+        report.main()
+    assert "a part of the suite: nothing on W1" in capsys.readouterr().err
+    assert not report.RECORD.exists()
+    assert report.left_unmeasured(json.loads((BENCHMARKS / "record.json").read_text())) == ""
 
 
 def test_plots(record, tmp_path):

@@ -10,7 +10,7 @@ import fastnn
 from fastnn import Adam, Bootstrap, GradientDescent, KFold
 from fastnn.arguments import make_job
 from fastnn.chunks import train_chunk
-from fastnn.kernels import workspace as plan
+from fastnn.kernels import workspace
 from fastnn.reference.train import permutation
 
 EPOCHS, SAMPLES, RESTARTS = 200, 23, 12
@@ -168,8 +168,8 @@ TILED = {"many samples": (8, 900, 300), "wide": (300, 50, 17), "both": (60, 200,
 
 
 def tile_of(net, samples, size):
-    needs = plan.Needs(factors=True, gathers=size)
-    return plan.make_plan(net, samples, 8, 8, needs).tile
+    needs = workspace.Needs(factors=True, gathers=size)
+    return workspace.make_plan(net, samples, 8, 8, needs).tile
 
 
 @pytest.mark.parametrize("weighting", ["none", "common", "Bootstrap"])
@@ -189,13 +189,12 @@ def test_batches_of_several_tiles(name, weighting):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_tiles_change_no_bit(loss, monkeypatch):
+def test_tiles_change_no_bit(loss, in_tiles):
     data, options = case(loss, "Bootstrap", batch_size=19, epochs=20)
     whole = fastnn.train_many(*data, restarts=30, **options)
     for n_bytes in (1, 6000, 12000):
-        monkeypatch.setattr(plan, "TILE_BYTES", n_bytes)
-        assert tile_of(data[0], SAMPLES, 19) < 19
-        assert_same_bits(fastnn.train_many(*data, restarts=30, **options), whole)
+        tiled = in_tiles(n_bytes, lambda: fastnn.train_many(*data, restarts=30, **options))
+        assert_same_bits(tiled, whole)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

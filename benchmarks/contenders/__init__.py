@@ -1,4 +1,6 @@
-"""Who takes part: one module each for NumPy, scikit-learn, PyTorch, JAX, FANN, C++ and fastnn.
+"""Who takes part: a module each for NumPy, scikit-learn, PyTorch, JAX, FANN, C++ and fastnn.
+
+fastnn has two: one for itself, one for an earlier version of it in another environment.
 
 A contender gets a work and a number of networks, does once what its users would do once (compile,
 place the data), and returns a call that trains all networks from their starts and gives back the
@@ -17,6 +19,22 @@ Train = Callable[[], np.ndarray]
 """Trains from the start, each time anew; returns the final SSE of every network, (restarts,)."""
 
 
+class Call:
+    """A `Train` that has more to tell."""
+
+    def __init__(
+        self, run: Train, note: str = "", times: list[tuple[float, float]] | None = None
+    ) -> None:
+        self.run = run
+        self.note = note
+        """How it was prepared, for the record."""
+        self.times = times
+        """Seconds and seconds of CPU of each call by the clock of another process that does it."""
+
+    def __call__(self) -> np.ndarray:
+        return self.run()
+
+
 @dataclass(frozen=True)
 class Contender:
     """One way to do some of the works."""
@@ -26,7 +44,7 @@ class Contender:
     title: str
     """As a row of a table names it."""
     kind: str
-    """"fastnn", "peer" or "limit"."""
+    """"fastnn", "before", "peer" or "limit"."""
     needs: Callable[[], str | None]
     """Why it can't take part here (a missing package or compiler), or None."""
     restarts: dict[str, int]

@@ -1,4 +1,8 @@
-"""fastnn itself: one network, many on one thread and on two, and two processes."""
+"""fastnn itself: one network, many on one thread and on two, and two processes.
+
+The headline rows have what ``FASTNN_KERNELS`` "auto" gives once the special kernel is on disk.
+Where special kernels apply, rows with either kind forced stand beside them.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,8 @@ import weakref
 from multiprocessing.connection import Connection
 
 import numpy as np
-from works import WORKS, Work
+from kinds import forced, warmed
+from works import SMALL, WORKS, Work
 
 import fastnn
 from contenders import Contender, Train
@@ -16,6 +21,8 @@ from contenders import Contender, Train
 MANY = {key: work.restarts for key, work in WORKS.items() if work.restarts > 1}
 ONE = {key: 1 for key, work in WORKS.items() if work.restarts == 1}
 SAMPLES = {key: 1 for key, work in WORKS.items() if work.samples_in_lanes}
+SMALL_MANY, SMALL_ONE = ({key: n for key, n in all_of.items() if key in SMALL}
+                         for all_of in (MANY, ONE))  # fmt: skip
 
 
 def here() -> None:
@@ -30,7 +37,7 @@ def samples_in_lanes() -> str | None:
     return 'fastnn.train has no parallel="samples" yet'
 
 
-def one(history: bool, **options):
+def one(history: bool, kernels: str | None = None, **options):
     """`fastnn.train`, as its users call it."""
 
     def prepare(work: Work, restarts: int) -> Train:
@@ -45,31 +52,38 @@ def one(history: bool, **options):
             )  # fmt: skip
             return np.array([run.loss])
 
-        return train
+        return with_kernels(kernels, work, train)
 
     return prepare
 
 
-def many(threads: int):
+def many(threads: int, kernels: str | None = None):
     """`fastnn.train_many` on so many threads."""
 
     def prepare(work: Work, restarts: int) -> Train:
-        return lambda: work.train(restarts, threads=threads).loss
+        return with_kernels(kernels, work, lambda: work.train(restarts, threads=threads).loss)
 
     return prepare
 
 
-def _half(channel: Connection, key: str, first: int, restarts: int) -> None:
+def with_kernels(kernels: str | None, work: Work, train: Train) -> Train:
+    """`train` with kernels of one kind, or as it is with all that it may need on disk."""
+    if kernels is None:
+        return warmed(train) if work.key in SMALL else train
+
+    def train_with() -> np.ndarray:
+        with forced(kernels):
+            return train()
+
+    return train_with
+
+
+def _half(channel: Connection, work: Work, first: int, restarts: int) -> None:
     """What each of two processes does: train its half whenever it is told to."""
-    work = WORKS[key]
-
-    def train(count: int) -> np.ndarray:
-        return work.train(count, threads=1, first=first).loss
-
-    train(64)  # loads the kernels
+    train = warmed(lambda: work.train(restarts, threads=1, first=first).loss)
     channel.send(None)
     while channel.recv():
-        channel.send(train(restarts))
+        channel.send(train())
 
 
 def processes(work: Work, restarts: int) -> Train:
@@ -80,7 +94,7 @@ def processes(work: Work, restarts: int) -> Train:
     children = []
     for first in (0, share):
         channel, other = context.Pipe()
-        child = context.Process(target=_half, args=(other, work.key, first, share), daemon=True)
+        child = context.Process(target=_half, args=(other, work, first, share), daemon=True)
         child.start()
         channels.append(channel)
         children.append(child)
@@ -109,4 +123,12 @@ CONTENDERS = [
               many(2), threads=2),
     Contender("fastnn, 2 processes", "`train_many` in two processes", "fastnn", here,
               {"W2": MANY["W2"]}, processes, threads=2),
+    *(contender
+      for kind in ("general", "special")
+      for contender in (
+          Contender(f"fastnn many, {kind}", f"`train_many`, {kind} kernels", "fastnn", here,
+                    SMALL_MANY, many(1, kind)),
+          Contender(f"fastnn one, {kind}", f"`train`, history kept, {kind} kernels", "fastnn",
+                    here, SMALL_ONE, one(True, kind)),
+      )),
 ]  # fmt: skip
