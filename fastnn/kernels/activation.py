@@ -14,7 +14,10 @@ from ..lanes.compiling import inlined, once
 from ..lanes.matrices import matrix, packed, packed_wide, regrouped
 from .pieces import Piece
 from .textbook import activate, multiply_by_slope
-from .views import call, layer_at
+from .views import call, deltas, layer_at, slopes
+
+# The place of the only part, where all networks go through at once.
+ALL = np.int64(0)
 
 
 @inlined
@@ -102,9 +105,8 @@ def _forward(activation, keeps, by_halves, width=None):
 
 
 @cache
-def _backward(activation, keeps, width=None):
+def _backward(activation, keeps):
     """A function of (net, level, samples): a layer's deltas times its slopes."""
-    vectors = _vectors(width)
     factor = multiply_by_kept if keeps else multiply_by_slope(activation.slope)
 
     @inlined
@@ -113,7 +115,7 @@ def _backward(activation, keeps, width=None):
         count = samples * layer.n_out
         region = net.other if (net.depth - level) & 1 == 0 else net.delta
         D = matrix(numbers(region.data), 1, count * net.lanes, 0, 1, 0)
-        factor(vectors(row_of(net, layer.slopes, count)), vectors(D))
+        factor(packed(row_of(net, layer.slopes, count)), packed(D))
 
     return backward
 
@@ -148,7 +150,7 @@ def activation_pieces(activation: Activation, keeps: bool) -> tuple[Piece, Piece
 
 
 def activation_of(kind):
-    """``(net, level, samples)``: the activation of a layer, and the factor that is its slope."""
+    """``(net, level, samples)``: the activation of a layer."""
     if kind.sizes is None:
 
         @inlined
@@ -156,18 +158,40 @@ def activation_of(kind):
             net.level, net.tile_count = level, samples
             call(net, layer_at(net, level).activate)
 
+        return forward
+    width = kind.width if kind.is_unrolled else None
+    return _by_level([_forward(*each, False, width) for each in kind.sizes.activations])
+
+
+def slope_of(kind):
+    """``(net, level, s, samples)``: the deltas of a layer times its slopes.
+
+    Of strip s where loops are unrolled, else of all networks.
+    """
+    if kind.is_unrolled:
+        _, multiply = loops_of(kind)
+
         @inlined
-        def backward(net, level, samples):
+        def of_strip(net, level, s, samples):
+            S, D = slopes(net, level, samples), deltas(net, level, samples)
+            multiply(net, level, S[s], D[s])
+
+        return of_strip
+    if kind.sizes is None:
+
+        @inlined
+        def by_address(net, level, s, samples):
             net.level, net.tile_count = level, samples
             call(net, layer_at(net, level).multiply_by_slope)
 
-        return forward, backward
-    width = kind.width if kind.is_unrolled else None
-    chosen = [
-        (_forward(activation, keeps, False, width), _backward(activation, keeps, width))
-        for activation, keeps in kind.sizes.activations
-    ]
-    return tuple(_by_level(functions) for functions in zip(*chosen, strict=True))
+        return by_address
+    known = _by_level([_backward(*each) for each in kind.sizes.activations])
+
+    @inlined
+    def of_all(net, level, s, samples):
+        known(net, level, samples)
+
+    return of_all
 
 
 def _by_level(functions):

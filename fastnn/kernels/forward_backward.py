@@ -10,7 +10,7 @@ import numpy as np
 from ..lanes.buffers import load_shared, numbers
 from ..lanes.compiling import inlined
 from ..lanes.matrices import matrix, sized
-from .activation import activation_of
+from .activation import activation_of, slope_of
 from .matmul import matmul as general_matmul
 from .matmul import matmul_of_known_size
 from .matmul_tile import ITSELF, ROW, ZERO
@@ -22,24 +22,39 @@ from .views import biases, call, deltas, layer_at, outputs, weights
 LOWEST = np.int64(0)
 
 
+def parts_of(kind):
+    """How many parts the networks come in: strips where loops are unrolled, else all are one.
+
+    What runs from the errors to the gradient of one strip stays in registers: XOR, ns with each
+    loop over all strips FIXME.
+    """
+
+    @inlined
+    def strips(net):
+        return net.strips
+
+    @inlined
+    def one(net):
+        return np.int64(1)
+
+    return strips if kind.is_unrolled else one
+
+
 def layer_products(kind):
-    """``Z = A @ W + b``, ``D @ W.T`` and the gradient: the loops above, or products in blocks."""
+    """``Z = A @ W + b``, ``D @ W.T`` and the gradient of one part, by loops or in blocks."""
     if kind.is_unrolled:
 
         @inlined
         def forward(net, A, W, b, Z):
-            for s in range(net.strips):
-                preactivate(A[s], W[s], b[s], Z[s])
+            preactivate(A, W, b, Z)
 
         @inlined
         def backward(net, D, W, D_below):
-            for s in range(net.strips):
-                backpropagate(D[s], W[s], D_below[s])
+            backpropagate(D, W, D_below)
 
         @inlined
         def gradient(net, A, D, dW, db, fresh):
-            for s in range(net.strips):
-                add_gradient(A[s], D[s], dW[s], db[s], fresh)
+            add_gradient(A, D, dW, db, fresh)
 
     else:
         matmul = general_matmul if kind.sizes is None else matmul_of_known_size
@@ -66,12 +81,14 @@ def layer_products(kind):
 def forward_pass(kind):
     """``A = f(A_below @ W + b)``, layer by layer upwards from the inputs X."""
     preactivate, _, _ = layer_products(kind)
-    activate, _ = activation_of(kind)
+    activate, parts = activation_of(kind), parts_of(kind)
 
     @inlined
     def layer(net, level, A, samples):
         W, b = weights(net, net.parameters, level), biases(net, net.parameters, level)
-        preactivate(net, A, W, b, outputs(net, level, samples))
+        Z = outputs(net, level, samples)
+        for s in range(parts(net)):
+            preactivate(net, A[s], W[s], b[s], Z[s])
         activate(net, level, samples)
 
     @inlined
@@ -91,27 +108,28 @@ def forward_pass(kind):
 def backward_pass(kind):
     """``dW += A_below.T @ D`` and ``D_below = (D @ W.T) f'``, layer by layer downwards."""
     _, backpropagate, add_gradient = layer_products(kind)
-    _, multiply_by_slope = activation_of(kind)
+    multiply_by_slope = slope_of(kind)
 
     @inlined
-    def gradient(net, level, A, samples, fresh):
-        D = deltas(net, level, samples)
+    def gradient(net, level, s, A, fresh):
+        D = deltas(net, level, A.rows)
         dW, db = weights(net, net.gradient, level), biases(net, net.gradient, level)
-        add_gradient(net, A, D, dW, db, fresh)
+        add_gradient(net, A[s], D[s], dW[s], db[s], fresh)
 
     @inlined
-    def upper_layer(net, level, samples, fresh):
-        gradient(net, level, outputs(net, level - 1, samples), samples, fresh)
+    def upper_layer(net, level, s, samples, fresh):
+        gradient(net, level, s, outputs(net, level - 1, samples), fresh)
         D, D_below = deltas(net, level, samples), deltas(net, level - 1, samples)
-        backpropagate(net, D, weights(net, net.parameters, level), D_below)
-        multiply_by_slope(net, level - 1, samples)
+        backpropagate(net, D[s], weights(net, net.parameters, level)[s], D_below[s])
+        multiply_by_slope(net, level - 1, s, samples)
 
     upper_layers = kind.each_layer(upper_layer, upwards=False)
 
     @inlined
-    def backward(net, X, fresh):
-        upper_layers(net, X.rows, fresh)
-        gradient(net, LOWEST, X, X.rows, fresh)
+    def backward(net, s, X, fresh):
+        multiply_by_slope(net, net.depth - 1, s, X.rows)
+        upper_layers(net, s, X.rows, fresh)
+        gradient(net, LOWEST, s, X, fresh)
 
     return backward
 
@@ -132,33 +150,39 @@ def gathered_samples(net, first, count):
     return X, sized(net.gathered_y + first * n_out, count, n_out)
 
 
-@inlined
-def plain_errors(net, Y, count):
-    """Add the squared errors of a tile to the losses; their derivatives go into the deltas."""
-    last = net.depth - 1
-    A, D = outputs(net, last, count), deltas(net, last, count)
-    for s in range(net.strips):
+def plain_errors(kind):
+    """The squared errors of one part are added to the losses; derivatives go into the deltas."""
+
+    @inlined
+    def of_strip(net, s, Y):
+        last = net.depth - 1
+        A, D = outputs(net, last, Y.rows), deltas(net, last, Y.rows)
         net.losses[0, s] = squared_errors(A[s], Y[s], D[s], net.losses[0, s])
+
+    @inlined
+    def of_all(net, s, Y):
+        for each in range(net.strips):
+            of_strip(net, each, Y)
+
+    return of_strip if kind.is_unrolled else of_all
 
 
 def _whole_pass(kind, samples_of, is_gathered):
     """A pass over samples that all networks share, or over each one's own."""
-    forward, backward = forward_pass(kind), backward_pass(kind)
-    _, multiply_by_slope = activation_of(kind)
+    forward, backward, parts = forward_pass(kind), backward_pass(kind), parts_of(kind)
+    errors = plain_errors(kind)
 
     @inlined
-    def errors(net, Y, first, count):
-        net.tile_first, net.tile_count = first, count
+    def errors_and_gradient(net, X, Y, fresh):
         if is_gathered:
             call(net, net.loss_gathered)
         elif net.loss != 0:
             call(net, net.loss)
-        else:
-            plain_errors(net, Y, count)
-        multiply_by_slope(net, net.depth - 1, count)
-        if net.monitor != 0 and not is_gathered:
-            net.tile_count = count
-            call(net, net.monitor)
+        for s in range(parts(net)):
+            if not is_gathered and net.loss == 0:
+                errors(net, s, Y)
+            if net.forward_only == 0:
+                backward(net, s, X, fresh)
 
     @inlined
     def compute(net):
@@ -174,11 +198,12 @@ def _whole_pass(kind, samples_of, is_gathered):
         first = start
         while first < end and load_shared(net.stop) == 0:
             count = min(net.tile, end - first)
+            net.tile_first, net.tile_count = first, count
             X, Y = samples_of(net, first, count)
             forward(net, X)
-            errors(net, Y, first, count)
-            if net.forward_only == 0:
-                backward(net, X, first == start)
+            errors_and_gradient(net, X, Y, first == start)
+            if net.monitor != 0 and not is_gathered:
+                call(net, net.monitor)
             first += net.tile
 
     return compute

@@ -11,11 +11,11 @@ from ..lanes.buffers import numbers
 from ..lanes.compiling import inlined
 from ..lanes.operations import like, sqrt
 from ..network import Network
-from .activation import activation_of, loops_of
-from .forward_backward import forward_pass, layer_products, shared_samples
+from .activation import slope_of
+from .forward_backward import forward_pass, layer_products, parts_of, shared_samples
 from .losses import mean_factor, weigh
 from .pieces import piece_for
-from .views import biases, deltas, layer_at, outputs, slopes, weights
+from .views import biases, deltas, layer_at, outputs, weights
 
 # Samples whose rows lie side by side, where the Jacobian need not be kept whole.
 SAMPLES_AT_ONCE = 16
@@ -48,21 +48,6 @@ def seed(net, roots, unit, samples):
                 D[s][n, j] = roots[n, s] if j == unit else D.zero
 
 
-def slope_factor(kind):
-    """``D *= f'`` of a layer: a function of (net, level, samples), strip by strip if unrolled."""
-    if not kind.is_unrolled:
-        return activation_of(kind)[1]
-    _, multiply_by_slope = loops_of(kind)
-
-    @inlined
-    def multiply(net, level, samples):
-        S, D = slopes(net, level, samples), deltas(net, level, samples)
-        for s in range(net.strips):
-            multiply_by_slope(net, level, S[s], D[s])
-
-    return multiply
-
-
 def outer_product(chosen):
     """A function of (net, s, a, d, dW, db) of one sample, in strip s."""
 
@@ -86,7 +71,7 @@ def jacobian_pass(kind, chosen):
     strip s.
     """
     _, backpropagate, _ = layer_products(kind)
-    multiply_by_slope = slope_factor(kind)
+    multiply_by_slope, parts = slope_of(kind), parts_of(kind)
     outer = outer_product(chosen)
 
     @inlined
@@ -102,8 +87,9 @@ def jacobian_pass(kind, chosen):
     def upper_layer(net, level, samples, unit, J):
         layer(net, level, outputs(net, level - 1, samples), unit, J)
         D, D_below = deltas(net, level, samples), deltas(net, level - 1, samples)
-        backpropagate(net, D, weights(net, net.parameters, level), D_below)
-        multiply_by_slope(net, level - 1, samples)
+        for s in range(parts(net)):
+            backpropagate(net, D[s], weights(net, net.parameters, level)[s], D_below[s])
+            multiply_by_slope(net, level - 1, s, samples)
 
     upper_layers = kind.each_layer(upper_layer, upwards=False)
 
@@ -111,7 +97,8 @@ def jacobian_pass(kind, chosen):
     def jacobian(net, X, roots, J):
         for unit in range(n_outputs(net)):
             seed(net, roots, unit, X.rows)
-            multiply_by_slope(net, net.depth - 1, X.rows)
+            for s in range(parts(net)):
+                multiply_by_slope(net, net.depth - 1, s, X.rows)
             upper_layers(net, X.rows, unit, J)
             layer(net, LOWEST, X, unit, J)
 

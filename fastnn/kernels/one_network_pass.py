@@ -6,7 +6,7 @@ from ..lanes.buffers import add_shared, give_way, lane_count, load_shared
 from ..lanes.compiling import inlined, kernel
 from ..lanes.matrices import in_registers, matrix, registers_at
 from ..lanes.operations import sum_of_halves, sums_of_halves
-from .activation import activation_of
+from .activation import ALL, activation_of, slope_of
 from .matmul import matmul
 from .matmul_tile import ITSELF, ZERO
 from .one_network import (
@@ -43,7 +43,7 @@ PATIENCE = 1000
 
 def forward_pass(kind):
     """``A = f(W.T @ A_below + b)`` for unit rows in vectors, layer by layer upwards."""
-    activate, _ = activation_of(kind)
+    activate = activation_of(kind)
 
     @inlined
     def layer(net, level, A, count):
@@ -91,7 +91,7 @@ def _losses(in_lanes):
 def _errors_of_tile(kind, in_lanes):
     """The errors of a tile of samples, its losses, and the deltas of the last layer."""
     squares, terms = _losses(in_lanes)
-    _, multiply_by_slope = activation_of(kind)
+    multiply_by_slope = slope_of(kind)
 
     @inlined
     def tile_errors(net, Y, count):
@@ -106,7 +106,7 @@ def _errors_of_tile(kind, in_lanes):
             call(net, net.loss)
         if in_lanes:
             clear_columns(E, D, count, reach)
-        multiply_by_slope(net, last, net.tile)
+        multiply_by_slope(net, last, ALL, net.tile)
         if net.monitor != 0:
             net.tile_count = count
             call(net, net.monitor)
@@ -120,7 +120,7 @@ def _errors_of_tile(kind, in_lanes):
 
 def backward_pass(kind, in_lanes):
     """The gradient, layer by layer downwards, added to that of the tiles before."""
-    _, multiply_by_slope = activation_of(kind)
+    multiply_by_slope = slope_of(kind)
 
     @inlined
     def gradient(net, level, A, count, begin):
@@ -140,7 +140,7 @@ def backward_pass(kind, in_lanes):
             D = in_registers(deltas(net, level, count))
             D_below = in_registers(deltas(net, level - 1, count))
             matmul(ONE, D_below, W, D, ZERO, D_below)
-            multiply_by_slope(net, level - 1, net.tile)
+            multiply_by_slope(net, level - 1, ALL, net.tile)
         gradient(net, np.int64(0), X, count, begin)
 
     return backward
