@@ -91,6 +91,7 @@ def add_gradient(A, D, dW, db, fresh):
 @njit
 def descend(w, g, rate):
     """``w -= rate * g``: the update of gradient descent."""
-    for m in range(w.rows):
-        for s in range(w.columns):
-            w[m, s] = fma(-rate[0, s], g[m, s], w[m, s])
+    for s in range(w.columns):
+        step = -rate[0, s]
+        for m in range(w.rows):
+            w[m, s] = fma(step, g[m, s], w[m, s])

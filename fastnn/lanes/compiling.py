@@ -14,11 +14,12 @@ import numba
 from llvmlite.binding import ffi
 from numba._dynfunc import make_function
 from numba.core import config, sigutils
-from numba.core.ccallback import CFunc
+from numba.core.ccallback import CFunc, _CFuncCompiler
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import CompilerBase, DefaultPassBuilder, PassManager
+from numba.core.compiler import Compiler, CompilerBase, DefaultPassBuilder, PassManager
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import register_pass
+from numba.core.registry import cpu_target
 from numba.core.typed_passes import NativeLowering
 
 from .cache import TolerantCache, shared, warn_not_kept
@@ -175,8 +176,23 @@ def announced(missing: bool) -> Iterator[None]:
 _COMPILING = "compiling kernels, once per machine ...\n"
 
 
+class _WithoutAliases(_CFuncCompiler):
+    """Numba's compiler, told that no two pointers among the arguments lead to the same memory.
+
+    Else every number that is written may be one that is read next: what FIXME.
+    """
+
+    def _customize_flags(self, flags: Any) -> Any:
+        flags = super()._customize_flags(flags)
+        flags.noalias = True
+        return flags
+
+
 class Function(CFunc):
-    """A function whose machine code is called by its address, as Numba calls its own functions."""
+    """A function whose machine code is called by its address, as Numba calls its own functions.
+
+    What its pointers lead to is reached through each of them alone.
+    """
 
     _wrapper_name: str
     _library: Any
@@ -231,6 +247,7 @@ def function_for_kernels(
         raise RuntimeError(_NOT_COMPILED)
     options = {name: value for name, value in FLAGS.items() if name != "nogil"}
     made = Function(function, sigutils.normalize_signature(signature), {}, options)
+    made._compiler = _WithoutAliases(function, cpu_target, options, {}, pipeline_class=Compiler)
     made.identity = identity
     if identity is not None:
         try:
