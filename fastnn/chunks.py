@@ -13,6 +13,8 @@ from .launch import Outputs, launch_of, train
 from .specialize import is_small
 from .status import Status
 
+NOT_RUN = int(Status.NOT_RUN)
+
 # The most networks trained at once.  XOR 2-2-1, ns per network and epoch with AVX-512: float64 6.9
 # with 32 lanes, 6.0 with 64, 5.5 with 128, 5.8 with 192; float32 2.7 with 128, 2.5 with 256 to 384.
 MOST_LANES = {np.dtype(np.float64): 128, np.dtype(np.float32): 256}
@@ -82,6 +84,12 @@ def lanes_for(job: Job, restarts: int) -> int:
     return -(-restarts // (rounds * width)) * width
 
 
+def _filled(count: int, value: float, dtype: np.dtype) -> np.ndarray:
+    made = np.empty(count, dtype=dtype)
+    made[:] = value
+    return made
+
+
 def train_chunk(
     job: Job,
     start: int,
@@ -111,9 +119,9 @@ def train_chunk(
     outputs = Outputs(
         parameters=np.empty((count, job.net.n_parameters), dtype=job.dtype) if kept else None,
         state=np.empty((count, job.n_state), dtype=job.dtype) if goes_on else None,
-        loss=np.full(count, np.nan, dtype=job.dtype),
+        loss=_filled(count, np.nan, job.dtype),
         epochs=np.zeros(count, dtype=np.int64),
-        status=np.full(count, Status.NOT_RUN, dtype=np.int64),
+        status=_filled(count, NOT_RUN, np.dtype(np.int64)),
         history=history,
         history_every=history_every,
     )

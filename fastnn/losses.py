@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -133,7 +134,7 @@ class Penalized:
                     f"{len(value)}"
                 )
 
-    @property
+    @cached_property
     def has_penalties(self) -> bool:
         """Whether anything is added for the weights."""
         return any(

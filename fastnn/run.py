@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .arguments import Before, check_inputs
-from .chunks import train_chunk
+from .chunks import NOT_RUN, train_chunk
 from .interrupts import CtrlC
 from .job import Job
 from .kernels.predict import predict
@@ -183,7 +183,7 @@ def _train(job: Job, history: int, stop_flag: np.ndarray | None, threads: int) -
         job, 0, 1, stop_flag=stop_flag, history=losses, history_every=history,
         threads=threads,
     )  # fmt: skip
-    if chunk.status[0] == Status.NOT_RUN:
+    if chunk.status[0] == NOT_RUN:
         raise KeyboardInterrupt
     assert chunk.parameters is not None
     assert chunk.state is not None
