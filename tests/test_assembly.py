@@ -86,10 +86,11 @@ def test_passes_in_lanes_compute_with_whole_vectors(functions, kind):
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_an_unrolled_epoch_is_straight_and_in_whole_vectors(functions, kind):
-    """XOR's: the products of two strips or more, without a number taken out of a vector."""
+    """XOR's: the products of a strip or more, without a number taken out of a vector."""
     special = [lines for name, lines in functions[kind].items() if "special" in name]
     lines = max(special, key=len)  # and not the one that calls it
-    assert count(PACKED, lines) > 300
+    # Forward 24, backward 8, gradient 36, errors and slopes 36, update 9, and the sigmoids.
+    assert count(PACKED, lines) > 150
     assert count(SCALAR, lines) == 0
     taken_apart = re.compile(r"^v?(?:p?insr|p?extr|insertps|movd\b)")
     assert count(taken_apart, lines) < 10
