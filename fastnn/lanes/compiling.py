@@ -14,7 +14,7 @@ import numba
 from llvmlite.binding import ffi
 from numba._dynfunc import make_function
 from numba.core import config, sigutils
-from numba.core.ccallback import CFunc, _CFuncCompiler
+from numba.core.ccallback import CFunc, _CFuncCompiler  # type: ignore[attr-defined]
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, CompilerBase, DefaultPassBuilder, PassManager
 from numba.core.compiler_lock import global_compiler_lock
@@ -198,6 +198,7 @@ class Function(CFunc):
     _wrapper_name: str
     _library: Any
     _cache: Any
+    _compiler: Any
     _sig: Any
     _targetdescr: Any
 
