@@ -13,6 +13,7 @@ from .launch import Outputs, launch_of, train
 from .specialize import is_small
 from .status import Status
 
+# A plain int, which NumPy compares in 0.1 us; with the enumeration's member it takes 4.5.
 NOT_RUN = int(Status.NOT_RUN)
 
 # The most networks trained at once.  XOR 2-2-1, ns per network and epoch with AVX-512: float64 6.9
@@ -84,12 +85,6 @@ def lanes_for(job: Job, restarts: int) -> int:
     return -(-restarts // (rounds * width)) * width
 
 
-def _filled(count: int, value: float, dtype: np.dtype) -> np.ndarray:
-    made = np.empty(count, dtype=dtype)
-    made[:] = value
-    return made
-
-
 def train_chunk(
     job: Job,
     start: int,
@@ -119,9 +114,9 @@ def train_chunk(
     outputs = Outputs(
         parameters=np.empty((count, job.net.n_parameters), dtype=job.dtype) if kept else None,
         state=np.empty((count, job.n_state), dtype=job.dtype) if goes_on else None,
-        loss=_filled(count, np.nan, job.dtype),
+        loss=np.full(count, np.nan, dtype=job.dtype),
         epochs=np.zeros(count, dtype=np.int64),
-        status=_filled(count, NOT_RUN, np.dtype(np.int64)),
+        status=np.full(count, NOT_RUN, dtype=np.int64),
         history=history,
         history_every=history_every,
     )

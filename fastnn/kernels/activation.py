@@ -16,7 +16,7 @@ from .pieces import Piece
 from .textbook import activate, multiply_by_slope
 from .views import call, deltas, layer_at, slopes
 
-# The place of the only part, where all networks go through at once.
+# The index of the part, where all networks are one part: see `forward_backward.parts_of`.
 ALL = np.int64(0)
 
 
@@ -164,10 +164,7 @@ def activation_of(kind):
 
 
 def slope_of(kind):
-    """``(net, level, s, samples)``: the deltas of a layer times its slopes.
-
-    Of strip s where loops are unrolled, else of all networks.
-    """
+    """``(net, level, s, samples)``: a layer's deltas times its slopes, in one part."""
     if kind.is_unrolled:
         _, multiply = loops_of(kind)
 

@@ -23,10 +23,11 @@ LOWEST = np.int64(0)
 
 
 def parts_of(kind):
-    """How many parts the networks come in: strips where loops are unrolled, else all are one.
+    """``(net)``: into how many parts the networks are divided.
 
-    What runs from the errors to the gradient of one strip stays in registers.  In float32, ns, with
-    a loop over all strips in every function and so: XOR 5.0 and 4.6, 3-4-1 19.9 and 18.5.
+    Where loops are unrolled each strip is a part, and its numbers stay in registers from the errors
+    to the gradient.  Elsewhere all strips are one part.  In float32, ns with a loop over the strips
+    in every function, and by parts: XOR 5.0 and 4.6, 3-4-1 19.9 and 18.5.
     """
 
     @inlined
@@ -151,7 +152,7 @@ def gathered_samples(net, first, count):
 
 
 def plain_errors(kind):
-    """The squared errors of one part are added to the losses; derivatives go into the deltas."""
+    """``(net, s, Y)``: add the squared errors of part s to the losses; derivatives go to deltas."""
 
     @inlined
     def of_strip(net, s, Y):

@@ -22,8 +22,9 @@ LOWEST = np.int64(0)
 def samples_at_once(kind):
     """Samples in a vector: a register full, or half of one where too much of it would be empty.
 
-    A register of AVX-512 takes 1.6 times as long as half of one.  ns an epoch with 4 and 8 float64
-    in a vector: XOR, of 4 samples, 60 and 77; 10-5-10, of 10 samples, 909 and 978.
+    Divisions take twice as long in a register of AVX-512 as in half of one, and the rest about as
+    long: 1.6 times is assumed of both together.  ns an epoch with 4 and 8 float64 in a vector: XOR,
+    of 4 samples, 68 and 81; 10-5-10, of 10 samples, 690 and 735.
     """
     samples = dict(kind.sizes.fields)["samples"]
     most = register_bytes() // kind.dtype.itemsize
