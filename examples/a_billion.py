@@ -109,7 +109,7 @@ def main():
     if options.train:
         train(options.folder, options.restarts)
         return
-    seconds = options.restarts * 200e-9  # less than two cores need: all kills come on the way
+    seconds = options.restarts * 100e-9  # less than two cores need: all kills come on the way
     lives, most = train_and_kill(
         options.folder, options.restarts, options.kills, seconds, random.Random(0)
     )

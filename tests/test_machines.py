@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -174,3 +177,13 @@ def test_digests_under_other_instruction_sets(target, elsewhere):
 @pytest.mark.parametrize("target", TARGETS)
 def test_digests_of_special_kernels_under_other_instruction_sets(target, specially_elsewhere):
     assert specially_elsewhere[target] == [DIGESTS, OTHER_DIGESTS]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["general", "special"])
+def test_all_that_is_said_of_bits_with_each_kind_of_kernels(kind):
+    """The tests of bits again, in a process of their own, with one kind for all networks."""
+    file = Path(__file__).parent / "test_bits.py"
+    command = [sys.executable, "-m", "pytest", "-q", str(file)]
+    environment = {**os.environ, "FASTNN_KERNELS": kind}
+    subprocess.run(command, env=environment, check=True, timeout=1800)
