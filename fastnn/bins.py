@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,15 @@ EPOCH_EDGES = np.concatenate(
 LOSS_EDGES = np.concatenate([[-np.inf], _lower_ends(FIRST_LOSS_BIN, 1, N_LOSS_BINS), [np.inf]])
 
 
+def share_of(name: str, value: Any) -> float:
+    """`value` as a number from 0 to 1."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.number):
+        raise TypeError(f"{name}: expected a number from 0 to 1, got {shown(value)}")
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name}: expected a number from 0 to 1, got {shown(value)}")
+    return float(value)
+
+
 def quantile(
     q: float, counts: np.ndarray, edges: np.ndarray, low: float, high: float
 ) -> float | None:
@@ -37,10 +47,7 @@ def quantile(
     Exact, from the extremes `low` and `high`, for a q of 0 and of 1.  The first bin counts as one
     number, `low`.  None if there are no numbers.
     """
-    if isinstance(q, bool | np.bool_) or not isinstance(q, int | float | np.number):
-        raise TypeError(f"q: expected a number from 0 to 1, got {shown(q)}")
-    if not 0 <= q <= 1:
-        raise ValueError(f"q: expected a number from 0 to 1, got {shown(q)}")
+    q = share_of("q", q)
     ends = np.cumsum(counts)
     total = int(ends[-1])
     if total == 0:

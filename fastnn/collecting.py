@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .censoring import CutOff
 from .job import Job
 from .keeping import Keep, best_rows, column_types
 from .parts import Part
@@ -20,6 +21,8 @@ class Collector:
     Attributes
     ----------
     keep : Keep
+    cut : list of CutOff
+        Restarts that were begun, but will not be among the results.
     todo : list of (int, int)
         The positions that are wanted, as ranges (start, stop).
     ended, converged : int
@@ -32,6 +35,7 @@ class Collector:
         self.job, self.keep = job, keep
         self.todo = [(0, job.restarts)]
         self.ended = self.converged = 0
+        self.cut: list[CutOff] = []
 
     @property
     def advice(self) -> str:
@@ -42,6 +46,11 @@ class Collector:
         """Take in a part."""
         self.ended += part.ended
         self.converged += part.converged
+        self.cut.append(part.cut)
+
+    def lose(self) -> None:
+        """Tell that restarts were begun of which nothing came back."""
+        self.cut.append(CutOff.none(accounted=False))
 
     def result(self) -> Any:
         """What there is of it."""
@@ -72,9 +81,11 @@ class Columns(Collector):
         job, arrays = self.job, self.arrays
         indices = np.arange(job.first, job.first + job.restarts, dtype=np.int64)
         columns: dict[str, Any] = {**arrays}
-        runs = Runs(job, indices, **columns)
         ended = arrays["status"] != Status.NOT_RUN
-        return runs if ended.all() else runs[ended]
+        if not ended.all():
+            indices = indices[ended]
+            columns = {name: values[ended] for name, values in columns.items()}
+        return Runs(job, indices, **columns, cut=CutOff.joined(self.cut))
 
 
 class Tallies(Collector):
@@ -95,6 +106,7 @@ class Tallies(Collector):
 
     def result(self) -> Runs | Statistics:
         """The best restarts, or the statistics."""
+        self.statistics.cut_short(CutOff.joined(self.cut))
         if not self.keep.best:
             return self.statistics
         return runs_of_best(self.job, self.keep, self.best, self.statistics)

@@ -333,6 +333,7 @@ def _run_chunks(
                 if error is not None:
                     gone = _is_gone(error)
                     if executor is None or gone or not work.failed((start, stop)):
+                        collector.lose()
                         raise _failure(executor, error) from error
                     continue
                 part = done.result()
@@ -358,9 +359,13 @@ def _run_chunks(
             ended = flight.end(patience if collects else 0.0, orderly=not soon and not gone)
             if executor is None:
                 pool.shutdown()
+            if work.again:  # chunks whose workers failed
+                collector.lose()
             for future in ended:
                 if collects and _error_of(future) is None:
                     collector.add(future.result())
+                else:
+                    collector.lose()
     if ctrl_c.pressed:
         raise KeyboardInterrupt
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .censoring import CutOff
 from .chunks import REFILLS, ChunkResult, most_lanes, train_chunk
 from .interrupts import WorkersCtrlC
 from .job import Job
@@ -39,6 +40,8 @@ class Part:
     """How long it took."""
     lane_ticks: int
     """Epochs that the kernel computed, times its lanes."""
+    cut: CutOff
+    """Restarts that were begun, but have no row."""
 
 
 def piece_rows(job: Job) -> int:
@@ -67,7 +70,7 @@ def train_part(
     pieces: list[dict[str, np.ndarray]] = []
     statistics = Statistics.empty(job) if keep.statistics else None
     reached, ended, converged, lane_ticks = start, 0, 0, 0
-    size = piece_rows(job)
+    size, cut = piece_rows(job), CutOff.none()
     while reached < stop and not (stop_flag is not None and stop_flag[0]):
         chunk = train_chunk(
             job,
@@ -81,6 +84,9 @@ def train_part(
         left = np.flatnonzero(chunk.status == Status.NOT_RUN)
         rows = int(left[0]) if only_whole and len(left) else len(chunk.status)
         columns = _columns(chunk, rows, job.first + reached)
+        if len(left):  # those without a row, or with one that does not count
+            beyond = np.arange(rows, len(chunk.status)) if only_whole else left
+            cut = CutOff.of(chunk.epochs[beyond], chunk.status[beyond])
         if statistics is not None:
             statistics.add(
                 Statistics.of(
@@ -106,6 +112,7 @@ def train_part(
         converged=converged,
         seconds=time.perf_counter() - began,
         lane_ticks=lane_ticks,
+        cut=cut,
     )
 
 

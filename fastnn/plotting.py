@@ -13,6 +13,7 @@ from .status import Status
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from .censoring import Incidence
     from .network import Network
     from .run import Run
     from .runs import Runs
@@ -69,20 +70,33 @@ def plot_history(run: Run, ax: Axes | None = None, *, log: bool = True) -> Axes:
 
 def plot_converged(runs: Runs, ax: Axes | None = None) -> Axes:
     """The share of restarts that have converged, against epochs."""
+    trained = int(np.count_nonzero(runs.status != Status.NOT_RUN))
+    if runs.cut_off:
+        return _draw_estimate(runs.incidence(), trained, runs.cut_off, _axes(ax))
     epochs = np.sort(runs.epochs[runs.status == Status.CONVERGED])
     steps, last = np.unique(epochs, return_index=True)
-    trained = int(np.count_nonzero(runs.status != Status.NOT_RUN))
-    longest = int(runs.epochs.max(initial=1))
-    return _draw_converged(steps, np.append(last[1:], len(epochs)), trained, longest, _axes(ax))
+    longest, share = (
+        int(runs.epochs.max(initial=1)),
+        np.append(last[1:], len(epochs)) / max(1, trained),
+    )
+    return _draw_converged(steps, share, trained, longest, _axes(ax))
+
+
+def _draw_estimate(found: Incidence | None, trained: int, cut_off: int, ax: Axes) -> Axes:
+    """The estimate of a run that ended early."""
+    assert found is not None
+    rises = np.diff(found.share, prepend=0.0) > 0
+    _draw_converged(found.epochs[rises], found.share[rises], trained, found.followed, ax)
+    ax.set_title(f"{trained:,} restarts, {cut_off:,} cut off (Kaplan–Meier)")
+    return ax
 
 
 def _draw_converged(
-    steps: np.ndarray, converged: np.ndarray, trained: int, longest: int, ax: Axes
+    steps: np.ndarray, share: np.ndarray, trained: int, longest: int, ax: Axes
 ) -> Axes:
-    """How many of the restarts trained had converged after so many epochs."""
+    """The share of the restarts trained that had converged after so many epochs."""
     longest = max(1, longest)
     if len(steps):
-        share = converged / trained
         x = np.concatenate([[0], steps, [longest]])
         y = np.concatenate([[0], share, [share[-1]]])
         ax.step(x, 100 * y, where="post", color=BLUE)
@@ -170,8 +184,12 @@ def plot_statistics(statistics: Statistics, axes: Any = None) -> np.ndarray:
     edges, counts = statistics.epochs_histogram(Status.CONVERGED)
     trained, longest = statistics.restarts, statistics.epochs_quantile(1, converged=False)
     last = 0 if longest is None else int(longest)
-    steps = np.minimum(edges[1:] - 1, last)
-    _draw_converged(steps, np.cumsum(counts), trained, last, _axes(pair[0]))
+    found = statistics.incidence()
+    if found is not None:
+        _draw_estimate(found, trained, statistics.cut_off, _axes(pair[0]))
+    else:
+        steps, share = np.minimum(edges[1:] - 1, last), np.cumsum(counts) / max(1, trained)
+        _draw_converged(steps, share, trained, last, _axes(pair[0]))
     edges, counts = statistics.loss_histogram()
     kept = edges > 0  # from some edge on
     edges, counts = np.clip(edges[kept], 1 / LARGEST_DRAWN, LARGEST_DRAWN), counts[kept[:-1]]

@@ -8,6 +8,7 @@ import numpy as np
 
 from .again import asked_indices, parameters_again, run_again, run_with_history
 from .arguments import MAX_RESTART, Before, check_inputs
+from .censoring import CutOff, Incidence
 from .checks import as_array, integer, shown
 from .job import Job
 from .kernels.predict import predict
@@ -42,6 +43,8 @@ class Runs(Savable):
     parameters : (restarts, n_parameters) array, or None if not kept
     statistics : Statistics or None
         Of all restarts, where only the best were kept.
+    cut_off : int
+        How many restarts were at work when the run ended early; they have no row.
     """
 
     def __init__(
@@ -55,8 +58,10 @@ class Runs(Savable):
         parameters: np.ndarray | None = None,
         state: np.ndarray | None = None,
         statistics: Statistics | None = None,
+        cut: CutOff | None = None,
     ) -> None:
         self.job = job
+        self._cut = CutOff.none() if cut is None else cut
         self._state = state
         self._loss = loss
         self._epochs = epochs
@@ -167,7 +172,10 @@ class Runs(Savable):
             if not key.size:
                 key = key.astype(np.int64)
         chosen: dict[str, Any] = {name: values[key] for name, values in self.columns.items()}
-        return Runs(self.job, self.indices[key], **chosen)
+        cut = self._cut
+        if len(cut.epochs) and not (isinstance(key, slice) and key == slice(None)):
+            cut = CutOff.none(accounted=False)  # which of them would have been chosen?
+        return Runs(self.job, self.indices[key], **chosen, cut=cut)
 
     def restart(self, k: int) -> Run:
         """Train restart k again, with its history; every bit is the same.
@@ -326,6 +334,19 @@ class Runs(Savable):
             self.status,
             has_target=job.has_targets,
             loss_name=job.loss_name,
+            cut=self._cut,
+        )
+
+    @property
+    def cut_off(self) -> int:
+        """How many restarts were at work when the run ended early."""
+        return self._cut.at_work
+
+    def incidence(self) -> Incidence | None:
+        """The share that converged by epoch (that ended, without a target), also if cut off."""
+        ended = self.status != Status.NOT_RUN
+        return self._cut.incidence(
+            self.epochs[ended], self.status[ended], only_converged=self.job.has_targets
         )
 
     def plot(self, axes: Any = None) -> np.ndarray:

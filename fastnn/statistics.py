@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from .again import run_again, run_with_history
-from .bins import EPOCH_EDGES, LOSS_EDGES, quantile, span
+from .bins import EPOCH_EDGES, LOSS_EDGES, quantile, share_of, span
+from .censoring import CutOff, Incidence, incidence_of, wilson_interval
 from .checks import MAX_COUNT, integer, shown
 from .job import Job
 from .kernels.statistics import N_EPOCH_BINS, N_LOSS_BINS, tally
@@ -19,7 +20,7 @@ from .run import Run
 from .savable import Savable
 from .statistics_arrays import NO_EPOCHS, UNIT, fill, to_arrays
 from .status import Status
-from .summary import QUARTILES, Summary, wilson_interval
+from .summary import QUARTILES, Summary
 
 SHOWN_MINIMA = 5
 
@@ -38,6 +39,8 @@ class Statistics(Savable):
         How many ended.
     counts : dict of str to int
         How many ended with each status, by its name.
+    accounted : bool
+        Whether every restart that was begun has ended or is counted in `cut_off`.
     """
 
     def __init__(self, job: Job) -> None:
@@ -53,6 +56,9 @@ class Statistics(Savable):
         self._loss_range = (np.inf, -np.inf)
         self._best = -1
         self._minima = Minima.none()
+        # Epochs of restarts that a run's end cut off: see `CutOff`.
+        self._cut_bins = np.zeros_like(self._epoch_bins)
+        self.accounted = True
 
     @classmethod
     def empty(cls, job: Job) -> Statistics:
@@ -135,6 +141,14 @@ class Statistics(Savable):
         lowest, self._best = min(bests, default=(np.inf, -1))
         self._loss_range = (lowest, max(self._loss_range[1], other._loss_range[1]))
         self._minima.add(other._minima)
+        self._cut_bins += other._cut_bins
+        self.accounted = self.accounted and other.accounted
+
+    def cut_short(self, cut: CutOff) -> None:
+        """Count restarts that were begun, but have not ended or are not kept."""
+        places = np.searchsorted(EPOCH_EDGES, cut.epochs, side="right") - 1
+        np.add.at(self._cut_bins, (cut.status.astype(np.int64), places), 1)
+        self.accounted = self.accounted and cut.accounted
 
     def merge(self, other: Statistics) -> Statistics:
         """The statistics of the restarts of both, as with ``+``."""
@@ -152,7 +166,9 @@ class Statistics(Savable):
         if self._identity() != other._identity():
             return False
         mine, others = to_arrays(self), to_arrays(other)
-        return all(np.array_equal(mine[name], others[name]) for name in mine)
+        return mine.keys() == others.keys() and all(
+            np.array_equal(mine[name], others[name]) for name in mine
+        )
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -200,19 +216,56 @@ class Statistics(Savable):
 
     @property
     def success_rate(self) -> float | None:
-        """The share that converged; None if there was no target, or no restart."""
-        restarts = self.restarts
-        if not (self.job.has_targets and restarts):
+        """The share that converged; None if there was no target, or no restart.
+
+        If the end of the run cut restarts off, it is the share that converged by the last epoch
+        that any restart reached, as Kaplan and Meier (1958) estimate it, or Aalen and Johansen
+        (1978) where restarts end in several ways: the mere share of those that ended would be that
+        of short ones.
+        """
+        if not self.job.has_targets:
             return None
-        return self.converged / restarts
+        found = self.incidence()
+        if found is not None:
+            return found.rate
+        return self.converged / self.restarts if self.restarts else None
 
     @property
     def success_interval(self) -> tuple[float, float] | None:
-        """Its 95 % Wilson score interval."""
-        restarts = self.restarts
-        if not (self.job.has_targets and restarts):
+        """Its 95 % Wilson score interval; None if restarts are missing that were begun.
+
+        If restarts were cut off, it is that of a sample of the size that gives the estimate's
+        variance.
+        """
+        if not (self.job.has_targets and self.accounted):
             return None
-        return wilson_interval(self.converged, restarts)
+        found = self.incidence()
+        if found is not None:
+            return found.interval
+        return wilson_interval(self.converged, self.restarts) if self.restarts else None
+
+    @property
+    def cut_off(self) -> int:
+        """How many restarts were at work when the run ended early."""
+        return int(self._cut_bins[Status.NOT_RUN].sum())
+
+    def incidence(self) -> Incidence | None:
+        """The share that converged by epoch, or ended, without a target; None if none is cut off.
+
+        Epochs from 128 on are those of histograms, within 1/64.
+        """
+        if not self._cut_bins.any():
+            return None
+        rows, bins = self._rows(True), self._epoch_bins + self._cut_bins
+        cut = bins[Status.NOT_RUN].copy()
+        bins[Status.NOT_RUN] = 0
+        events = bins[rows].sum(axis=0)
+        most = int(
+            self.job.epochs + (0 if self.job.start_epochs is None else self.job.start_epochs.max())
+        )
+        return incidence_of(
+            np.minimum(EPOCH_EDGES[1:] - 1, most), events, bins.sum(axis=0) - events, cut
+        )
 
     @property
     def mean_loss(self) -> float | None:
@@ -223,6 +276,9 @@ class Statistics(Savable):
     @property
     def mean_epochs(self) -> float | None:
         """The mean of the epochs of restarts that converged, of all if there was no target."""
+        found = self.incidence()
+        if found is not None:
+            return found.mean()
         rows = self._rows(True)
         count = int(self._epoch_bins[rows].sum())
         return float(Fraction(sum(self._epoch_sums[rows]), count)) if count else None
@@ -236,12 +292,16 @@ class Statistics(Savable):
             From 0 to 1, for which the result is exact.  Otherwise it is within 1/64 of the epochs
             of a restart, and exact up to 127.
         converged : bool, default True
-            Whether only those that converged count; without a target all do.
+            Whether only those that converged count; without a target all do.  If the end of the
+            run cut restarts off, those that converged are weighted as for `success_rate`.
 
         Returns
         -------
         float, or None if there are none
         """
+        found = self.incidence() if converged else None
+        if found is not None and q not in (0, 1):
+            return found.quantile(share_of("q", q))
         rows = self._rows(converged)
         low, high = int(self._epoch_least[rows].min()), int(self._epoch_most[rows].max())
         return quantile(q, self._epoch_bins[rows].sum(axis=0), EPOCH_EDGES, low, high)
@@ -287,6 +347,7 @@ class Statistics(Savable):
 
     def summary(self) -> Summary:
         """Counts by status, the success rate with its interval, quartiles of epochs and loss."""
+        found = self.incidence()
         epochs = [self.epochs_quantile(q) for q in QUARTILES]
         loss = [self.loss_quantile(q) for q in QUARTILES]
         return Summary(
@@ -297,6 +358,9 @@ class Statistics(Savable):
             epochs=None if None in epochs else tuple(epochs),  # type: ignore[arg-type]
             loss=None if None in loss else tuple(loss),  # type: ignore[arg-type]
             loss_name=self.job.loss_name,
+            cut_off=self.cut_off,
+            followed=None if found is None else found.followed,
+            accounted=self.accounted,
         )
 
     @property

@@ -35,8 +35,14 @@ MINIMA = {
 def to_arrays(statistics: Statistics) -> dict[str, np.ndarray]:
     """The content, of histograms only what is not zero, and integers of any length as text."""
     epochs, losses = statistics._epoch_bins.ravel(), statistics._loss_bins.ravel()
-    columns = statistics._minima.columns()
+    columns, cut = statistics._minima.columns(), statistics._cut_bins.ravel()
+    early = {
+        "cut_places": np.flatnonzero(cut),
+        "cut_counts": cut[cut > 0],
+        "accounted": np.array(statistics.accounted),
+    }
     return {
+        **(early if cut.any() or not statistics.accounted else {}),
         "epochs_places": np.flatnonzero(epochs),
         "epochs_counts": epochs[epochs > 0],
         "epochs_sums": np.array([str(number) for number in statistics._epoch_sums]),
@@ -56,6 +62,10 @@ def fill(statistics: Statistics, arrays: Mapping[str, Any]) -> None:
     job = statistics.job
     first, stop = job.first, job.first + job.restarts
     _fill_bins("epochs", arrays, statistics._epoch_bins, job.restarts)
+    if "accounted" in arrays:  # of a run that ended early
+        left = job.restarts - int(statistics._epoch_bins.sum())
+        _fill_bins("cut", arrays, statistics._cut_bins, left)
+        statistics.accounted = bool(_read(arrays, "accounted", np.dtype(np.bool_), ()))
     _fill_bins("loss", arrays, statistics._loss_bins, job.restarts)
     _fill_epochs(statistics, arrays)
     _fill_losses(statistics, arrays, first, stop)

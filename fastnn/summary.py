@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from .censoring import CutOff, wilson_interval
 from .status import Status
 
 QUARTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
-
-
-def wilson_interval(
-    successes: int, trials: int, z: float = 1.959963984540054
-) -> tuple[float, float]:
-    """The Wilson score interval of a proportion, 95 % for the default z.
-
-    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of
-    the American Statistical Association 22 (1927) 209–212.
-    """
-    p = successes / trials
-    denominator = 1 + z * z / trials
-    centre = (p + z * z / (2 * trials)) / denominator
-    half = z / denominator * math.sqrt(p * (1 - p) / trials + z * z / (4 * trials * trials))
-    low = 0.0 if successes == 0 else max(0.0, centre - half)
-    high = 1.0 if successes == trials else min(1.0, centre + half)
-    return low, high
 
 
 @dataclass(frozen=True)
@@ -48,9 +31,19 @@ class Summary:
         Minimum, quartiles and maximum of the epochs of the restarts that converged, or of all if
         there was no target; None if there are none.
     loss : (5,) tuple of float or None
-        Minimum, quartiles and maximum of the finite final losses.
+        Minimum, quartiles and maximum of the finite final losses of those that ended.
     loss_name : str
         What the loss is called.
+    cut_off : int
+        How many were still at work when the run ended early.  Then those that ended are mostly
+        short ones; the success rate and the quartiles of epochs are Kaplan and Meier's estimates,
+        which allow for that (`Statistics.success_rate`).
+    followed : int or None
+        The last epoch that any restart reached, if some were cut off: the success rate is the
+        share that converged by then.
+    accounted : bool
+        Whether all restarts that were begun have ended or are counted as cut off.  Where some are
+        missing, such as in a folder that is being written, there is no interval.
     """
 
     restarts: int
@@ -60,6 +53,9 @@ class Summary:
     epochs: tuple[float, ...] | None
     loss: tuple[float, ...] | None
     loss_name: str = "SSE"
+    cut_off: int = 0
+    followed: int | None = None
+    accounted: bool = True
 
     @property
     def sse(self) -> tuple[float, ...] | None:
@@ -76,17 +72,25 @@ class Summary:
             if count:
                 share = count / max(1, sum(self.counts.values()))
                 lines.append(f"  {name.lower().replace('_', ' '):<12} {count:>13,}  {share:7.2%}")
-        if self.success_rate is not None and self.success_interval is not None:
-            low, high = self.success_interval
-            lines.append(
-                f"success rate {self.success_rate:.2%} (95% interval {low:.2%} to {high:.2%})"
-            )
+        if self.cut_off:
+            lines.append(f"cut off      {self.cut_off:,} at work when the run ended")
+        if self.success_rate is not None:
+            lines.append(f"success rate {self.success_rate:.2%}{self._how_sure()}")
         whose = "" if self.success_rate is None else " to converge"
         if self.epochs is not None:
             lines.append(f"epochs{whose}: " + _five(self.epochs, "{:,.0f}"))
         if self.loss is not None:
-            lines.append(f"final {self.loss_name}: " + _five(self.loss, "{:.6g}"))
+            whose = " of those that ended" if self.cut_off or not self.accounted else ""
+            lines.append(f"final {self.loss_name}{whose}: " + _five(self.loss, "{:.6g}"))
         return "\n".join(lines)
+
+    def _how_sure(self) -> str:
+        by = "" if self.followed is None else f" by epoch {self.followed:,}"
+        if self.success_interval is None:
+            return f"{by} (no interval: restarts that were begun are missing)"
+        low, high = self.success_interval
+        how = ", Kaplan-Meier" if self.cut_off else ""
+        return f"{by} (95% interval {low:.2%} to {high:.2%}{how})"
 
 
 def _five(values: tuple[float, ...], form: str) -> str:
@@ -107,21 +111,42 @@ def summarize(
     *,
     has_target: bool,
     loss_name: str,
+    cut: CutOff | None = None,
 ) -> Summary:
-    """The summary of restarts given column by column, of which some may not have been kept."""
+    """The summary of restarts given column by column, of which some may not have been kept.
+
+    `cut` are those that the end of the run cut off; None if there are none.
+    """
+    cut = CutOff.none() if cut is None else cut
     counts = np.bincount(status, minlength=len(Status))
     trained = len(status) - int(counts[Status.NOT_RUN])
     converged = int(counts[Status.CONVERGED])
-    rated = has_target and trained > 0
     ended = status != Status.NOT_RUN
+    counted = status == Status.CONVERGED if has_target else ended
+    rate = converged / trained if has_target and trained else None
+    five = None if epochs is None else _quartiles(epochs[counted])
+    interval, followed = None, None
+    if not len(cut.epochs):
+        if rate is not None and cut.accounted:
+            interval = wilson_interval(converged, trained)
+    elif epochs is None:  # then those that ended tell nothing of the others
+        rate = None
+    else:
+        found = cut.incidence(epochs[ended], status[ended], only_converged=has_target)
+        assert found is not None
+        followed = found.followed
+        rate = found.rate if has_target else None
+        interval = found.interval if has_target and cut.accounted else None
+        five = found.quartiles(QUARTILES)
     return Summary(
         restarts=trained,
         counts={member.name: int(counts[member]) for member in Status},
-        success_rate=converged / trained if rated else None,
-        success_interval=wilson_interval(converged, trained) if rated else None,
-        epochs=None
-        if epochs is None
-        else _quartiles(epochs[status == Status.CONVERGED if has_target else ended]),
+        success_rate=rate,
+        success_interval=interval,
+        epochs=five,
         loss=None if loss is None else _quartiles(loss[ended & np.isfinite(loss)]),
         loss_name=loss_name,
+        cut_off=cut.at_work,
+        followed=followed,
+        accounted=cut.accounted,
     )

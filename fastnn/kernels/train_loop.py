@@ -210,6 +210,15 @@ def record_ended(net):
                 net.deadline = min(net.deadline, ends[lane])
 
 
+@inlined
+def record_cut_off(net):
+    """The epochs of restarts that have not ended; their status says so."""
+    rows, born, _, _ = rows_of(net)
+    for lane in range(net.lanes):
+        if rows[lane] != IDLE:
+            net.out_epochs[rows[lane]] = net.tick - born[lane]
+
+
 @piece
 def train_restarts(net):
     """Train the restarts ``first … first + count - 1``; the number of ticks is left in `tick`.
@@ -224,6 +233,7 @@ def train_restarts(net):
                 return
         call(net, net.epochs_kernel)
         if load_shared(net.stop) != 0:
+            record_cut_off(net)
             return
         if net.ended != 0:
             record_ended(net)
