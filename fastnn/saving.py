@@ -126,9 +126,9 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
             raise DamagedFile(path, FOREIGN)
         try:
             with zipfile.ZipFile(file) as archive:
-                members = members_of(archive, os.fstat(file.fileno()).st_size)
-                if any(member.compress_type for member in members.values()):
+                if any(member.compress_type for member in archive.infolist()):
                     raise ValueError("it is compressed, which fastnn's are not")
+                members = members_of(archive, os.fstat(file.fileno()).st_size)
                 if "about" not in members:
                     raise DamagedFile(path, FOREIGN)
                 about, digest = _about(path, read_member(archive, members.pop("about")))
