@@ -13,6 +13,8 @@ import zipfile
 import numpy as np
 
 SUFFIX = ".npy"
+BLOCK = 2**20
+"""Bytes that are unpacked at a time."""
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -59,14 +61,21 @@ def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray
         version = np.lib.format.read_magic(file)
         if version not in _HEADERS:
             raise ValueError(f"{member.filename}: expected version 1 or 2, got {version}")
-        shape, _, dtype = _HEADERS[version](file)
+        shape, by_columns, dtype = _HEADERS[version](file)
         if dtype.hasobject or not dtype.itemsize:
             raise ValueError(f"{member.filename}: expected numbers or text, got {dtype}")
-        if file.tell() + math.prod(shape) * dtype.itemsize != member.file_size:
+        size = math.prod(shape) * dtype.itemsize
+        if file.tell() + size != member.file_size:
             raise ValueError(
                 f"{member.filename}: expected the bytes of {dtype} of shape {shape}, got "
                 f"{member.file_size:,} with the header"
             )
-        file.seek(0)
-        array = np.lib.format.read_array(file, allow_pickle=False)
+        content = np.empty(size, dtype=np.uint8)
+        for begin in range(0, size, BLOCK):
+            block = content[begin : begin + BLOCK]
+            got = file.read(len(block))
+            if len(got) < len(block):
+                raise ValueError(f"{member.filename}: it ends early")
+            block[:] = np.frombuffer(got, dtype=np.uint8)
+    array = content.view(dtype).reshape(shape, order="F" if by_columns else "C")
     return np.asarray(array, order="C")

@@ -58,7 +58,7 @@ def test_what_only_looks_like_ours_is_not_begun_in(folder, name, lock):
         (folder / "lock").write_text(lock)
     before = content(folder)
     for resume in (False, True):
-        with pytest.raises(ValueError, match=r"out: expected a new or an empty folder, got .* with"):
+        with pytest.raises(ValueError, match=r"out: expected a new or an empty folder.* with"):
             small(out=folder, resume=resume)
         assert content(folder) == before
 
