@@ -179,11 +179,14 @@ def replace_file(path: Path, content: Content) -> None:
 
 
 def _give_rights(path: Path, old: os.stat_result) -> None:
-    """Give a file the mode of an `old` one, and the owner where that is allowed."""
-    if hasattr(os, "chown"):
-        with suppress(OSError):
-            os.chown(path, old.st_uid, old.st_gid)
-    os.chmod(path, stat.S_IMODE(old.st_mode) & 0o777)
+    """Give a file the mode and the owner of an `old` one, where that is allowed and there are any.
+
+    Else it keeps those that it was made with, of which nobody else may do anything.
+    """
+    with suppress(OSError, AttributeError):  # Windows has no owners
+        os.chown(path, old.st_uid, old.st_gid)
+    with suppress(OSError):  # nor have all file systems modes
+        os.chmod(path, stat.S_IMODE(old.st_mode) & 0o777)
 
 
 def canonical(record: Any) -> bytes:

@@ -127,6 +127,19 @@ def test_nobody_sees_what_will_be_private(place):
     assert seen == [0o600, 0o600]
 
 
+def test_where_there_are_no_rights_a_file_is_replaced(place, monkeypatch):
+    def refused(*args):
+        raise PermissionError(1, "Operation not permitted")
+
+    (place / "file").write_text("before")
+    monkeypatch.setattr(os, "chmod", refused)
+    monkeypatch.setattr(os, "chown", refused)
+    NET.save("file")
+    assert fastnn.load("file") == NET
+    assert stat.S_IMODE((place / "file").stat().st_mode) == 0o600
+    assert os.listdir(place) == ["file"]
+
+
 def test_an_owner_keeps_a_file(place):
     if os.geteuid():
         pytest.skip("needs the right to give files away")
