@@ -110,6 +110,13 @@ def test_links_are_not_followed(folder, tmp_path, name, kind, begun):
     assert content(tmp_path) == before
 
 
+def test_a_link_to_nothing_is_no_folder(folder):
+    folder.symlink_to("nothing")
+    with pytest.raises(ValueError, match="out: expected a folder, got a link to nothing"):
+        small(out=folder)
+    assert os.listdir(folder.parent) == [folder.name]
+
+
 def test_a_link_to_a_folder_may_be_named(folder, tmp_path):
     link = tmp_path / "link"
     folder.mkdir()

@@ -63,6 +63,8 @@ def check_out(out: Any, resume: Any) -> Path | None:
     try:
         os.stat(folder)  # a name that no folder can have
     except FileNotFoundError:
+        if folder.is_symlink():
+            raise ValueError(f"out: expected a folder, got a link to nothing: {folder}") from None
         return folder
     except (OSError, ValueError) as error:
         raise ValueError(f"out: expected a folder, got {shown(str(folder))} ({error})") from error
@@ -114,9 +116,9 @@ def _of_others(folder: Path) -> list[str]:
         for name in sorted({*names} - {LOCK, DATA, FOLDER})
         if not name.startswith(".") or (is_temporary(name) and not own)
     ]
-    for name in {DATA, FOLDER} & {*names}:
+    for name in sorted({DATA, FOLDER} & {*names}):
         inside = os.listdir(folder / name)
-        if not (own and (name == DATA or all(map(is_temporary, inside)))) and inside:
+        if inside and not (own and (name == DATA or all(map(is_temporary, inside)))):
             found.append(name)
     return found
 

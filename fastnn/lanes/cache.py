@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
-import re
 import warnings
 from contextlib import suppress
 from functools import cache
@@ -25,8 +24,6 @@ DIGEST_BYTES = 32
 MOST_FILES, MOST_BYTES = 200, 32 * 2**20
 SPECIAL = "_special"
 """In the names of their files."""
-KEPT = re.compile(r".+\.s[0-9a-f]{12}\.[0-9a-f]{32}\.nbc")
-"""The names of files: a function's, `source_tag`, a digest."""
 
 
 @cache
@@ -47,7 +44,7 @@ def source_tag() -> str:
 
 def kept_files(folder: Path) -> list[Path]:
     """The files of compiled code in a folder."""
-    return [path for path in folder.glob("*.nbc") if KEPT.fullmatch(path.name)]
+    return [path for path in folder.glob("*.nbc") if path.name.count(".") >= 3]
 
 
 def prune(folder: Path, keep: Path | None = None) -> None:
@@ -66,9 +63,10 @@ def prune(folder: Path, keep: Path | None = None) -> None:
                 path.unlink()
             elif SPECIAL in path.name and path != keep:
                 special.append((path.stat().st_mtime, path.stat().st_size, path))
-    for path in kept_files(folder):  # of who was ended while it compiled
+    for path in folder.glob("*.lock"):  # of who was ended while it compiled
         with suppress(OSError):
-            path.with_suffix(".lock").unlink(missing_ok=True)
+            if path.with_suffix(".nbc").exists():
+                path.unlink()
     special.sort(reverse=True)
     room = MOST_BYTES
     for place, (_, size, path) in enumerate(special, start=2):
