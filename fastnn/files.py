@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import secrets
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -15,10 +16,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from .checks import shown
+from .checks import check_path, shown
 
-TEMPORARY = ".new-"
-"""How the names of files and folders begin that are not whole yet."""
+_TEMPORARY = re.compile(r"\.new-[0-9a-f]{16}")
+"""Names of files and folders that are not whole yet."""
 BLOCK = 2**20
 RECORD_BYTES = 2**26
 """The most that the text of a record may take."""
@@ -80,7 +81,61 @@ def temporary(path: Path) -> Path:
     What is made there gets the usual rights: a process has one umask, which cannot be read without
     being changed, and two threads that did so at once could leave it changed.
     """
-    return path.parent / f"{TEMPORARY}{secrets.token_hex(8)}"
+    return path.parent / f".new-{secrets.token_hex(8)}"
+
+
+def is_temporary(name: str) -> bool:
+    """Whether `temporary` may have made this name."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
+def kind_of(mode: int) -> str:
+    """What the mode of a file that is none tells that it is."""
+    kinds = {
+        stat.S_IFREG: "a file", stat.S_IFDIR: "a folder", stat.S_IFLNK: "a link",
+        stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket",
+    }  # fmt: skip
+    return kinds.get(stat.S_IFMT(mode), "a device")
+
+
+def destination(path: Any, name: str = "path") -> Path:
+    """The file that writing to `path` makes or replaces: of a symbolic link the file it leads to.
+
+    Only files are replaced.  To be called before any work; `name` is the argument's.
+
+    Raises
+    ------
+    TypeError
+        If it is no path.
+    ValueError
+        If a folder, a device, a pipe, a socket or a link to nothing is there.
+    OSError
+        If there is no such folder, or it cannot be looked at.
+    """
+    check_path(path)
+    place = Path(os.fsdecode(path))
+    try:
+        with writing(place):
+            there = _mode_of(place)
+    except ValueError as error:  # a zero byte
+        raise ValueError(f"{name}: expected the path of a file, got {shown(path)}") from error
+    if there is not None and not stat.S_ISREG(there):
+        what = "a link to nothing" if stat.S_ISLNK(there) else kind_of(there)
+        raise ValueError(f"{name}: expected a file or a new name, got {what}: {place}")
+    return Path(os.path.realpath(place))
+
+
+def _mode_of(path: Path) -> int | None:
+    """The mode of what `path` leads to, or of a link to nothing; None if its folder has none."""
+    try:
+        return path.stat().st_mode
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ELOOP):
+            raise
+    if path.is_symlink():
+        return path.lstat().st_mode
+    path.parent.stat()
+    return None
 
 
 def write_new(path: Path, content: Content) -> None:
@@ -91,21 +146,47 @@ def write_new(path: Path, content: Content) -> None:
         os.fsync(file.fileno())
 
 
+def write_file(path: Any, content: Content) -> None:
+    """Write a file at the `destination` of `path`, once it is whole and on the disk."""
+    replace_file(destination(path), content)
+
+
 def replace_file(path: Path, content: Content) -> None:
-    """Write a file that takes the place of `path` once it is whole and on the disk."""
+    """Write a file that takes the place of `path` once it is whole and on the disk.
+
+    A file that is there gives it its mode, and its owner where that is allowed; other hard links to
+    it keep what they have.  ValueError if something else is there, such as a symbolic link.
+    """
     new = temporary(path)
     try:
-        with writing(path), open(new, "xb") as file:
-            content(file)
-            file.flush()
-            os.fsync(file.fileno())
         with writing(path):
+            old = os.lstat(path) if os.path.lexists(path) else None
+            if old is not None and not stat.S_ISREG(old.st_mode):
+                raise ValueError(f"{path}: expected a file, got {kind_of(old.st_mode)}")
+            rights = 0o666 if old is None else 0o600
+            with open(new, "xb", opener=lambda name, flags: os.open(name, flags, rights)) as file:
+                content(file)
+                file.flush()
+                if old is not None:
+                    _give_rights(new, old)
+                os.fsync(file.fileno())
             os.replace(new, path)
     except BaseException:
         with suppress(OSError):
             os.unlink(new)
         raise
     flush_folder(path.parent)
+
+
+def _give_rights(path: Path, old: os.stat_result) -> None:
+    """Give a file the mode and the owner of an `old` one, where that is allowed and there are any.
+
+    Else it keeps those that it was made with, of which nobody else may do anything.
+    """
+    with suppress(OSError, AttributeError):  # Windows has no owners
+        os.chown(path, old.st_uid, old.st_gid)
+    with suppress(OSError):  # nor have all file systems modes
+        os.chmod(path, stat.S_IMODE(old.st_mode) & 0o777)
 
 
 def canonical(record: Any) -> bytes:
@@ -231,13 +312,16 @@ def read_array(
 ) -> np.ndarray:
     """An array from a ``.npy`` file, mapped into memory, of the given type and shape."""
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.lib.format.open_memmap(path, mode="r")
+    except (OSError, MemoryError):  # which tell nothing of what it holds
+        raise
     except Exception as error:  # headers raise many kinds
         raise DamagedFile(path, f"expected an array, got none ({error})") from error
-    if not isinstance(array, np.ndarray):
-        raise DamagedFile(path, "expected an array, got an archive")
     if (dtype is not None and array.dtype != dtype) or (shape is not None and array.shape != shape):
         raise DamagedFile(
             path, f"expected {dtype} of shape {shape}, got {array.dtype} of shape {array.shape}"
         )
+    size = path.stat().st_size
+    if array.offset + array.nbytes != size:
+        raise DamagedFile(path, f"expected the bytes of its array alone, got {size:,} in all")
     return array

@@ -16,12 +16,15 @@ class Savable:
         Parameters
         ----------
         path : str or PathLike
-            A file there is replaced once the new one is whole.
+            A file there, or the one that a symbolic link leads to, is replaced once the new one is
+            whole, and keeps its rights.
 
         Raises
         ------
         TypeError
             If `path` is no path.
+        ValueError
+            If something else than a file is there, such as a folder, a device or a pipe.
         OSError
             If the file cannot be written.
         """

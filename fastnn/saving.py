@@ -16,10 +16,18 @@ from typing import Any
 
 import numpy as np
 
+from .archives import members_of, read_member
 from .checks import check_path, integer, shown
-from .files import DamagedFile, canonical, digest_of, replace_file
+from .files import (
+    DamagedFile,
+    canonical,
+    destination,
+    digest_of,
+    refuse_others,
+    write_file,
+)
 from .job import NUMERICS_VERSION, Job
-from .keeping import column_types
+from .keeping import COLUMNS, column_types
 from .model import Model, Scaling
 from .network import Network
 from .records import job_of, job_record, network_of, network_record
@@ -31,13 +39,16 @@ from .status import Status
 from .version import __version__
 
 FORMAT, VERSION = "fastnn", 1
-JOB = "job."
+JOB, STATISTICS = "job.", "statistics."
+FOREIGN = "expected a file that fastnn saved, got a foreign one"
 
 Arrays = dict[str, np.ndarray]
 
 
 def save(thing: Savable, path: str | os.PathLike[str]) -> None:
     """Save a network or results in one file, which takes the place of `path` once it is whole.
+
+    A file that is there gives it its rights.  A symbolic link is followed.
 
     Parameters
     ----------
@@ -48,11 +59,13 @@ def save(thing: Savable, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     TypeError
-        If `path` is no path.
+        If `path` is no path, or `thing` none of these.
+    ValueError
+        If something else than a file is at `path`, such as a folder, a device or a pipe.
     OSError
         If the file cannot be written.
     """
-    check_path(path)
+    destination(path)
     kind = type(thing).__name__.lower()
     if kind not in _WRITERS:
         raise TypeError(
@@ -69,9 +82,7 @@ def save(thing: Savable, path: str | os.PathLike[str]) -> None:
     }
     about["digest"] = digest_of(canonical(about), arrays)
     text = np.array(json.dumps(about, allow_nan=False))
-    replace_file(
-        Path(path).resolve(), lambda file: np.savez(file, allow_pickle=False, about=text, **arrays)
-    )
+    write_file(path, lambda file: np.savez(file, allow_pickle=False, about=text, **arrays))
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -109,36 +120,27 @@ def load(path: str | os.PathLike[str]) -> Any:
 
 def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
     """Text and arrays of a file, checked against its digest."""
+    refuse_others(path)
     with open(path, "rb") as file:
         if file.read(2) != b"PK":
-            raise DamagedFile(path, "expected a file that fastnn saved, got a foreign one")
-        file.seek(0)
+            raise DamagedFile(path, FOREIGN)
         try:
             with zipfile.ZipFile(file) as archive:
                 if any(member.compress_type for member in archive.infolist()):
                     raise ValueError("it is compressed, which fastnn's are not")
-            file.seek(0)
-            with np.load(file, allow_pickle=False) as archive:
-                # Compiled code reads them row by row.
-                arrays = {name: np.asarray(archive[name], order="C") for name in archive.files}
+                members = members_of(archive, os.fstat(file.fileno()).st_size)
+                if "about" not in members:
+                    raise DamagedFile(path, FOREIGN)
+                about, digest = _about(path, read_member(archive, members.pop("about")))
+                for name in members:
+                    if not _belongs(about["kind"], name):
+                        raise ValueError(f"expected arrays of a {about['kind']}, got {name!r}")
+                arrays = {name: read_member(archive, member) for name, member in members.items()}
+        except DamagedFile:
+            raise
         except Exception as error:  # zip archives and arrays raise many kinds
             raise DamagedFile(path, f"its archive is damaged: {error}") from error
-    try:
-        text = arrays.pop("about")
-        about = json.loads(str(text[()]))
-        if about["format"] != FORMAT:
-            raise ValueError
-        digest = about.pop("digest", None)
-        found = digest_of(canonical(about), arrays)
-    except Exception as error:
-        raise DamagedFile(path, "expected a file that fastnn saved, got a foreign one") from error
-    if about.get("version") != VERSION:
-        raise DamagedFile(
-            path, f"expected version {VERSION} of the format, got {about.get('version')!r}"
-        )
-    if about.get("kind") not in [*_READERS]:
-        raise DamagedFile(path, f"expected a known kind of results, got {about.get('kind')!r}")
-    if digest != found:
+    if digest != digest_of(canonical(about), arrays):
         raise DamagedFile(path, "its content does not match its digest: damaged or edited")
     if about.get("numerics_version") != NUMERICS_VERSION and about["kind"] in _OF_BITS:
         raise DamagedFile(
@@ -147,6 +149,31 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
             f"{about.get('numerics_version')!r}: this fastnn would give other bits",
         )
     return about, arrays
+
+
+def _about(path: Path, text: np.ndarray) -> tuple[dict[str, Any], Any]:
+    """What a file's text tells, of a known version and kind, and the digest of all of it."""
+    try:
+        about = json.loads(str(text[()]))
+        if about["format"] != FORMAT:
+            raise ValueError
+        digest = about.pop("digest", None)
+        canonical(about)
+    except Exception as error:
+        raise DamagedFile(path, FOREIGN) from error
+    if about.get("version") != VERSION:
+        raise DamagedFile(
+            path, f"expected version {VERSION} of the format, got {about.get('version')!r}"
+        )
+    if about.get("kind") not in [*_READERS]:
+        raise DamagedFile(path, f"expected a known kind of results, got {about.get('kind')!r}")
+    return about, digest
+
+
+def _belongs(kind: str, name: str) -> bool:
+    """Whether a file of that kind may have an array of that name."""
+    names, beginnings = _ARRAYS[kind]
+    return name in names or name.startswith(beginnings)
 
 
 def _with_job(job: Job) -> tuple[dict[str, Any], Arrays]:
@@ -254,7 +281,7 @@ def _runs(runs: Runs) -> tuple[dict[str, Any], Arrays]:
     columns = {"restart": runs.indices, **runs.columns}
     if runs.statistics is not None:
         columns |= {
-            f"statistics.{name}": array for name, array in runs.statistics.to_arrays().items()
+            f"{STATISTICS}{name}": array for name, array in runs.statistics.to_arrays().items()
         }
     return record, arrays | columns
 
@@ -274,9 +301,9 @@ def _runs_again(about: dict[str, Any], arrays: Arrays) -> Runs:
     if rows and not 0 <= columns["status"].min() <= columns["status"].max() < len(Status):
         raise ValueError("status: expected numbers of Status, got others")
     kept = {
-        name.removeprefix("statistics."): array
+        name.removeprefix(STATISTICS): array
         for name, array in arrays.items()
-        if name.startswith("statistics.")
+        if name.startswith(STATISTICS)
     }
     statistics = Statistics.from_arrays(job, kept) if kept else None
     return Runs(job, indices, **columns, statistics=statistics)
@@ -312,6 +339,16 @@ _READERS: dict[str, Callable[[dict[str, Any], Arrays], Any]] = {
     "run": _run_again,
     "runs": _runs_again,
     "statistics": _statistics_again,
+}
+_SCALES = ("inputs.mean", "inputs.scale", "outputs.mean", "outputs.scale")
+# The names of a kind's arrays, and how others begin.  Those of jobs and statistics are compared by
+# who reads them.
+_ARRAYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "network": ((), ()),
+    "model": (("parameters", "classes", *_SCALES), ()),
+    "run": (("parameters", "loss", "sse", "history", "state"), (JOB,)),
+    "runs": ((*COLUMNS, "restart"), (JOB, STATISTICS)),
+    "statistics": ((), ("",)),
 }
 # What another numerics version would not compute again to the bit.
 _OF_BITS = ("run", "runs", "statistics")

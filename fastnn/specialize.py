@@ -18,7 +18,8 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -30,6 +31,7 @@ from numba.core import config
 from .activations import BY_NAME
 from .kernels.pieces import Kind, Piece, Sizes
 from .kernels.train_loop import train_epochs
+from .locks import sole_holder
 
 if TYPE_CHECKING:
     from .blueprint import Blueprint
@@ -148,26 +150,16 @@ def compile_here(text: str) -> None:
             train_epochs.compiled(kind)
 
 
-class sole_compiler:  # noqa: N801  reads as what it is
-    """A lock on the compilation of one kernel, which goes with the process that holds it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path.with_suffix(".lock")
-
-    def __enter__(self) -> None:
-        import fcntl
-
-        self.file = open(self.path, "w")
+@contextmanager
+def sole_compiler(path: Path) -> Iterator[None]:
+    """Hold the lock on the compilation of one kernel; OSError if another process does."""
+    lock = path.with_suffix(".lock")
+    with sole_holder(lock):
         try:
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self.file.close()
-            raise
-
-    def __exit__(self, *error: object) -> None:
-        with suppress(OSError):
-            self.path.unlink()
-        self.file.close()
+            yield
+        finally:
+            with suppress(OSError):
+                lock.unlink()
 
 
 def begin_compiling(kind: Kind) -> subprocess.Popen[bytes]:

@@ -183,7 +183,7 @@ class Statistics(Savable):
         Raises
         ------
         ValueError
-            If an array is missing, of another shape or dtype, or does not fit the others.
+            If an array is missing, unknown, of another shape or dtype, or does not fit the others.
         """
         result = cls(job)
         fill(result, arrays)

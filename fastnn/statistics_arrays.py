@@ -11,7 +11,7 @@ import numpy as np
 
 from .bins import EPOCH_EDGES, LOSS_EDGES, place_of
 from .checks import MAX_COUNT, shown
-from .kernels.statistics import FORMS, N_EPOCH_BINS
+from .kernels.statistics import FORMS, N_EPOCH_BINS, N_KEYS, N_LOSS_BINS
 from .minima import Minima
 from .status import Status
 
@@ -57,8 +57,17 @@ def to_arrays(statistics: Statistics) -> dict[str, np.ndarray]:
     }
 
 
+def most_bytes(restarts: int) -> int:
+    """The most that the arrays of statistics of so many restarts take, with headers and texts."""
+    bins = len(Status) * N_EPOCH_BINS + 2 * N_LOSS_BINS
+    rows = min(restarts, N_KEYS)
+    return 8 * (2 * bins + rows * 3 * (1 + FORMS)) + 2**16
+
+
 def fill(statistics: Statistics, arrays: Mapping[str, Any]) -> None:
     """Put the content of `arrays` into empty statistics; ValueError if no restarts can give it."""
+    if unknown := sorted(arrays.keys() - to_arrays(statistics).keys()):
+        raise ValueError(f"statistics: expected their own arrays, got {shown(unknown[0])} too")
     job = statistics.job
     first, stop = job.first, job.first + job.restarts
     _fill_bins("epochs", arrays, statistics._epoch_bins, job.restarts)

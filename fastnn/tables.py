@@ -199,7 +199,7 @@ class Table:
             there are no rows, or no columns of these names.
         """
         self.check_names([*numbers, *labels])
-        places = [self.names.index(name) for name in numbers]
+        places = [self._places[name] for name in numbers]
         blocks: list[np.ndarray] = []
         seen: list[dict[str, int]] = [{} for _ in labels]
         codes: list[list[np.ndarray]] = [[] for _ in labels]
@@ -207,7 +207,7 @@ class Table:
         for rows, starts in self._blocks():
             blocks.append(self._numbers(rows, places, starts))
             for name, known, coded, first in zip(labels, seen, codes, lines, strict=True):
-                place, before = self.names.index(name), len(known)
+                place, before = self._places[name], len(known)
                 found = [known.setdefault(row[place].strip(), len(known)) for row in rows]
                 coded.append(np.array(found, dtype=np.int64))
                 if len(known) > before:
@@ -225,9 +225,8 @@ class Table:
 
     def check_names(self, names: Iterable[str], option: str = "") -> None:
         """Raise unless there are columns of these names; `option` tells who asked for them."""
-        there = set(self.names)
         for name in names:
-            if name not in there:
+            if name not in self._places:
                 close = difflib.get_close_matches(name, self.names, n=1, cutoff=0.6)
                 close += [other for other in self.names if other.lower() == name.lower()]
                 meant = f"; did you mean {shown(close[-1])}?" if close else ""
@@ -248,15 +247,15 @@ class Table:
         numbers = [name for name in self.names if fault(name) is None]
         if len(numbers) == len(self.names) or any(not name.isdecimal() for name in numbers):
             raise refuse(f"got the number {shown(numbers[0])}; is there a header?")
-        places: dict[str, int] = {}
-        for place, name in enumerate(self.names, 1):
+        self._places: dict[str, int] = {}
+        for place, name in enumerate(self.names):
             if not name:
-                raise refuse(f"got none for column {place}")
-            if name in places:
+                raise refuse(f"got none for column {place + 1}")
+            first = self._places.setdefault(name, place)
+            if first < place:
                 raise refuse(
-                    f"all different, got {shown(name)} for columns {places[name]} and {place}"
+                    f"all different, got {shown(name)} for columns {first + 1} and {place + 1}"
                 )
-            places[name] = place
 
     def _lines(self) -> Iterator[str]:
         """The lines of the file, each with its end."""

@@ -238,8 +238,9 @@ def train_many(
         lowest loss, "statistics" none: both take constant memory.  None keeps all up to 1 GiB, else
         the parameters up to 1 GiB, and refuses more.
     out : str or PathLike, optional
-        A folder to write results to while they come, new or empty.  A committed chunk outlives the
-        process and the machine; only chunks that are at work when these die must be trained again.
+        A folder to write results to while they come, new or empty but for hidden files, which are
+        left alone.  A committed chunk outlives the process and the machine; only chunks that are at
+        work when these die must be trained again.
     resume : bool, default False
         Go on with the run in `out`, if there is one: it must be of the same job.  Damaged chunks
         are trained again; more restarts than before extend the run.

@@ -72,7 +72,7 @@ def test_what_died_before_it_began_is_begun_again(folder):
     many(out=folder)
     (folder / "manifest.json").unlink()
     for shard in (folder / "shards").iterdir():
-        shard.rename(shard.with_name(".new-" + shard.name))
+        shard.rename(files.temporary(shard))
     assert_same_bits(many(out=folder).load(), many())
 
 

@@ -71,6 +71,7 @@ def test_killed_at_random(tmp_path, restarts, chunk, kills):
                 assert_same_bits(kept[[some]], expected[np.asarray(kept.indices[[some]])])
             if killed >= kills:  # the last is let through
                 run_until_killed(folder, restarts, chunk, 600)
+                break
         stored = fastnn.open_run(folder)
         assert stored.complete
         assert_same_bits(stored.load(), expected)

@@ -22,7 +22,7 @@ import numpy as np
 from .. import reference
 from ..checks import integer
 from ..datasets import xor
-from ..files import replace_file
+from ..files import write_file
 from ..initialization import Uniform
 from ..machine import available_threads, describe
 from ..network import Network
@@ -259,4 +259,4 @@ def _as_json(row: Row) -> dict[str, Any]:
 
 def _save(record: dict[str, Any], path: Path) -> None:
     text = json.dumps(record, indent=1) + "\n"
-    replace_file(path.resolve(), lambda file: file.write(text.encode()))
+    write_file(path, lambda file: file.write(text.encode()))

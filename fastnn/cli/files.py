@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..files import replace_file
+from ..files import destination, write_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,19 +31,13 @@ def check_output(option: str, path: Path, suffixes: list[str]) -> None:
         raise ValueError(f"{option}: expected a file name of up to 255 bytes, got {path.name}")
     if not path.parent.is_dir():
         raise ValueError(f"{option}: expected an existing folder, got {path.parent}")
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{option}: expected a regular file, got {path}")
+    place = destination(path, option)
     try:
-        handle, name = _temporary(path)
+        handle, name = tempfile.mkstemp(dir=place.parent, prefix=".fastnn-")
     except OSError as error:
         raise ValueError(f"{option}: cannot write {path}: {error.strerror}") from None
     os.close(handle)
     os.unlink(name)
-
-
-def _temporary(path: Path) -> tuple[int, str]:
-    """An open temporary file, and its name, in the folder of the file that `path` leads to."""
-    return tempfile.mkstemp(dir=path.resolve().parent, prefix=".fastnn-")
 
 
 def check_figure(path: Path) -> None:
@@ -56,7 +50,7 @@ def save_figure(figure: Figure, path: Path) -> None:
     with warnings.catch_warnings():
         # Labels may be of any script; Matplotlib draws boxes for what its font has not.
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
-        replace_file(
-            path.resolve(),
+        write_file(
+            path,
             lambda file: figure.savefig(file, format=path.suffix[1:].lower(), dpi=150),
         )

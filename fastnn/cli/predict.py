@@ -17,7 +17,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from ..files import DamagedFile, replace_file
+from ..files import DamagedFile, write_file
 from ..model import Model
 from ..saving import load
 from ..scores import confusion
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         text = io.StringIO(newline="")
         _write(written, text)
-        replace_file(options.out.resolve(), lambda file: file.write(text.getvalue().encode()))
+        write_file(options.out, lambda file: file.write(text.getvalue().encode()))
     print(told, end="", file=sys.stderr)
     return 0
 

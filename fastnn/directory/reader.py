@@ -212,9 +212,10 @@ class StoredRuns:
         """The best restarts, where they alone were kept."""
         best: dict[str, np.ndarray] = {}
         for shard in self._shards:
-            columns = {
-                name: np.array(self._array(shard, name)) for name in (*self.keep.columns, "restart")
-            }
+            for name in self._manifest.types:
+                shard.check(f"{name}.npy")
+            found = shard.columns(self._manifest, shard.statistics(self._manifest))
+            columns = {name: np.array(column) for name, column in found.items()}
             best = better_of(best, columns, self.keep.best)
         return runs_of_best(self.job, self.keep, best, self.statistics)
 

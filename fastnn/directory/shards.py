@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
-import shutil
 import stat
+import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,13 +17,14 @@ from typing import Any
 
 import numpy as np
 
+from ..archives import members_of, read_member
 from ..files import (
     GONE,
-    TEMPORARY,
     DamagedFile,
     check_file,
     file_entry,
     flush_folder,
+    is_temporary,
     read_array,
     read_record,
     save_array,
@@ -30,13 +33,17 @@ from ..files import (
     write_record,
     writing,
 )
+from ..keeping import COLUMNS
 from ..parts import Part
 from ..statistics import Statistics
+from ..statistics_arrays import most_bytes
 from .manifest import DATA, Manifest
 
 FOLDER, NAME, STATISTICS = "shards", "shard.json", "statistics.npz"
 FORMAT, VERSION = "fastnn shard", 1
 _NAME = re.compile(r"([0-9]{15,19})-([0-9]{15,19})")
+_FILES = (NAME, STATISTICS, *(f"{name}.npy" for name in (*COLUMNS, "restart")))
+"""The names of all files that a shard may have."""
 
 
 @dataclass(frozen=True)
@@ -53,29 +60,53 @@ class Shard:
         """Whether a file of it is as it was written, or DamagedFile."""
         check_file(self.path / name, self.files[name])
 
-    def check_all(self) -> None:
-        """Whether all files are as they were written, or DamagedFile."""
+    def check_all(self, manifest: Manifest) -> Statistics:
+        """Its statistics, if all files are as they were written and what the run's are."""
         for name in self.files:
             self.check(name)
+        statistics = self.statistics(manifest)
+        self.columns(manifest, statistics)
+        return statistics
 
-    def column(self, name: str, manifest: Manifest) -> np.ndarray:
-        """A column, mapped into memory; whoever reads it has checked the file."""
+    def column(self, name: str, manifest: Manifest, rows: int | None = None) -> np.ndarray:
+        """A column, mapped into memory; whoever reads it has checked the file.
+
+        It has a row for each restart, or so many.
+        """
         dtype, shape = manifest.types[name]
-        rows = self.stop - self.start
-        if manifest.keep.best:
-            array = read_array(self.path / f"{name}.npy")
-            rows = min(len(array) if array.ndim else 0, manifest.keep.best, rows)
+        rows = self.stop - self.start if rows is None else rows
         return read_array(self.path / f"{name}.npy", dtype, (rows, *shape))
+
+    def columns(self, manifest: Manifest, statistics: Statistics) -> dict[str, np.ndarray]:
+        """All columns: of every restart, or of the best among those of finite loss."""
+        rows = self.stop - self.start
+        if best := manifest.keep.best:
+            _, finite = statistics.loss_histogram()
+            rows = min(best, int(finite.sum()))
+        return {name: self.column(name, manifest, rows) for name in manifest.types}
 
     def statistics(self, manifest: Manifest) -> Statistics:
         """The statistics of its restarts."""
         path = self.path / STATISTICS
         self.check(STATISTICS)
+        rows, content = self.stop - self.start, io.BytesIO(path.read_bytes())
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return Statistics.from_arrays(manifest.job, dict(arrays))
+            with zipfile.ZipFile(content) as archive:
+                members = members_of(archive, most_bytes(rows))
+                known = Statistics.empty(manifest.job).to_arrays()
+                if unknown := sorted(members.keys() - known.keys()):
+                    raise ValueError(f"it has {unknown[0]!r} too")
+                arrays = {name: read_member(archive, member) for name, member in members.items()}
+            result = Statistics.from_arrays(manifest.job, arrays)
+        except MemoryError:
+            raise
         except Exception as error:  # zip archives raise several kinds
             raise DamagedFile(path, f"expected statistics, got none: {error}") from error
+        if result.restarts != rows:
+            raise DamagedFile(
+                path, f"expected statistics of {rows:,} restarts, got those of {result.restarts:,}"
+            )
+        return result
 
 
 def write_shard(folder: Path, part: Part, manifest: Manifest) -> Shard:
@@ -109,7 +140,7 @@ def write_shard(folder: Path, part: Part, manifest: Manifest) -> Shard:
             flush_folder(new)
             os.rename(new, path)
     except BaseException:
-        shutil.rmtree(new, ignore_errors=True)
+        _remove(new)
         raise
     flush_folder(path.parent)
     return Shard(path, start, stop, files)
@@ -184,21 +215,28 @@ def read_shards(paths: list[Path], manifest: Manifest) -> Iterator[Shard | Damag
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what a process left that died while it wrote."""
+    """Remove what a process left in a run directory that died while it wrote."""
     for place in (folder, folder / FOLDER, folder / DATA):
-        for path in place.glob(TEMPORARY + "*"):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+        for name in os.listdir(place):
+            if is_temporary(name):
+                _remove(place / name)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, or a folder with what a shard has: what others put there stays."""
+    with suppress(OSError):
+        if path.is_symlink() or not path.is_dir():
+            path.unlink()
+            return
+        for name in _FILES:
+            with suppress(OSError):
+                (path / name).unlink()
+        path.rmdir()
 
 
 def remove_shard(path: Path) -> None:
     """Remove a damaged shard, at once: never half of it under its name."""
+    gone = temporary(path)
     with writing(path):
-        if path.is_dir() and not path.is_symlink():
-            gone = temporary(path)
-            os.rename(path, gone)
-            shutil.rmtree(gone, ignore_errors=True)
-        else:
-            path.unlink()
+        os.rename(path, gone)
+    _remove(gone)

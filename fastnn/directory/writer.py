@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
+import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..checks import shown
 from ..collecting import Collector
-from ..files import TEMPORARY, DamagedFile, flush_folder, writing
+from ..files import DamagedFile, flush_folder, is_temporary, kind_of, read_record, writing
 from ..job import Job
 from ..keeping import Keep
+from ..locks import sole_holder
 from ..machine import available_threads
 from ..parts import Part
 from ..records import fixed_restarts, job_digest, job_record
 from .manifest import (
     DATA,
+    FORMAT,
     NAME,
+    VERSION,
     Manifest,
     differences,
     extend_manifest,
@@ -41,9 +44,8 @@ from .shards import (
 )
 
 LOCK = "lock"
-# POSIX locks are those of a process: its threads are told apart here.
-_writing: set[Path] = set()
-_guard = threading.Lock()
+MARK = b"fastnn run\n"
+"""What a lock says, so that a folder is known as a run's before it has a manifest."""
 _log = logging.getLogger("fastnn")
 
 
@@ -61,32 +63,64 @@ def check_out(out: Any, resume: Any) -> Path | None:
     try:
         os.stat(folder)  # a name that no folder can have
     except FileNotFoundError:
+        if folder.is_symlink():
+            raise ValueError(f"out: expected a folder, got a link to nothing: {folder}") from None
         return folder
     except (OSError, ValueError) as error:
         raise ValueError(f"out: expected a folder, got {shown(str(folder))} ({error})") from error
     if not folder.is_dir():
         raise ValueError(f"out: expected a folder, got the file {folder}")
-    begun = is_begun(folder)
-    others = sorted(set(os.listdir(folder)) - {LOCK, DATA, FOLDER})
-    others = [name for name in others if not name.startswith(".")]
-    if begun and not resume:
-        raise ValueError(
-            f"out: expected a new folder, got {folder}, which holds a run; resume=True goes on "
-            "with it"
-        )
-    if not begun:  # one that died before it began has data and a lock, but no shards
-        own = [FOLDER] if (folder / LOCK).exists() else [DATA, FOLDER]
-        others += [name for name in own if _has_files(folder / name)]
-    if not begun and others:
+    if is_begun(folder):
+        if not resume:
+            raise ValueError(
+                f"out: expected a new folder, got {folder}, which holds a run; resume=True goes on "
+                "with it"
+            )
+        read_record(folder / NAME, FORMAT, VERSION)  # no other's folder is written to
+        for path, mode in _misplaced(folder).items():
+            what = "a file" if path.name == LOCK else "a folder"
+            raise DamagedFile(path, f"expected {what}, got {kind_of(mode)}")
+    elif others := _of_others(folder):
         raise ValueError(f"out: expected a new or an empty folder, got {folder} with {others[0]}")
     return folder
 
 
-def _has_files(path: Path) -> bool:
-    """Whether there is anything at `path` but an empty folder."""
-    if path.is_dir():
-        return not all(name.startswith(TEMPORARY) for name in os.listdir(path))
-    return path.exists()
+def _misplaced(folder: Path) -> dict[Path, int]:
+    """What is not what it should be in a run directory, such as a link, with its mode."""
+    found = {}
+    for name in (LOCK, DATA, FOLDER):
+        with suppress(FileNotFoundError):
+            mode = os.lstat(folder / name).st_mode
+            if stat.S_IFMT(mode) != (stat.S_IFREG if name == LOCK else stat.S_IFDIR):
+                found[folder / name] = mode
+    return found
+
+
+def _of_others(folder: Path) -> list[str]:
+    """What in a folder without a manifest is neither of a run nor hidden.
+
+    A run that died before it began has a lock with our mark, data, and shards that are not whole.
+    """
+    misplaced = [path.name for path in _misplaced(folder)]
+    if misplaced:
+        return misplaced
+    lock, names = folder / LOCK, os.listdir(folder)
+    content = b""
+    if LOCK in names:
+        with open(lock, "rb") as file:
+            content = file.read(len(MARK))
+    own = content == MARK
+    found = [LOCK] if content and not own else []
+    found += [
+        name
+        for name in sorted({*names} - {LOCK, DATA, FOLDER})
+        if not name.startswith(".") or (is_temporary(name) and not own)
+    ]
+    for name in sorted({DATA, FOLDER} & {*names}):
+        inside = os.listdir(folder / name)
+        if inside and not (own and (name == DATA or all(map(is_temporary, inside)))):
+            found.append(name)
+    return found
 
 
 def is_begun(folder: Path) -> bool:
@@ -96,47 +130,27 @@ def is_begun(folder: Path) -> bool:
 
 @contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
-    """While entered no other thread or process may write the run; ends with the process."""
+    """While entered no other thread or process may write the run; ends with the process.
+
+    The folder has been checked by `check_out`.
+    """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    for place in (folder / DATA, folder / FOLDER):
-        with writing(place):
-            if os.path.lexists(place) and not place.is_dir():
-                raise DamagedFile(place, "expected a folder, got something else")
-            place.mkdir(exist_ok=True)
-    for path in made:
-        flush_folder(path.parent)
-    place = folder.resolve()
-    with _guard:
-        if place in _writing:
-            raise ValueError(f"out: another thread of this process is writing {folder}")
-        _writing.add(place)
-    try:
+    with ExitStack() as stack:
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         with writing(folder / LOCK):
-            file = open(folder / LOCK, "a+")  # noqa: SIM115  errors of what follows are no own
-        with file:
-            if not _locked(file.fileno()):
-                raise ValueError(f"out: another process is writing {folder}")
-            yield
-    finally:
-        with _guard:
-            _writing.discard(place)
-
-
-def _locked(handle: int) -> bool:
-    """Lock an open file for this process alone: children that are forked do not hold it."""
-    try:
-        import fcntl
-    except ImportError:  # not on every system
-        return True
-    try:
-        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return True
-    return True
+            try:
+                lock = stack.enter_context(sole_holder(folder / LOCK))
+            except BlockingIOError as error:
+                raise ValueError(f"out: {error.strerror} is writing {folder}") from None
+            if not os.fstat(lock).st_size:
+                os.write(lock, MARK)
+        for place in (folder / DATA, folder / FOLDER):
+            with writing(place):
+                place.mkdir(exist_ok=True)
+        for path in made:
+            flush_folder(path.parent)
+        yield
 
 
 class Shards(Collector):
@@ -147,19 +161,19 @@ class Shards(Collector):
     def __init__(self, folder: Path, job: Job, keep: Keep | None) -> None:
         """Begin a run, or go on with the one that is there, whose `keep` None takes."""
         self.folder = folder
-        remove_unfinished(folder)
         if is_begun(folder):
             self.manifest = _resumed(folder, job, keep)
         else:
             assert keep is not None
             self.manifest = write_manifest(folder, job, replace(keep, statistics=True))
         super().__init__(job, self.manifest.keep)
-        there = _usable(list(read_shards(shard_paths(folder), self.manifest)))
-        self.todo = gaps([(shard.start, shard.stop) for shard in there], job)
+        remove_unfinished(folder)
+        there = _usable(list(read_shards(shard_paths(folder), self.manifest)), self.manifest)
+        self.todo = gaps([(shard.start, shard.stop) for shard, _ in there], job)
         # Restarts of a committed shard have all ended.
-        self.ended = sum(shard.stop - shard.start for shard in there)
+        self.ended = sum(shard.stop - shard.start for shard, _ in there)
         if job.has_targets:
-            self.converged = sum(shard.statistics(self.manifest).converged for shard in there)
+            self.converged = sum(converged for _, converged in there)
 
     @property
     def advice(self) -> str:
@@ -185,17 +199,19 @@ class Shards(Collector):
         return StoredRuns(self.folder)
 
 
-def _usable(found: list[Shard | DamagedFile]) -> list[Shard]:
-    """Those shards whose content is as it was written; the others are removed."""
+def _usable(found: list[Shard | DamagedFile], manifest: Manifest) -> list[tuple[Shard, int]]:
+    """Those shards whose content is as it was written, and how many restarts of each converged.
 
-    def checked(shard: Shard | DamagedFile) -> Shard | DamagedFile:
+    The others are removed.
+    """
+
+    def checked(shard: Shard | DamagedFile) -> tuple[Shard, int] | DamagedFile:
         if isinstance(shard, DamagedFile):
             return shard
         try:
-            shard.check_all()
+            return shard, shard.check_all(manifest).converged
         except DamagedFile as error:
             return DamagedFile(shard.path, error.reason)
-        return shard
 
     with ThreadPoolExecutor(available_threads()) as pool:
         results = list(pool.map(checked, found))
@@ -204,7 +220,7 @@ def _usable(found: list[Shard | DamagedFile]) -> list[Shard]:
             path = damaged.path
             _log.warning("%s; its restarts are trained again", damaged)
             remove_shard(path if path.parent.name == FOLDER else path.parent)
-    return [shard for shard in results if isinstance(shard, Shard)]
+    return [result for result in results if not isinstance(result, DamagedFile)]
 
 
 def _resumed(folder: Path, job: Job, keep: Keep | None) -> Manifest:

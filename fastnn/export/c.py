@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..activations import LEAK, SOFTMAX
-from ..checks import check_path, shown
+from ..checks import shown
+from ..files import destination
 from ..model import Model, as_model
 from ..version import __version__
 from .common import form_of, labels_of, layers_of, write
@@ -99,7 +100,8 @@ def to_c(model: Any, path: Any = None, name: str = "model") -> str:
     ----------
     model : Model, Run, or estimator with a method `to_model`
     path : str or PathLike, optional
-        A file to write as well; one that is there is replaced once the new one is whole.
+        A file to write as well; one that is there, or that a symbolic link leads to, is replaced
+        once the new one is whole, and keeps its rights.
     name : str, default "model"
         What names in C begin with: a letter, then up to 29 letters, digits and single underscores,
         the last no underscore.
@@ -118,7 +120,7 @@ def to_c(model: Any, path: Any = None, name: str = "model") -> str:
     """
     model = as_model(model)
     if path is not None:
-        check_path(path)
+        destination(path)
     if not isinstance(name, str):
         raise TypeError(f"name: expected a str, got {shown(name)}")
     if len(name) > LONGEST_NAME or not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", name):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..checks import shown
-from ..files import replace_file
+from ..files import write_file
 from ..model import Model, as_model
 from ..network import Network
 
@@ -114,7 +113,7 @@ def folded(model: Model) -> Model:
 
 def write(path: Any, content: bytes) -> None:
     """Write a file that takes the place of `path` once it is whole."""
-    replace_file(Path(path).resolve(), lambda file: file.write(content))
+    write_file(path, lambda file: file.write(content))
 
 
 def network_model(

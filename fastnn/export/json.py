@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import check_path, float_type, real_array, shown
-from ..files import DamagedFile, record_in, refuse_others, sealed
+from ..checks import float_type, real_array, shown
+from ..files import DamagedFile, destination, record_in, refuse_others, sealed
 from ..model import Model, Scaling, as_model
 from ..network import Network
 from ..version import __version__
@@ -57,7 +57,8 @@ def to_json(model: Any, path: Any = None) -> str:
     ----------
     model : Model, Run, or estimator with a method `to_model`
     path : str or PathLike, optional
-        A file to write as well; one that is there is replaced once the new one is whole.
+        A file to write as well; one that is there, or that a symbolic link leads to, is replaced
+        once the new one is whole, and keeps its rights.
 
     Returns
     -------
@@ -72,7 +73,7 @@ def to_json(model: Any, path: Any = None) -> str:
     """
     model = as_model(model)
     if path is not None:
-        check_path(path)
+        destination(path)
     layers = layers_of(model)
     record = {
         "format": FORMAT,

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..activations import LEAK
-from ..checks import check_path, shown
+from ..checks import shown
+from ..files import destination
 from ..model import Model, Scaling, as_model
 from ..version import __version__
 from .common import Layer, form_of, labels_of, layers_of, write
@@ -114,7 +115,8 @@ def to_onnx(model: Any, path: Any = None) -> Any:
     ----------
     model : Model, Run, or estimator with a method `to_model`
     path : str or PathLike, optional
-        A file to write as well; one that is there is replaced once the new one is whole.
+        A file to write as well; one that is there, or that a symbolic link leads to, is replaced
+        once the new one is whole, and keeps its rights.
 
     Returns
     -------
@@ -132,7 +134,7 @@ def to_onnx(model: Any, path: Any = None) -> Any:
     """
     model = as_model(model)
     if path is not None:
-        check_path(path)
+        destination(path)
     if model.parameters.nbytes > MOST_BYTES:
         raise ValueError(
             f"model: expected at most {MOST_BYTES:,} bytes of parameters, which is what ONNX "
