@@ -147,8 +147,8 @@ def incidence_of(
 
     The share at t is the sum over epochs i up to t of S(i) d(i) / n(i): of n(i) restarts that
     trained so long d(i) have the event, and S(i) is the share that had not ended before.  Its
-    variance is that of Greenwood's formula for several ways to end (E. Marubini and M. G. Valsecchi,
-    *Analysing Survival Data from Clinical Trials and Observational Studies*, 1995, equation 10.12).
+    variance is Greenwood's, extended to several ways to end (E. Marubini and M. G. Valsecchi,
+    *Analysing Survival Data from Clinical Trials and Observational Studies*, 1995, chapter 10).
 
     Parameters
     ----------

@@ -48,6 +48,9 @@ class Collector:
         self.converged += part.converged
         self.cut.append(part.cut)
 
+    def tell(self, reached: int, not_begun: list[tuple[int, int]]) -> None:
+        """Tell up to which position restarts were handed out, and which ranges nobody began."""
+
     def lose(self) -> None:
         """Tell that restarts were begun of which nothing came back."""
         self.cut.append(CutOff.none(accounted=False))
@@ -124,7 +127,7 @@ def better_of(
 def runs_of_best(job: Job, keep: Keep, best: dict[str, np.ndarray], statistics: Statistics) -> Runs:
     """The best restarts as results."""
     types = column_types(job)
-    columns = best or {
+    columns: dict[str, Any] = best or {
         name: np.empty((0, *types[name][1]), types[name][0]) for name in (*keep.columns, "restart")
     }
     columns = columns | {"epochs": columns["epochs"].astype(np.int64)}

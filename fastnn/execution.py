@@ -166,6 +166,8 @@ class _Work:
         self.sizes = sizes
         self.again: list[tuple[int, int]] = []
         self.failures: dict[tuple[int, int], int] = {}
+        self.reached = 0
+        """The position after the last that was handed out."""
 
     def next(self) -> tuple[int, int] | None:
         """A chunk as (start, stop), or None if there is no more."""
@@ -178,6 +180,7 @@ class _Work:
         if stop < end:
             self.ranges.appendleft((stop, end))
         self.left -= stop - start
+        self.reached = max(self.reached, stop)
         return start, stop
 
     def failed(self, chunk: tuple[int, int]) -> bool:
@@ -359,6 +362,8 @@ def _run_chunks(
             ended = flight.end(patience if collects else 0.0, orderly=not soon and not gone)
             if executor is None:
                 pool.shutdown()
+            taken_back = [chunk for future, chunk in flight.pending.items() if future not in ended]
+            collector.tell(work.reached, [*work.ranges, *taken_back])
             if work.again:  # chunks whose workers failed
                 collector.lose()
             for future in ended:

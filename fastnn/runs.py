@@ -61,7 +61,7 @@ class Runs(Savable):
         cut: CutOff | None = None,
     ) -> None:
         self.job = job
-        self._cut = CutOff.none() if cut is None else cut
+        self.cut = CutOff.none() if cut is None else cut
         self._state = state
         self._loss = loss
         self._epochs = epochs
@@ -172,7 +172,7 @@ class Runs(Savable):
             if not key.size:
                 key = key.astype(np.int64)
         chosen: dict[str, Any] = {name: values[key] for name, values in self.columns.items()}
-        cut = self._cut
+        cut = self.cut
         if len(cut.epochs) and not (isinstance(key, slice) and key == slice(None)):
             cut = CutOff.none(accounted=False)  # which of them would have been chosen?
         return Runs(self.job, self.indices[key], **chosen, cut=cut)
@@ -334,18 +334,18 @@ class Runs(Savable):
             self.status,
             has_target=job.has_targets,
             loss_name=job.loss_name,
-            cut=self._cut,
+            cut=self.cut,
         )
 
     @property
     def cut_off(self) -> int:
         """How many restarts were at work when the run ended early."""
-        return self._cut.at_work
+        return self.cut.at_work
 
     def incidence(self) -> Incidence | None:
         """The share that converged by epoch (that ended, without a target), also if cut off."""
         ended = self.status != Status.NOT_RUN
-        return self._cut.incidence(
+        return self.cut.incidence(
             self.epochs[ended], self.status[ended], only_converged=self.job.has_targets
         )
 

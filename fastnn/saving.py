@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from .archives import members_of, read_member
-from .checks import check_path, integer, shown
+from .censoring import CutOff
+from .checks import MAX_COUNT, check_path, integer, shown
 from .files import (
     DamagedFile,
     canonical,
@@ -39,7 +40,7 @@ from .status import Status
 from .version import __version__
 
 FORMAT, VERSION = "fastnn", 1
-JOB, STATISTICS = "job.", "statistics."
+JOB, STATISTICS, CUT = "job.", "statistics.", "cut."
 FOREIGN = "expected a file that fastnn saved, got a foreign one"
 
 Arrays = dict[str, np.ndarray]
@@ -283,12 +284,33 @@ def _runs(runs: Runs) -> tuple[dict[str, Any], Arrays]:
         columns |= {
             f"{STATISTICS}{name}": array for name, array in runs.statistics.to_arrays().items()
         }
+    cut = runs.cut
+    if len(cut.epochs) or not cut.accounted:
+        record["accounted"] = cut.accounted
+        columns |= {f"{CUT}epochs": cut.epochs, f"{CUT}status": cut.status}
     return record, arrays | columns
+
+
+def _cut_again(about: dict[str, Any], arrays: Arrays) -> CutOff:
+    """What was cut off, of a run that ended early."""
+    accounted = about.get("accounted", True)
+    if not isinstance(accounted, bool):
+        raise ValueError("accounted: expected True or False, got another")
+    if f"{CUT}epochs" not in arrays:
+        return CutOff.none(accounted=accounted)
+    epochs, status = arrays[f"{CUT}epochs"], arrays[f"{CUT}status"]
+    _check("cut.epochs", epochs, np.dtype(np.int64), (len(epochs),))
+    _check("cut.status", status, np.dtype(np.int8), (len(epochs),))
+    if len(epochs) and not 0 <= epochs.min() <= epochs.max() <= MAX_COUNT:
+        raise ValueError(f"cut.epochs: expected numbers from 0 to {MAX_COUNT}, got others")
+    if len(epochs) and not 0 <= status.min() <= status.max() < len(Status):
+        raise ValueError("cut.status: expected numbers of Status, got others")
+    return CutOff(epochs, status, accounted)
 
 
 def _runs_again(about: dict[str, Any], arrays: Arrays) -> Runs:
     job = _job(about, arrays)
-    columns = {}
+    columns: dict[str, Any] = {}
     rows = len(arrays["restart"])
     for name, (dtype, shape) in column_types(job).items():
         if name in arrays:
@@ -306,7 +328,7 @@ def _runs_again(about: dict[str, Any], arrays: Arrays) -> Runs:
         if name.startswith(STATISTICS)
     }
     statistics = Statistics.from_arrays(job, kept) if kept else None
-    return Runs(job, indices, **columns, statistics=statistics)
+    return Runs(job, indices, **columns, statistics=statistics, cut=_cut_again(about, arrays))
 
 
 def _statistics(statistics: Statistics) -> tuple[dict[str, Any], Arrays]:

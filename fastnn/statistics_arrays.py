@@ -72,9 +72,7 @@ def fill(statistics: Statistics, arrays: Mapping[str, Any]) -> None:
     first, stop = job.first, job.first + job.restarts
     _fill_bins("epochs", arrays, statistics._epoch_bins, job.restarts)
     if "accounted" in arrays:  # of a run that ended early
-        left = job.restarts - int(statistics._epoch_bins.sum())
-        _fill_bins("cut", arrays, statistics._cut_bins, left)
-        statistics.accounted = bool(_read(arrays, "accounted", np.dtype(np.bool_), ()))
+        fill_cut_off(statistics, arrays, job.restarts - int(statistics._epoch_bins.sum()))
     _fill_bins("loss", arrays, statistics._loss_bins, job.restarts)
     _fill_epochs(statistics, arrays)
     _fill_losses(statistics, arrays, first, stop)
@@ -91,6 +89,12 @@ def fill(statistics: Statistics, arrays: Mapping[str, Any]) -> None:
     if sum(minima.counts.tolist()) > statistics._loss_bins[0].sum():
         _refuse("minima_counts", "as many restarts as have other losses")
     statistics._minima = minima
+
+
+def fill_cut_off(statistics: Statistics, arrays: Mapping[str, Any], most: int) -> None:
+    """Put what a run's end cut off, at most so many restarts, into statistics without any."""
+    _fill_bins("cut", arrays, statistics._cut_bins, most)
+    statistics.accounted = bool(_read(arrays, "accounted", np.dtype(np.bool_), ()))
 
 
 def _fill_bins(name: str, arrays: Mapping[str, Any], bins: np.ndarray, restarts: int) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..again import asked_indices, run_with_history
+from ..censoring import CutOff
 from ..checks import check_path, integer
 from ..collecting import better_of, runs_of_best
 from ..files import DamagedFile
@@ -20,6 +21,7 @@ from ..runs import Runs
 from ..statistics import Statistics
 from ..summary import Summary
 from .columns import Column, Indices
+from .cut_off import add_cut_off, read_cut_off
 from .manifest import NAME, Manifest, read_manifest
 from .shards import Shard, read_shards, shard_paths
 
@@ -49,7 +51,8 @@ class StoredRuns:
         As of `Runs`; ``column[…]`` reads a part, ``numpy.asarray(column)`` and operators such as
         ``column < 0.1`` all of it.  Those that were not kept raise ValueError.
     statistics : Statistics
-        Of all of them, whatever was kept.
+        Of all of them, whatever was kept.  If a time limit or Ctrl-C ended the run, they count what
+        was cut off; while it is written, and after a crash, their success rate has no interval.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -205,6 +208,8 @@ class StoredRuns:
         statistics = Statistics.empty(self.job)
         for shard in self._shards:
             statistics.add(shard.statistics(self._manifest))
+        if not self.complete:
+            add_cut_off(statistics, read_cut_off(self.path, self._manifest, len(self)))
         return statistics
 
     @cached_property
@@ -236,7 +241,9 @@ class StoredRuns:
         columns: dict[str, Any] = {
             name: self._column(name).take(positions) for name in self.keep.columns
         }
-        return Runs(self.job, indices.take(positions), **columns)
+        # Of a part nobody knows which restarts would have been in it; `statistics` tells of all.
+        cut = CutOff.none(accounted=self.complete)
+        return Runs(self.job, indices.take(positions), **columns, cut=cut)
 
     def load(self) -> Runs:
         """All that was kept, in memory."""

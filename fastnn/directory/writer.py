@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..censoring import CutOff
 from ..checks import shown
 from ..collecting import Collector
 from ..files import DamagedFile, flush_folder, is_temporary, kind_of, read_record, writing
@@ -21,6 +22,8 @@ from ..locks import sole_holder
 from ..machine import available_threads
 from ..parts import Part
 from ..records import fixed_restarts, job_digest, job_record
+from ..statistics import Statistics
+from .cut_off import read_cut_off, remove_cut_off, write_cut_off
 from .manifest import (
     DATA,
     FORMAT,
@@ -168,10 +171,15 @@ class Shards(Collector):
             self.manifest = write_manifest(folder, job, replace(keep, statistics=True))
         super().__init__(job, self.manifest.keep)
         remove_unfinished(folder)
+        begun = bool(shard_paths(folder))
         there = _usable(list(read_shards(shard_paths(folder), self.manifest)), self.manifest)
         self.todo = gaps([(shard.start, shard.stop) for shard, _ in there], job)
         # Restarts of a committed shard have all ended.
         self.ended = sum(shard.stop - shard.start for shard, _ in there)
+        before = read_cut_off(folder, self.manifest, self.ended)
+        self.accounted = not begun if before is None else bool(before["accounted"])
+        self.reached = 0 if before is None else int(before["reached"])
+        remove_cut_off(folder)
         if job.has_targets:
             self.converged = sum(converged for _, converged in there)
 
@@ -180,9 +188,18 @@ class Shards(Collector):
         """What to do where the run ends early."""
         return f"; what had ended is kept in {self.folder}, and resume=True goes on with it"
 
+    def tell(self, reached: int, not_begun: list[tuple[int, int]]) -> None:
+        """Tell up to which position restarts were handed out, and which ranges nobody began.
+
+        Of those that were at work once before, none may be left out now.
+        """
+        self.accounted &= all(start >= self.reached for start, _ in not_begun)
+        self.reached = max(self.reached, reached)
+
     def add(self, part: Part) -> None:
         """Commit a part."""
         if not part.rows:
+            self.cut.append(part.cut)
             return
         try:
             write_shard(self.folder, part, self.manifest)
@@ -196,6 +213,11 @@ class Shards(Collector):
 
     def result(self) -> StoredRuns:
         """The run, to be read."""
+        cut = Statistics.empty(self.job)
+        cut.cut_short(CutOff.joined(self.cut))
+        cut.accounted &= self.accounted
+        with suppress(OSError):  # such as of a full disk: then nobody knows
+            write_cut_off(self.folder, self.manifest, cut, ended=self.ended, reached=self.reached)
         return StoredRuns(self.folder)
 
 
