@@ -94,7 +94,7 @@ def test_schedules_count_epochs():
     """Two batches of the same sample are two steps of the same rate."""
     net = fastnn.Network([1, 1], activation="identity", bias=False)
     for schedule, factors in (
-        (StepDecay(2, 0.5), (1, 1, 0.5, 0.5, 0.25)),
+        (StepDecay(2, factor=0.5), (1, 1, 0.5, 0.5, 0.25)),
         (ExponentialDecay(0.5), (1, 0.5, 0.25, 0.125, 0.0625)),
         (CosineDecay(4), (1, 0.5 + np.sqrt(0.125), 0.5, 0.5 - np.sqrt(0.125), 0)),
     ):
@@ -194,8 +194,8 @@ def test_targets_and_rules(size):
         {"target_sse": 7.4},
         {"stop": [fastnn.ErrorsWithin(1.08), fastnn.LossBelow(7.0)]},
         {"stop": fastnn.GradientBelow(1.8)},
-        {"stop": fastnn.NoProgress(4, 0.05)},
-        {"stop": fastnn.MeanLossBelow(0.4, 5)},
+        {"stop": fastnn.NoProgress(4, min_improvement=0.05)},
+        {"stop": fastnn.MeanLossBelow(0.4, last=5)},
         {"stop": fastnn.Validation(4), "validation": (X[:9] + 0.5, Y[:9])},
         {"stop": fastnn.SSEBelow(7.6), "loss": fastnn.SSE(l2=0.01)},
     ):

@@ -142,7 +142,7 @@ SWEEPS = {
     "rate": (GradientDescent, spread(0.01, 1)),
     "rate with momentum": (lambda x: GradientDescent(x, momentum=0.5), spread(0.01, 1)),
     "momentum": (lambda x: GradientDescent(0.1, momentum=x), spread(0.1, 1)),
-    "nesterov": (lambda x: GradientDescent(0.1, x, nesterov=True), spread(0.1, 1)),
+    "nesterov": (lambda x: GradientDescent(0.1, momentum=x, nesterov=True), spread(0.1, 1)),
     "clip": (lambda x: GradientDescent(0.3, clip=x), spread(0.01, 1)),
     "first layer": (lambda x: GradientDescent(PerLayer(x, 0.1)), spread(0.01, 1)),
     "last layer": (lambda x: GradientDescent(PerLayer(0.1, x)), spread(0.01, 1)),
