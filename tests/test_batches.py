@@ -27,11 +27,13 @@ OPTIMIZERS = {
     "plain": GradientDescent(3e-3),
     "momentum": GradientDescent(1e-3, momentum=0.8),
     "nesterov, clip": GradientDescent(2e-3, momentum=0.5, nesterov=True, clip=2.0),
-    "per layer, step decay": GradientDescent(PerLayer(4e-3, 2e-3), schedule=StepDecay(30, 0.6)),
+    "per layer, step decay": GradientDescent(
+        PerLayer(4e-3, 2e-3), schedule=StepDecay(30, factor=0.6)
+    ),
     "exponential decay": GradientDescent(3e-3, schedule=ExponentialDecay(0.99)),
-    "cosine decay": GradientDescent(3e-3, momentum=0.3, schedule=CosineDecay(150, 0.1)),
+    "cosine decay": GradientDescent(3e-3, momentum=0.3, schedule=CosineDecay(150, floor=0.1)),
     "Adam": Adam(3e-3),
-    "Adam, step decay": Adam(3e-3, schedule=StepDecay(50, 0.3)),
+    "Adam, step decay": Adam(3e-3, schedule=StepDecay(50, factor=0.3)),
     "AdamW, cosine decay": AdamW(3e-3, weight_decay=0.1, schedule=CosineDecay(120)),
 }
 

@@ -292,7 +292,7 @@ def test_the_outermost_numbers_are_allowed(dtype):
     for optimizer in (
         LBFGS(1, c1=least, c2=below_one, trials=1),
         LBFGS(np.int8(100), c1=np.float32(0.25), c2=[0.5], trials=10**6),
-        LBFGS(100, np.nextafter(np.float32(below_one), np.float32(0)), below_one),
+        LBFGS(100, c1=np.nextafter(np.float32(below_one), np.float32(0)), c2=below_one),
     ):
         run = fastnn.train(*PROBLEM, optimizer=optimizer, epochs=6, dtype=dtype)
         expected = fastnn.reference.train(*PROBLEM, optimizer=optimizer, epochs=6, dtype=dtype)

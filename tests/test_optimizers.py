@@ -164,7 +164,7 @@ def test_adamw_by_hand():
     # The decay takes 0.1 * 0.5 of the weight before the step.
     assert descend(AdamW(0.1, weight_decay=0.5), 1) == pytest.approx([1, 0.95 - 0.1])
     # A schedule scales both.
-    late = AdamW(0.1, weight_decay=0.5, schedule=StepDecay(1, 0.0))
+    late = AdamW(0.1, weight_decay=0.5, schedule=StepDecay(1, factor=0.0))
     assert descend(late, 3)[1:] == pytest.approx([0.85] * 3)
     # Without a gradient only the decay is left, of biases too.
     net = fastnn.Network([1, 1], activation="identity")
