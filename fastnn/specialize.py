@@ -157,7 +157,9 @@ class sole_compiler:  # noqa: N801  reads as what it is
     def __enter__(self) -> None:
         import fcntl
 
-        self.file = open(self.path, "w")
+        # Neither through a link nor, if it is a pipe, until somebody reads it.
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+        self.file = open(os.open(self.path, flags, 0o644), "rb")
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
