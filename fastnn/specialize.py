@@ -104,7 +104,8 @@ def to_text(kind: Kind) -> str:
             "activations": [(activation.name, keeps) for activation, keeps in sizes.activations],
             "unrolled": sizes.unrolled,
             "parts": [(name, part.home) for name, part in sizes.parts],
-            "path": sys.path,
+            # Not the current folder, but where this package is.
+            "path": [*filter(os.path.isabs, sys.path), str(Path(__file__).parents[1])],
         }
     )
 
@@ -217,8 +218,10 @@ class Compilations:
             self.running[id(record)] = launch, record, time.monotonic()
             self.idle.clear()
             if self.thread is None:
-                self.thread = Thread(target=self._watch, name="fastnn-kernels")
-                self.thread.start()
+                thread = Thread(target=self._watch, name="fastnn-kernels")
+                with suppress(RuntimeError):  # no room for one: general kernels go on
+                    thread.start()
+                    self.thread = thread
 
     def end(self, record: np.ndarray) -> None:
         """Watch it no longer."""

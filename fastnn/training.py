@@ -29,6 +29,7 @@ from .runs import Runs
 from .statistics import Statistics
 from .stopping import Rule
 from .sweeps import Grid
+from .threads import are_native
 from .weighting import Bootstrap, KFold
 
 MAX_THREADS = 4096
@@ -114,7 +115,8 @@ def train(
         to 8 equal runs of at least 16 groups each, and adds the runs.
     threads : int, optional
         Threads with ``parallel="samples"``, no more than runs of samples; by default as many as
-        this process may use CPUs and are worth it.  No bit depends on it.
+        this process may use CPUs and are worth it.  No bit depends on it.  It is 1 where a library
+        such as gevent took the place of Python's threads.
     continue_from : Run, optional
         Go on where that run ended, with its seed and restart, and with its optimizer and loss
         unless others are given: n epochs, then m more have the bits of n + m, if the other
@@ -155,9 +157,16 @@ def train(
     )  # fmt: skip
     if threads is not None:
         integer("threads", threads, 1, MAX_THREADS)
+        if threads > 1 and parallel == "samples" and not are_native():
+            raise ValueError(
+                "threads: expected 1 with parallel='samples' where a library such as gevent took "
+                f"the place of Python's threads, got {threads}: they wait for each other within "
+                "kernels, and would wait for ever; patch_all(thread=False) leaves them alone"
+            )
     elif parallel == "samples":
         work = len(job.X) * net.n_parameters
         threads = max(1, min(available_threads(), work // WORK_OF_A_THREAD))
+        threads = threads if threads == 1 or are_native() else 1
     return train_one(job, history_interval(history, job), threads or 1)
 
 

@@ -6,7 +6,6 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from ..keeping import Keep
 from ..machine import available_threads
 from ..parts import Part
 from ..records import fixed_restarts, job_digest, job_record
+from ..threads import Pool
 from .manifest import (
     DATA,
     NAME,
@@ -197,7 +197,7 @@ def _usable(found: list[Shard | DamagedFile]) -> list[Shard]:
             return DamagedFile(shard.path, error.reason)
         return shard
 
-    with ThreadPoolExecutor(available_threads()) as pool:
+    with Pool(available_threads()) as pool:
         results = list(pool.map(checked, found))
     for damaged in results:
         if isinstance(damaged, DamagedFile):

@@ -4,7 +4,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cache, wraps
 from pathlib import Path
 from threading import Timer
@@ -165,7 +165,8 @@ def announced(missing: bool) -> Iterator[None]:
         return
     timer = Timer(1.0, lambda: sys.stderr.write(_COMPILING))
     timer.daemon = True
-    timer.start()
+    with suppress(RuntimeError):  # no room for a thread
+        timer.start()
     try:
         yield
     finally:
