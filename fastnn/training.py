@@ -161,7 +161,7 @@ def train(
             raise ValueError(
                 "threads: expected 1 with parallel='samples' where a library such as gevent took "
                 f"the place of Python's threads, got {threads}: they wait for each other within "
-                "kernels, and would wait for ever; patch_all(thread=False) leaves them alone"
+                "kernels, and would wait for ever; patch_all(thread=False, queue=False) leaves them alone"
             )
     elif parallel == "samples":
         work = len(job.X) * net.n_parameters

@@ -135,7 +135,7 @@ y = X[:, :1]
 try:
     fastnn.train(net, X, y, epochs=5, parallel="samples", threads=2)
 except ValueError as error:
-    print(str(error)[:18])
+    print(str(error)[:19])
 run = fastnn.train(net, X, y, epochs=50, parallel="samples")
 many = fastnn.train_many(net, X, y, epochs=3, restarts=3, parallel="samples", threads=2)
 long = fastnn.train_many(fastnn.Network([2, 2, 1]), *fastnn.datasets.xor(), restarts=4000,
