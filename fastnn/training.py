@@ -160,8 +160,8 @@ def train(
         if threads > 1 and parallel == "samples" and not are_native():
             raise ValueError(
                 "threads: expected 1 with parallel='samples' where a library such as gevent took "
-                f"the place of Python's threads, got {threads}: they wait for each other within "
-                "kernels, and would wait for ever; patch_all(thread=False, queue=False) leaves them alone"
+                f"the place of Python's threads, got {threads}: they would wait for each other for "
+                "ever; patch_all(thread=False, queue=False) leaves Python's"
             )
     elif parallel == "samples":
         work = len(job.X) * net.n_parameters

@@ -83,7 +83,11 @@ TABLE = (
     ("hidden_layer_sizes=(10,)", "Network([n_in, 10, n_out])", "also one number"),
     ("activation='logistic'", "activation='sigmoid'", "all others keep their names"),
     ("solver='lbfgs'", "LBFGS()", "max_iter counts evaluations"),
-    ("solver='sgd'", "GradientDescent(learning_rate_init, momentum=…, nesterov=nesterovs_momentum)", ""),
+    (
+        "solver='sgd'",
+        "GradientDescent(learning_rate_init, momentum=…, nesterov=nesterovs_momentum)",
+        "",
+    ),
     ("solver='adam'", "Adam(learning_rate_init, beta1=beta_1, beta2=beta_2, epsilon=…)", ""),
     ("solver='adamw'", "AdamW(…, weight_decay=alpha)", "not in scikit-learn"),
     ("solver='rprop'", "RPROP()", "not in scikit-learn"),
