@@ -66,6 +66,11 @@ def run(options: argparse.Namespace) -> int:
         )
     if options.probabilities and model.classes is None:
         raise ValueError("--probabilities: expected a model of classes, got one of numbers")
+    if options.probabilities and not model.has_shares:
+        raise ValueError(
+            "--probabilities: expected a model whose outputs are shares, of the activation "
+            f"'sigmoid' or 'softmax', got {model.network.activation[-1]!r}"
+        )
     targets = list(model.targets or ())
     with Table(options.file, options.delimiter) as table:
         table.check_names(model.features)
@@ -102,7 +107,7 @@ def _rows(
         yield names
         yield from model.evaluate(X).tolist()
         return
-    shares = model.probabilities(X)
+    shares = model.scores(X)
     labels = model.classes[shares.argmax(axis=1)].tolist()
     if not probabilities:
         yield names
@@ -157,7 +162,7 @@ def _scores(model: Model, X: np.ndarray, columns: list[Labels]) -> str:
             known = ", ".join([*places][:20])
             raise column.error(code, f"expected one of {known}, got {text!r}")
     true = np.array([places[text] for text in texts])[column.codes]
-    predicted = model.probabilities(X).argmax(axis=1)
+    predicted = model.scores(X).argmax(axis=1)
     told = accuracy_text("right:", true, predicted)
     return f"{told}\n{confusion_text(confusion(true, predicted, len(places)), model.classes)}\n"
 
