@@ -30,6 +30,7 @@ from numba.core import config
 from .activations import BY_NAME
 from .kernels.pieces import Kind, Piece, Sizes
 from .kernels.train_loop import train_epochs
+from .lanes.cache import is_kept
 
 if TYPE_CHECKING:
     from .blueprint import Blueprint
@@ -142,10 +143,10 @@ def compile_here(text: str) -> None:
     """Compile the special kernel of a kind, unless another process is at it, and keep it."""
     kind = from_text(text)
     path = train_epochs.kept_file(kind)
-    if path is None or path.exists():
+    if path is None or is_kept(path):
         return
     with suppress(OSError), sole_compiler(path):
-        if not path.exists():
+        if not is_kept(path):
             train_epochs.compiled(kind)
 
 

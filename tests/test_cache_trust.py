@@ -5,6 +5,8 @@ import os
 import pickle
 import shutil
 import stat
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -193,8 +195,10 @@ def test_what_others_may_write_is_not_run(trap):
     for mode in (0o664, 0o646, 0o666, 0o777):
         os.chmod(path, mode)
         assert own.load("key") is None
+        assert not cache.is_kept(path)
     assert not sprung.exists()
     os.chmod(path, 0o644)  # which shows that it would have
+    assert cache.is_kept(path)
     own.load("key")
     assert sprung.exists()
 
@@ -205,6 +209,12 @@ def test_what_others_own_is_not_run(trap, monkeypatch):
     monkeypatch.setattr(cache, "_trusted", lambda: {path.stat().st_uid + 1})
     assert own.load("key") is None
     assert not sprung.exists()
+
+
+def test_a_package_that_is_nowhere_is_nobodys(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "_FOLDER", tmp_path / "loaded from elsewhere" / "fastnn")
+    with pytest.raises(OSError, match="loaded from elsewhere"):
+        cache._home()
 
 
 def test_those_are_trusted_who_can_change_the_code_anyway():
@@ -262,6 +272,25 @@ X, y = fastnn.datasets.xor()
 runs = fastnn.train_many(fastnn.Network([2, 3, 1]), X, y, restarts=100, epochs=20, progress=False)
 print(runs.parameters.tobytes().hex())
 """
+
+
+def test_an_archive_is_found_from_any_folder(copy, tmp_path):
+    """Though it was named from the folder where the process began."""
+    pack(copy, tmp_path / "package.zip")
+    code = (
+        "import os, sys; sys.path.insert(0, 'package.zip'); import fastnn; os.chdir('/')\n"
+        "from fastnn.lanes import cache\n"
+        "print(fastnn.__file__, cache._home(), cache.source_digest())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": ""},
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    file, home, told = done.stdout.split()
+    assert file.startswith(("package.zip", str(tmp_path)))
+    assert home == str(tmp_path / "package.zip")
+    assert told in ("None", digest(tmp_path / "package.zip"))  # which Python cannot read any more
 
 
 @pytest.mark.slow

@@ -33,6 +33,7 @@ SPECIAL = "_special"
 """In the names of their files."""
 _IMPORTED = time.time()
 PACKAGE = __name__.partition(".")[0]
+_FOLDER = Path(__file__).absolute().parent.parent
 
 
 @cache
@@ -74,9 +75,11 @@ def _last_change() -> float:
 
 
 def _home() -> Path:
-    """The folder of the package, or the archive that has it."""
-    folder = Path(__file__).parent.parent
-    return next(path for path in (folder, *folder.parents) if path.exists())
+    """The folder of the package, or the archive that has it; OSError if there is neither."""
+    home = next(path for path in (_FOLDER, *_FOLDER.parents) if path.exists())
+    if home.is_dir() and home != _FOLDER:
+        raise FileNotFoundError(_FOLDER)
+    return home
 
 
 def source_tag() -> str:
@@ -95,9 +98,20 @@ def read_own(path: Path) -> bytes | None:
     except OSError:
         return None
     with open(handle, "rb") as file:
-        found = os.fstat(handle)
-        usual = stat.S_ISREG(found.st_mode) and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-        return file.read() if usual and found.st_uid in _trusted() else None
+        return file.read() if _is_own(os.fstat(handle)) else None
+
+
+def is_kept(path: Path) -> bool:
+    """Whether there is a file that `read_own` reads."""
+    try:
+        return _is_own(os.stat(path))
+    except OSError:
+        return False
+
+
+def _is_own(file: os.stat_result) -> bool:
+    writable = file.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return stat.S_ISREG(file.st_mode) and not writable and file.st_uid in _trusted()
 
 
 @cache
