@@ -106,7 +106,7 @@ def to_text(kind: Kind) -> str:
             "unrolled": sizes.unrolled,
             "parts": [(name, part.home) for name, part in sizes.parts],
             # Not the current folder, but where this package is.
-            "path": [*filter(os.path.isabs, sys.path), str(Path(__file__).parents[1])],
+            "path": [*filter(os.path.isabs, sys.path), str(Path(__file__).absolute().parents[1])],
         }
     )
 

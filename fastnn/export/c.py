@@ -35,13 +35,20 @@ FORMS: dict[str, tuple[str, ...]] = {
     "gaussian": ("return exp@(-(x * x));",),
     SOFTMAX: (),
 }
+BOUNDED_CODE = """
+static inline real NAME_bounded(real x)
+{
+    const real most = LARGEST;
+    return x > most ? most : x < -most ? -most : x;
+}
+"""
 SOFTMAX_CODE = """
 static inline void NAME_softmax(real *y, int n)
 {
     real largest = -LARGEST, sum = 0;
     int j;
     for (j = 0; j < n; j++) {
-        y[j] = y[j] > LARGEST ? LARGEST : y[j] < -LARGEST ? -LARGEST : y[j];
+        y[j] = NAME_bounded(y[j]);
         if (y[j] > largest)
             largest = y[j];
     }
@@ -69,7 +76,7 @@ static inline void NAME_dense(const real *x, int n_in, const real *w,
 SHARE_CODE = """
 static inline real NAME_logshare(real x)
 {
-    x = x > LARGEST ? LARGEST : x < -LARGEST ? -LARGEST : x;
+    x = NAME_bounded(x);
     return (x < 0 ? x : 0) - log1p@(exp@(-fabs@(x)));
 }
 
@@ -236,15 +243,16 @@ class _Header:
     def functions(self) -> Iterator[str]:
         """The functions."""
         yield self.code(DENSE_CODE)
-        for name in dict.fromkeys(self.model.network.activation):
+        names = self.model.network.activation
+        for name in dict.fromkeys(names[:-1] if self.model.divides else names):
             body = form_of(FORMS, name, "C")
             if body:
                 head = f"static inline real {self._function(name)}(real x)\n{{"
                 yield self.code("\n".join([head, *(f"    {line}" for line in body), "}\n"]))
         if self.model.network.activation[-1] == SOFTMAX or self.model.divides:
-            yield self.code(SOFTMAX_CODE.lstrip("\n"))
+            yield self.code(BOUNDED_CODE.lstrip("\n") + SOFTMAX_CODE)
         if self.model.divides:
-            yield self.code(SHARE_CODE)
+            yield self.code(SHARE_CODE.lstrip("\n"))
         yield self.code("\n".join(self._predict()))
         if self.labels is not None:
             yield self.code(CLASSIFY_CODE)
