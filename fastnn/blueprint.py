@@ -26,6 +26,7 @@ from .kernels.starts import begin_otherwise, begin_restart
 from .kernels.stopping import judge_of, single_watch_errors, watch_errors
 from .kernels.train_loop import train_epochs, train_restarts
 from .kernels.workspace import CACHE_LINE, Needs, Plan, make_plan, make_single_plan
+from .lanes.cache import is_kept
 from .lanes.compiling import announced, any_kernel_compiled
 from .lanes.types import register_bytes
 from .specialize import has_own_parts, is_quickly_compiled, is_small, mode
@@ -199,7 +200,7 @@ class Blueprint:
 
     def look_for_special(self) -> bool:
         """Whether the special kernel has come to be kept, and serves from now on."""
-        if self.may_change and self.special_file is not None and self.special_file.exists():
+        if self.may_change and self.special_file is not None and is_kept(self.special_file):
             address = train_epochs.address(self.special)
             self.uses_special, self.may_change = True, False
             self.plan.set(epochs_kernel=address)

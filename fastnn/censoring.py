@@ -181,7 +181,9 @@ def incidence_of(
         - 2 * left * steps / at_risk
     )
     last = int(np.flatnonzero(events)[-1]) if events.any() else -1
-    if last < 0:
+    if not cut.any():
+        size = float(at_risk[0])
+    elif last < 0:
         size = max(1.0, float(others.sum()))
     elif rate < 1 and variance > 0:
         size = rate * (1 - rate) / float(variance)

@@ -3,11 +3,14 @@
 import math
 import numbers
 import os
-from typing import Any
+from dataclasses import fields
+from functools import wraps
+from typing import Any, TypeVar
 
 import numpy as np
 
 MAX_COUNT = 10**15
+Kind = TypeVar("Kind", bound=type[Any])
 
 
 def shown(value: Any) -> str:
@@ -19,6 +22,30 @@ def shown(value: Any) -> str:
     except Exception:  # an object's own, or an integer of too many digits
         text = f"a {type(value).__name__}"
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def by_name(kind: Kind) -> Kind:
+    """Make a dataclass say which arguments it takes by name only, to whoever leaves the names out.
+
+    Those are its fields after ``_: KW_ONLY``.
+    """
+    make = kind.__init__
+    parts = [field for field in fields(kind) if field.init]
+    free = [field.name for field in parts if not field.kw_only]
+    named = [f"{field.name}=…" for field in parts if field.kw_only]
+
+    @wraps(make)
+    def checked(self: Any, *args: Any, **kwargs: Any) -> None:
+        if len(args) > len(free):
+            expected = f"only {' and '.join(free)}" if free else "nothing"
+            way = f"; write {', '.join(named)} for others" if named else ""
+            raise TypeError(
+                f"{type(self).__name__}: expected {expected} without a name, got {len(args)}{way}"
+            )
+        make(self, *args, **kwargs)
+
+    kind.__init__ = checked
+    return kind
 
 
 def integer(name: str, value: Any, low: int, high: int = MAX_COUNT) -> int:

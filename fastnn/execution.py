@@ -11,7 +11,6 @@ from concurrent.futures import (
     CancelledError,
     Executor,
     Future,
-    ThreadPoolExecutor,
     wait,
 )
 from typing import Any
@@ -28,6 +27,7 @@ from .keeping import Keep, row_bytes
 from .machine import physical_memory
 from .parts import Part, train_part, train_sent
 from .progress import progress_bar
+from .threads import Pool
 
 # A chunk should take this long: short enough for smooth progress and an even end, long enough that
 # handing it out and filling and draining its lanes are nothing beside it.
@@ -300,7 +300,7 @@ def _run_chunks(
     deadline = math.inf if time_limit is None else time.monotonic() + time_limit
     pool = executor
     if pool is None:
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="fastnn")
+        pool = Pool(workers)
     # Compiles in this thread, where Ctrl-C can reach it, and before processes are forked.
     train_chunk(job, 0, 0, lanes=lanes_for(job, job.restarts))
     far = collector.on_disk or not shares_memory(pool)
@@ -393,6 +393,6 @@ def _failure(executor: Executor | None, error: BaseException) -> _WorkerFailed:
     if isinstance(error, CancelledError) and not text:
         text = "it was shut down, or the connection to it was lost"
     named = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    if executor is None:
+    if executor is None or isinstance(executor, Pool):
         return _WorkerFailed(f"a chunk could not be trained: {named}")
     return _WorkerFailed(f"executor: {name_of(executor)} failed: {named}")

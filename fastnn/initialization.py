@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .checks import hyperparameter, per_restart, real_array, shown
+from .checks import by_name, hyperparameter, per_restart, real_array, shown
 from .per_layer import PerLayer, layer_numbers
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 EXPLICIT, UNIFORM, SCALED_UNIFORM, SCALED_NORMAL, NGUYEN_WIDROW = range(5)
 
 
+@by_name
 @dataclass(frozen=True, eq=False)
 class Uniform:
     """Every weight and bias uniform in [low, high).
@@ -61,6 +62,7 @@ class Uniform:
         object.__setattr__(self, "high", high)
 
 
+@by_name
 @dataclass(frozen=True, eq=False)
 class Normal:
     """Every weight and bias from a normal distribution.
@@ -103,6 +105,7 @@ class Normal:
         return SCALED_NORMAL, {"mean": self.mean, "std": std}, table
 
 
+@by_name
 @dataclass(frozen=True, eq=False)
 class _Balanced:
     """The base of starts whose spread depends on the layers' sizes.

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .checks import integer, shown
+from .checks import by_name, integer, shown
 from .job import Job
 from .machine import physical_memory
 from .status import Status
@@ -20,6 +20,7 @@ KEEP_LIMIT = 2**30
 """Bytes of results that are kept without being asked for."""
 
 
+@by_name
 @dataclass(frozen=True)
 class Best:
     """For `keep`: only the n restarts of the lowest loss, and statistics of all.

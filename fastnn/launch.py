@@ -6,7 +6,6 @@ rows of numbers and where results go.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +17,7 @@ from .kernels.pieces import run_piece
 from .kernels.stopping import rule_table
 from .kernels.workspace import Plan, by_tile, data_of, zeros_aligned
 from .specialize import compilations
+from .threads import together
 
 # Seconds of an epoch of one network, however small.
 EPOCH_OF_ONE = 1e-7
@@ -244,9 +244,4 @@ def train(launch: Launch, part: Job, threads: int, stop_flag: np.ndarray, output
         return launch.run(part, stop_flag, outputs, thread=thread, **common)
 
     # All write the same results: of the same bits, since each adds the same shares in one order.
-    with ThreadPoolExecutor(threads, thread_name_prefix="fastnn-samples") as pool:
-        try:
-            return max(pool.map(work, range(threads)))
-        except BaseException:
-            stop_flag[0] = 1  # those that have begun wait for the others
-            raise
+    return max(together(work, threads, abandon=lambda: stop_flag.fill(1)))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from .activations import SOFTMAX
-from .checks import real_array, shown
+from .checks import by_name, real_array, shown
 from .lanes.formulas import Term, at_least, at_most, fma, formula, magnitude, select
 from .lanes.logarithms import atanh_of, softplus_rest_of
 
@@ -67,7 +67,8 @@ def _binary_slope(y: Term, target: Term) -> Term:
     return y - target
 
 
-@dataclass(frozen=True)
+@by_name
+@dataclass(frozen=True, kw_only=True)
 class Penalized:
     """The base of all losses: penalties on the weights.
 
@@ -176,6 +177,7 @@ class Penalized:
         raise NotImplementedError
 
 
+@by_name
 @dataclass(frozen=True)
 class SSE(Penalized):
     """The sum of squared errors, ``sum((y - target)**2)``: no half, no mean."""
@@ -191,6 +193,7 @@ class SSE(Penalized):
         return 2 * (y - targets) * slope
 
 
+@by_name
 @dataclass(frozen=True)
 class MSE(SSE):
     """The mean squared error, over samples and outputs."""
@@ -199,6 +202,7 @@ class MSE(SSE):
     scale = MEAN
 
 
+@by_name
 @dataclass(frozen=True)
 class Huber(Penalized):
     """The mean of ``e**2 / 2`` for errors below `delta`, ``delta * (abs(e) - delta / 2)`` beyond.
@@ -208,10 +212,10 @@ class Huber(Penalized):
 
     Parameters
     ----------
-    l2, l1, penalize_biases
-        As for all losses.
     delta : float, default 1
         Positive.
+    l2, l1, penalize_biases
+        As for all losses.
     """
 
     delta: float = 1.0
@@ -243,6 +247,7 @@ def _check_share(name: str, y: np.ndarray) -> None:
         raise ValueError(f"y: expected numbers from 0 to 1 for {name}, got others")
 
 
+@by_name
 @dataclass(frozen=True)
 class BinaryCrossEntropy(Penalized):
     """``-t log(y) - (1 - t) log(1 - y)``, its mean over samples and outputs.
@@ -265,6 +270,7 @@ class BinaryCrossEntropy(Penalized):
         return y - targets
 
 
+@by_name
 @dataclass(frozen=True)
 class CrossEntropy(Penalized):
     """``-sum(t log(y))`` over the outputs of a softmax, its mean over samples.
@@ -292,6 +298,7 @@ class CrossEntropy(Penalized):
         return y * targets.sum(axis=1, keepdims=True) - targets
 
 
+@by_name
 @dataclass(frozen=True)
 class ArctanhSSE(SSE):
     """The SSE, with ``2 arctanh(e)`` instead of ``2 e`` for its derivative: see `Quickprop`."""

@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .activations import SOFTMAX
 from .arguments import check_inputs
 from .checks import real_array, shown
 from .kernels.predict import predict
 from .network import Network
 from .run import Run
 from .savable import Savable
+
+SHARES = ("sigmoid", SOFTMAX)
+"""Activations whose outputs are shares of classes."""
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -167,6 +171,11 @@ class Model(Savable):
         return self.parameters.dtype
 
     @property
+    def has_shares(self) -> bool:
+        """Whether outputs are shares of classes, from 0 to 1: of sigmoids, or of a softmax."""
+        return self.classes is not None and self.network.activation[-1] in SHARES
+
+    @property
     def divides(self) -> bool:
         """Whether the shares of classes are outputs divided by their sum."""
         several = self.classes is not None and self.network.sizes[-1] > 1
@@ -188,17 +197,15 @@ class Model(Savable):
         TypeError, ValueError
             If `X` has another shape, or numbers that are not finite.
         """
-        if self.inputs is None:
-            seen = check_inputs(self.network, X, self.dtype)
-        else:
-            scaled = self.inputs.apply(check_inputs(self.network, X, np.dtype(np.float64)))
-            seen = check_inputs(self.network, scaled, self.dtype)
-        outputs = predict(self.network, self.parameters, seen)
+        outputs = predict(self.network, self.parameters, self._seen(X))
         mean = outputs[0] if len(outputs) == 1 else outputs.mean(axis=0)
         return mean if self.outputs is None else self.outputs.undo(mean.astype(np.float64))
 
     def probabilities(self, X: ArrayLike) -> np.ndarray:
-        """The share of every class.
+        """The share of every class; those of a row add up to 1.
+
+        Where all of several sigmoids are too small to be divided by their sum, it is done with
+        their logarithms: the largest input of a sigmoid decides.
 
         Parameters
         ----------
@@ -211,17 +218,57 @@ class Model(Savable):
         Raises
         ------
         TypeError, ValueError
-            If `X` is not of its kind, or the model has no classes.
+            If `X` is not of its kind, the model has no classes, its outputs are neither sigmoids
+            nor a softmax, or the network overflows so that no output is a number.
         """
         if self.classes is None:
             raise ValueError("probabilities: expected a model of classes, got one of numbers")
+        if not self.has_shares:
+            raise ValueError(
+                "probabilities: expected outputs that are shares, of the activation 'sigmoid' or "
+                f"'softmax', got {self.network.activation[-1]!r}; predict and scores work"
+            )
+        return self.scores(X)
+
+    def scores(self, X: ArrayLike) -> np.ndarray:
+        """A number for every class, the largest of which is predicted.
+
+        Parameters
+        ----------
+        X : (n, n_in) array of float
+
+        Returns
+        -------
+        (n, n_classes) array of the parameters' dtype
+            Shares, as `probabilities` has them, of sigmoids and of a softmax; else the outputs, and
+            of one output y the two numbers ``1 - y`` and y.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` is not of its kind, the model has no classes, or the network overflows so that no
+            output is a number.
+        """
+        if self.classes is None:
+            raise ValueError("scores: expected a model of classes, got one of numbers")
         outputs = self.evaluate(X)
-        if outputs.shape[1] == 1:
-            return np.hstack([1 - outputs, outputs])
-        return outputs / outputs.sum(axis=1, keepdims=True) if self.divides else outputs
+        if self.divides:
+            total = outputs.sum(axis=1, keepdims=True)
+            # Below, the quotients would lack digits, or sigmoids that underflowed.
+            limits = np.finfo(self.dtype)
+            lost = ~(total[:, 0] >= limits.tiny / limits.eps)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                outputs = outputs / total
+        else:
+            lost = np.isnan(outputs).any(axis=1)
+        if lost.any():
+            if self.has_shares:
+                outputs[lost] = self._shares_of_inputs(self._seen(X)[lost])
+            check_numbers(outputs)
+        return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """The label of the largest share, or numbers.
+        """The label of the largest score, or numbers.
 
         Parameters
         ----------
@@ -234,17 +281,55 @@ class Model(Savable):
         Raises
         ------
         TypeError, ValueError
-            If `X` has another shape, or numbers that are not finite.
+            If `X` has another shape, or numbers that are not finite; of classes also if the network
+            overflows so that no output is a number.
         """
         if self.classes is None:
             return self.evaluate(X)
-        labels: np.ndarray = self.classes[self.probabilities(X).argmax(axis=1)]
+        labels: np.ndarray = self.classes[self.scores(X).argmax(axis=1)]
         return labels
+
+    def _seen(self, X: ArrayLike) -> np.ndarray:
+        """What the network sees of `X`."""
+        if self.inputs is None:
+            return check_inputs(self.network, X, self.dtype)
+        scaled = self.inputs.apply(check_inputs(self.network, X, np.dtype(np.float64)))
+        return check_inputs(self.network, scaled, self.dtype)
+
+    def _shares_of_inputs(self, seen: np.ndarray) -> np.ndarray:
+        """Shares from the logarithms of the outputs, which the inputs of the last layer give.
+
+        They underflow nowhere; an infinite input counts as the largest number.
+        """
+        net = self.network
+        linear = Network(net.sizes, [*net.activation[:-1], "identity"], net.bias)
+        most = np.finfo(np.float64).max
+        z = predict(linear, self.parameters, np.ascontiguousarray(seen)).astype(np.float64)
+        z = np.clip(z, -most, most)
+        with np.errstate(over="ignore", under="ignore"):
+            if net.activation[-1] == SOFTMAX:
+                z = z - z.max(axis=2, keepdims=True)
+                logs = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
+            else:
+                logs = np.minimum(z, 0) - np.log1p(np.exp(-np.abs(z)))
+            shares = np.exp(logs - logs.max(axis=(0, 2), keepdims=True)).mean(axis=0)
+        found: np.ndarray = (shares / shares.sum(axis=1, keepdims=True)).astype(self.dtype)
+        return found
 
     def __repr__(self) -> str:
         members = f", {len(self.parameters)} members" if len(self.parameters) > 1 else ""
         what = "" if self.classes is None else f", classes={self.classes.tolist()}"
         return f"Model({self.network!r}{members}{what})"
+
+
+def check_numbers(outputs: np.ndarray) -> None:
+    """ValueError if the outputs of some row are no numbers: the largest of them would be none."""
+    rows = np.flatnonzero(np.isnan(outputs).any(axis=1))
+    if len(rows):
+        raise ValueError(
+            "X: expected inputs for which the network gives numbers, got "
+            f"{len(rows)} rows, the first at index {rows[0]}, for which it overflows and gives NaN"
+        )
 
 
 def as_model(thing: Any) -> Model:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +14,7 @@ from .job import Job
 from .keeping import Keep, best_rows, column_types, row_bytes
 from .statistics import Statistics
 from .status import Status
+from .threads import Pool
 
 # Bytes that a kernel's results may take before they are reduced: large beside what a drain of all
 # lanes costs, small beside what a process may take.
@@ -126,7 +126,7 @@ def train_sent(job: Job, keep: Keep, *, at: int, only_whole: bool) -> Part:
         if flag is None:
             return train_part(*arguments, at=at, only_whole=only_whole)
         # In another thread, since Python cannot answer Ctrl-C while a kernel runs in this one.
-        with ThreadPoolExecutor(1, thread_name_prefix="fastnn") as pool:
+        with Pool(1) as pool:
             future = pool.submit(
                 train_part, *arguments, at=at, only_whole=only_whole, stop_flag=flag
             )

@@ -72,7 +72,11 @@ def plot_converged(runs: Runs, ax: Axes | None = None) -> Axes:
     """The share of restarts that have converged, against epochs."""
     trained = int(np.count_nonzero(runs.status != Status.NOT_RUN))
     if runs.cut_off:
-        return _draw_estimate(runs.incidence(), trained, runs.cut_off, _axes(ax))
+        ended, found = runs.status != Status.NOT_RUN, runs.cut.incidence
+        estimate = found(
+            runs.epochs[ended], runs.status[ended], only_converged=runs.job.has_targets
+        )
+        return _draw_estimate(estimate, trained, runs.cut_off, _axes(ax))
     epochs = np.sort(runs.epochs[runs.status == Status.CONVERGED])
     steps, last = np.unique(epochs, return_index=True)
     longest, share = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from .kernels.predict import predict
 from .network import Network
 from .savable import Savable
 from .status import Status
+from .threads import Pool
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -167,7 +167,7 @@ def train_one(job: Job, history: int = 0, threads: int = 1) -> Run:
         return _train(job, history, None, 1)
     # In a worker thread, since Python cannot answer Ctrl-C while a kernel runs in this one.
     _train(replace(job, epochs=0), 0, None, 1)  # compiles here, where Ctrl-C can reach it
-    with CtrlC() as ctrl_c, ThreadPoolExecutor(1, thread_name_prefix="fastnn") as pool:
+    with CtrlC() as ctrl_c, Pool(1) as pool:
         try:
             run = pool.submit(_train, job, history, ctrl_c.flag, threads).result()
         finally:

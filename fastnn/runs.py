@@ -8,7 +8,7 @@ import numpy as np
 
 from .again import asked_indices, parameters_again, run_again, run_with_history
 from .arguments import MAX_RESTART, Before, check_inputs
-from .censoring import CutOff, Incidence
+from .censoring import CutOff
 from .checks import as_array, integer, shown
 from .job import Job
 from .kernels.predict import predict
@@ -44,7 +44,7 @@ class Runs(Savable):
     statistics : Statistics or None
         Of all restarts, where only the best were kept.
     cut_off : int
-        How many restarts were at work when the run ended early; they have no row.
+        How many restarts, without a row, were at work when the run ended early.
     """
 
     def __init__(
@@ -172,9 +172,7 @@ class Runs(Savable):
             if not key.size:
                 key = key.astype(np.int64)
         chosen: dict[str, Any] = {name: values[key] for name, values in self.columns.items()}
-        cut = self.cut
-        if len(cut.epochs) and not (isinstance(key, slice) and key == slice(None)):
-            cut = CutOff.none(accounted=False)  # which of them would have been chosen?
+        cut = CutOff.none(accounted=self.cut.accounted and not len(self.cut.epochs))
         return Runs(self.job, self.indices[key], **chosen, cut=cut)
 
     def restart(self, k: int) -> Run:
@@ -341,13 +339,6 @@ class Runs(Savable):
     def cut_off(self) -> int:
         """How many restarts were at work when the run ended early."""
         return self.cut.at_work
-
-    def incidence(self) -> Incidence | None:
-        """The share that converged by epoch (that ended, without a target), also if cut off."""
-        ended = self.status != Status.NOT_RUN
-        return self.cut.incidence(
-            self.epochs[ended], self.status[ended], only_converged=self.job.has_targets
-        )
 
     def plot(self, axes: Any = None) -> np.ndarray:
         """Draw the share converged against epochs, and the distribution of the final loss.

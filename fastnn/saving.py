@@ -369,7 +369,7 @@ _ARRAYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "network": ((), ()),
     "model": (("parameters", "classes", *_SCALES), ()),
     "run": (("parameters", "loss", "sse", "history", "state"), (JOB,)),
-    "runs": ((*COLUMNS, "restart"), (JOB, STATISTICS)),
+    "runs": ((*COLUMNS, "restart"), (JOB, STATISTICS, CUT)),
     "statistics": ((), ("",)),
 }
 # What another numerics version would not compute again to the bit.

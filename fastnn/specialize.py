@@ -31,6 +31,7 @@ from numba.core import config
 from .activations import BY_NAME
 from .kernels.pieces import Kind, Piece, Sizes
 from .kernels.train_loop import train_epochs
+from .lanes.cache import is_kept
 from .locks import sole_holder
 
 if TYPE_CHECKING:
@@ -106,7 +107,8 @@ def to_text(kind: Kind) -> str:
             "activations": [(activation.name, keeps) for activation, keeps in sizes.activations],
             "unrolled": sizes.unrolled,
             "parts": [(name, part.home) for name, part in sizes.parts],
-            "path": sys.path,
+            # Not the current folder, but where this package is.
+            "path": [*filter(os.path.isabs, sys.path), str(Path(__file__).absolute().parents[1])],
         }
     )
 
@@ -143,10 +145,10 @@ def compile_here(text: str) -> None:
     """Compile the special kernel of a kind, unless another process is at it, and keep it."""
     kind = from_text(text)
     path = train_epochs.kept_file(kind)
-    if path is None or path.exists():
+    if path is None or is_kept(path):
         return
     with suppress(OSError), sole_compiler(path):
-        if not path.exists():
+        if not is_kept(path):
             train_epochs.compiled(kind)
 
 
@@ -207,8 +209,10 @@ class Compilations:
             self.running[id(record)] = launch, record, time.monotonic()
             self.idle.clear()
             if self.thread is None:
-                self.thread = Thread(target=self._watch, name="fastnn-kernels")
-                self.thread.start()
+                thread = Thread(target=self._watch, name="fastnn-kernels")
+                with suppress(RuntimeError):  # no room for one: general kernels go on
+                    thread.start()
+                    self.thread = thread
 
     def end(self, record: np.ndarray) -> None:
         """Watch it no longer."""

@@ -30,19 +30,18 @@ MINIMA = {
     "forms_counts": "form_counts",
     "forms_firsts": "form_firsts",
 }
+EARLY = ("cut_places", "cut_counts", "accounted")
+"""What only statistics of a run that ended early have."""
 
 
 def to_arrays(statistics: Statistics) -> dict[str, np.ndarray]:
     """The content, of histograms only what is not zero, and integers of any length as text."""
     epochs, losses = statistics._epoch_bins.ravel(), statistics._loss_bins.ravel()
     columns, cut = statistics._minima.columns(), statistics._cut_bins.ravel()
-    early = {
-        "cut_places": np.flatnonzero(cut),
-        "cut_counts": cut[cut > 0],
-        "accounted": np.array(statistics.accounted),
-    }
+    early = np.flatnonzero(cut), cut[cut > 0], np.array(statistics.accounted)
+    ended_early = cut.any() or not statistics.accounted
     return {
-        **(early if cut.any() or not statistics.accounted else {}),
+        **(dict(zip(EARLY, early, strict=True)) if ended_early else {}),
         "epochs_places": np.flatnonzero(epochs),
         "epochs_counts": epochs[epochs > 0],
         "epochs_sums": np.array([str(number) for number in statistics._epoch_sums]),
@@ -66,7 +65,7 @@ def most_bytes(restarts: int) -> int:
 
 def fill(statistics: Statistics, arrays: Mapping[str, Any]) -> None:
     """Put the content of `arrays` into empty statistics; ValueError if no restarts can give it."""
-    if unknown := sorted(arrays.keys() - to_arrays(statistics).keys()):
+    if unknown := sorted(arrays.keys() - to_arrays(statistics).keys() - {*EARLY}):
         raise ValueError(f"statistics: expected their own arrays, got {shown(unknown[0])} too")
     job = statistics.job
     first, stop = job.first, job.first + job.restarts

@@ -7,12 +7,12 @@ of the result counts the updates before the pass that satisfied the rule.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from .checks import integer, real_array, shown
+from .checks import by_name, integer, real_array, shown
 from .status import Status
 
 # Run-time codes.
@@ -53,6 +53,7 @@ class Rule:
         return ()
 
 
+@by_name
 @dataclass(frozen=True)
 class LossBelow(Rule):
     """The loss is below a target: ``CONVERGED``.
@@ -71,6 +72,7 @@ class LossBelow(Rule):
         object.__setattr__(self, "loss", _positive("loss", self.loss))
 
 
+@by_name
 @dataclass(frozen=True)
 class SSEBelow(Rule):
     """The sum of squared errors is below a target, whatever the loss is: ``CONVERGED``.
@@ -93,6 +95,7 @@ class SSEBelow(Rule):
         return self.sse
 
 
+@by_name
 @dataclass(frozen=True)
 class ErrorsWithin(Rule):
     """Every output of every sample is within a tolerance of its target: ``CONVERGED``.
@@ -117,6 +120,7 @@ class ErrorsWithin(Rule):
         return self.tolerance
 
 
+@by_name
 @dataclass(frozen=True)
 class GradientBelow(Rule):
     """The Euclidean norm of the loss's gradient is below a bound: ``GRADIENT``.
@@ -140,6 +144,7 @@ class GradientBelow(Rule):
         return self.norm
 
 
+@by_name
 @dataclass(frozen=True)
 class NoProgress(Rule):
     """The loss has not fallen for a number of epochs: ``STALLED``.
@@ -153,6 +158,7 @@ class NoProgress(Rule):
     """
 
     epochs: int = 100
+    _: KW_ONLY
     min_improvement: float = 0.0
 
     code = NO_PROGRESS
@@ -175,6 +181,7 @@ class NoProgress(Rule):
         return ((1, math.inf), (1, 0.0))  # the best loss, and epochs since
 
 
+@by_name
 @dataclass(frozen=True)
 class MeanLossBelow(Rule):
     """The mean of the last losses is below a share of the first loss: ``CONVERGED``.
@@ -190,6 +197,7 @@ class MeanLossBelow(Rule):
     """
 
     ratio: float = 1.0
+    _: KW_ONLY
     last: int = 20
     at_end: bool = False
 
@@ -213,6 +221,7 @@ class MeanLossBelow(Rule):
         return ((1, 0.0), (1, 0.0), (self.last, 0.0))  # the first loss, how many, the last ones
 
 
+@by_name
 @dataclass(frozen=True)
 class Validation(Rule):
     """The loss on the validation set has not fallen for a number of epochs: ``VALIDATION``.
@@ -228,6 +237,7 @@ class Validation(Rule):
     """
 
     patience: int = 10
+    _: KW_ONLY
     min_improvement: float = 0.0
 
     code = VALIDATION
@@ -251,6 +261,7 @@ class Validation(Rule):
         return ((1, math.inf), (1, 0.0), (1, math.nan), (n_parameters, 0.0))
 
 
+@by_name
 @dataclass(frozen=True)
 class SumOfLosses(Rule):
     """Ends no restart: it adds up the losses of every epoch, and their inverses.

@@ -29,6 +29,7 @@ from .runs import Runs
 from .statistics import Statistics
 from .stopping import Rule
 from .sweeps import Grid
+from .threads import are_native
 from .weighting import Bootstrap, KFold
 
 MAX_THREADS = 4096
@@ -114,7 +115,8 @@ def train(
         to 8 equal runs of at least 16 groups each, and adds the runs.
     threads : int, optional
         Threads with ``parallel="samples"``, no more than runs of samples; by default as many as
-        this process may use CPUs and are worth it.  No bit depends on it.
+        this process may use CPUs and are worth it.  No bit depends on it.  It is 1 where a library
+        such as gevent took the place of Python's threads.
     continue_from : Run, optional
         Go on where that run ended, with its seed and restart, and with its optimizer and loss
         unless others are given: n epochs, then m more have the bits of n + m, if the other
@@ -155,9 +157,16 @@ def train(
     )  # fmt: skip
     if threads is not None:
         integer("threads", threads, 1, MAX_THREADS)
+        if threads > 1 and parallel == "samples" and not are_native():
+            raise ValueError(
+                "threads: expected 1 with parallel='samples' where a library such as gevent took "
+                f"the place of Python's threads, got {threads}: they would wait for each other for "
+                "ever; patch_all(thread=False, queue=False) leaves Python's"
+            )
     elif parallel == "samples":
         work = len(job.X) * net.n_parameters
         threads = max(1, min(available_threads(), work // WORK_OF_A_THREAD))
+        threads = threads if threads == 1 or are_native() else 1
     return train_one(job, history_interval(history, job), threads or 1)
 
 
@@ -256,8 +265,9 @@ def train_many(
         process at work a second, and with more than 200 workers as many 200ths of a second; in runs
         of days up to a minute.
     time_limit : float, optional
-        Seconds after which to return with the restarts that have ended by then.  Chunks at work in
-        other processes are waited for as long as two chunks should take, then given up.
+        Seconds after which to return with the restarts that have ended by then.  Those that were
+        at work are counted as cut off (see `Summary`).  Chunks at work in other processes are
+        waited for as long as two chunks should take, then given up.
     progress : bool, optional
         Whether to show a progress bar; by default if there is a terminal.
     parallel : "restarts" or "samples", default "restarts"

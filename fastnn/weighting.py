@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .checks import integer, real_array
+from .checks import by_name, integer, real_array
 
 # Where a restart's weights come from: run-time codes.
 GIVEN, BOOTSTRAP, FOLDS = range(3)
@@ -15,6 +15,7 @@ GIVEN, BOOTSTRAP, FOLDS = range(3)
 BOOTSTRAP_STREAM, SHUFFLE_STREAM = 1, 2
 
 
+@by_name
 @dataclass(frozen=True)
 class Bootstrap:
     """Each restart trains on its own resample: n samples drawn with replacement out of n.
@@ -41,6 +42,7 @@ class Bootstrap:
         return np.bincount(draws, minlength=samples).astype(np.float64)
 
 
+@by_name
 @dataclass(frozen=True)
 class KFold:
     """Restart k leaves out fold ``k % folds``: the samples i with ``i % folds == k % folds``.

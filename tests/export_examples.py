@@ -77,7 +77,7 @@ def samples(model, n=9, seed=1):
 
 def expected_of(model, X):
     """What other programs give: shares, or numbers."""
-    return model.evaluate(X) if model.classes is None else model.probabilities(X)
+    return model.evaluate(X) if model.classes is None else model.scores(X)
 
 
 def assert_agree(model, X, found):
@@ -92,7 +92,7 @@ def assert_agree(model, X, found):
 def assert_labels(model, X, found, shares):
     """Whether labels are those of the largest share found, and the model's own but for ties."""
     np.testing.assert_array_equal(found, model.classes[shares.argmax(axis=1)])
-    own = np.sort(model.probabilities(X), axis=1)
+    own = np.sort(model.scores(X), axis=1)
     clear = own[:, -1] - own[:, -2] > 1e-5
     np.testing.assert_array_equal(np.asarray(found)[clear], model.predict(X)[clear])
 

@@ -30,15 +30,15 @@ EXAMPLES = {
     "momentum": GradientDescent(0.01, momentum=0.9),
     "nesterov": GradientDescent(0.01, momentum=0.9, nesterov=True),
     "clip": GradientDescent(0.02, clip=0.3),
-    "step decay": GradientDescent(0.02, schedule=StepDecay(30, 0.7)),
+    "step decay": GradientDescent(0.02, schedule=StepDecay(30, factor=0.7)),
     "exponential decay": GradientDescent(0.02, schedule=ExponentialDecay(0.99)),
-    "cosine decay": GradientDescent(0.02, schedule=CosineDecay(150, 0.1)),
+    "cosine decay": GradientDescent(0.02, schedule=CosineDecay(150, floor=0.1)),
     "per layer": GradientDescent(PerLayer(0.03, 0.01)),
     "all at once": GradientDescent(
         PerLayer(0.02, 0.01), momentum=0.8, nesterov=True, clip=0.5, schedule=CosineDecay(250)
     ),
     "momentum, clip, steps": GradientDescent(
-        0.02, momentum=0.5, clip=0.4, schedule=StepDecay(1, 0.995)
+        0.02, momentum=0.5, clip=0.4, schedule=StepDecay(1, factor=0.995)
     ),
     **{variant: RPROP(variant, **STEPS) for variant in VARIANTS},
     **{
@@ -50,8 +50,8 @@ EXAMPLES = {
     "Adam": Adam(0.01),
     "Adam, other means": Adam(0.003, beta1=0.5, beta2=0.95, epsilon=1e-3),
     "Adam without memory": Adam(0.005, beta1=0.0, beta2=0.0, epsilon=0.1),
-    "Adam, cosine decay": Adam(0.02, schedule=CosineDecay(100, 0.05)),
-    "Adam, step decay": Adam(0.02, schedule=StepDecay(50, 0.3)),
+    "Adam, cosine decay": Adam(0.02, schedule=CosineDecay(100, floor=0.05)),
+    "Adam, step decay": Adam(0.02, schedule=StepDecay(50, factor=0.3)),
     "AdamW": AdamW(0.01, weight_decay=0.1),
     "AdamW, exponential decay": AdamW(
         0.02, beta1=0.8, weight_decay=0.5, schedule=ExponentialDecay(0.99)

@@ -27,11 +27,13 @@ OPTIMIZERS = {
     "plain": GradientDescent(3e-3),
     "momentum": GradientDescent(1e-3, momentum=0.8),
     "nesterov, clip": GradientDescent(2e-3, momentum=0.5, nesterov=True, clip=2.0),
-    "per layer, step decay": GradientDescent(PerLayer(4e-3, 2e-3), schedule=StepDecay(30, 0.6)),
+    "per layer, step decay": GradientDescent(
+        PerLayer(4e-3, 2e-3), schedule=StepDecay(30, factor=0.6)
+    ),
     "exponential decay": GradientDescent(3e-3, schedule=ExponentialDecay(0.99)),
-    "cosine decay": GradientDescent(3e-3, momentum=0.3, schedule=CosineDecay(150, 0.1)),
+    "cosine decay": GradientDescent(3e-3, momentum=0.3, schedule=CosineDecay(150, floor=0.1)),
     "Adam": Adam(3e-3),
-    "Adam, step decay": Adam(3e-3, schedule=StepDecay(50, 0.3)),
+    "Adam, step decay": Adam(3e-3, schedule=StepDecay(50, factor=0.3)),
     "AdamW, cosine decay": AdamW(3e-3, weight_decay=0.1, schedule=CosineDecay(120)),
 }
 
@@ -94,7 +96,7 @@ def test_schedules_count_epochs():
     """Two batches of the same sample are two steps of the same rate."""
     net = fastnn.Network([1, 1], activation="identity", bias=False)
     for schedule, factors in (
-        (StepDecay(2, 0.5), (1, 1, 0.5, 0.5, 0.25)),
+        (StepDecay(2, factor=0.5), (1, 1, 0.5, 0.5, 0.25)),
         (ExponentialDecay(0.5), (1, 0.5, 0.25, 0.125, 0.0625)),
         (CosineDecay(4), (1, 0.5 + np.sqrt(0.125), 0.5, 0.5 - np.sqrt(0.125), 0)),
     ):
@@ -194,8 +196,8 @@ def test_targets_and_rules(size):
         {"target_sse": 7.4},
         {"stop": [fastnn.ErrorsWithin(1.08), fastnn.LossBelow(7.0)]},
         {"stop": fastnn.GradientBelow(1.8)},
-        {"stop": fastnn.NoProgress(4, 0.05)},
-        {"stop": fastnn.MeanLossBelow(0.4, 5)},
+        {"stop": fastnn.NoProgress(4, min_improvement=0.05)},
+        {"stop": fastnn.MeanLossBelow(0.4, last=5)},
         {"stop": fastnn.Validation(4), "validation": (X[:9] + 0.5, Y[:9])},
         {"stop": fastnn.SSEBelow(7.6), "loss": fastnn.SSE(l2=0.01)},
     ):

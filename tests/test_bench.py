@@ -1,9 +1,14 @@
 """``fastnn bench``: what it checks, prints and saves, with few networks and no word on times."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+import fastnn
 from fastnn.cli import bench, main
 
 
@@ -60,3 +65,24 @@ def test_errors_are_one_line(capsys, arguments, message):
     assert code == 2
     assert err.startswith(f"fastnn: error: {message}")
     assert err.count("\n") == 1
+
+
+def test_no_module_of_the_current_folder_is_imported(tmp_path):
+    """The command begins itself anew, in an environment that is fair to NumPy."""
+    here, script = tmp_path / "here", tmp_path / "bin" / "fastnn"
+    for folder in (here, script.parent):
+        folder.mkdir()
+    script.write_text("import sys\nfrom fastnn.cli import main\nsys.exit(main())\n")
+    for name in ("secrets", "statistics", "numpy", "fastnn", "sitecustomize"):
+        (here / f"{name}.py").write_text("open('ran', 'w').close()\n")
+    environment = {
+        **os.environ, "PYTHONPATH": str(Path(fastnn.__file__).parents[1]), "OMP_NUM_THREADS": "7",
+    }  # fmt: skip
+    for way in ([str(script)], ["-P", "-m", "fastnn"]):
+        done = subprocess.run(
+            [sys.executable, *way, "bench", "--turns", "0"],
+            cwd=here, env=environment, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        assert done.returncode == 2
+        assert done.stderr.startswith("fastnn: error: turns: expected an integer from 1")
+        assert not (here / "ran").exists()

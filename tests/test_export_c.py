@@ -98,7 +98,7 @@ def test_many_headers_in_one_program(tmp_path):
     found = np.array([float.fromhex(part) for part in numbers.split()])
     X = np.array([[0.25, -1, 2]])
     predicted = [
-        model.evaluate(x) if model.classes is None else model.probabilities(x)
+        model.evaluate(x) if model.classes is None else model.scores(x)
         for model in named.values()
         for x in [X[:, : model.network.sizes[0]]]
     ]

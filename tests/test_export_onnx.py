@@ -33,10 +33,11 @@ def check(model, X, source):
         assert found["outputs"].dtype == model.evaluate(X).dtype
         assert_agree(model, X, found["outputs"])
         return
-    assert names == ["probabilities", "label"]
-    assert found["probabilities"].dtype == model.dtype
-    assert_agree(model, X, found["probabilities"])
-    assert_labels(model, X, found["label"], found["probabilities"])
+    scores = "probabilities" if model.has_shares else "scores"
+    assert names == [scores, "label"]
+    assert found[scores].dtype == model.dtype
+    assert_agree(model, X, found[scores])
+    assert_labels(model, X, found["label"], found[scores])
     own = model.classes.dtype
     assert found["label"].dtype == (object if own.kind == "U" else own)
 

@@ -200,7 +200,7 @@ def test_a_grid():
 
 
 def test_pickled():
-    optimizer = LBFGS(3, np.full(5, 0.01), 0.5, 7)
+    optimizer = LBFGS(3, c1=np.full(5, 0.01), c2=0.5, trials=7)
     copy = pickle.loads(pickle.dumps(optimizer))
     assert repr(copy) == repr(optimizer)
     options = {"restarts": 5, "epochs": 20}
@@ -290,9 +290,9 @@ def test_the_outermost_numbers_are_allowed(dtype):
     least = float(np.finfo(np.float32).tiny)
     below_one = float(np.nextafter(np.float32(1), np.float32(0)))
     for optimizer in (
-        LBFGS(1, least, below_one, 1),
-        LBFGS(np.int8(100), np.float32(0.25), [0.5], trials=10**6),
-        LBFGS(100, np.nextafter(np.float32(below_one), np.float32(0)), below_one),
+        LBFGS(1, c1=least, c2=below_one, trials=1),
+        LBFGS(np.int8(100), c1=np.float32(0.25), c2=[0.5], trials=10**6),
+        LBFGS(100, c1=np.nextafter(np.float32(below_one), np.float32(0)), c2=below_one),
     ):
         run = fastnn.train(*PROBLEM, optimizer=optimizer, epochs=6, dtype=dtype)
         expected = fastnn.reference.train(*PROBLEM, optimizer=optimizer, epochs=6, dtype=dtype)

@@ -155,10 +155,10 @@ def test_sweeps(name, form, dtype):
 def test_a_sweep_over_two_numbers_and_starts():
     dampings, increases = np.geomspace(1e-3, 1, 24), np.geomspace(2, 20, 24)
     net, X, y = FORMS["primal"]
-    sweep = LevenbergMarquardt(dampings, increases)
+    sweep = LevenbergMarquardt(dampings, increase=increases)
     runs = fastnn.train_many(net, X, y, restarts=24, optimizer=sweep, epochs=15)
     for k in (0, 9, 23):
-        alone = LevenbergMarquardt(dampings[k], increases[k])
+        alone = LevenbergMarquardt(dampings[k], increase=increases[k])
         run = fastnn.train(net, X, y, restart=k, optimizer=alone, epochs=15)
         assert_same_run(run, runs, k)
 

@@ -93,7 +93,7 @@ def other_jobs():
         "Quickprop": (
             xor, {"optimizer": fastnn.Quickprop(0.2, slope_offset=0.1, arctanh_error=True)},
         ),
-        "Adam": (xor, {"optimizer": fastnn.Adam(0.05, schedule=fastnn.CosineDecay(40, 0.1))}),
+        "Adam": (xor, {"optimizer": fastnn.Adam(0.05, schedule=fastnn.CosineDecay(40, floor=0.1))}),
         "LM, dual": (
             (fastnn.Network([2, 4, 1]), *xor[1:]), {"optimizer": fastnn.LevenbergMarquardt()},
         ),

@@ -130,10 +130,10 @@ def test_rates_of_layers_by_hand(bias):
 @pytest.mark.parametrize(
     ("schedule", "factors"),
     [
-        (StepDecay(2, 0.5), [1, 1, 0.5, 0.5, 0.25, 0.25, 0.125]),
-        (StepDecay(1, 0.0), [1, 0, 0, 0]),
+        (StepDecay(2, factor=0.5), [1, 1, 0.5, 0.5, 0.25, 0.25, 0.125]),
+        (StepDecay(1, factor=0.0), [1, 0, 0, 0]),
         (ExponentialDecay(0.5), [1, 0.5, 0.25, 0.125]),
-        (CosineDecay(4, 0.2), [1, 0.6 + 0.4 * math.sqrt(0.5), 0.6, 0.6 - 0.4 * math.sqrt(0.5),
+        (CosineDecay(4, floor=0.2), [1, 0.6 + 0.4 * math.sqrt(0.5), 0.6, 0.6 - 0.4 * math.sqrt(0.5),
                                0.2, 0.2, 0.2]),
         (CosineDecay(1), [1, 0, 0]),
     ],
@@ -164,7 +164,7 @@ def test_adamw_by_hand():
     # The decay takes 0.1 * 0.5 of the weight before the step.
     assert descend(AdamW(0.1, weight_decay=0.5), 1) == pytest.approx([1, 0.95 - 0.1])
     # A schedule scales both.
-    late = AdamW(0.1, weight_decay=0.5, schedule=StepDecay(1, 0.0))
+    late = AdamW(0.1, weight_decay=0.5, schedule=StepDecay(1, factor=0.0))
     assert descend(late, 3)[1:] == pytest.approx([0.85] * 3)
     # Without a gradient only the decay is left, of biases too.
     net = fastnn.Network([1, 1], activation="identity")

@@ -142,16 +142,16 @@ SWEEPS = {
     "rate": (GradientDescent, spread(0.01, 1)),
     "rate with momentum": (lambda x: GradientDescent(x, momentum=0.5), spread(0.01, 1)),
     "momentum": (lambda x: GradientDescent(0.1, momentum=x), spread(0.1, 1)),
-    "nesterov": (lambda x: GradientDescent(0.1, x, nesterov=True), spread(0.1, 1)),
+    "nesterov": (lambda x: GradientDescent(0.1, momentum=x, nesterov=True), spread(0.1, 1)),
     "clip": (lambda x: GradientDescent(0.3, clip=x), spread(0.01, 1)),
     "first layer": (lambda x: GradientDescent(PerLayer(x, 0.1)), spread(0.01, 1)),
     "last layer": (lambda x: GradientDescent(PerLayer(0.1, x)), spread(0.01, 1)),
     "both layers": (lambda x: GradientDescent(PerLayer(x, 2 * x)), spread(0.01, 1)),
     "every": (lambda x: GradientDescent(0.3, schedule=StepDecay(x)), spread(1, 90, whole=True)),
-    "step factor": (lambda x: GradientDescent(schedule=StepDecay(9, x)), spread(0.01, 1)),
+    "step factor": (lambda x: GradientDescent(schedule=StepDecay(9, factor=x)), spread(0.01, 1)),
     "factor": (lambda x: GradientDescent(schedule=ExponentialDecay(x)), spread(0.5, 1)),
     "epochs": (lambda x: GradientDescent(schedule=CosineDecay(x)), spread(1, 90, whole=True)),
-    "floor": (lambda x: GradientDescent(schedule=CosineDecay(20, x)), spread(0.01, 1)),
+    "floor": (lambda x: GradientDescent(schedule=CosineDecay(20, floor=x)), spread(0.01, 1)),
     "increase": (lambda x: RPROP(increase=x), spread(1, 2)),
     "decrease": (lambda x: RPROP("Rprop+", decrease=x), spread(0.1, 1)),
     "initial_step": (lambda x: RPROP("iRprop+", initial_step=x), spread(1e-3, 1)),
@@ -190,14 +190,14 @@ def test_sweeps(name, dtype):
 
 def test_a_sweep_over_two_numbers_and_starts():
     rates, momenta = spread(0.01, 1), spread(0.1, 1)[::-1]
-    sweep = GradientDescent(rates, momentum=momenta, schedule=CosineDecay(50, rates / 2))
+    sweep = GradientDescent(rates, momentum=momenta, schedule=CosineDecay(50, floor=rates / 2))
     init = fastnn.Uniform(-rates, momenta)
     runs = fastnn.train_many(*xor_problem(), restarts=24, optimizer=sweep, init=init, epochs=60)
     for k in (0, 9, 23):
         alone = fastnn.train(
             *xor_problem(), restart=k, epochs=60, init=fastnn.Uniform(-rates[k], momenta[k]),
             optimizer=GradientDescent(
-                rates[k], momentum=momenta[k], schedule=CosineDecay(50, rates[k] / 2)
+                rates[k], momentum=momenta[k], schedule=CosineDecay(50, floor=rates[k] / 2)
             ),
         )  # fmt: skip
         assert_same_run(alone, runs, k)

@@ -199,8 +199,8 @@ def test_the_outermost_numbers_are_allowed(dtype):
     below_one = float(np.nextafter(np.float32(1), np.float32(0)))
     for optimizer in (
         GradientDescent(0.0, momentum=1.0, nesterov=np.True_, clip=least),
-        GradientDescent(PerLayer(0, 1), schedule=CosineDecay(1, 1.0)),
-        GradientDescent(schedule=StepDecay(np.int64(1), 1)),
+        GradientDescent(PerLayer(0, 1), schedule=CosineDecay(1, floor=1.0)),
+        GradientDescent(schedule=StepDecay(np.int64(1), factor=1)),
         GradientDescent(schedule=ExponentialDecay(0)),
         RPROP(increase=1, decrease=1, initial_step=1, min_step=1, max_step=1),
         RPROP(np.str_("Rprop+"), decrease=0, initial_step=least, min_step=least),

@@ -97,12 +97,12 @@ def test_trajectories(name, seed):
 
 
 SCHEDULES = {
-    "step": (StepDecay(15, 0.6), lambda o: rates.StepLR(o, 15, 0.6)),
+    "step": (StepDecay(15, factor=0.6), lambda o: rates.StepLR(o, 15, 0.6)),
     "exponential": (ExponentialDecay(0.97), lambda o: rates.ExponentialLR(o, 0.97)),
     # Theirs rises again after the last epoch; ours stays.
     "cosine": (CosineDecay(STEPS), lambda o: rates.CosineAnnealingLR(o, STEPS)),
     "cosine to a floor": (
-        CosineDecay(STEPS, 0.1),
+        CosineDecay(STEPS, floor=0.1),
         lambda o: rates.CosineAnnealingLR(o, STEPS, 0.1 * o.param_groups[0]["lr"]),
     ),
 }

@@ -95,7 +95,7 @@ JOBS = {
 }  # fmt: skip
 CONTINUED = {
     "plain": {}, "Adam": {"optimizer": fastnn.Adam()}, "float32": {"dtype": np.float32},
-    "rules": {"stop": [fastnn.NoProgress(2), fastnn.MeanLossBelow(0.1, 2)]},
+    "rules": {"stop": [fastnn.NoProgress(2), fastnn.MeanLossBelow(0.1, last=2)]},
     "Levenberg-Marquardt": {"optimizer": fastnn.LevenbergMarquardt()},
 }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from fractions import Fraction
 from pathlib import Path
 
@@ -158,17 +159,15 @@ def test_a_thread_that_cannot_start_ends_the_others(monkeypatch):
     net, X, y, options = problem(1500)
     job = make_job(net, X, y, parallel="samples", **options)
 
-    from concurrent.futures import ThreadPoolExecutor
-
-    submit = ThreadPoolExecutor.submit
+    start = threading.Thread.start
     calls = []
 
-    def failing(self, *args, **kwargs):
-        calls.append(args)
+    def failing(self):
+        calls.append(self)
         if len(calls) == 2:
             raise RuntimeError("can't start new thread")
-        return submit(self, *args, **kwargs)
+        start(self)
 
-    monkeypatch.setattr(ThreadPoolExecutor, "submit", failing)
+    monkeypatch.setattr(threading.Thread, "start", failing)
     with pytest.raises(RuntimeError, match="start new thread"):
         train_chunk(job, 0, 1, threads=2)

@@ -66,7 +66,7 @@ RUNS = {
     "explicit": lambda: many(init=np.random.default_rng(0).normal(size=(N, 9))),
     "weights": lambda: many(sample_weight=np.random.default_rng(0).random((N, 4))),
     "bootstrap": lambda: many(sample_weight=fastnn.Bootstrap()),
-    "rules": lambda: many(stop=[fastnn.NoProgress(3), fastnn.MeanLossBelow(0.2, 3)]),
+    "rules": lambda: many(stop=[fastnn.NoProgress(3), fastnn.MeanLossBelow(0.2, last=3)]),
     "batches": lambda: many(batch_size=3, shuffle=True),
     "continued": lambda: fastnn.train_many(NET, X, Y, continue_from=many(), epochs=4),
     "diverged": diverged,

@@ -157,7 +157,7 @@ def test_the_reference_with_losses(loss, weighting):
 @pytest.mark.parametrize("size", [1, 2, 11, 22])
 def test_the_reference_with_other_batches(size):
     """The last batch is of one sample, or of half as many as the others, or nearly empty."""
-    schedule = fastnn.CosineDecay(150, 0.1)
+    schedule = fastnn.CosineDecay(150, floor=0.1)
     optimizer = GradientDescent(5e-3, momentum=0.5, nesterov=True, clip=0.4, schedule=schedule)
     assert_agrees(*case("Huber", "Bootstrap", batch_size=size, optimizer=optimizer), checked=(11,))
 

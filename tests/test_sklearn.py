@@ -104,7 +104,12 @@ def test_every_solver_learns(name, solver):
         ("adam", lambda rate: fastnn.Adam(0.01)),
         ("rprop", lambda rate: fastnn.RPROP()),
         ("quickprop", lambda rate: fastnn.Quickprop(rate)),
-        ("sgd", lambda rate: fastnn.GradientDescent(fastnn.PerLayer(rate, rate), 0.9, True)),
+        (
+            "sgd",
+            lambda rate: fastnn.GradientDescent(
+                fastnn.PerLayer(rate, rate), momentum=0.9, nesterov=True
+            ),
+        ),
         ("lm", lambda rate: fastnn.LevenbergMarquardt()),
     ],
 )
@@ -134,7 +139,7 @@ def test_the_best_restart_can_be_had_again(solver, halving):
     batch = {"batch_size": 40, "shuffle": True} if solver == "adam" else {}
     samples, stop = 150, fastnn.GradientBelow(1e-4 * 37**0.5)
     if solver == "adam":
-        samples, stop = 40, fastnn.NoProgress(10, 1e-4)
+        samples, stop = 40, fastnn.NoProgress(10, min_improvement=1e-4)
     alone = fastnn.train(
         fastnn.Network([4, 6, 1], ["tanh", "identity"]), IRIS, y, seed=3,
         restart=int(model.restarts_[0]), epochs=60, optimizer=optimizers[solver], **batch,

@@ -1,10 +1,12 @@
 """Kernels for known sizes: the bits of general ones, compiled beside the work, kept, bounded."""
 
+import json
 import os
 import subprocess
 import sys
 import textwrap
 from dataclasses import replace
+from pathlib import Path
 from threading import Event
 
 import numpy as np
@@ -153,6 +155,14 @@ def test_kinds_as_text():
             again = specialize.from_text(specialize.to_text(kind))
             assert repr(again) == repr(kind)
             assert again == kind
+
+
+def test_the_process_that_compiles_looks_into_no_current_folder(monkeypatch):
+    made = blueprint.blueprint_of(make_job(fastnn.Network([2, 3, 1]), *XOR), 1)
+    monkeypatch.setattr(sys, "path", ["", "folder", ".", *sys.path])
+    said = json.loads(specialize.to_text(replace(made.kind, sizes=made.sizes(unrolled=True))))
+    assert all(map(os.path.isabs, said["path"]))
+    assert str(Path(fastnn.__file__).parents[1]) in said["path"]
 
 
 def test_short_calls_compile_nothing_beside_them(monkeypatch, xor):

@@ -94,7 +94,7 @@ def test_samples_side_by_side(name, dtype):
         "LossBelow": LossBelow(60),
         "SSEBelow": SSEBelow(60),
         "GradientBelow": GradientBelow(5),
-        "NoProgress, longer": NoProgress(10, 1),
+        "NoProgress, longer": NoProgress(10, min_improvement=1),
     }
     arguments = {
         **options(name, parallel="samples", dtype=dtype),
@@ -173,7 +173,9 @@ def test_epochs_are_those_before_the_pass_that_satisfied_the_rule(k):
 
 
 @pytest.mark.parametrize("data", [VALIDATION, LARGE_VALIDATION], ids=["few", "many"])
-@pytest.mark.parametrize("rule", [Validation(5), Validation(3, 0.05), Validation(1000)], ids=repr)
+@pytest.mark.parametrize(
+    "rule", [Validation(5), Validation(3, min_improvement=0.05), Validation(1000)], ids=repr
+)
 def test_validation_keeps_the_best(rule, data):
     """The parameters of the lowest loss on the validation set, and their loss on the data."""
     for k in (0, 2, 5):
@@ -247,7 +249,8 @@ def test_optimizers_that_try_steps(optimizer):
         net = fastnn.Network(sizes, activation=["tanh", "identity"][: len(sizes) - 1])
         for rule in (
             ErrorsWithin(0.9), ErrorsWithin(1.1), ErrorsWithin(1.6), GradientBelow(0.5),
-            MeanLossBelow(0.3, 3), NoProgress(4, 0.3), Validation(4, 1e-6), Validation(8, 0.01),
+            MeanLossBelow(0.3, last=3), NoProgress(4, min_improvement=0.3),
+            Validation(4, min_improvement=1e-6), Validation(8, min_improvement=0.01),
         ):  # fmt: skip
             arguments = {"optimizer": optimizer, "epochs": 25, "stop": rule, "restarts": 40}
             if isinstance(rule, Validation):

@@ -23,7 +23,7 @@ from fastnn import (
 STATUSES = {
     ErrorsWithin(1e3): Status.CONVERGED,
     GradientBelow(1e6): Status.GRADIENT,
-    NoProgress(1, 1e6): Status.STALLED,
+    NoProgress(1, min_improvement=1e6): Status.STALLED,
 }
 
 
@@ -133,8 +133,8 @@ def test_at_the_end():
     losses = fastnn.train(NET, X, Y, **options()).history
     ratio = losses[-20:].mean() / first
     for share, status in ((1.001, Status.CONVERGED), (0.999, Status.EPOCH_LIMIT)):
-        rule = MeanLossBelow(ratio * share, 20, at_end=True)
-        never = MeanLossBelow(1e-9, 3, at_end=True)
+        rule = MeanLossBelow(ratio * share, last=20, at_end=True)
+        never = MeanLossBelow(1e-9, last=3, at_end=True)
         for rules in (rule, [rule, never], [never, rule]):
             for train in (fastnn.train, fastnn.reference.train):
                 run = train(NET, X, Y, **options(stop=rules))
@@ -142,7 +142,7 @@ def test_at_the_end():
     # Of fewer losses than it looks at it knows nothing; of exactly as many it does.
     for epochs, status in ((18, Status.EPOCH_LIMIT), (19, Status.CONVERGED)):
         for at_end in (True, False):
-            rule = MeanLossBelow(1.0, 20, at_end=at_end)
+            rule = MeanLossBelow(1.0, last=20, at_end=at_end)
             run = fastnn.train(NET, X, Y, **options(stop=rule, epochs=epochs))
             assert (run.status, run.epochs) == (status, epochs)
 
@@ -155,7 +155,7 @@ def test_without_epochs(name):
         "SSEBelow": SSEBelow(1e6),
         "ErrorsWithin": ErrorsWithin(1e3),
         "GradientBelow": GradientBelow(1e6),
-        "MeanLossBelow of one": MeanLossBelow(2.0, 1),
+        "MeanLossBelow of one": MeanLossBelow(2.0, last=1),
     }
     for rule, status in ((RULES[name][0], Status.EPOCH_LIMIT), (holding.get(name), None)):
         if rule is None:
@@ -181,11 +181,11 @@ def test_divergence_beside_rules(name):
     # Rules that hold in no pass of a restart that diverges.
     rule = RULES[name][0]
     if name.startswith("NoProgress"):
-        rule = NoProgress(8, 1e-3)
+        rule = NoProgress(8, min_improvement=1e-3)
     elif name.startswith("Validation"):
-        rule = Validation(50, 1e-3)
+        rule = Validation(50, min_improvement=1e-3)
     elif name == "MeanLossBelow":
-        rule = MeanLossBelow(0.4, 7)
+        rule = MeanLossBelow(0.4, last=7)
     arguments = options(stop=rule, epochs=400, init=fastnn.Uniform(0.5, 1))
     if isinstance(rule, Validation):
         arguments["validation"] = VALIDATION

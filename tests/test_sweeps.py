@@ -197,8 +197,8 @@ def test_arrays_of_the_optimizer_stay():
     options = {"epochs": 40, "init": fastnn.Uniform(-np.linspace(0.5, 2, 12), 1.0)}
     runs = fastnn.train_many(NET, X, Y, optimizer=optimizer, grid=grid, **options)
     rates = np.repeat([0.5, 1.0, 2.0], 4)
-    same = fastnn.train_many(NET, X, Y, restarts=12, optimizer=GradientDescent(rates, momenta),
-                             **options)  # fmt: skip
+    optimizer = GradientDescent(rates, momentum=momenta)
+    same = fastnn.train_many(NET, X, Y, restarts=12, optimizer=optimizer, **options)
     assert_same_bits(runs, same)
     for k in (0, 3, 4, 11):
         assert_same_run(runs.restart(k), runs, k)

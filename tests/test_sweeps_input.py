@@ -49,7 +49,7 @@ JOBS = {
     ),
     "Adam, rules": (
         NET, Y, {"restarts": 9, "optimizer": Adam(0.1, schedule=fastnn.CosineDecay(30)),
-                 "stop": [fastnn.ErrorsWithin(0.45), fastnn.NoProgress(20, 1e-3)]},
+                 "stop": [fastnn.ErrorsWithin(0.45), fastnn.NoProgress(20, min_improvement=1e-3)]},
     ),
     "cross-entropy, batches": (
         SOFTMAX, CLASSES, {"restarts": 9, "loss": fastnn.CrossEntropy(l2=0.01), "batch_size": 2,

@@ -129,7 +129,8 @@ def restart_fairly() -> None:
     """Begin the command anew in a fair environment, which NumPy reads when it is imported."""
     environment = fair_environment(os.environ)
     if environment != dict(os.environ):
-        os.execve(sys.executable, [sys.executable, "-m", "fastnn", *sys.argv[1:]], environment)
+        # As it was begun: `-m` would look for modules in the current folder too.
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -3,6 +3,9 @@
 MODEL is a file that ``fastnn train`` wrote.  FILE has the model's inputs as columns, in any order,
 and may have others.  What is predicted is written as CSV, a row for each of FILE's, in its order;
 where FILE has the targets too, how good it is goes to standard error.
+
+Names and labels are written as they are.  Spreadsheets take some for formulas: standard error says
+so, and --safe-for-spreadsheets has them written so that they are taken for text.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import argparse
 import csv
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -25,6 +28,13 @@ from ..tables import Labels, Table, TableError
 from .files import check_output
 from .report import accuracy_text, confusion_text, errors_text
 
+# They make a formula of a cell.
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_WARNING = (
+    "fastnn: warning: a spreadsheet would take some of what is written for formulas: {}; "
+    "--safe-for-spreadsheets has it written as text"
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -34,6 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, metavar="FILE.csv", help="by default standard output")
     add("--probabilities", action="store_true", help="add a column for the share of each class")
     add("--delimiter", help="by default comma, semicolon or tab, as in the header")
+    add(
+        "--safe-for-spreadsheets",
+        action="store_true",
+        help="quote all texts, and begin those with ' that a spreadsheet would take for a formula",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -51,6 +66,11 @@ def run(options: argparse.Namespace) -> int:
         )
     if options.probabilities and model.classes is None:
         raise ValueError("--probabilities: expected a model of classes, got one of numbers")
+    if options.probabilities and not model.has_shares:
+        raise ValueError(
+            "--probabilities: expected a model whose outputs are shares, of the activation "
+            f"'sigmoid' or 'softmax', got {model.network.activation[-1]!r}"
+        )
     targets = list(model.targets or ())
     with Table(options.file, options.delimiter) as table:
         table.check_names(model.features)
@@ -62,12 +82,18 @@ def run(options: argparse.Namespace) -> int:
         told = _scores(model, rows.numbers, rows.labels)
     except TableError as error:  # perhaps they are not known yet
         told = f"fastnn: not scored: {error}\n"
-    written = _rows(model, rows.numbers, names, options.probabilities)
+    written = list(_rows(model, rows.numbers, names, options.probabilities))
+    formulas = _formulas(written)
+    if options.safe_for_spreadsheets:
+        written = [[f"'{cell}" if is_formula(cell) else cell for cell in row] for row in written]
+    elif formulas:
+        told = f"{_WARNING.format(', '.join(map(repr, formulas)))}\n{told}"
+    quoting = csv.QUOTE_NONNUMERIC if options.safe_for_spreadsheets else csv.QUOTE_MINIMAL
     if options.out is None:
-        _write(written, sys.stdout)
+        _write(written, sys.stdout, quoting)
     else:
         text = io.StringIO(newline="")
-        _write(written, text)
+        _write(written, text, quoting)
         write_file(options.out, lambda file: file.write(text.getvalue().encode()))
     print(told, end="", file=sys.stderr)
     return 0
@@ -81,7 +107,7 @@ def _rows(
         yield names
         yield from model.evaluate(X).tolist()
         return
-    shares = model.probabilities(X)
+    shares = model.scores(X)
     labels = model.classes[shares.argmax(axis=1)].tolist()
     if not probabilities:
         yield names
@@ -92,8 +118,32 @@ def _rows(
         yield [label, *row]
 
 
-def _write(rows: Iterator[list[Any]], file: TextIO) -> None:
-    csv.writer(file, lineterminator="\n").writerows(rows)
+def _write(rows: Iterable[list[Any]], file: TextIO, quoting: Any) -> None:
+    csv.writer(file, lineterminator="\n", quoting=quoting).writerows(rows)
+
+
+def is_formula(cell: Any) -> bool:
+    """Whether spreadsheets may take a cell for a formula: a text, but no number, that begins so.
+
+    The signs are those of OWASP's page on CSV injection, with their wide forms.
+    """
+    if not isinstance(cell, str) or not cell.startswith(FORMULA_SIGNS):
+        return False
+    try:
+        float(cell)
+    except ValueError:
+        return True
+    return not cell.isascii() or cell != cell.strip()
+
+
+def _formulas(rows: Iterable[list[Any]], most: int = 3) -> list[str]:
+    """The first few different cells that are."""
+    found: dict[str, None] = {}
+    for row in rows:
+        found |= {cell: None for cell in row if is_formula(cell)}
+        if len(found) >= most:
+            break
+    return list(found)[:most]
 
 
 def _scores(model: Model, X: np.ndarray, columns: list[Labels]) -> str:
@@ -112,7 +162,7 @@ def _scores(model: Model, X: np.ndarray, columns: list[Labels]) -> str:
             known = ", ".join([*places][:20])
             raise column.error(code, f"expected one of {known}, got {text!r}")
     true = np.array([places[text] for text in texts])[column.codes]
-    predicted = model.probabilities(X).argmax(axis=1)
+    predicted = model.scores(X).argmax(axis=1)
     told = accuracy_text("right:", true, predicted)
     return f"{told}\n{confusion_text(confusion(true, predicted, len(places)), model.classes)}\n"
 

@@ -198,7 +198,7 @@ def _predicted(found: Fit, X: np.ndarray, target: Target, rows: np.ndarray) -> n
     """Positions of classes, or numbers, that the model gives for some rows."""
     if target.classes is None:
         return found.model.evaluate(X[rows])
-    places: np.ndarray = found.model.probabilities(X[rows]).argmax(axis=1)
+    places: np.ndarray = found.model.scores(X[rows]).argmax(axis=1)
     return places
 
 

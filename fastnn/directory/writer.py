@@ -6,7 +6,6 @@ import logging
 import os
 import stat
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from ..machine import available_threads
 from ..parts import Part
 from ..records import fixed_restarts, job_digest, job_record
 from ..statistics import Statistics
+from ..threads import Pool
 from .cut_off import read_cut_off, remove_cut_off, write_cut_off
 from .manifest import (
     DATA,
@@ -235,7 +235,7 @@ def _usable(found: list[Shard | DamagedFile], manifest: Manifest) -> list[tuple[
         except DamagedFile as error:
             return DamagedFile(shard.path, error.reason)
 
-    with ThreadPoolExecutor(available_threads()) as pool:
+    with Pool(available_threads()) as pool:
         results = list(pool.map(checked, found))
     for damaged in results:
         if isinstance(damaged, DamagedFile):

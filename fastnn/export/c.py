@@ -22,7 +22,8 @@ LONGEST_NAME = 30
 LONGEST_LABEL = 1000
 """Bytes: C99 asks compilers for strings of 4,095, and one byte may take four to write."""
 # Bodies of functions of x.  In all code NAME stands for what names begin with, `real` for the type
-# of the network's numbers, @ for the ending of the mathematical functions of that type.
+# of the network's numbers, LARGEST for the largest of them, @ for the ending of the mathematical
+# functions of that type.
 FORMS: dict[str, tuple[str, ...]] = {
     "sigmoid": ("const real e = exp@(-fabs@(x));", "return (x < 0 ? e : 1) / (1 + e);"),
     "tanh": ("return tanh@(x);",),
@@ -35,14 +36,23 @@ FORMS: dict[str, tuple[str, ...]] = {
     "gaussian": ("return exp@(-(x * x));",),
     SOFTMAX: (),
 }
+BOUNDED_CODE = """
+static inline real NAME_bounded(real x)
+{
+    const real most = LARGEST;
+    return x > most ? most : x < -most ? -most : x;
+}
+"""
 SOFTMAX_CODE = """
 static inline void NAME_softmax(real *y, int n)
 {
-    real largest = y[0], sum = 0;
+    real largest = -LARGEST, sum = 0;
     int j;
-    for (j = 1; j < n; j++)
+    for (j = 0; j < n; j++) {
+        y[j] = NAME_bounded(y[j]);
         if (y[j] > largest)
             largest = y[j];
+    }
     for (j = 0; j < n; j++) {
         y[j] = exp@(y[j] - largest);
         sum += y[j];
@@ -61,6 +71,19 @@ static inline void NAME_dense(const real *x, int n_in, const real *w,
     for (i = 0; i < n_in; i++)
         for (j = 0; j < n_out; j++)
             y[j] += x[i] * w[i * n_out + j];
+}
+"""
+# Sigmoids as logarithms, which do not underflow: a softmax of these divides them by their sum.
+SHARE_CODE = """
+static inline real NAME_logshare(real x)
+{
+    x = NAME_bounded(x);
+    return (x < 0 ? x : 0) - log1p@(exp@(-fabs@(x)));
+}
+
+static inline real NAME_logsum(real x, real y)
+{
+    return (x > y ? x : y) + log1p@(exp@(-fabs@(x - y)));
 }
 """
 CLASSIFY_CODE = """
@@ -86,7 +109,7 @@ def to_c(model: Any, path: Any = None, name: str = "model") -> str:
     - ``model_INPUTS`` and ``model_OUTPUTS``, constants;
     - ``static inline void model_predict(const double *x, double *y)``: of one sample's inputs the
       outputs in the units of the data, or the share of every class, as `Model.evaluate` and
-      `Model.probabilities` have them; x and y may be the same array;
+      `Model.scores` have them, and NaN where the network overflows; x and y may be the same array;
     - for classes ``static inline int model_classify(const double *x)``, the index of the class of
       the largest share, and ``model_labels``, the labels by index: ``const char *`` in UTF-8,
       ``long long`` (``unsigned`` if one needs it), ``double``, or ``int`` for bools.
@@ -156,6 +179,7 @@ class _Header:
         """Code with the name, the type of numbers and its functions put in."""
         text = text.replace("@", "" if self.real == "double" else "f")
         text = re.sub(r"\breal\b", self.real, text).replace("LEAK", self.number(LEAK))
+        text = text.replace("LARGEST", self.number(np.finfo(self.model.dtype).max))
         return text.replace("NAME", self.name)  # last, since it may hold the others' names
 
     def number(self, value: float) -> str:
@@ -184,7 +208,7 @@ class _Header:
         for i, feature in enumerate(self.model.features or ()):
             yield from _wrapped(f"x[{i}]: {_in_comment(feature)}")
         outputs = (self.model.targets or ()) if self.labels is None else self.labels
-        share = "" if self.labels is None else "the share of "
+        share = "the share of " if self.model.has_shares else ""
         for i, output in enumerate(outputs):
             yield from _wrapped(f"y[{i}]: {share}{_in_comment(str(output))}")
         yield "*/"
@@ -221,13 +245,16 @@ class _Header:
     def functions(self) -> Iterator[str]:
         """The functions."""
         yield self.code(DENSE_CODE)
-        for name in dict.fromkeys(self.model.network.activation):
+        names = self.model.network.activation
+        for name in dict.fromkeys(names[:-1] if self.model.divides else names):
             body = form_of(FORMS, name, "C")
             if body:
                 head = f"static inline real {self._function(name)}(real x)\n{{"
                 yield self.code("\n".join([head, *(f"    {line}" for line in body), "}\n"]))
-        if self.model.network.activation[-1] == SOFTMAX:
-            yield self.code(SOFTMAX_CODE.lstrip("\n"))
+        if self.model.network.activation[-1] == SOFTMAX or self.model.divides:
+            yield self.code(BOUNDED_CODE.lstrip("\n") + SOFTMAX_CODE)
+        if self.model.divides:
+            yield self.code(SHARE_CODE.lstrip("\n"))
         yield self.code("\n".join(self._predict()))
         if self.labels is not None:
             yield self.code(CLASSIFY_CODE)
@@ -257,13 +284,22 @@ class _Header:
             yield f"            {biases}, {result}, {n_out});"
             if layer.activation == SOFTMAX:
                 yield f"        NAME_softmax({result}, {n_out});"
-            elif FORMS[layer.activation]:
+            elif FORMS[layer.activation] and not (self.model.divides and layer is self.layers[-1]):
                 function = self._function(layer.activation)
                 yield from self._each(n_out, f"{result}[i] = {function}({result}[i]);")
             source, result = result, source
-        yield from self._each(self.n_out, f"sum[i] += {source}[i];")
+        if self.model.divides:
+            added = f"NAME_logshare({source}[i])"
+            if self.members > 1:
+                added = f"m ? NAME_logsum(sum[i], {added})\n                : {added}"
+            yield from self._each(self.n_out, f"sum[i] = {added};")
+        else:
+            yield from self._each(self.n_out, f"sum[i] += {source}[i];")
         yield "    }"
-        mean = "sum[i]" if self.members == 1 else f"sum[i] / {self.members}"
+        if self.model.divides:
+            yield f"    NAME_softmax(sum, {self.n_out});"
+        single = self.members == 1 or self.model.divides
+        mean = "sum[i]" if single else f"sum[i] / {self.members}"
         if self.model.outputs is not None:
             mean = f"{mean} * NAME_outscale[i]\n            + NAME_outmean[i]"
         if self.n_given > self.n_out:
@@ -271,10 +307,6 @@ class _Header:
             yield f"    y[0] = 1 - {share};\n    y[1] = {share};"
         else:
             yield from self._each(self.n_out, f"y[i] = {mean};", "    ")
-        if self.model.divides:
-            yield "    sum[0] = 0;"
-            yield from self._each(self.n_out, "sum[0] += (real)y[i];", "    ")
-            yield from self._each(self.n_out, "y[i] = (real)y[i] / sum[0];", "    ")
         yield "}"
 
     def _each(self, count: int, body: str, indent: str = " " * 8) -> Iterator[str]:

@@ -42,7 +42,7 @@ def to_json(model: Any, path: Any = None) -> str:
                    ``output * scale + mean``
     ``classes``    null, or the labels: strings, whole numbers, numbers or booleans,
                    one for each output, or two for one output: the share of the
-                   second
+                   second; several sigmoids are divided by their sum
     ``features``   null, or the names of the inputs
     ``targets``    null, or the names of what is predicted
     ``digest``     SHA-256 in hexadecimal of all the rest, as ASCII JSON without
@@ -50,6 +50,9 @@ def to_json(model: Any, path: Any = None) -> str:
     =============  =================================================================
 
     A layer computes ``activation(x @ weights + biases)``; the activations are those of `Network`.
+    Sigmoids may all underflow.  So their quotients are best computed as the softmax of their
+    logarithms, which are ``min(z, 0) - log1p(exp(-abs(z)))`` for ``z = x @ weights + biases``, or
+    with several members as that of the logarithms of their sums.
     Whoever writes such a file with another program may leave out ``fastnn``, ``digest`` and what
     is null.
 

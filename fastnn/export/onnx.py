@@ -54,6 +54,17 @@ class _Graph:
         return int(self.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
 
+def _bounded(graph: _Graph, x: str) -> str:
+    """`x`, with the largest numbers for infinite ones: of two of these, Softmax makes NaN."""
+    most = np.finfo(graph.dtype).max
+    return graph.add("Max", graph.add("Min", x, graph.constant(most)), graph.constant(-most))
+
+
+def _log_sigmoid(graph: _Graph, x: str) -> str:
+    """The logarithm, which does not underflow where the sigmoid does."""
+    return graph.add("Neg", _softplus(graph, graph.add("Neg", _bounded(graph, x))))
+
+
 def _leaky_relu(graph: _Graph, x: str) -> str:
     return graph.add("Max", x, graph.add("Mul", x, graph.constant(LEAK)))
 
@@ -91,7 +102,7 @@ FORMS: dict[str, Callable[[_Graph, str], str]] = {
     "elliott": _elliott,
     "sine": lambda graph, x: graph.add("Sin", x),
     "gaussian": _gaussian,
-    "softmax": lambda graph, x: graph.add("Softmax", x, axis=-1),
+    "softmax": lambda graph, x: graph.add("Softmax", _bounded(graph, x), axis=-1),
 }
 
 
@@ -101,8 +112,10 @@ def to_onnx(model: Any, path: Any = None) -> Any:
     The input is "X", (n, n_in) of the model's dtype, n free.  Of numbers, the output is "outputs",
     (n, n_out) in the units of the data: of the model's dtype, or of float64 where outputs are
     scaled, as `Model.evaluate` has it.  Of classes, outputs are "probabilities", (n, n_classes) of
-    the model's dtype, and "label", (n,) strings, int64, float64 or bools.  Scaling is part of the
-    graph, computed in float64 as in Python; the outputs of several members are averaged.
+    the model's dtype, and "label", (n,) strings, int64, float64 or bools; instead of probabilities
+    "scores", as `Model.scores` has them, where the outputs are neither sigmoids nor a softmax.
+    Scaling is part of the graph, computed in float64 as in Python; the outputs of several members
+    are averaged.
 
     onnxruntime gives what `Model` predicts to 1e-12 for float64 and to 1e-6 for float32, relative
     to the larger of the number and of one unit of the outputs' scale; a network that amplifies
@@ -180,28 +193,38 @@ def _described(graph: _Graph, name: str, dtype: Any, columns: int | None) -> Any
 
 
 def _network(graph: _Graph, model: Model, x: str) -> str:
-    """The network's outputs, averaged over members."""
+    """The network's outputs, averaged over members; of sigmoids to divide, the logarithms."""
     if model.inputs is not None:
         x = graph.cast(_applied(graph, model.inputs, x), model.dtype)
-    for number, layer in enumerate(layers_of(model), 1):
-        x = _layer(graph, layer, number, x)
+    layers = layers_of(model)
+    for number, layer in enumerate(layers, 1):
+        form = form_of(FORMS, layer.activation, "ONNX")
+        if layer is layers[-1] and model.divides:
+            form = _log_sigmoid
+        x = str(form(graph, _products(graph, layer, number, x)))
     # Members are the first of three axes.
-    return x if len(model.parameters) == 1 else _mean(graph, x)
+    if len(model.parameters) == 1:
+        return x
+    return _log_sum(graph, x) if model.divides else _mean(graph, x)
 
 
-def _layer(graph: _Graph, layer: Layer, number: int, x: str) -> str:
-    form = form_of(FORMS, layer.activation, "ONNX")
+def _products(graph: _Graph, layer: Layer, number: int, x: str) -> str:
+    """What a layer's activation is a function of."""
     alone = len(layer.weights) == 1
     weights = layer.weights[0] if alone else layer.weights
     x = graph.add("MatMul", x, graph.constant(weights, name=f"weights_{number}"))
     if layer.biases is not None:
         biases = layer.biases[0] if alone else layer.biases[:, np.newaxis]
         x = graph.add("Add", x, graph.constant(biases, name=f"biases_{number}"))
-    return str(form(graph, x))
+    return x
 
 
 def _mean(graph: _Graph, x: str) -> str:
     return graph.add("ReduceMean", x, graph.constant([0], np.int64), keepdims=0)
+
+
+def _log_sum(graph: _Graph, x: str) -> str:
+    return graph.add("ReduceLogSumExp", x, graph.constant([0], np.int64), keepdims=0)
 
 
 def _applied(graph: _Graph, scaling: Scaling, x: str) -> str:
@@ -223,20 +246,19 @@ def _of_classes(graph: _Graph, model: Model, outputs: str) -> list[Any]:
     kind: Any = type(labels[0])
     if kind is int and max(labels) >= 2**63:
         raise ValueError(f"classes: expected labels that fit int64, got {shown(max(labels))}")
+    scores = "probabilities" if model.has_shares else "scores"
     if model.network.sizes[-1] == 1:
         other = graph.add("Sub", graph.constant(1), outputs)
-        graph.add("Concat", other, outputs, name="probabilities", axis=1)
+        graph.add("Concat", other, outputs, name=scores, axis=1)
     elif model.divides:
-        axis = graph.constant([1], np.int64)
-        total = graph.add("ReduceSum", outputs, axis, keepdims=1)
-        graph.add("Div", outputs, total, name="probabilities")
+        graph.add("Softmax", outputs, name=scores, axis=-1)
     else:
-        graph.add("Identity", outputs, name="probabilities")
+        graph.add("Identity", outputs, name=scores)
     dtype = np.dtype({str: object, int: np.int64, float: np.float64, bool: np.bool_}[kind])
     table = graph.constant(labels, dtype, name="labels")
-    place = graph.add("ArgMax", "probabilities", axis=1, keepdims=0)
+    place = graph.add("ArgMax", scores, axis=1, keepdims=0)
     graph.add("Gather", table, place, name="label", axis=0)
     return [
-        _described(graph, "probabilities", model.dtype, len(labels)),
+        _described(graph, scores, model.dtype, len(labels)),
         _described(graph, "label", dtype, None),
     ]

@@ -21,6 +21,7 @@ from numba import types
 
 from ..activations import Activation
 from ..lanes.buffers import buffer
+from ..lanes.cache import is_kept
 from ..lanes.compiling import Function, entry, function_for_kernels, inlined, once
 from ..lanes.types import Buffer
 from .views import RECORD, View, call, call_at, view_of
@@ -183,7 +184,7 @@ class Piece:
     def is_at_hand(self, kind: Kind) -> bool:
         """Whether it is compiled, in this process or on disk."""
         path = self.kept_file(kind)
-        return kind in self.loaded or (path is not None and path.exists())
+        return kind in self.loaded or (path is not None and is_kept(path))
 
     def address(self, kind: Kind) -> int:
         """Where the machine code lies in this process; compiles it if need be."""

@@ -4,7 +4,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cache, wraps
 from pathlib import Path
 from threading import Timer
@@ -141,7 +141,7 @@ def entry(function: Callable[..., Any], identity: str = "") -> Any:
         raise RuntimeError(_NOT_COMPILED)
     try:
         compiled = numba.njit(**FLAGS, no_cfunc_wrapper=True, cache=True)(function)
-    except RuntimeError as error:  # no folder to write to
+    except (RuntimeError, ValueError, OSError) as error:  # no folder to write to, or no source
         warn_not_kept(error)
         return numba.njit(**FLAGS, no_cfunc_wrapper=True)(function)
     compiled._cache = shared(compiled._cache, identity)
@@ -165,7 +165,8 @@ def announced(missing: bool) -> Iterator[None]:
         return
     timer = Timer(1.0, lambda: sys.stderr.write(_COMPILING))
     timer.daemon = True
-    timer.start()
+    with suppress(RuntimeError):  # no room for a thread
+        timer.start()
     try:
         yield
     finally:
@@ -227,7 +228,7 @@ class Function(CFunc):
         if not isinstance(self._cache, TolerantCache):
             return None
         path = self._cache.file_of(self._sig, self._targetdescr.target_context.codegen(), identity)
-        return path.with_name(path.name.replace(own, other, 1))
+        return path and path.with_name(path.name.replace(own, other, 1))
 
     @property
     def assembly(self) -> str:
@@ -251,7 +252,7 @@ def function_for_kernels(
     if identity is not None:
         try:
             made.enable_caching()
-        except RuntimeError as error:  # no folder to write to
+        except (RuntimeError, ValueError, OSError) as error:  # no folder to write to, or no source
             warn_not_kept(error)
         else:
             made._cache = shared(made._cache, identity)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..checks import by_name
 from ..kernels.pieces import piece
 from ..lanes.operations import fma, like, sqrt
 from .common import BELOW_ONE, TINY, Optimizer, Setup
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ..network import Network
 
 
+@by_name
 @dataclass(frozen=True, eq=False)
 class Adam(Optimizer):
     """Adam: the mean of past gradients over the root of the mean of their squares.
@@ -56,6 +58,7 @@ class Adam(Optimizer):
     """
 
     learning_rate: ArrayLike = 0.001
+    _: KW_ONLY
     beta1: ArrayLike = 0.9
     beta2: ArrayLike = 0.999
     epsilon: ArrayLike = 1e-8
@@ -112,6 +115,7 @@ class Adam(Optimizer):
         return step
 
 
+@by_name
 @dataclass(frozen=True, eq=False)
 class AdamW(Adam):
     """Adam with decoupled weight decay: before each step ``w *= 1 - learning_rate * weight_decay``.
@@ -136,6 +140,7 @@ class AdamW(Adam):
     1711.05101), algorithm 2.
     """
 
+    _: KW_ONLY
     weight_decay: ArrayLike = 0.01
 
     def __post_init__(self) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..checks import hyperparameter
+from ..checks import by_name, hyperparameter
 from ..kernels.pieces import piece
 from ..kernels.textbook import descend
 from ..kernels.views import layer_at
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 NESTEROV, CLIP = 1, 2
 
 
+@by_name
 @dataclass(frozen=True, eq=False)
 class GradientDescent(Optimizer):
     """Gradient descent, ``w -= learning_rate * gradient``, with what is usually added to it.
@@ -70,6 +71,7 @@ class GradientDescent(Optimizer):
     """
 
     learning_rate: ArrayLike | PerLayer = 0.1
+    _: KW_ONLY
     momentum: ArrayLike = 0.0
     nesterov: bool = False
     clip: ArrayLike | None = None

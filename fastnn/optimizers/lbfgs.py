@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..checks import integer
+from ..checks import by_name, integer
 from ..kernels.pieces import piece
 from ..kernels.stopping import watch_accepted
 from ..lanes.compiling import inlined
@@ -31,6 +31,7 @@ SHRINK, GROW = 0.5, 2.1
 NEWEST = np.int64(0)
 
 
+@by_name
 @dataclass(frozen=True, eq=False)
 class LBFGS(Optimizer):
     """L-BFGS with a backtracking search for the Wolfe conditions.  Full batches only.
@@ -64,6 +65,7 @@ class LBFGS(Optimizer):
     """
 
     memory: int = 10
+    _: KW_ONLY
     c1: ArrayLike = 1e-4
     c2: ArrayLike = 0.9
     trials: int = 20

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..checks import by_name
 from ..kernels import levenberg_marquardt as kernels
 from ..kernels import levenberg_marquardt_memory as memory
 from ..status import Status
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 MAX_PARAMETERS = 500
 
 
+@by_name
 @dataclass(frozen=True, eq=False)
 class LevenbergMarquardt(Optimizer):
     """Levenberg–Marquardt, for the (weighted) SSE and MSE and networks of up to 500 parameters.
@@ -61,6 +63,7 @@ class LevenbergMarquardt(Optimizer):
     """
 
     damping: ArrayLike = 0.01
+    _: KW_ONLY
     increase: ArrayLike = 5.0
     decrease: ArrayLike = 0.7
     min_damping: ArrayLike = 1e-12

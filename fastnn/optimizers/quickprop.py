@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..checks import shown
+from ..checks import by_name, shown
 from ..kernels.pieces import piece
 from ..lanes.operations import fma, like, select
 from .common import TINY, Optimizer, Setup
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..network import Network
 
 
+@by_name
 @dataclass(frozen=True, eq=False)
 class Quickprop(Optimizer):
     """Quickprop: each weight jumps to where its slope would be 0 if the loss were a parabola.
@@ -54,6 +55,7 @@ class Quickprop(Optimizer):
     """
 
     learning_rate: ArrayLike = 0.5
+    _: KW_ONLY
     max_growth: ArrayLike = 1.75
     decay: ArrayLike = 0.0001
     slope_offset: float = 0.0

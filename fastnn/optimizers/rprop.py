@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..checks import shown
+from ..checks import by_name, shown
 from ..kernels.pieces import piece
 from ..lanes.compiling import inlined
 from ..lanes.operations import at_least, at_most, like, select
@@ -22,6 +22,7 @@ VARIANTS = ("Rprop-", "iRprop-", "Rprop+", "iRprop+")
 RPROP_MINUS, IRPROP_MINUS, RPROP_PLUS, IRPROP_PLUS = range(4)
 
 
+@by_name
 @dataclass(frozen=True, eq=False)
 class RPROP(Optimizer):
     """RPROP: every weight has a step length of its own, which grows while its slope keeps its sign.
@@ -54,6 +55,7 @@ class RPROP(Optimizer):
     """
 
     variant: str = "iRprop-"
+    _: KW_ONLY
     increase: ArrayLike = 1.2
     decrease: ArrayLike = 0.5
     initial_step: ArrayLike = 0.1

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any
 
 from numpy.typing import ArrayLike
 
-from ..checks import hyperparameter, shown
+from ..checks import by_name, hyperparameter, shown
 from ..lanes.compiling import inlined
 from ..lanes.operations import like, select
 from ..lanes.trigonometry import cos
@@ -17,6 +17,7 @@ from ..lanes.trigonometry import cos
 CONSTANT, STEP, EXPONENTIAL, COSINE = range(4)
 
 
+@by_name
 @dataclass(frozen=True, eq=False)
 class StepDecay:
     """The rate is multiplied by `factor` after every `every` epochs.
@@ -30,6 +31,7 @@ class StepDecay:
     """
 
     every: ArrayLike = 100
+    _: KW_ONLY
     factor: ArrayLike = 0.5
 
     code = STEP
@@ -44,6 +46,7 @@ class StepDecay:
         return float(factor ** (epoch // every))
 
 
+@by_name
 @dataclass(frozen=True, eq=False)
 class ExponentialDecay:
     """The rate of epoch e is multiplied by ``factor**e``.
@@ -67,6 +70,7 @@ class ExponentialDecay:
         return float(factor**epoch)
 
 
+@by_name
 @dataclass(frozen=True, eq=False)
 class CosineDecay:
     """The rate falls along half a cosine, from the whole to `floor` of it in `epochs` epochs.
@@ -83,6 +87,7 @@ class CosineDecay:
     """
 
     epochs: ArrayLike = 1000
+    _: KW_ONLY
     floor: ArrayLike = 0.0
 
     code = COSINE

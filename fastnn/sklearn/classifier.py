@@ -11,6 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import column_or_1d
 
 from ..losses import MSE, BinaryCrossEntropy, CrossEntropy, Penalized
+from ..model import check_numbers
 from .base import BaseMLP, is_stochastic
 from .words import documented, solver_of
 
@@ -126,6 +127,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         inputs = self._inputs(X)
         if self._multilabel:  # rounding would make some certain, with infinite odds
             shares = self._model().evaluate(inputs)
+            check_numbers(shares)
             return np.clip(shares, np.finfo(np.float64).tiny, np.nextafter(1.0, 0.0))
         return self._model(classes=np.arange(len(self.classes_))).probabilities(inputs)
 

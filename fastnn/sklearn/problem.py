@@ -71,7 +71,7 @@ def problem_of(
 def _rules(estimator: Any, net: Network, solver: Solver, validated: bool) -> list[Rule]:
     patience, tol = int(estimator.n_iter_no_change), float(estimator.tol)
     if validated:
-        return [Validation(patience, tol)]
+        return [Validation(patience, min_improvement=tol)]
     if solver.by_gradient:
         return [GradientBelow(tol * math.sqrt(net.n_parameters))] if tol else []
-    return [NoProgress(patience, tol)]
+    return [NoProgress(patience, min_improvement=tol)]

@@ -52,12 +52,18 @@ SOLVERS = {
         stochastic=True,
     ),
     "adam": Solver(
-        lambda e, scale: Adam(e.learning_rate_init, e.beta_1, e.beta_2, e.epsilon),
+        lambda e, scale: Adam(
+            e.learning_rate_init, beta1=e.beta_1, beta2=e.beta_2, epsilon=e.epsilon
+        ),
         stochastic=True,
     ),
     "adamw": Solver(
         lambda e, scale: AdamW(
-            e.learning_rate_init, e.beta_1, e.beta_2, e.epsilon, weight_decay=e.alpha
+            e.learning_rate_init,
+            beta1=e.beta_1,
+            beta2=e.beta_2,
+            epsilon=e.epsilon,
+            weight_decay=e.alpha,
         ),
         stochastic=True,
         penalized=False,
@@ -77,17 +83,29 @@ TABLE = (
     ("hidden_layer_sizes=(10,)", "Network([n_in, 10, n_out])", "also one number"),
     ("activation='logistic'", "activation='sigmoid'", "all others keep their names"),
     ("solver='lbfgs'", "LBFGS()", "max_iter counts evaluations"),
-    ("solver='sgd'", "GradientDescent(learning_rate_init, momentum, nesterovs_momentum)", ""),
-    ("solver='adam'", "Adam(learning_rate_init, beta_1, beta_2, epsilon)", ""),
+    (
+        "solver='sgd'",
+        "GradientDescent(learning_rate_init, momentum=…, nesterov=nesterovs_momentum)",
+        "",
+    ),
+    ("solver='adam'", "Adam(learning_rate_init, beta1=beta_1, beta2=beta_2, epsilon=…)", ""),
     ("solver='adamw'", "AdamW(…, weight_decay=alpha)", "not in scikit-learn"),
     ("solver='rprop'", "RPROP()", "not in scikit-learn"),
     ("solver='quickprop'", "Quickprop(learning_rate_init)", "not in scikit-learn"),
     ("solver='lm'", "LevenbergMarquardt()", "not in scikit-learn; without alpha"),
     ("alpha", "l2 = alpha / (2 n), n being the samples of a batch", "the penalty is the same"),
     ("max_iter", "epochs", ""),
-    ("tol, n_iter_no_change", "NoProgress(n_iter_no_change, tol)", "sgd, adam, adamw, …"),
+    (
+        "tol, n_iter_no_change",
+        "NoProgress(n_iter_no_change, min_improvement=tol)",
+        "sgd, adam, adamw, …",
+    ),
     ("tol", "GradientBelow(tol sqrt(n_parameters))", "lbfgs and lm"),
-    ("early_stopping, validation_fraction", "Validation(n_iter_no_change, tol)", "of the loss"),
+    (
+        "early_stopping, validation_fraction",
+        "Validation(n_iter_no_change, min_improvement=tol)",
+        "of the loss",
+    ),
     ("batch_size, shuffle", "batch_size, shuffle", "sgd, adam, adamw"),
     ("random_state", "seed", "0 unless another is given"),
     ("n_restarts", "restarts", "not in scikit-learn"),
