@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .gate import frozen
 from .job import Job
 from .keeping import Keep, best_rows, column_types
 from .parts import Part
@@ -69,12 +70,15 @@ class Columns(Collector):
 
     def result(self) -> Runs:
         """The restarts that have ended."""
-        job, arrays = self.job, self.arrays
+        job = self.job
         indices = np.arange(job.first, job.first + job.restarts, dtype=np.int64)
-        columns: dict[str, Any] = {**arrays}
-        runs = Runs(job, indices, **columns)
-        ended = arrays["status"] != Status.NOT_RUN
-        return runs if ended.all() else runs[ended]
+        columns: dict[str, Any] = {"indices": indices, **self.arrays}
+        ended = self.arrays["status"] != Status.NOT_RUN
+        if not ended.all():
+            columns = {name: values[ended] for name, values in columns.items()}
+        for values in columns.values():
+            frozen(values)
+        return Runs(job, **columns)
 
 
 class Tallies(Collector):

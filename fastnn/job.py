@@ -24,6 +24,8 @@ from .weighting import Weighting
 
 NUMERICS_VERSION = 2
 """Raised whenever a bit of any result may change."""
+MAX_SEED = 2**64 - 1
+MAX_RESTART = 2**63 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,6 +165,10 @@ class Job:
         more = np.array([(count, -1) for count, _ in slots], dtype=np.int64).reshape(-1, 2)
         constants = np.array([value for _, value in slots], dtype=np.float64)
         return np.concatenate([rows, more]), np.concatenate([values, constants])
+
+    def epochs_before(self, indices: Any) -> Any:
+        """The epochs that the restarts of these indices have behind them."""
+        return 0 if self.start_epochs is None else self.start_epochs[indices - self.first]
 
     @property
     def only_in_lanes(self) -> bool:

@@ -18,8 +18,9 @@ import numpy as np
 
 from .checks import check_path, integer, shown
 from .files import DamagedFile, canonical, digest_of, replace_file
+from .gate import check_array, frozen
 from .job import NUMERICS_VERSION, Job
-from .keeping import column_types
+from .keeping import COLUMNS
 from .model import Model, Scaling
 from .network import Network
 from .records import job_of, job_record, network_of, network_record
@@ -120,7 +121,9 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
             file.seek(0)
             with np.load(file, allow_pickle=False) as archive:
                 # Compiled code reads them row by row.
-                arrays = {name: np.asarray(archive[name], order="C") for name in archive.files}
+                arrays = {
+                    name: frozen(np.asarray(archive[name], order="C")) for name in archive.files
+                }
         except Exception as error:  # zip archives and arrays raise many kinds
             raise DamagedFile(path, f"its archive is damaged: {error}") from error
     try:
@@ -224,14 +227,8 @@ def _run(run: Run) -> tuple[dict[str, Any], Arrays]:
 
 def _run_again(about: dict[str, Any], arrays: Arrays) -> Run:
     job = _job(about, arrays)
-    history = arrays.get("history")
-    for name, array in (("state", job.n_state), ("parameters", job.net.n_parameters)):
-        if name in arrays:
-            _check(name, arrays[name], job.dtype, (array,))
-    if history is not None:
-        _check("history", history, job.dtype, (len(history),))
     for name in ("loss", "sse"):
-        _check(name, arrays[name], np.dtype(np.float64), ())
+        check_array(name, arrays[name], np.dtype(np.float64), ())
     return Run(
         network=job.net,
         parameters=arrays["parameters"],
@@ -239,7 +236,7 @@ def _run_again(about: dict[str, Any], arrays: Arrays) -> Run:
         sse=float(arrays["sse"]),
         epochs=integer("epochs", about["epochs"], 0),
         status=Status(about["status"]),
-        history=history,
+        history=arrays.get("history"),
         history_every=integer("history_every", about["history_every"], 0),
         seed=job.seed,
         restart=integer("restart", about["restart"], 0, 2**63 - 1),
@@ -261,25 +258,14 @@ def _runs(runs: Runs) -> tuple[dict[str, Any], Arrays]:
 
 def _runs_again(about: dict[str, Any], arrays: Arrays) -> Runs:
     job = _job(about, arrays)
-    columns = {}
-    rows = len(arrays["restart"])
-    for name, (dtype, shape) in column_types(job).items():
-        if name in arrays:
-            kind = np.dtype(np.int64) if name == "epochs" else dtype
-            _check(name, arrays[name], kind, (rows, *shape))
-            columns[name] = arrays[name]
-    indices = columns.pop("restart")
-    if rows and not job.first <= indices.min() <= indices.max() < job.first + job.restarts:
-        raise ValueError("restart: expected indices of the job, got others")
-    if rows and not 0 <= columns["status"].min() <= columns["status"].max() < len(Status):
-        raise ValueError("status: expected numbers of Status, got others")
     kept = {
         name.removeprefix("statistics."): array
         for name, array in arrays.items()
         if name.startswith("statistics.")
     }
     statistics = Statistics.from_arrays(job, kept) if kept else None
-    return Runs(job, indices, **columns, statistics=statistics)
+    columns: dict[str, Any] = {name: arrays[name] for name in COLUMNS if name in arrays}
+    return Runs(job, arrays["restart"], **columns, statistics=statistics)
 
 
 def _statistics(statistics: Statistics) -> tuple[dict[str, Any], Arrays]:
@@ -290,13 +276,6 @@ def _statistics(statistics: Statistics) -> tuple[dict[str, Any], Arrays]:
 def _statistics_again(about: dict[str, Any], arrays: Arrays) -> Statistics:
     own = {name: array for name, array in arrays.items() if not name.startswith(JOB)}
     return Statistics.from_arrays(_job(about, arrays), own)
-
-
-def _check(name: str, array: np.ndarray, dtype: np.dtype, shape: tuple[int, ...]) -> None:
-    if array.dtype != dtype or array.shape != shape:
-        raise ValueError(
-            f"{name}: expected {dtype} of shape {shape}, got {array.dtype} of shape {array.shape}"
-        )
 
 
 _WRITERS: dict[str, Callable[[Any], tuple[dict[str, Any], Arrays]]] = {
