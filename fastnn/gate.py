@@ -21,8 +21,8 @@ from .checks import shown
 
 def check_array(name: str, array: Any, dtype: np.dtype, shape: tuple[int, ...]) -> None:
     """TypeError for what is no array, ValueError for one of another shape or dtype."""
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"{name}: expected an array, got {shown(array)}")
+    if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{name}: expected an array without a mask, got {shown(array)}")
     if array.dtype != dtype or array.shape != shape:
         raise ValueError(
             f"{name}: expected shape {shape} and dtype {dtype}, got an array of shape "
@@ -71,12 +71,9 @@ def kept(name: str, array: Any, dtype: np.dtype, shape: tuple[int, ...]) -> np.n
         flags = array.flags
         if flags.c_contiguous and flags.aligned and _is_frozen(array):
             return array
-    if np.ma.isMaskedArray(array):
-        raise TypeError(f"{name}: expected an array without a mask, got one with a mask")
-    plain = np.array(array, order="C") if isinstance(array, np.ndarray) else array
-    if isinstance(plain, np.ndarray) and not plain.dtype.isnative:
-        plain = plain.astype(plain.dtype.newbyteorder("="))
-    check_array(name, plain, dtype, shape)
+    swapped = isinstance(array, np.ndarray) and array.dtype == dtype.newbyteorder()
+    check_array(name, array, dtype.newbyteorder() if swapped else dtype, shape)
+    plain = np.array(array, dtype=dtype, order="C")
     plain.flags.writeable = False
     return plain
 
