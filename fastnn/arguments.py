@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .checks import MAX_COUNT, float_type, integer, per_restart, real_array, shown
+from .checks import float_type, integer, per_restart, real_array, shown
 from .gate import frozen
 from .initialization import EXPLICIT, Start, Uniform, start_values
-from .job import MAX_RESTART, MAX_SEED, Job
+from .job import MAX_RESTART, MAX_SEED, Job, check_epochs
 from .losses import SSE, Penalized, make_loss
 from .network import Network
 from .optimizers import OPTIMIZERS, GradientDescent, Optimizer
@@ -181,15 +181,6 @@ def _going_on(job: Job, before: Before) -> Job:
         start_epochs=frozen(before.epochs),
         resumes_rules=same,
     )
-
-
-def check_epochs(epochs: int, before: np.ndarray) -> None:
-    """Whether so many epochs more can be counted."""
-    most = int(before.max(initial=0))
-    if before.min(initial=0) < 0 or most + epochs > MAX_COUNT:
-        raise ValueError(
-            f"epochs: expected at most {MAX_COUNT} with those of before, got {most} and {epochs}"
-        )
 
 
 def with_grid(

@@ -8,37 +8,24 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from .blueprint import Blueprint, SampleRuns, blueprint_of
-from .checks import integer, shown
-from .gate import check_array
-from .initialization import EXPLICIT, UNIFORM, Start
-from .job import MAX_RESTART, MAX_SEED, Job
+from .checks import integer
+from .initialization import EXPLICIT, UNIFORM
+from .job import Job
 from .kernels.layout import PLACES, UNWEIGHTED
 from .kernels.pieces import run_piece
 from .kernels.stopping import RULE_COLUMNS, rule_table
 from .kernels.workspace import Plan, by_tile, zeros_aligned
-from .losses import Penalized
-from .network import Network
-from .optimizers import Optimizer
 from .specialize import compilations
-from .weighting import Weighting
 
 # Seconds of an epoch of one network, however small.
 EPOCH_OF_ONE = 1e-7
 # A pass for the losses alone, without weights and rules.
 VALIDATION = {
     "forward_only": 1, "weighting": UNWEIGHTED, "monitor": 0, "batches": 1, "begin": 0, "end": 1,
-}  # fmt: skip
-
-
-# What jobs are made of.
-KINDS: dict[str, Any] = {
-    "net": Network, "loss": Penalized, "weighting": Weighting, "optimizer": Optimizer,
-    "start": Start, "rules": tuple,
 }  # fmt: skip
 
 
@@ -262,35 +249,10 @@ def _rows(array: np.ndarray, count: int) -> int:
     return 1 if len(array) == 1 else count
 
 
-def check_job(job: Job) -> None:
-    """Whether a job's numbers are in the ranges that kernels rely on, wherever it comes from.
-
-    Arrays are checked when their addresses are taken.
-    """
-    for name, kind in KINDS.items():
-        if not isinstance(getattr(job, name), kind):
-            raise TypeError(f"{name}: expected {kind}, got {shown(getattr(job, name))}")
-    count = integer("restarts", job.restarts, 0, 10**12)
-    integer("first", job.first, 0, MAX_RESTART - count)
-    integer("seed", job.seed, 0, MAX_SEED)
-    integer("epochs", job.epochs, 0)
-    integer("batch_size", job.batch_size, 1, len(job.X))
-    n_in, n_out = job.net.sizes[0], job.net.sizes[-1]
-    for X, y in ((job.X, job.y), job.validation or (job.X, job.y)):
-        check_array("X", X, job.dtype, (len(X), n_in))
-        check_array("y", y, job.dtype, (len(X), n_out))
-    numbers = len(job.setup.numbers)
-    if job.hyper.ndim != 2 or job.hyper.shape[1] != numbers:
-        raise ValueError(
-            f"hyper: expected {numbers} numbers of {type(job.optimizer).__name__} in each row, got "
-            f"shape {job.hyper.shape}"
-        )
-
-
 def launch_of(job: Job, lanes: int) -> Launch:
     """The launch of `job` with `lanes` networks at once, made when it is first asked for."""
     if lanes not in job.launches:
-        check_job(job)
+        assert job.is_sound
         job.launches.setdefault(lanes, Launch(job, blueprint_of(job, lanes)))
     launch: Launch = job.launches[lanes]
     return launch

@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .arguments import check_epochs, make_job
+from .arguments import make_job
 from .checks import shown
 from .files import canonical, digest_of
 from .gate import check_array, frozen
 from .initialization import EXPLICIT, INITIALIZATIONS, Start
-from .job import NUMERICS_VERSION, Job, with_numbers
+from .job import NUMERICS_VERSION, Job, check_epochs, with_numbers
 from .losses import LOSSES
 from .network import Network
 from .optimizers import OPTIMIZERS

@@ -80,7 +80,7 @@ class Run(Savable):
         net, job, history, state = self.network, self.job, self.history, self.state
         if not isinstance(net, Network):
             raise TypeError(f"network: expected a fastnn.Network, got {shown(net)}")
-        if job is not None and not isinstance(job, Job):
+        if job is not None and not (isinstance(job, Job) and job.is_sound):
             raise TypeError(f"job: expected that of a run or None, got {shown(job)}")
         if not isinstance(self.status, Status):
             raise TypeError(f"status: expected a member of fastnn.Status, got {shown(self.status)}")

@@ -67,9 +67,10 @@ class Runs(Savable):
         state: np.ndarray | None = None,
         statistics: Statistics | None = None,
     ) -> None:
-        for part, kind in ((job, Job), (statistics, Statistics | None)):
-            if not isinstance(part, kind):
-                raise TypeError(f"job, statistics: expected those of results, got {shown(part)}")
+        if not (isinstance(job, Job) and job.is_sound):
+            raise TypeError(f"job: expected that of a run, got {shown(job)}")
+        if not isinstance(statistics, Statistics | None):
+            raise TypeError(f"statistics: expected fastnn.Statistics, got {shown(statistics)}")
         given = {"loss": loss, "epochs": epochs, "status": status, "parameters": parameters,
                  "state": state}  # fmt: skip
         own, columns = result_columns(job, indices, given)
@@ -383,8 +384,7 @@ class Runs(Savable):
         """Where the restart at `position` of the columns ended, as far as that was kept."""
         if "epochs" not in self._columns:
             return {}
-        status = Status(int(self.status[position]))
-        return {"epochs": int(self.epochs[position]), "status": status}
+        return {"epochs": int(self.epochs[position]), "status": Status(int(self.status[position]))}
 
     def _position(self, k: Any) -> int:
         """The position of restart k in the columns."""

@@ -23,6 +23,8 @@ def misaligned(array):
 
 def laid_otherwise(array):
     """The same numbers in other forms, by name."""
+    if not array.ndim:
+        return {"a writable copy": array.copy()}
     backwards = array[::-1].copy()[::-1]
     forms = {
         "Fortran order": np.asfortranarray(array),
@@ -46,6 +48,8 @@ def read_only_view(array):
 
 def of_other_kinds(array):
     """What can stand for no such array, by name."""
+    if not array.ndim or array.dtype.kind not in "iuf":
+        return {"another axis": array[np.newaxis], "a string": "x"}
     wide = np.float32 if array.dtype.itemsize == 8 else np.float64
     return {
         "fewer": array[..., :-1].copy(),

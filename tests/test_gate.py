@@ -5,6 +5,7 @@ import gc
 import pickle
 from collections import OrderedDict
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -52,8 +53,13 @@ def many(**options):
 # -- who asks for addresses ------------------------------------------------------------------------
 
 
+@cache
+def tree_of(path):
+    return ast.parse(path.read_text())
+
+
 def used_names(path):
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Attribute):
             yield node.attr
         elif isinstance(node, ast.Name):
@@ -94,12 +100,11 @@ def test_records_are_written_by_plans():
     """Others put addresses of kernels there, and nothing else."""
     found = set()
     for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree_of(path)):
             targets = getattr(node, "targets", [getattr(node, "target", None)])
             for target in targets:
                 if isinstance(target, ast.Subscript) and "record" in ast.unparse(target.value):
                     found.add((path.name, ast.unparse(target)))
-    found = {item for item in found if item[0] in {path.name for path in SOURCES}}
     assert {target for name, target in found if name == "workspace.py"} == {
         "self.record[PLAIN[name]]", "self.record[POINTERS[name]]",
     }  # fmt: skip
