@@ -141,7 +141,7 @@ def check_part(part: Any, job: Job, keep: Keep, start: int, stop: int) -> None:
         raise TypeError(f"expected the results of a chunk, got {shown(part)}")
     integer("start", part.start, start, start)
     rows = integer("rows", part.rows, 0, stop - start)
-    if not rows:
+    if not rows or not keep.columns:
         return
     columns = part.columns
     indices = np.arange(job.first + start, job.first + start + rows)
