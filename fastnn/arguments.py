@@ -117,7 +117,7 @@ def make_job(
         restarts=count,
         parallel=parallel,
     )
-    vars(job)["setup"] = setup  # which is computed once
+    vars(job).update(setup=setup, is_sound=True)  # which are found once
     check_combination(job)
     for array in (inputs, targets, job.hyper, start.numbers, weighting, *(job.validation or ())):
         if isinstance(array, np.ndarray):

@@ -206,7 +206,7 @@ class Job:
         """Whether restarts may converge."""
         return self.target > 0 or any(rule.status == Status.CONVERGED for rule in self.rules)
 
-    @property
+    @cached_property
     def n_state(self) -> int:
         """How many numbers the optimizer and the rules remember of each restart."""
         return self.setup.n_state + rule_numbers(self.rules, self.net.n_parameters)

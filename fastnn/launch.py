@@ -58,6 +58,7 @@ class Launch:
         self.in_lanes = job.parallel == "samples"
         self.has_own_weights = job.has_own_weights
         self.order = len(job.X) if job.shuffle else 0
+        self.n_hyper, self.n_state = job.hyper.shape[1], job.n_state
         self.plan = blueprint.plan.copy()
         self.validation: dict[str, int] = {}
         """The numbers of the record for passes over the validation set."""
@@ -150,16 +151,15 @@ class Launch:
         own, count, p = self.plan.copy(), part.restarts, part.net.n_parameters
         start, explicit = part.start.numbers, part.start.code == EXPLICIT
         width = p if explicit else 2
-        n_hyper = own.get("n_hyper")
         own.set(
             count=count,
             first=part.first,
-            hyper_step=n_hyper if len(part.hyper) > 1 else 0,
+            hyper_step=self.n_hyper if len(part.hyper) > 1 else 0,
             init_step=width if len(start) > 1 else 0,
             history_every=outputs.history_every,
             epochs_kernel=self.blueprint.plan.get("epochs_kernel"),
         )
-        own.point("hyper_rows", part.hyper, _rows(part.hyper, count), n_hyper)
+        own.point("hyper_rows", part.hyper, _rows(part.hyper, count), self.n_hyper)
         own.point("init_rows", start, _rows(start, count), width)
         own.point("stop", stop_flag, 1)
         own.point("out_loss", outputs.loss, count)
@@ -168,13 +168,13 @@ class Launch:
         if part.indices is not None:
             own.point("indices", part.indices, count)
         if part.start_state is not None:
-            own.point("start_state", part.start_state, count, own.get("n_state"))
+            own.point("start_state", part.start_state, count, self.n_state)
         if part.start_epochs is not None:
             own.point("start_epochs", part.start_epochs, count)
         if outputs.parameters is not None:
             own.point("out_parameters", outputs.parameters, count, p)
         if outputs.state is not None:
-            own.point("out_state", outputs.state, count, own.get("n_state"))
+            own.point("out_state", outputs.state, count, self.n_state)
         if outputs.history_every and outputs.history is not None:
             integer("history: restarts", count, 0, 1)
             epochs = own.get("epochs")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 QUICK = 1e8
 # What an epoch costs beside its multiplications, in multiplications.
 EPOCH_COST = 100
+NUMBERS = (float, int, np.floating)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,16 +85,16 @@ class Run(Savable):
             raise TypeError(f"job: expected that of a run or None, got {shown(job)}")
         if not isinstance(self.status, Status):
             raise TypeError(f"status: expected a member of fastnn.Status, got {shown(self.status)}")
-        for name in ("loss", "sse"):
-            if not isinstance(getattr(self, name), float | np.floating | int):
-                raise TypeError(f"{name}: expected a number, got {shown(getattr(self, name))}")
+        for name, value in (("loss", self.loss), ("sse", self.sse)):
+            if not isinstance(value, NUMBERS):
+                raise TypeError(f"{name}: expected a number, got {shown(value)}")
         dtype = _dtype_of(self.parameters) if job is None else job.dtype
         own = {"parameters": kept("parameters", self.parameters, dtype, (net.n_parameters,))}
         if history is not None:
-            own["history"] = kept("history", history, dtype, (np.size(history),))
+            own["history"] = kept("history", history, dtype, (getattr(history, "size", 0),))
         if state is not None:
             own["state"] = kept(
-                "state", state, dtype, (np.size(state) if job is None else job.n_state,)
+                "state", state, dtype, (getattr(state, "size", 0) if job is None else job.n_state,)
             )
         vars(self).update(own)
         integer("history_every", self.history_every, 0 if history is None else 1)
@@ -105,7 +106,7 @@ class Run(Savable):
     def _check_against(self, job: Job) -> None:
         """Whether it can be a run of that job."""
         for name, own, its in (("network", self.network, job.net), ("seed", self.seed, job.seed)):
-            if own != its:
+            if own is not its and own != its:
                 raise ValueError(f"{name}: expected {its!r}, that of its job, got {shown(own)}")
         k = integer("restart", self.restart, job.first, job.first + job.restarts - 1)
         before = int(job.epochs_before(k))
