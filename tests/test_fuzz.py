@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+import fastnn
+
+HERE = Path(fastnn.__file__).parents[1]
+"""Where the package lies that is tested, whatever else is installed."""
+
 
 @pytest.mark.parametrize(
     ("script", "examples", "seed"),
@@ -21,8 +26,8 @@ import pytest
 def test_right_or_refused(script, examples, seed):
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", script, str(examples), str(seed)],
-        cwd=Path(__file__).parent, env={**os.environ}, capture_output=True, text=True,
-        check=False, timeout=7200,
+        cwd=Path(__file__).parent, env={**os.environ, "PYTHONPATH": str(HERE)},
+        capture_output=True, text=True, check=False, timeout=7200,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr[-8000:]
     calls, refused = map(int, re.findall(r"\d+", done.stdout))
