@@ -43,6 +43,11 @@ def run_again(
     if status == Status.DIVERGED:  # perhaps in a batch of the epoch that follows
         made = min(made + 1, alone.epochs)
     run = train_one(replace(alone, epochs=made), history)
+    if run.epochs != epochs or status not in (None, run.status):
+        raise ValueError(
+            f"restart: expected results of their job, got others: restart {index} ends as "
+            f"{run.status} after {run.epochs} epochs, not as {status} after {epochs}"
+        )
     # That a file can hold, and that training goes on with as it went.
     return replace(run, job=own or job)
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from .checks import float_type, integer, per_restart, real_array, shown
+from .gate import frozen
 from .initialization import EXPLICIT, Start, Uniform, start_values
-from .job import Job
+from .job import MAX_RESTART, MAX_SEED, Job, check_epochs
 from .losses import SSE, Penalized, make_loss
 from .network import Network
 from .optimizers import OPTIMIZERS, GradientDescent, Optimizer
@@ -20,8 +21,6 @@ from .sweeps import Grid
 from .weighting import make_weighting
 
 PARALLEL = ("restarts", "samples")
-MAX_SEED = 2**64 - 1
-MAX_RESTART = 2**63 - 1
 
 
 def make_job(
@@ -118,8 +117,11 @@ def make_job(
         restarts=count,
         parallel=parallel,
     )
-    vars(job)["setup"] = setup  # which is computed once
+    vars(job).update(setup=setup, is_sound=True)  # which are found once
     check_combination(job)
+    for array in (inputs, targets, job.hyper, start.numbers, weighting, *(job.validation or ())):
+        if isinstance(array, np.ndarray):
+            frozen(array)
     return job if before is None else _going_on(job, before)
 
 
@@ -172,10 +174,11 @@ def _going_on(job: Job, before: Before) -> Job:
         anew = [value for count, value in slots for _ in range(count)]
         rows = np.tile(np.array(anew, dtype=job.dtype), (len(state), 1))
         state = np.concatenate([state[:, :own], rows], axis=1)
+    check_epochs(job.epochs, before.epochs)
     return replace(
         job,
-        start_state=np.ascontiguousarray(state),
-        start_epochs=before.epochs,
+        start_state=frozen(np.ascontiguousarray(state)),
+        start_epochs=frozen(before.epochs),
         resumes_rules=same,
     )
 

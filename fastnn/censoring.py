@@ -17,6 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .checks import MAX_COUNT, shown
+from .gate import check_array
 from .status import Status
 
 
@@ -48,6 +50,17 @@ class CutOff:
     gaps, others had ended behind them."""
     accounted: bool = True
     """Whether these are all."""
+
+    def __post_init__(self) -> None:
+        check_array("cut.epochs", self.epochs, np.dtype(np.int64), (len(self.epochs),))
+        check_array("cut.status", self.status, np.dtype(np.int8), (len(self.epochs),))
+        if not isinstance(self.accounted, bool):
+            raise TypeError(f"accounted: expected True or False, got {shown(self.accounted)}")
+        limits = {"epochs": MAX_COUNT, "status": len(Status) - 1}
+        for name, most in limits.items():
+            values = getattr(self, name)
+            if len(values) and not 0 <= values.min() <= values.max() <= most:
+                raise ValueError(f"cut.{name}: expected numbers from 0 to {most}, got others")
 
     @classmethod
     def none(cls, *, accounted: bool = True) -> CutOff:

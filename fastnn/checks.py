@@ -50,6 +50,8 @@ def by_name(kind: Kind) -> Kind:
 
 def integer(name: str, value: Any, low: int, high: int = MAX_COUNT) -> int:
     """`value` as an int from `low` to `high`, both included."""
+    if type(value) is int and low <= value <= high:
+        return value
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name}: expected an integer, got {shown(value)}")
     number = int(value)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .gate import frozen
 from .job import Job
 from .kernels.workspace import ROWS
 from .lanes.types import register_bytes
@@ -105,6 +106,8 @@ def train_chunk(
     (int64) ends the chunk within a tile of samples; `history` (with one lane and one restart)
     receives the loss of every `history_every`-th epoch.
     """
+    if not 0 <= start <= stop <= job.restarts:
+        raise ValueError(f"expected positions from 0 to {job.restarts}, got {start} and {stop}")
     if stop_flag is None:
         stop_flag = np.zeros(1, dtype=np.int64)
     part = job.rows(start, stop)
@@ -121,6 +124,9 @@ def train_chunk(
         history_every=history_every,
     )
     ticks = train(launch_of(job, lanes), part, threads, stop_flag, outputs)
+    for array in (outputs.parameters, outputs.state):
+        if array is not None:
+            frozen(array)
     return ChunkResult(
         start=start,
         parameters=outputs.parameters,

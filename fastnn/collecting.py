@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .censoring import CutOff
+from .gate import frozen
 from .job import Job
 from .keeping import Keep, best_rows, column_types
 from .parts import Part
@@ -81,14 +82,15 @@ class Columns(Collector):
 
     def result(self) -> Runs:
         """The restarts that have ended."""
-        job, arrays = self.job, self.arrays
+        job = self.job
         indices = np.arange(job.first, job.first + job.restarts, dtype=np.int64)
-        columns: dict[str, Any] = {**arrays}
-        ended = arrays["status"] != Status.NOT_RUN
+        columns: dict[str, Any] = {"indices": indices, **self.arrays}
+        ended = self.arrays["status"] != Status.NOT_RUN
         if not ended.all():
-            indices = indices[ended]
             columns = {name: values[ended] for name, values in columns.items()}
-        return Runs(job, indices, **columns, cut=CutOff.joined(self.cut))
+        for values in columns.values():
+            frozen(values)
+        return Runs(job, **columns, cut=CutOff.joined(self.cut))
 
 
 class Tallies(Collector):

@@ -25,7 +25,7 @@ from .interrupts import CtrlC
 from .job import Job
 from .keeping import Keep, row_bytes
 from .machine import physical_memory
-from .parts import Part, train_part, train_sent
+from .parts import Part, check_part, train_part, train_sent
 from .progress import progress_bar
 from .threads import Pool
 
@@ -263,6 +263,14 @@ class _Flight:
         self.pending[future] = (start, stop)
         future.add_done_callback(self.finished.put)
 
+    def flaw(self, done: Future[Part], start: int, stop: int) -> Exception | None:
+        """What is wrong with a part that came back."""
+        try:
+            check_part(done.result(), self.job, self.collector.keep, start, stop)
+        except Exception as error:  # of any kind, as what came back may be anything
+            return error
+        return None
+
     def next(self, deadline: float) -> Future[Part] | None:
         """The next finished chunk; None after Ctrl-C or at the deadline."""
         if deadline == math.inf:
@@ -330,7 +338,7 @@ def _run_chunks(
                 if done is None:
                     break
                 start, stop = flight.pending.pop(done)
-                error = _error_of(done)
+                error = _error_of(done) or flight.flaw(done, start, stop)
                 if error is None and done.result().ended < stop - start and not ctrl_c.pressed:
                     error = RuntimeError("a chunk was interrupted in its worker")
                 if error is not None:
@@ -367,7 +375,8 @@ def _run_chunks(
             if work.again:  # chunks whose workers failed
                 collector.lose()
             for future in ended:
-                if collects and _error_of(future) is None:
+                positions = flight.pending[future]
+                if collects and not (_error_of(future) or flight.flaw(future, *positions)):
                     collector.add(future.result())
                 else:
                     collector.lose()

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from .activations import keeps_slopes
+from .checks import MAX_COUNT, integer, shown
+from .gate import check_array
 from .initialization import INITIALIZATIONS, Start
 from .losses import SSE, ArctanhSSE, Penalized
 from .network import Network
@@ -24,6 +26,25 @@ from .weighting import Weighting
 
 NUMERICS_VERSION = 2
 """Raised whenever a bit of any result may change."""
+MAX_SEED = 2**64 - 1
+MAX_RESTART = 2**63 - 1
+
+
+KINDS: dict[str, Any] = {
+    "net": Network, "X": np.ndarray, "y": np.ndarray, "dtype": np.dtype, "loss": Penalized,
+    "weighting": Weighting, "optimizer": Optimizer, "hyper": np.ndarray, "grid": Grid | None,
+    "start": Start, "rules": tuple, "validation": tuple | None, "target": float,
+}  # fmt: skip
+"""What jobs are made of."""
+
+
+def check_epochs(epochs: int, before: np.ndarray) -> None:
+    """Whether so many epochs more can be counted."""
+    most = int(before.max(initial=0))
+    if before.min(initial=0) < 0 or most + epochs > MAX_COUNT:
+        raise ValueError(
+            f"epochs: expected at most {MAX_COUNT} with those of before, got {most} and {epochs}"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +91,40 @@ class Job:
     """Whether what they remember includes the rules of before, which have judged where they are."""
     indices: np.ndarray | None = None
     """(restarts,) int64: the restarts of a selection, which do not follow one another."""
+
+    @cached_property
+    def is_sound(self) -> bool:
+        """True, once all parts were checked, which compiled code trusts wherever they come from.
+
+        How arrays lie is checked where their addresses are taken.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a part is not of its kind.
+        """
+        for name, kind in KINDS.items():
+            if not isinstance(getattr(self, name), kind):
+                raise TypeError(f"{name}: expected {kind}, got {shown(getattr(self, name))}")
+        if not all(isinstance(rule, Rule) for rule in self.rules):
+            raise TypeError(f"rules: expected stopping rules, got {shown(self.rules)}")
+        count = integer("restarts", self.restarts, 0, 10**12)
+        integer("first", self.first, 0, MAX_RESTART - count)
+        integer("seed", self.seed, 0, MAX_SEED)
+        integer("epochs", self.epochs, 0)
+        n_in, n_out = self.net.sizes[0], self.net.sizes[-1]
+        for X, y in ((self.X, self.y), self.validation or (self.X, self.y)):
+            check_array("X", X, self.dtype, (len(X), n_in))
+            check_array("y", y, self.dtype, (len(X), n_out))
+        integer("batch_size", self.batch_size, 1, len(self.X))
+        rows = 1 if len(self.hyper) == 1 else count
+        check_array("hyper", self.hyper, self.dtype, (rows, len(self.setup.numbers)))
+        if self.start_state is not None:
+            check_array("start_state", self.start_state, self.dtype, (count, self.n_state))
+        if self.start_epochs is not None:
+            check_array("start_epochs", self.start_epochs, np.dtype(np.int64), (count,))
+            check_epochs(self.epochs, self.start_epochs)
+        return True
 
     @cached_property
     def setup(self) -> Setup:
@@ -151,7 +206,7 @@ class Job:
         """Whether restarts may converge."""
         return self.target > 0 or any(rule.status == Status.CONVERGED for rule in self.rules)
 
-    @property
+    @cached_property
     def n_state(self) -> int:
         """How many numbers the optimizer and the rules remember of each restart."""
         return self.setup.n_state + rule_numbers(self.rules, self.net.n_parameters)
@@ -163,6 +218,10 @@ class Job:
         more = np.array([(count, -1) for count, _ in slots], dtype=np.int64).reshape(-1, 2)
         constants = np.array([value for _, value in slots], dtype=np.float64)
         return np.concatenate([rows, more]), np.concatenate([values, constants])
+
+    def epochs_before(self, indices: Any) -> Any:
+        """The epochs that the restarts of these indices have behind them."""
+        return 0 if self.start_epochs is None else self.start_epochs[indices - self.first]
 
     @property
     def only_in_lanes(self) -> bool:

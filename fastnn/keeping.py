@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .checks import by_name, integer, shown
+from .gate import kept
 from .job import Job
 from .machine import physical_memory
 from .status import Status
@@ -78,6 +79,61 @@ def column_types(job: Job) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
         "state": (job.dtype, (job.n_state,)),
         "restart": (np.dtype(np.int64), ()),
     }
+
+
+def result_columns(
+    job: Job, indices: Any, columns: Mapping[str, Any]
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Indices and columns as results in memory keep them, in order; None are left out.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one is not of its shape and dtype, or its numbers are such as no restart has.
+    """
+    rows, made = np.size(indices), {}
+    for name, (dtype, shape) in column_types(job).items():
+        if columns.get(name) is not None or name == "status":
+            dtype = np.dtype(np.int64) if name == "epochs" else dtype
+            made[name] = kept(name, columns.get(name), dtype, (rows, *shape))
+    indices = kept("restart", indices, np.dtype(np.int64), (rows,))
+    check_ranges(job, indices, made)
+    return indices, made
+
+
+def check_ranges(job: Job, indices: np.ndarray, columns: Mapping[str, np.ndarray]) -> None:
+    """Whether restarts of these indices can have ended so.
+
+    Raises
+    ------
+    ValueError
+        If an index is none of the job's, a status none of `Status`, or epochs are not in the range
+        that the job and the status leave.
+    """
+    status, epochs = columns.get("status"), columns.get("epochs")
+    if _outside(indices - job.first, job.restarts - 1):
+        raise ValueError(
+            f"restart: expected indices of the job, from {job.first} to "
+            f"{job.first + job.restarts - 1}, got others"
+        )
+    if status is not None and _outside(status, len(Status) - 1):
+        raise ValueError("status: expected numbers of fastnn.Status, got others")
+    if epochs is None:
+        return
+    made = epochs.astype(np.int64, copy=False) - job.epochs_before(indices)
+    if _outside(made, job.epochs):
+        raise ValueError(
+            f"epochs: expected numbers from 0 to {job.epochs}, those of before not counted, got "
+            f"others, from {made.min()} to {made.max()}"
+        )
+    if status is not None and (made[status == Status.EPOCH_LIMIT] != job.epochs).any():
+        raise ValueError(f"epochs: expected {job.epochs} with status EPOCH_LIMIT, got others")
+
+
+def _outside(numbers: np.ndarray, highest: int) -> bool:
+    """Whether any of these integers is below 0 or above `highest`."""
+    unsigned = numbers.view(f"u{numbers.itemsize}")  # where negative ones are large
+    return bool(unsigned.size) and int(unsigned.max()) > highest
 
 
 def row_bytes(job: Job, columns: tuple[str, ...]) -> int:

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from .blueprint import Blueprint, SampleRuns, blueprint_of
+from .checks import integer
+from .initialization import EXPLICIT, UNIFORM
 from .job import Job
 from .kernels.layout import PLACES, UNWEIGHTED
 from .kernels.pieces import run_piece
-from .kernels.stopping import rule_table
-from .kernels.workspace import Plan, by_tile, data_of, zeros_aligned
+from .kernels.stopping import RULE_COLUMNS, rule_table
+from .kernels.workspace import Plan, by_tile, zeros_aligned
 from .specialize import compilations
 from .threads import together
 
@@ -56,10 +58,12 @@ class Launch:
         self.in_lanes = job.parallel == "samples"
         self.has_own_weights = job.has_own_weights
         self.order = len(job.X) if job.shuffle else 0
+        self.n_hyper, self.n_state = job.hyper.shape[1], job.n_state
         self.plan = blueprint.plan.copy()
-        self.kept: list[np.ndarray] = []
         self.validation: dict[str, int] = {}
-        """The fields of the record for passes over the validation set."""
+        """The numbers of the record for passes over the validation set."""
+        self.checked: dict[str, tuple[np.ndarray, tuple[int, ...]]] = {}
+        """The arrays of that record, and their shapes."""
         self.buffers: dict[str, int] = {}
         """Numbers of arrays that each chunk has to itself."""
         self.expected = job.restarts * job.seconds_of_a_restart
@@ -72,126 +76,144 @@ class Launch:
         else:
             self._add_data_of_one(job)
 
-    def address(self, array: np.ndarray) -> int:
-        """The address of an array, which is kept."""
-        self.kept.append(array)
-        return data_of(array)
-
     def _add_numbers(self, job: Job) -> None:
-        dtype = job.dtype
+        dtype, plan, p = job.dtype, self.plan, job.net.n_parameters
         slots, slot_values = job.state_slots()
-        self.plan.set(
+        plan.set(
             epochs=job.epochs,
-            target=self.address(np.array([job.target], dtype=dtype)),
             judged=job.judged,
             n_slots=len(slots),
-            slots=self.address(slots),
-            slot_values=self.address(slot_values.astype(dtype)),
             resumes=job.resumes_rules,
             init_code=job.start.code,
-            init_table=self.address(job.start.table),
             seed=job.seed if job.seed < 2**63 else job.seed - 2**64,
-            loss_numbers=self.address(
-                np.array([job.loss.number, job.setup.slope_offset], dtype=dtype)
-            ),
         )
+        plan.point("target", np.array([job.target], dtype=dtype), 1)
+        plan.point("slots", slots, len(slots), 2)
+        plan.point("slot_values", slot_values.astype(dtype), len(slots))
+        plan.point("init_table", job.start.table, 2, p if job.start.code > UNIFORM else 0)
+        numbers = np.array([job.loss.number, job.setup.slope_offset], dtype=dtype)
+        plan.point("loss_numbers", numbers, 2)
         penalties = job.loss.penalties(job.net, dtype)
         if penalties is not None:
-            self.plan.set(penalties=self.address(penalties))
+            plan.point("penalties", penalties, 2, p)
         if isinstance(job.weighting, np.ndarray):
             if job.has_common_weights:
-                self.plan.set(sample_weights=self.address(job.weighting))
+                plan.point("sample_weights", job.weighting, 1, len(job.X))
             else:
-                self.plan.set(weight_step=job.weighting.shape[1])
+                plan.set(weight_step=len(job.X))
         if job.rules:
+            count = len(job.rules)
             numbers = np.array([rule.number for rule in job.rules], dtype=dtype)
-            self.plan.set(
-                rules=self.address(rule_table(job.rules, job.net.n_parameters)),
-                rule_numbers=self.address(numbers),
-            )
+            plan.point("rules", rule_table(job.rules, p), count, RULE_COLUMNS)
+            plan.point("rule_numbers", numbers, count)
 
     def _add_data_of_lanes(self, job: Job) -> None:
-        self.plan.set(x=self.address(job.X), y=self.address(job.y))
-        if job.validation is not None:
-            X, y = job.validation
-            self._add_validation(X, y, len(X))
-
-    def _add_validation(self, X: np.ndarray, y: np.ndarray, samples: int) -> None:
-        self.validation = {
-            **VALIDATION,
-            "x": self.address(X),
-            "y": self.address(y),
-            "samples": samples,
-            "batch_size": samples,
-            "losses": self.plan.get("validation_losses"),
-        }
-
-    def _add_data_of_one(self, job: Job) -> None:
-        plan, cut = self.plan, SampleRuns.of(job)
-        X, y = (by_tile(array, cut.length, plan.tile) for array in (job.X, job.y))
-        plan.set(x=self.address(X), y=self.address(y), threads=1)
+        n_in, n_out = job.net.sizes[0], job.net.sizes[-1]
+        self.plan.point("x", job.X, len(job.X), n_in)
+        self.plan.point("y", job.y, len(job.X), n_out)
         if job.validation is not None:
             samples = len(job.validation[0])
-            X, y = (by_tile(array, samples, plan.tile) for array in job.validation)
-            self._add_validation(X, y, samples)
-            self.validation.update(
-                tiles=X.shape[1], run_length=samples, runs=1, thread=0, threads=1
-            )
+            self._add_validation(samples)
+            for name, array, units in zip("xy", job.validation, (n_in, n_out), strict=True):
+                self.checked[name] = array, (samples, units)
+
+    def _add_validation(self, samples: int) -> None:
+        losses = self.plan.get("validation_losses")
+        self.validation = {
+            **VALIDATION, "samples": samples, "batch_size": samples, "losses": losses,
+        }  # fmt: skip
+
+    def _add_data_of_one(self, job: Job) -> None:
+        plan, cut, ends = self.plan, SampleRuns.of(job), (job.net.sizes[0], job.net.sizes[-1])
+        runs, tiles = cut.runs, plan.get("tiles")
+        for name, array, units in zip("xy", (job.X, job.y), ends, strict=True):
+            tiled = by_tile(array, cut.length, plan.tile)
+            plan.point(name, tiled, runs, tiles, units, plan.tile)
+        plan.set(threads=1)
+        if job.validation is not None:
+            samples = len(job.validation[0])
+            tiles = -(-samples // plan.tile)
+            self._add_validation(samples)
+            self.validation.update(tiles=tiles, run_length=samples, runs=1, thread=0, threads=1)
+            for name, array, units in zip("xy", job.validation, ends, strict=True):
+                tiled = by_tile(array, samples, plan.tile)
+                self.checked[name] = tiled, (1, tiles, units, plan.tile)
         if job.shuffle:
+            for name, array, units in zip(("rows_x", "rows_y"), (job.X, job.y), ends, strict=True):
+                plan.point(name, array, len(job.X), units)
             room = plan.get("tiles") * plan.tile
-            plan.set(rows_x=self.address(job.X), rows_y=self.address(job.y))
             self.buffers = {
-                "batch_x": room * job.net.sizes[0],
-                "batch_y": room * job.net.sizes[-1],
-                "batch_weights": room,
-            }
+                "batch_x": room * ends[0], "batch_y": room * ends[1], "batch_weights": room,
+            }  # fmt: skip
 
     def record_of(self, part: Job, stop_flag: np.ndarray, outputs: Outputs) -> Plan:
         """The record of one chunk."""
-        own = self.plan.copy()
-        start = part.start.numbers
+        own, count, p = self.plan.copy(), part.restarts, part.net.n_parameters
+        start, explicit = part.start.numbers, part.start.code == EXPLICIT
+        width = p if explicit else 2
         own.set(
-            count=part.restarts,
+            count=count,
             first=part.first,
-            indices=_address(part.indices),
-            hyper_rows=data_of(part.hyper),
-            hyper_step=part.hyper.shape[1] if len(part.hyper) > 1 else 0,
-            init_rows=data_of(start),
-            init_step=start.shape[1] if len(start) > 1 else 0,
-            start_state=_address(part.start_state),
-            start_epochs=_address(part.start_epochs),
-            stop=data_of(stop_flag),
-            out_parameters=_address(outputs.parameters),
-            out_state=_address(outputs.state),
-            out_loss=data_of(outputs.loss),
-            out_epochs=data_of(outputs.epochs),
-            out_status=data_of(outputs.status),
-            history=_address(outputs.history),
+            hyper_step=self.n_hyper if len(part.hyper) > 1 else 0,
+            init_step=width if len(start) > 1 else 0,
             history_every=outputs.history_every,
-            out_jacobian=_address(outputs.jacobian),
             epochs_kernel=self.blueprint.plan.get("epochs_kernel"),
         )
+        own.point("hyper_rows", part.hyper, _rows(part.hyper, count), self.n_hyper)
+        own.point("init_rows", start, _rows(start, count), width)
+        own.point("stop", stop_flag, 1)
+        own.point("out_loss", outputs.loss, count)
+        own.point("out_epochs", outputs.epochs, count)
+        own.point("out_status", outputs.status, count)
+        if part.indices is not None:
+            own.point("indices", part.indices, count)
+        if part.start_state is not None:
+            own.point("start_state", part.start_state, count, self.n_state)
+        if part.start_epochs is not None:
+            own.point("start_epochs", part.start_epochs, count)
+        if outputs.parameters is not None:
+            own.point("out_parameters", outputs.parameters, count, p)
+        if outputs.state is not None:
+            own.point("out_state", outputs.state, count, self.n_state)
+        if outputs.history_every and outputs.history is not None:
+            integer("history: restarts", count, 0, 1)
+            epochs = own.get("epochs")
+            own.point("history", outputs.history, epochs // outputs.history_every + 1)
+        if outputs.jacobian is not None:
+            own.point("out_jacobian", outputs.jacobian, count, len(part.X), part.net.sizes[-1], p)
         if self.has_own_weights and isinstance(part.weighting, np.ndarray):
-            own.set(weight_rows=data_of(part.weighting))
+            own.point("weight_rows", part.weighting, count, len(part.X))
         if outputs.gradient:
             own.set(result=own.get("gradient"))
         return own
 
-    def run(self, part: Job, stop_flag: np.ndarray, outputs: Outputs, **own: int) -> int:
+    def run(
+        self,
+        part: Job,
+        stop_flag: np.ndarray,
+        outputs: Outputs,
+        shared: Shared | None = None,
+        thread: int = 0,
+    ) -> int:
         """Train the restarts of `part`; returns the number of ticks."""
         blueprint = self.blueprint
         blueprint.look_for_special()
         plan = self.record_of(part, stop_flag, outputs)
         lanes = plan.get("lanes")
-        lane_state = np.zeros(4 * lanes, dtype=np.int64)
-        order = np.zeros(lanes * self.order, dtype=np.int64)
-        buffers = {name: zeros_aligned(count, self.dtype) for name, count in self.buffers.items()}
-        plan.set(lane_state=data_of(lane_state), order=_address(order), **own)
-        plan.set(**{name: data_of(buffer) for name, buffer in buffers.items()})
-        validation = plan.copy()
+        plan.point("lane_state", np.zeros(4 * lanes, dtype=np.int64), 4 * lanes)
+        plan.point("order", np.zeros(lanes * self.order, dtype=np.int64), lanes * self.order)
+        if shared is not None:
+            plan.set(thread=thread, threads=shared.threads)
+            plan.point("arrived", shared.arrived, 1)
+            plan.point("shares", shared.sums, 2 * plan.get("runs") * (plan.get("n_parameters") + 1))
+        for name, count in self.buffers.items():
+            plan.point(name, zeros_aligned(count, self.dtype), count)
         if self.validation:
+            validation = plan.copy()
             validation.set(**self.validation)
-            plan.set(validation_record=data_of(validation.record))
+            for name, (array, shape) in self.checked.items():
+                validation.point(name, array, *shape)
+            plan.point("validation_record", validation.record, len(plan.record))
         workspace = zeros_aligned(plan.end * lanes, self.dtype)
         if not compilations.concern(self):
             run_piece(blueprint.address, plan.record, workspace)
@@ -211,13 +233,26 @@ class Launch:
         return True
 
 
-def _address(array: np.ndarray | None) -> int:
-    return 0 if array is None or not array.size else data_of(array)
+@dataclass(frozen=True)
+class Shared:
+    """What threads share that train one network."""
+
+    threads: int
+    arrived: np.ndarray
+    """(1,) int64."""
+    sums: np.ndarray
+    """For each run of samples its part of the gradient and the loss, twice."""
+
+
+def _rows(array: np.ndarray, count: int) -> int:
+    """How many rows an array should have: one for all restarts, or one for each."""
+    return 1 if len(array) == 1 else count
 
 
 def launch_of(job: Job, lanes: int) -> Launch:
     """The launch of `job` with `lanes` networks at once, made when it is first asked for."""
     if lanes not in job.launches:
+        assert job.is_sound
         job.launches.setdefault(lanes, Launch(job, blueprint_of(job, lanes)))
     launch: Launch = job.launches[lanes]
     return launch
@@ -232,16 +267,13 @@ def train(launch: Launch, part: Job, threads: int, stop_flag: np.ndarray, output
         return launch.run(part, stop_flag, outputs)
     runs, count = launch.plan.get("runs"), launch.plan.get("n_parameters")
     threads = min(threads, runs) if launch.plan.get("batches") == 1 else 1
-    arrived = np.zeros(1, dtype=np.int64)
-    shares = np.zeros(2 * runs * (count + 1), dtype=launch.dtype)
-    common = {
-        "threads": threads, "arrived": data_of(arrived), "shares": data_of(shares),
-    }  # fmt: skip
+    sums = np.zeros(2 * runs * (count + 1), dtype=launch.dtype)
+    shared = Shared(threads, np.zeros(1, dtype=np.int64), sums)
     if threads == 1:
-        return launch.run(part, stop_flag, outputs, **common)
+        return launch.run(part, stop_flag, outputs, shared)
 
     def work(thread: int) -> int:
-        return launch.run(part, stop_flag, outputs, thread=thread, **common)
+        return launch.run(part, stop_flag, outputs, shared, thread)
 
     # All write the same results: of the same bits, since each adds the same shares in one order.
     return max(together(work, threads, abandon=lambda: stop_flag.fill(1)))

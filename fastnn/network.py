@@ -88,6 +88,15 @@ class Network(Savable):
                 f"sizes: expected at most {MAX_PARAMETERS} parameters, got {self.n_parameters}"
             )
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["sizes"], bias=state["bias"])  # type: ignore[misc]
+        # Of names that this process does not know, what uses them says so.
+        names = state["activation"]
+        known = isinstance(names, tuple) and all(isinstance(name, str) for name in names)
+        if not known or len(names) != self.depth:
+            raise ValueError(f"activation: expected {self.depth} names, got {shown(names)}")
+        object.__setattr__(self, "activation", names)
+
     @property
     def depth(self) -> int:
         """Layers after the input."""

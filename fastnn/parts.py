@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from .censoring import CutOff
+from .checks import integer, shown
 from .chunks import REFILLS, ChunkResult, most_lanes, train_chunk
+from .gate import check_array
 from .interrupts import WorkersCtrlC
 from .job import Job
-from .keeping import Keep, best_rows, column_types, row_bytes
+from .keeping import Keep, best_rows, check_ranges, column_types, row_bytes
 from .statistics import Statistics
 from .status import Status
 from .threads import Pool
@@ -131,6 +134,42 @@ def train_sent(job: Job, keep: Keep, *, at: int, only_whole: bool) -> Part:
                 train_part, *arguments, at=at, only_whole=only_whole, stop_flag=flag
             )
             return future.result()
+
+
+def check_part(part: Any, job: Job, keep: Keep, start: int, stop: int) -> None:
+    """Whether what came back is a part of those positions, of which a worker may know too little.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is another, or its columns are such as no restarts of the job have.
+    """
+    if not isinstance(part, Part):
+        raise TypeError(f"expected the results of a chunk, got {shown(part)}")
+    integer("start", part.start, start, start)
+    rows = integer("rows", part.rows, 0, stop - start)
+    if not isinstance(part.cut, CutOff):
+        raise TypeError(f"cut: expected what was cut off, got {shown(part.cut)}")
+    replace(part.cut)  # which checks it once more
+    if not rows or not keep.columns:
+        return
+    columns = part.columns
+    indices = np.arange(job.first + start, job.first + start + rows)
+    if keep.best:
+        indices, rows = columns["restart"], len(columns["restart"])
+    for name, (dtype, shape) in column_types(job).items():
+        if name in keep.columns:
+            # One that was sent counts epochs in a type that fits its own restarts.
+            unsigned = name == "epochs" and columns[name].dtype.kind == "u"
+            check_array(
+                name, columns[name], columns[name].dtype if unsigned else dtype, (rows, *shape)
+            )
+    ended = columns["status"] != Status.NOT_RUN
+    check_ranges(
+        job,
+        indices[ended],
+        {name: columns[name][ended] for name in ("status", "epochs") if name in columns},
+    )
 
 
 def _columns(chunk: ChunkResult, rows: int, first: int) -> dict[str, np.ndarray]:

@@ -16,8 +16,9 @@ import numpy as np
 from .arguments import make_job
 from .checks import shown
 from .files import canonical, digest_of
+from .gate import check_array, frozen
 from .initialization import EXPLICIT, INITIALIZATIONS, Start
-from .job import NUMERICS_VERSION, Job, with_numbers
+from .job import NUMERICS_VERSION, Job, check_epochs, with_numbers
 from .losses import LOSSES
 from .network import Network
 from .optimizers import OPTIMIZERS
@@ -132,21 +133,18 @@ def _job_of(record: Any, arrays: Mapping[str, np.ndarray], restarts: int | None)
     # Not as explicit weights: those of restarts that diverged need not be finite.
     job = make_job(net, restarts=restarts, **parts)
     numbers = np.atleast_2d(init)
-    if numbers.shape != (job.restarts, net.n_parameters) or numbers.dtype != job.dtype:
-        raise ValueError("init: expected parameters for every restart that goes on, got others")
-    shape = (job.restarts, job.n_state)
-    if state.shape != shape or state.dtype != job.dtype:
-        raise ValueError(f"start_state: expected {job.dtype} of shape {shape}, got others")
-    if epochs.shape != (job.restarts,) or epochs.dtype != np.int64 or (epochs < 0).any():
-        raise ValueError(f"start_epochs: expected {job.restarts} counts, got others")
+    check_array("init", numbers, job.dtype, (job.restarts, net.n_parameters))
+    check_array("start_state", state, job.dtype, (job.restarts, job.n_state))
+    check_array("start_epochs", epochs, np.dtype(np.int64), (job.restarts,))
+    check_epochs(job.epochs, epochs)
     if not isinstance(resumes, bool):
         raise ValueError("resumes_rules: expected True or False, got another")
     return replace(
         job,
-        start=Start(EXPLICIT, np.ascontiguousarray(numbers), job.start.table[:, :0]),
+        start=Start(EXPLICIT, frozen(np.array(numbers, order="C")), job.start.table[:, :0]),
         init=None,
-        start_state=np.ascontiguousarray(state),
-        start_epochs=np.ascontiguousarray(epochs),
+        start_state=frozen(np.array(state, order="C")),
+        start_epochs=frozen(np.array(epochs, order="C")),
         resumes_rules=resumes,
     )
 

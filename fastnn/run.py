@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .arguments import Before, check_inputs
+from .checks import float_type, integer, shown
 from .chunks import NOT_RUN, train_chunk
+from .gate import frozen, kept
 from .interrupts import CtrlC
 from .job import Job
 from .kernels.predict import predict
@@ -24,11 +26,14 @@ if TYPE_CHECKING:
 QUICK = 1e8
 # What an epoch costs beside its multiplications, in multiplications.
 EPOCH_COST = 100
+NUMBERS = (float, int, np.floating)
 
 
 @dataclass(frozen=True, eq=False)
 class Run(Savable):
     """One trained network.
+
+    Its arrays are read-only.
 
     Attributes
     ----------
@@ -70,6 +75,52 @@ class Run(Savable):
     """What optimizer and rules remember, for training that goes on."""
     job: Job | None = field(default=None, repr=False)
     """What it was trained by."""
+
+    def __post_init__(self) -> None:
+        """Check all of it, since compiled code trusts it; arrays are kept read-only."""
+        net, job, history, state = self.network, self.job, self.history, self.state
+        if not isinstance(net, Network):
+            raise TypeError(f"network: expected a fastnn.Network, got {shown(net)}")
+        if job is not None and not (isinstance(job, Job) and job.is_sound):
+            raise TypeError(f"job: expected that of a run or None, got {shown(job)}")
+        if not isinstance(self.status, Status):
+            raise TypeError(f"status: expected a member of fastnn.Status, got {shown(self.status)}")
+        for name, value in (("loss", self.loss), ("sse", self.sse)):
+            if not isinstance(value, NUMBERS):
+                raise TypeError(f"{name}: expected a number, got {shown(value)}")
+        dtype = _dtype_of(self.parameters) if job is None else job.dtype
+        own = {"parameters": kept("parameters", self.parameters, dtype, (net.n_parameters,))}
+        if history is not None:
+            own["history"] = kept("history", history, dtype, (getattr(history, "size", 0),))
+        if state is not None:
+            own["state"] = kept(
+                "state", state, dtype, (getattr(state, "size", 0) if job is None else job.n_state,)
+            )
+        vars(self).update(own)
+        integer("history_every", self.history_every, 0 if history is None else 1)
+        if job is None:
+            integer("epochs", self.epochs, 0)
+        else:
+            self._check_against(job)
+
+    def _check_against(self, job: Job) -> None:
+        """Whether it can be a run of that job."""
+        for name, own, its in (("network", self.network, job.net), ("seed", self.seed, job.seed)):
+            if own is not its and own != its:
+                raise ValueError(f"{name}: expected {its!r}, that of its job, got {shown(own)}")
+        k = integer("restart", self.restart, job.first, job.first + job.restarts - 1)
+        before = int(job.epochs_before(k))
+        made = integer("epochs", self.epochs, before, before + job.epochs) - before
+        if self.status == Status.EPOCH_LIMIT and made != job.epochs:
+            raise ValueError(
+                f"epochs: expected {before + job.epochs} of a run that ended as EPOCH_LIMIT, got "
+                f"{self.epochs}"
+            )
+        if self.history is not None and len(self.history) != made // self.history_every + 1:
+            raise ValueError(
+                f"history: expected {made // self.history_every + 1} losses, got "
+                f"{len(self.history)}"
+            )
 
     @property
     def weights(self) -> list[np.ndarray]:
@@ -148,6 +199,12 @@ class Run(Savable):
         )
 
 
+def _dtype_of(array: Any) -> np.dtype:
+    """The type in which a network with these parameters computes."""
+    found = getattr(array, "dtype", None)
+    return float_type(found.newbyteorder("=") if isinstance(found, np.dtype) else np.float64)
+
+
 def sse_of(job: Job, parameters: np.ndarray, loss: float) -> float:
     """The sum of squared errors on the job's data of `parameters`, whose loss is given."""
     if job.loss_is_sse:
@@ -196,7 +253,7 @@ def _train(job: Job, history: int, stop_flag: np.ndarray | None, threads: int) -
         sse=sse_of(job, chunk.parameters[0], float(chunk.loss[0])),
         epochs=epochs,
         status=Status(int(chunk.status[0])),
-        history=losses[: made // history + 1].copy() if history else None,
+        history=frozen(losses[: made // history + 1].copy()) if history else None,
         history_every=history,
         seed=job.seed,
         restart=job.first,

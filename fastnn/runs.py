@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .again import asked_indices, parameters_again, run_again, run_with_history
-from .arguments import MAX_RESTART, Before, check_inputs
+from .arguments import Before, check_inputs
 from .censoring import CutOff
 from .checks import as_array, integer, shown
-from .job import Job
+from .gate import frozen
+from .job import MAX_RESTART
 from .kernels.predict import predict
 from .run import Run, sse_of
+from .run_columns import RunColumns
 from .savable import Savable
-from .statistics import Statistics
 from .status import Status
 from .stopping import SumOfLosses, rule_numbers
-from .summary import Summary, summarize
+from .summary import Summary, frame_of, summarize
 from .sweeps import Grid
 
 if TYPE_CHECKING:
     import pandas
 
 
-class Runs(Savable):
+class Runs(RunColumns, Savable):
     """Many trained networks, column by column; columns that were not kept raise ValueError.
 
     Attributes
@@ -45,54 +47,9 @@ class Runs(Savable):
         Of all restarts, where only the best were kept.
     cut_off : int
         How many restarts, without a row, were at work when the run ended early.
+
+    Arrays are read-only; others of their shape and dtype may be assigned, and are copied.
     """
-
-    def __init__(
-        self,
-        job: Job,
-        indices: np.ndarray,
-        *,
-        status: np.ndarray,
-        loss: np.ndarray | None = None,
-        epochs: np.ndarray | None = None,
-        parameters: np.ndarray | None = None,
-        state: np.ndarray | None = None,
-        statistics: Statistics | None = None,
-        cut: CutOff | None = None,
-    ) -> None:
-        self.job = job
-        self.cut = CutOff.none() if cut is None else cut
-        self._state = state
-        self._loss = loss
-        self._epochs = epochs
-        self._sse: np.ndarray | None = None
-        self.network = job.net
-        self.indices = indices
-        self.status = status
-        self.parameters = parameters
-        self.statistics = statistics
-
-    @property
-    def loss(self) -> np.ndarray:
-        """The loss at the end."""
-        return self._kept("loss", self._loss)
-
-    @property
-    def epochs(self) -> np.ndarray:
-        """Updates made."""
-        return self._kept("epochs", self._epochs)
-
-    @property
-    def columns(self) -> dict[str, np.ndarray]:
-        """All columns that were kept, by name; "state" is what `continue_from` needs."""
-        columns = {
-            "loss": self._loss,
-            "epochs": self._epochs,
-            "status": self.status,
-            "parameters": self.parameters,
-            "state": self._state,
-        }
-        return {name: values for name, values in columns.items() if values is not None}
 
     @property
     def loss_sums(self) -> np.ndarray:
@@ -111,15 +68,9 @@ class Runs(Savable):
         at = self.job.setup.n_state
         for rule in self.job.rules:
             if isinstance(rule, SumOfLosses):
-                return self._kept("state", self._state)[:, at : at + 2]
+                return self._kept("state")[:, at : at + 2]
             at += rule_numbers((rule,), self.network.n_parameters)
         raise ValueError("loss_sums: expected runs with stop=fastnn.SumOfLosses(), got others")
-
-    @staticmethod
-    def _kept(name: str, column: np.ndarray | None) -> np.ndarray:
-        if column is None:
-            raise ValueError(f"{name}: expected results with keep= that has {name!r}, got others")
-        return column
 
     @property
     def grid(self) -> Grid | None:
@@ -131,16 +82,13 @@ class Runs(Savable):
         """What the loss is called."""
         return self.job.loss_name
 
-    @property
+    @cached_property
     def sse(self) -> np.ndarray:
         """The sums of squared errors."""
         if self.job.loss_is_sse:
             return self.loss
-        if self._sse is None:
-            self._sse = np.concatenate(
-                [self._sse_of_rows(first) for first in range(0, len(self), 1024)] or [self.loss]
-            )
-        return self._sse
+        rows = [self._sse_of_rows(first) for first in range(0, len(self), 1024)]
+        return frozen(np.concatenate(rows or [self.loss]))
 
     def _sse_of_rows(self, first: int) -> np.ndarray:
         positions = np.arange(first, min(len(self), first + 1024))
@@ -171,9 +119,10 @@ class Runs(Savable):
                 )
             if not key.size:
                 key = key.astype(np.int64)
-        chosen: dict[str, Any] = {name: values[key] for name, values in self.columns.items()}
+        columns: dict[str, Any] = {"indices": self.indices, **self._columns}
+        columns = {name: frozen(values[key]) for name, values in columns.items()}
         cut = CutOff.none(accounted=self.cut.accounted and not len(self.cut.epochs))
-        return Runs(self.job, self.indices[key], **chosen, cut=cut)
+        return Runs(self.job, **columns, cut=cut)
 
     def restart(self, k: int) -> Run:
         """Train restart k again, with its history; every bit is the same.
@@ -210,12 +159,11 @@ class Runs(Savable):
         """
         finite = np.flatnonzero(np.isfinite(self.loss) & (self.status != Status.NOT_RUN))
         if not len(finite):
-            raise ValueError(
-                f"best: expected a restart with a finite loss, got {len(self)} without"
-            )
+            raise ValueError(f"best: expected a restart with a finite loss, got {self!r}")
         lowest = finite[self.loss[finite] == self.loss[finite].min()]
         position = int(lowest[np.argmin(self.indices[lowest])])
-        if self.parameters is None or self._epochs is None:
+        state = self._columns.get("state")
+        if self.parameters is None or "epochs" not in self._columns:
             return run_again(self.job, int(self.indices[position]), **self._ending(position))
         return Run(
             network=self.network,
@@ -229,13 +177,14 @@ class Runs(Savable):
             seed=self.job.seed,
             restart=int(self.indices[position]),
             loss_name=self.job.loss_name,
-            state=None if self._state is None else self._state[position],
+            state=None if state is None else state[position],
             job=self.job.alone(int(self.indices[position]) - self.job.first) or self.job,
         )
 
     def before(self, restarts: int | None) -> Before:
         """What training goes on from."""
-        if self.parameters is None or self._state is None or self._epochs is None:
+        state = self._columns.get("state")
+        if self.parameters is None or state is None or "epochs" not in self._columns:
             raise ValueError(
                 "continue_from: expected results that were kept with keep='all', got others"
             )
@@ -246,7 +195,7 @@ class Runs(Savable):
         start = int(self.indices[0]) - self.job.first
         job = self.job.only(start, start + len(self))
         return Before(
-            self.network, self.parameters, self._state, self.epochs, job.rules, job.optimizer,
+            self.network, self.parameters, state, self.epochs, job.rules, job.optimizer,
             job.loss, job.seed, job.first, (job.X, job.y),
         )  # fmt: skip
 
@@ -325,20 +274,11 @@ class Runs(Savable):
 
     def summary(self) -> Summary:
         """Counts by status, the success rate with its interval, quartiles of epochs and loss."""
-        job = self.job
+        loss, epochs = self._columns.get("loss"), self._columns.get("epochs")
+        has_target, name = self.job.has_targets, self.job.loss_name
         return summarize(
-            self._loss,
-            self._epochs,
-            self.status,
-            has_target=job.has_targets,
-            loss_name=job.loss_name,
-            cut=self.cut,
+            loss, epochs, self.status, has_target=has_target, loss_name=name, cut=self.cut
         )
-
-    @property
-    def cut_off(self) -> int:
-        """How many restarts were at work when the run ended early."""
-        return self.cut.at_work
 
     def plot(self, axes: Any = None) -> np.ndarray:
         """Draw the share converged against epochs, and the distribution of the final loss.
@@ -364,15 +304,7 @@ class Runs(Savable):
         ImportError
             If pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError("to_frame() needs pandas: pip install pandas") from error
-        names = [Status(code).name for code in range(len(Status))]
-        kept = {"loss": self._loss, "epochs": self._epochs}
-        columns = {name: values for name, values in kept.items() if values is not None}
-        columns["status"] = pandas.Categorical.from_codes(self.status, categories=names)
-        return pandas.DataFrame(columns, index=pandas.Index(self.indices, name="restart"))
+        return frame_of(self.indices, self._columns)
 
     def __repr__(self) -> str:
         counts = self.summary().counts
@@ -381,10 +313,9 @@ class Runs(Savable):
 
     def _ending(self, position: int) -> dict[str, Any]:
         """Where the restart at `position` of the columns ended, as far as that was kept."""
-        if self._epochs is None:
+        if "epochs" not in self._columns:
             return {}
-        status = Status(int(self.status[position]))
-        return {"epochs": int(self._epochs[position]), "status": status}
+        return {"epochs": int(self.epochs[position]), "status": Status(int(self.status[position]))}
 
     def _position(self, k: Any) -> int:
         """The position of restart k in the columns."""

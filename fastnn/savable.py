@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 
 class Savable:
-    """The base of what `fastnn.load` reads again."""
+    """The base of what `fastnn.load` reads again.
+
+    Copies of it, and what was pickled, pass the checks of its class again.
+    """
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The arguments that it is made with."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
 
     def save(self, path: Any) -> None:
         """Save it, results with their job, in an ``.npz`` file without pickle.

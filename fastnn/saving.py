@@ -18,7 +18,7 @@ import numpy as np
 
 from .archives import members_of, read_member
 from .censoring import CutOff
-from .checks import MAX_COUNT, check_path, integer, shown
+from .checks import check_path, integer, shown
 from .files import (
     DamagedFile,
     canonical,
@@ -27,8 +27,9 @@ from .files import (
     refuse_others,
     write_file,
 )
+from .gate import check_array, frozen
 from .job import NUMERICS_VERSION, Job
-from .keeping import COLUMNS, column_types
+from .keeping import COLUMNS
 from .model import Model, Scaling
 from .network import Network
 from .records import job_of, job_record, network_of, network_record
@@ -136,7 +137,11 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
                 for name in members:
                     if not _belongs(about["kind"], name):
                         raise ValueError(f"expected arrays of a {about['kind']}, got {name!r}")
-                arrays = {name: read_member(archive, member) for name, member in members.items()}
+                # Compiled code reads them row by row.
+                arrays = {
+                    name: frozen(np.asarray(read_member(archive, member), order="C"))
+                    for name, member in members.items()
+                }
         except DamagedFile:
             raise
         except Exception as error:  # zip archives and arrays raise many kinds
@@ -252,14 +257,8 @@ def _run(run: Run) -> tuple[dict[str, Any], Arrays]:
 
 def _run_again(about: dict[str, Any], arrays: Arrays) -> Run:
     job = _job(about, arrays)
-    history = arrays.get("history")
-    for name, array in (("state", job.n_state), ("parameters", job.net.n_parameters)):
-        if name in arrays:
-            _check(name, arrays[name], job.dtype, (array,))
-    if history is not None:
-        _check("history", history, job.dtype, (len(history),))
     for name in ("loss", "sse"):
-        _check(name, arrays[name], np.dtype(np.float64), ())
+        check_array(name, arrays[name], np.dtype(np.float64), ())
     return Run(
         network=job.net,
         parameters=arrays["parameters"],
@@ -267,7 +266,7 @@ def _run_again(about: dict[str, Any], arrays: Arrays) -> Run:
         sse=float(arrays["sse"]),
         epochs=integer("epochs", about["epochs"], 0),
         status=Status(about["status"]),
-        history=history,
+        history=arrays.get("history"),
         history_every=integer("history_every", about["history_every"], 0),
         seed=job.seed,
         restart=integer("restart", about["restart"], 0, 2**63 - 1),
@@ -293,42 +292,22 @@ def _runs(runs: Runs) -> tuple[dict[str, Any], Arrays]:
 
 def _cut_again(about: dict[str, Any], arrays: Arrays) -> CutOff:
     """What was cut off, of a run that ended early."""
+    given = {name: arrays[CUT + name] for name in ("epochs", "status") if CUT + name in arrays}
     accounted = about.get("accounted", True)
-    if not isinstance(accounted, bool):
-        raise ValueError("accounted: expected True or False, got another")
-    if f"{CUT}epochs" not in arrays:
-        return CutOff.none(accounted=accounted)
-    epochs, status = arrays[f"{CUT}epochs"], arrays[f"{CUT}status"]
-    _check("cut.epochs", epochs, np.dtype(np.int64), (len(epochs),))
-    _check("cut.status", status, np.dtype(np.int8), (len(epochs),))
-    if len(epochs) and not 0 <= epochs.min() <= epochs.max() <= MAX_COUNT:
-        raise ValueError(f"cut.epochs: expected numbers from 0 to {MAX_COUNT}, got others")
-    if len(epochs) and not 0 <= status.min() <= status.max() < len(Status):
-        raise ValueError("cut.status: expected numbers of Status, got others")
-    return CutOff(epochs, status, accounted)
+    return CutOff(**given, accounted=accounted) if given else CutOff.none(accounted=accounted)
 
 
 def _runs_again(about: dict[str, Any], arrays: Arrays) -> Runs:
     job = _job(about, arrays)
-    columns: dict[str, Any] = {}
-    rows = len(arrays["restart"])
-    for name, (dtype, shape) in column_types(job).items():
-        if name in arrays:
-            kind = np.dtype(np.int64) if name == "epochs" else dtype
-            _check(name, arrays[name], kind, (rows, *shape))
-            columns[name] = arrays[name]
-    indices = columns.pop("restart")
-    if rows and not job.first <= indices.min() <= indices.max() < job.first + job.restarts:
-        raise ValueError("restart: expected indices of the job, got others")
-    if rows and not 0 <= columns["status"].min() <= columns["status"].max() < len(Status):
-        raise ValueError("status: expected numbers of Status, got others")
     kept = {
         name.removeprefix(STATISTICS): array
         for name, array in arrays.items()
         if name.startswith(STATISTICS)
     }
     statistics = Statistics.from_arrays(job, kept) if kept else None
-    return Runs(job, indices, **columns, statistics=statistics, cut=_cut_again(about, arrays))
+    columns: dict[str, Any] = {name: arrays[name] for name in COLUMNS if name in arrays}
+    cut = _cut_again(about, arrays)
+    return Runs(job, arrays["restart"], **columns, statistics=statistics, cut=cut)
 
 
 def _statistics(statistics: Statistics) -> tuple[dict[str, Any], Arrays]:
@@ -339,13 +318,6 @@ def _statistics(statistics: Statistics) -> tuple[dict[str, Any], Arrays]:
 def _statistics_again(about: dict[str, Any], arrays: Arrays) -> Statistics:
     own = {name: array for name, array in arrays.items() if not name.startswith(JOB)}
     return Statistics.from_arrays(_job(about, arrays), own)
-
-
-def _check(name: str, array: np.ndarray, dtype: np.dtype, shape: tuple[int, ...]) -> None:
-    if array.dtype != dtype or array.shape != shape:
-        raise ValueError(
-            f"{name}: expected {dtype} of shape {shape}, got {array.dtype} of shape {array.shape}"
-        )
 
 
 _WRITERS: dict[str, Callable[[Any], tuple[dict[str, Any], Arrays]]] = {

@@ -11,6 +11,7 @@ from .again import run_again, run_with_history
 from .bins import LOSS_EDGES, quantile, span
 from .checks import MAX_COUNT, integer, shown
 from .epoch_statistics import EpochStatistics
+from .gate import check_array
 from .job import Job
 from .kernels.statistics import N_LOSS_BINS, tally
 from .minima import Minima, Minimum
@@ -85,9 +86,9 @@ class Statistics(EpochStatistics, Savable):
             If an array has another shape or dtype, or a number is out of range.
         """
         size = len(status)
-        _check("loss", loss, job.dtype, (size,))
-        _check("epochs", epochs, np.dtype(np.int64), (size,))
-        _check("parameters", parameters, job.dtype, (size, job.net.n_parameters))
+        check_array("loss", loss, job.dtype, (size,))
+        check_array("epochs", epochs, np.dtype(np.int64), (size,))
+        check_array("parameters", parameters, job.dtype, (size, job.net.n_parameters))
         integer("first", first, job.first, job.first + job.restarts - size)
         if status.dtype.kind not in "iu" or status.shape != (size,):
             raise ValueError(f"status: expected shape ({size},) and integers, got {shown(status)}")
@@ -168,6 +169,13 @@ class Statistics(EpochStatistics, Savable):
         result = cls(job)
         fill(result, arrays)
         return result
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"job": self.job, "arrays": self.to_arrays()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        Statistics.__init__(self, state["job"])
+        fill(self, state["arrays"])
 
     def _identity(self) -> tuple[Any, ...]:
         job = self.job
@@ -290,8 +298,3 @@ class Statistics(EpochStatistics, Savable):
     def __repr__(self) -> str:
         parts = ", ".join(f"{count:,} {name}" for name, count in self.counts.items() if count)
         return f"Statistics({self.network!r}, {self.restarts:,} restarts: {parts or 'none'})"
-
-
-def _check(name: str, array: np.ndarray, dtype: np.dtype, shape: tuple[int, ...]) -> None:
-    if array.dtype != dtype or array.shape != shape:
-        raise ValueError(f"{name}: expected shape {shape} and dtype {dtype}, got {shown(array)}")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .censoring import CutOff, wilson_interval
 from .status import Status
+
+if TYPE_CHECKING:
+    import pandas
 
 QUARTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -150,3 +154,15 @@ def summarize(
         followed=followed,
         accounted=cut.accounted,
     )
+
+
+def frame_of(indices: np.ndarray, columns: Mapping[str, np.ndarray]) -> pandas.DataFrame:
+    """Loss, epochs and status, as far as they were kept, as a pandas frame."""
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError("to_frame() needs pandas: pip install pandas") from error
+    kept: dict[str, Any] = {name: columns[name] for name in ("loss", "epochs") if name in columns}
+    names = [status.name for status in Status]
+    kept["status"] = pandas.Categorical.from_codes(columns["status"], categories=names)
+    return pandas.DataFrame(kept, index=pandas.Index(indices, name="restart"))

@@ -1,4 +1,4 @@
-"""Random combinations of arguments, in a process whose crash would be seen."""
+"""Random arguments, results and files, in a process whose crash would be seen."""
 
 import os
 import re
@@ -8,15 +8,26 @@ from pathlib import Path
 
 import pytest
 
+import fastnn
+
+HERE = Path(fastnn.__file__).parents[1]
+"""Where the package lies that is tested, whatever else is installed."""
+
 
 @pytest.mark.parametrize(
-    ("examples", "seed"), [(250, 0), pytest.param(10_000, 1, marks=pytest.mark.slow)]
+    ("script", "examples", "seed"),
+    [
+        ("fuzzing.py", 250, 0),
+        pytest.param("fuzzing.py", 10_000, 1, marks=pytest.mark.slow),
+        ("fuzzing_results.py", 400, 0),
+        pytest.param("fuzzing_results.py", 10_000, 1, marks=pytest.mark.slow),
+    ],
 )
-def test_right_or_refused(examples, seed):
+def test_right_or_refused(script, examples, seed):
     done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "fuzzing.py", str(examples), str(seed)],
-        cwd=Path(__file__).parent, env={**os.environ}, capture_output=True, text=True,
-        check=False,
+        [sys.executable, "-X", "faulthandler", script, str(examples), str(seed)],
+        cwd=Path(__file__).parent, env={**os.environ, "PYTHONPATH": str(HERE)},
+        capture_output=True, text=True, check=False, timeout=7200,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr[-8000:]
     calls, refused = map(int, re.findall(r"\d+", done.stdout))

@@ -99,14 +99,14 @@ def test_files_are_short_and_say_what_they_are(path):
 def test_imports_point_one_way():
     """Interface, drivers, optimizers, kernels, definitions, lanes: nobody imports upward."""
     rank = {"lanes": 0, "checks": 0, "status": 0, "version": 0, "datasets": 0, "interrupts": 0,
-             "archives": 0, "files": 0, "locks": 0, "savable": 0, "threads": 0, "censoring": 1,
-             "activations": 1, "plotting": 1, "per_layer": 1, "network": 2, "losses": 2,
-             "stopping": 2, "sweeps": 2, "weighting": 2,
+             "archives": 0, "files": 0, "locks": 0, "savable": 0, "threads": 0, "gate": 0,
+             "censoring": 1, "activations": 1, "plotting": 1, "per_layer": 1, "network": 2,
+             "losses": 2, "stopping": 2, "sweeps": 2, "weighting": 2,
             "initialization": 3, "kernels": 4, "optimizers": 5, "job": 6, "specialize": 6,
             "machine": 7, "progress": 7, "keeping": 7, "cells": 7, "arguments": 7,
             "blueprint": 7, "launch": 8, "records": 8, "chunks": 9, "summary": 8,
             "primitives": 10, "run": 10, "tables": 7, "targets": 8, "scores": 7, "bins": 8,
-            "epoch_statistics": 10,
+            "epoch_statistics": 10, "run_columns": 13,
             "minima": 8, "statistics_arrays": 9, "again": 11, "model": 11, "statistics": 12,
             "runs": 13, "parts": 13, "collecting": 14, "directory": 15, "saving": 15,
             "executors": 15, "execution": 16, "export": 16, "options": 16, "training": 17,

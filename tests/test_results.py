@@ -174,9 +174,8 @@ def test_mismatched_parameters_are_refused(xor):
             replace(run, **changed).predict(xor[1])
     runs = fastnn.train_many(*xor, restarts=4, epochs=1)
     for wrong in (np.zeros((4, 1)), runs.parameters.astype(np.float32)):
-        runs.parameters = wrong
         with pytest.raises(ValueError, match="parameters: expected shape"):
-            runs.predict(xor[1], "all")
+            runs.parameters = wrong
 
 
 def test_best_takes_the_lowest_index_and_no_diverged_restart():

@@ -14,7 +14,8 @@ from ..censoring import CutOff
 from ..checks import check_path, integer
 from ..collecting import better_of, runs_of_best
 from ..files import DamagedFile
-from ..keeping import Keep
+from ..gate import frozen
+from ..keeping import Keep, check_ranges
 from ..network import Network
 from ..run import Run
 from ..runs import Runs
@@ -197,10 +198,18 @@ class StoredRuns:
     def _array(self, shard: Shard, name: str) -> np.ndarray:
         """A column of a shard, checked when it is first read."""
         path = shard.path / f"{name}.npy"
-        if path not in self._checked:
-            shard.check(path.name)
-            self._checked.add(path)
-        return shard.column(name, self._manifest)
+        if path in self._checked:
+            return shard.column(name, self._manifest)
+        shard.check(path.name)
+        column = shard.column(name, self._manifest)
+        if name in ("epochs", "status") and not self.keep.best:
+            indices = np.arange(shard.start, shard.stop)
+            try:
+                check_ranges(self.job, indices, {name: column})
+            except ValueError as error:
+                raise DamagedFile(path, str(error)) from error
+        self._checked.add(path)
+        return column
 
     @cached_property
     def statistics(self) -> Statistics:
@@ -239,11 +248,11 @@ class StoredRuns:
         indices = self.indices
         positions = indices.positions(key)
         columns: dict[str, Any] = {
-            name: self._column(name).take(positions) for name in self.keep.columns
+            name: frozen(self._column(name).take(positions)) for name in self.keep.columns
         }
         # Of a part nobody knows which restarts would have been in it; `statistics` tells of all.
         cut = CutOff.none(accounted=self.complete)
-        return Runs(self.job, indices.take(positions), **columns, cut=cut)
+        return Runs(self.job, frozen(indices.take(positions)), **columns, cut=cut)
 
     def load(self) -> Runs:
         """All that was kept, in memory."""

@@ -51,6 +51,8 @@ CALL = {
 }  # fmt: skip
 FIELDS = {**SIZES, **REGIONS, **KERNELS, **CALL}
 PLACES = {name: place for place, name in enumerate(FIELDS)}
+POINTERS = {name: PLACES[name] for name, kind in FIELDS.items() if kind in (FLOATS, INTEGERS)}
+"""Places of the addresses of arrays, which `fastnn.kernels.workspace.Plan.point` alone writes."""
 LAYERS = len(FIELDS)
 """Where the rows of the layers begin."""
 LAYER_FIELDS = {

@@ -71,17 +71,16 @@ def predict(net: Network, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
     kind = Kind(X.dtype, 1)
     for row, (activation, keeps) in zip(plan.layers, plan.activations, strict=True):
         row[-2] = activation_pieces(activation, keeps)[0].address(kind)
-    numbers = np.zeros(2, dtype=X.dtype)
-    samples = by_tile(X, len(X), plan.tile)
-    found = np.empty((len(parameters), len(X), net.sizes[-1]), dtype=X.dtype)
+    (n, n_in), n_out, count = X.shape, net.sizes[-1], len(parameters)
+    found = np.empty((count, n, n_out), dtype=X.dtype)
     plan.set(
-        count=len(parameters),
+        count=count,
         group_strips=CACHE_LINE // register_bytes(),
         option=net.activation[-1] == SOFTMAX,
-        loss_numbers=numbers.ctypes.data,
-        x=samples.ctypes.data,
-        init_rows=parameters.ctypes.data,
-        out_loss=found.ctypes.data,
     )
+    plan.point("loss_numbers", np.zeros(2, dtype=X.dtype), 2)
+    plan.point("x", by_tile(X, n, plan.tile), 1, -(-n // plan.tile), n_in, plan.tile)
+    plan.point("init_rows", parameters, count, net.n_parameters)
+    plan.point("out_loss", found, count, n, n_out)
     run_piece(predict_samples.address(kind), plan.record, zeros_aligned(plan.end, X.dtype))
     return found

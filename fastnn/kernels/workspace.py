@@ -13,8 +13,9 @@ from itertools import pairwise
 import numpy as np
 
 from ..activations import BY_NAME, SOFTMAX, Activation, keeps_slopes
+from ..gate import address_of
 from ..network import Network
-from .layout import COLUMNS, LAYERS, PLACES
+from .layout import COLUMNS, FIELDS, FLOATS, LAYERS, PLACES, POINTERS
 
 # Element-wise passes run over whole vectors, so every region is a multiple of the longest.
 PADDING = 64
@@ -31,16 +32,22 @@ TILE_BYTES = 96 * 1024
 # The same for one network.  4-32-16-4 on 10,000 samples in float32, us per epoch: 322 with 64 KiB,
 # 287 with 96 and 128, 291 with 192; 64-32-10 takes the same with all of them.
 SINGLE_TILE_BYTES = 128 * 1024
+# What `Plan.set` writes.
+PLAIN = {name: place for name, place in PLACES.items() if name not in POINTERS}
+INTEGER, BYTE = np.dtype(np.int64), np.dtype(np.uint8)
 
 
 class Plan:
     """A launch record, and the layout of the workspace that its offsets refer to.
 
     `step` elements are the unit in which regions grow: element-wise passes run over whole vectors.
+    Arrays whose addresses the record has live as long as the plan.
     """
 
-    def __init__(self, net: Network, tile: int, step: int, needs: Needs) -> None:
+    def __init__(self, net: Network, tile: int, step: int, itemsize: int, needs: Needs) -> None:
         self.step = step
+        self.dtype = np.dtype(f"f{itemsize}")
+        self.held: dict[str, np.ndarray] = {}
         self.end = 0
         self.record = np.zeros(LAYERS + net.depth * COLUMNS, dtype=np.int64)
         self.layers = self.record[LAYERS:].reshape(net.depth, COLUMNS)
@@ -62,6 +69,7 @@ class Plan:
         made = object.__new__(Plan)
         made.__dict__.update(self.__dict__)
         made.record = self.record.copy()
+        made.held = self.held.copy()
         return made
 
     def take(self, count: int) -> int:
@@ -71,9 +79,22 @@ class Plan:
         return start
 
     def set(self, **values: int) -> None:
-        """Write `values` into the record, by the names of `fastnn.kernels.layout`."""
+        """Write `values` into the record, by the names of `fastnn.kernels.layout`: no addresses."""
         for name, value in values.items():
-            self.record[PLACES[name]] = value
+            self.record[PLAIN[name]] = value
+
+    def point(self, name: str, array: np.ndarray, *shape: int) -> None:
+        """Write the address of an array of that shape into the record, 0 if it is empty.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it does not lie as kernels read it.
+        """
+        dtype = self.dtype if FIELDS[name] == FLOATS else INTEGER
+        address = address_of(name, array, dtype, shape)
+        self.record[POINTERS[name]] = address if array.size else 0
+        self.held[name] = array
 
     def get(self, name: str) -> int:
         """The number in the record's field `name`."""
@@ -127,7 +148,7 @@ def make_plan(net: Network, samples: int, lanes: int, itemsize: int, needs: Need
     fewest = ROWS if per_sample < 2**20 else 1
     tile = max(fewest, TILE_BYTES // per_sample // ROWS * ROWS)
     tile = samples if needs.one_tile else min(samples, tile)
-    plan = Plan(net, tile, PADDING // math.gcd(PADDING, lanes), needs)
+    plan = Plan(net, tile, PADDING // math.gcd(PADDING, lanes), itemsize, needs)
     plan.regions(delta=plan.tile * widest, other=plan.tile * widest, gradient=net.n_parameters)
     _common(plan, needs)
     plan.set(lanes=lanes, samples=samples)
@@ -151,7 +172,7 @@ def make_single_plan(
     widest = max(net.sizes)
     per_sample = (sum(net.sizes[1:]) + 3 * widest) * itemsize
     tile = max(PADDING, SINGLE_TILE_BYTES // per_sample // PADDING * PADDING)
-    plan = Plan(net, min(-(-samples // group) * group, tile), PADDING, needs)
+    plan = Plan(net, min(-(-samples // group) * group, tile), PADDING, itemsize, needs)
     columns = plan.tile * widest
     plan.regions(delta=columns, other=columns, spare=columns, gradient=net.n_parameters)
     _common(plan, needs)
@@ -186,12 +207,6 @@ def _common(plan: Plan, needs: Needs) -> None:
         plan.regions(validation_losses=1)
 
 
-def data_of(array: np.ndarray) -> int:
-    """The address of an array's numbers, in a third of the time that ``array.ctypes`` takes."""
-    address: int = array.__array_interface__["data"][0]
-    return address
-
-
 def zeros_aligned(count: int, dtype: np.dtype) -> np.ndarray:
     """`count` zeros that begin at a cache line.
 
@@ -200,7 +215,7 @@ def zeros_aligned(count: int, dtype: np.dtype) -> np.ndarray:
     """
     n_bytes = count * dtype.itemsize
     memory = np.zeros(n_bytes + CACHE_LINE, dtype=np.uint8)
-    start = -data_of(memory) % CACHE_LINE
+    start = -address_of("memory", memory, BYTE, memory.shape) % CACHE_LINE
     return memory[start : start + n_bytes].view(dtype)
 
 
