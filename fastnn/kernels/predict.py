@@ -13,7 +13,7 @@ from .one_network_pass import forward_pass
 from .one_network_views import outputs, unit_rows, whole_groups
 from .pieces import Kind, piece_for, run_piece
 from .views import layer_at
-from .workspace import CACHE_LINE, Needs, by_tile, make_single_plan, zeros_aligned
+from .workspace import CACHE_LINE, Needs, by_tile, data_of, make_single_plan, zeros_aligned
 
 
 @piece_for
@@ -78,10 +78,10 @@ def predict(net: Network, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
         count=len(parameters),
         group_strips=CACHE_LINE // register_bytes(),
         option=net.activation[-1] == SOFTMAX,
-        loss_numbers=numbers.ctypes.data,
-        x=samples.ctypes.data,
-        init_rows=parameters.ctypes.data,
-        out_loss=found.ctypes.data,
+        loss_numbers=data_of(numbers),
+        x=data_of(samples),
+        init_rows=data_of(parameters),
+        out_loss=data_of(found),
     )
     run_piece(predict_samples.address(kind), plan.record, zeros_aligned(plan.end, X.dtype))
     return found
