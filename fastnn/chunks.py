@@ -62,7 +62,7 @@ class ChunkResult:
 
 
 def own_bytes(job: Job) -> int:
-    """Bytes that each lane has of its samples: weights, and where they are shuffled order and batch.
+    """Bytes of samples that each lane has to itself: weights; order and batch if shuffled.
 
     All else that grows with the samples lies there once for all lanes, or tile by tile.
     """

@@ -32,22 +32,27 @@ def made(kind, **arguments):
     return kind(**{name: value for name, value in (NUMBERS | arguments).items() if name in names})
 
 
-def optimizer_of(r):
-    """Any optimizer, plain or not."""
+def optimizer_of(r, net):
+    """Any optimizer that goes with the network, plain or not."""
     kind = r.choice(optimizers.OPTIMIZERS)
+    if kind is fastnn.LevenbergMarquardt and (
+        net.activation[-1] == "softmax" or net.n_parameters > 200
+    ):
+        kind = fastnn.LBFGS
     if r.random() < 0.5:
         return made(kind)
     return made(
         kind, momentum=0.5, nesterov=r.random() < 0.5, clip=r.choice([None, 0.5]),
         schedule=r.choice([None, *map(made, optimizers.schedules.SCHEDULES)]),
-        gradient_tolerance=1e-3, step_tolerance=1e-3, memory=r.randrange(1, 9),
-        arctanh_error=r.random() < 0.5, slope_offset=0.1,
+        gradient_tolerance=1e-3, step_tolerance=1e-3, memory=r.randrange(1, 9), slope_offset=0.1,
         variant=r.choice(["Rprop+", "Rprop-", "iRprop+", "iRprop-"]),
     )  # fmt: skip
 
 
-def loss_of(r, last):
-    """A loss that goes with the last activation."""
+def loss_of(r, last, squares_only):
+    """A loss that goes with the last activation and the optimizer."""
+    if squares_only:
+        return r.choice([fastnn.SSE(), fastnn.MSE()])
     fitting = [kind for kind in losses.LOSSES if "CrossEntropy" not in kind.__name__]
     fitting += [fastnn.BinaryCrossEntropy] if last == "sigmoid" else []
     kind = fastnn.CrossEntropy if last == "softmax" else r.choice(fitting)
@@ -59,17 +64,20 @@ def loss_of(r, last):
 class RandomJob:
     """A job, and what is done with it."""
 
-    def __init__(self, number, sizes=None):
+    def __init__(self, number, few):
+        self.few = few
+        """Whether it has one of few sizes, and nothing is done with its result."""
         self.r = r = random.Random(number)
         self.rng = np.random.default_rng(number)
-        sizes = sizes or [r.choice(UNITS) for _ in range(r.choice([2, 3, 3, 3, 4]))]
+        sizes = [r.choice(UNITS) for _ in range(r.choice([2, 3, 3, 3, 4]))]
+        sizes = r.choice([[2, 3, 1], [9, 17, 3]]) if few else sizes
         last = r.choice([*activations.NAMES, "sigmoid", "softmax"])
         names = [r.choice(activations.NAMES[:-1]) for _ in sizes[2:]] + [last]
         self.net = fastnn.Network(sizes, activation=names, bias=r.random() < 0.7)
         self.last, self.samples = last, r.choice(SAMPLES)
         self.restarts = r.choice(RESTARTS)
         self.many = r.random() < 0.6
-        self.tile_bytes = r.choice([None, None, 4096])
+        self.tile_bytes = r.choice([4096, 2**17, 2**17])
         self.X, self.y = self.data(self.samples)
         self.arguments = self.common() | (self.of_many() if self.many else self.of_one())
 
@@ -83,13 +91,15 @@ class RandomJob:
     def common(self):
         """What `train` and `train_many` take."""
         r, n = self.r, self.samples
+        optimizer = optimizer_of(r, self.net)
+        setup = optimizer.setup(self.net, n)
         common = {
-            "optimizer": optimizer_of(r),
-            "loss": loss_of(r, self.last),
+            "optimizer": optimizer,
+            "loss": loss_of(r, self.last, setup.squares_only),
             "dtype": r.choice([np.float64, np.float32]),
             "epochs": r.choice([0, 1, 2, 3, 5, 7]),
             "seed": r.choice([0, 2**64 - 1]),
-            "parallel": r.choice(["restarts", "restarts", "samples"]),
+            "parallel": "restarts" if setup.compute else r.choice(["restarts"] * 3 + ["samples"]),
         }
         start = r.choice([None, "own", *initialization.INITIALIZATIONS])
         if start == "own":
@@ -97,17 +107,19 @@ class RandomJob:
             common["init"] = self.rng.normal(size=shape)
         elif start is not None:
             common["init"] = start()
-        full = isinstance(common["optimizer"], (fastnn.LBFGS, fastnn.LevenbergMarquardt))
-        if not full and r.random() < 0.5:
+        if not setup.full_batch and r.random() < 0.5:
             common["batch_size"] = r.choice([1, 2, 3, 7, 8, 9, 16, 17, 33, 100, 300])
             common["shuffle"] = r.random() < 0.6
+        in_lanes = common["parallel"] == "samples"  # which takes less
         if r.random() < 0.4:
             rows = (self.restarts, n) if self.many else (n,)
-            common["sample_weight"] = r.choice(
+            common["sample_weight"] = self.rng.random(n) if in_lanes else r.choice(
                 [self.rng.random(n), self.rng.random(rows), fastnn.Bootstrap(), fastnn.KFold(3)]
-            )
+            )  # fmt: skip
         if r.random() < 0.4:
-            kinds = r.sample(stopping.RULES, r.randrange(1, 4))
+            left_out = (fastnn.Validation, fastnn.ErrorsWithin, fastnn.SSEBelow) if in_lanes else ()
+            kinds = [kind for kind in stopping.RULES if kind not in left_out]
+            kinds = r.sample(kinds, r.randrange(1, 4))
             common["stop"] = [made(kind) for kind in kinds]
             if fastnn.Validation in kinds:
                 common["validation"] = self.data(r.choice(SAMPLES))
@@ -129,13 +141,11 @@ class RandomJob:
     def of_one(self):
         """What only `train` takes."""
         r = self.r
-        threads = r.choice([1, 2, 3]) if self.arguments_allow_threads() else 1
-        return {"restart": r.choice([0, 2**50]), "history": r.choice([True, False, 2]),
-                "threads": threads}  # fmt: skip
-
-    def arguments_allow_threads(self):
-        """Whether threads may share samples."""
-        return True
+        return {
+            "restart": r.choice([0, 2**50]),
+            "history": r.choice([True, False, 2]),
+            "threads": r.choice([1, 1, 2, 3]),
+        }
 
     def __str__(self):
         shown = {
@@ -145,7 +155,7 @@ class RandomJob:
         if "validation" in shown:
             shown["validation"] = shown["validation"][0].shape
         function = "train_many" if self.many else "train"
-        return f"{function}({self.net!r}, X {self.X.shape}, tiles {self.tile_bytes}, {shown})"
+        return f"{function}({self.net!r}, X {self.X.shape}, tiles of {self.tile_bytes}, {shown})"
 
     def results(self):
         """All arrays that come of it, or what it was refused with."""
@@ -166,11 +176,13 @@ class RandomJob:
             yield from found.to_arrays().values()
             return
         yield from found.columns.values()
+        if self.few:
+            return
         if "parameters" in found.columns and len(found):
             yield found.predict(self.X[:7].astype(found.parameters.dtype), "all")
             run = found.restart(int(found.indices[0]))
             yield run.parameters
-        if self.arguments["keep"] == "all":
+        if self.arguments["keep"] == "all" and "validation" not in self.arguments:
             more = fastnn.train_many(
                 self.net, self.X, self.y, continue_from=found, **self.going_on()
             )
@@ -182,11 +194,12 @@ class RandomJob:
         yield from (run.parameters, run.state, np.array(run.loss))
         if run.history is not None:
             yield run.history
-        if not np.isfinite(run.parameters).all():
+        if self.few or not np.isfinite(run.parameters).all():
             return
         yield run.predict(self.X)
-        more = fastnn.train(self.net, self.X, self.y, continue_from=run, **self.going_on())
-        yield from (more.parameters, more.state)
+        if "validation" not in self.arguments:
+            more = fastnn.train(self.net, self.X, self.y, continue_from=run, **self.going_on())
+            yield from (more.parameters, more.state)
         rows = np.tile(run.parameters, (self.restarts % 19 + 1, 1))
         data, loss = (self.net, rows, self.X, self.y), self.arguments["loss"]
         yield fastnn.loss(*data, loss=loss)
@@ -202,9 +215,9 @@ def bits(results):
 
 def check(job, seen):
     """Run a job on plain memory and at both ends of guarded memory; whether it was refused."""
-    tiles = job.tile_bytes or workspace.TILE_BYTES
     blueprint._made.clear()  # they have the tiles of other bytes
-    with patch.object(workspace, "TILE_BYTES", tiles):
+    names = ("TILE_BYTES", "SINGLE_TILE_BYTES")
+    with patch.multiple(workspace, **dict.fromkeys(names, job.tile_bytes)):
         plain = job.results()
         for at_end in (True, False):
             with guarded(at_end=at_end) as guard:
@@ -213,13 +226,13 @@ def check(job, seen):
     return isinstance(plain[-1], str)
 
 
-def main(first, last):
+def main(first, last, few):
     """Run the jobs with these numbers; print how many were refused, and what fields were seen."""
     faulthandler.enable()
     warnings.simplefilter("error")
     seen, refused = Counter(), 0
     for number in range(first, last):
-        job = RandomJob(number)
+        job = RandomJob(number, few)
         print(f"job {number}: {job}", flush=True)
         refused += check(job, seen)
     print(f"refused: {refused}")
@@ -227,4 +240,4 @@ def main(first, last):
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(int(sys.argv[1]), int(sys.argv[2]), few="few" in sys.argv)
