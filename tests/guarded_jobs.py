@@ -16,6 +16,7 @@ from guard import guarded
 
 import fastnn
 from fastnn import activations, blueprint, initialization, losses, optimizers, stopping
+from fastnn.chunks import train_chunk
 from fastnn.kernels import workspace
 
 SAMPLES = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65, 100, 129, 257]
@@ -32,17 +33,18 @@ def made(kind, **arguments):
     return kind(**{name: value for name, value in (NUMBERS | arguments).items() if name in names})
 
 
-def optimizer_of(r, net):
-    """Any optimizer that goes with the network, plain or not."""
+def optimizer_of(r, net, restarts):
+    """Any optimizer that goes with the network, plain or not; some differ between restarts."""
     kind = r.choice(optimizers.OPTIMIZERS)
     if kind is fastnn.LevenbergMarquardt and (
         net.activation[-1] == "softmax" or net.n_parameters > 200
     ):
         kind = fastnn.LBFGS
+    rate = r.choice([0.05, np.linspace(0.01, 0.1, restarts), 0.05])
     if r.random() < 0.5:
-        return made(kind)
+        return made(kind, learning_rate=rate)
     return made(
-        kind, momentum=0.5, nesterov=r.random() < 0.5, clip=r.choice([None, 0.5]),
+        kind, learning_rate=rate, momentum=0.5, nesterov=r.random() < 0.5, clip=r.choice([None, 0.5]),
         schedule=r.choice([None, *map(made, optimizers.schedules.SCHEDULES)]),
         gradient_tolerance=1e-3, step_tolerance=1e-3, memory=r.randrange(1, 9), slope_offset=0.1,
         variant=r.choice(["Rprop+", "Rprop-", "iRprop+", "iRprop-"]),
@@ -91,7 +93,7 @@ class RandomJob:
     def common(self):
         """What `train` and `train_many` take."""
         r, n = self.r, self.samples
-        optimizer = optimizer_of(r, self.net)
+        optimizer = optimizer_of(r, self.net, self.restarts if self.many else 1)
         setup = optimizer.setup(self.net, n)
         common = {
             "optimizer": optimizer,
@@ -180,8 +182,9 @@ class RandomJob:
             return
         if "parameters" in found.columns and len(found):
             yield found.predict(self.X[:7].astype(found.parameters.dtype), "all")
-            run = found.restart(int(found.indices[0]))
-            yield run.parameters
+            yield found.restart(int(found.indices[0])).parameters
+        picked = found.job.pick(np.arange(0, self.restarts, 2))
+        yield train_chunk(picked, 0, picked.restarts).loss
         if self.arguments["keep"] == "all" and "validation" not in self.arguments:
             more = fastnn.train_many(
                 self.net, self.X, self.y, continue_from=found, **self.going_on()
@@ -229,6 +232,7 @@ def check(job, seen):
 def main(first, last, few):
     """Run the jobs with these numbers; print how many were refused, and what fields were seen."""
     faulthandler.enable()
+    np.set_printoptions(threshold=3, edgeitems=1, linewidth=1000)
     warnings.simplefilter("error")
     seen, refused = Counter(), 0
     for number in range(first, last):
