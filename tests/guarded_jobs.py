@@ -44,7 +44,8 @@ def optimizer_of(r, net, restarts):
     if r.random() < 0.5:
         return made(kind, learning_rate=rate)
     return made(
-        kind, learning_rate=rate, momentum=0.5, nesterov=r.random() < 0.5, clip=r.choice([None, 0.5]),
+        kind, learning_rate=rate, momentum=0.5, nesterov=r.random() < 0.5,
+        clip=r.choice([None, 0.5]),
         schedule=r.choice([None, *map(made, optimizers.schedules.SCHEDULES)]),
         gradient_tolerance=1e-3, step_tolerance=1e-3, memory=r.randrange(1, 9), slope_offset=0.1,
         variant=r.choice(["Rprop+", "Rprop-", "iRprop+", "iRprop-"]),
