@@ -28,6 +28,13 @@ LANE_BYTES = 48 * 2**10
 # The same for Levenberg-Marquardt, whose long chains of divisions want many lanes.  XOR with
 # biases, ns per trial with 32, 64, 80 and 128 lanes: 33.0, 27.5, 27.7, 25.2.
 ROOM_OF_SYSTEMS = 160 * 2**10
+# Bytes that the samples' own weights, orders and batches of all lanes together may fill.  XOR's
+# network with Bootstrap, ns per sample and network with 8, 32 and 128 lanes: 11.4, 11.0, 12.3 for
+# 2,000 samples, 9.8, 12.7, 12.5 for 32,000.  Shuffled halves of 16,000: 32.9, 36.9, 47.4.
+OWN_BYTES = 4 * 2**20
+# The same in the fewest lanes above which one network at a time is trained: 1.1 times as slow for
+# 300,000 samples, with an eighth of the memory.
+MOST_OWN_BYTES = 48 * 2**20
 # Restarts in a row for each lane, if some may end early and the chunk has enough of them.
 REFILLS = 32
 # One network at a time is as fast up to this many.
@@ -55,18 +62,34 @@ class ChunkResult:
     """(restarts, n_state): what the optimizer and the rules remember, if it is kept."""
 
 
+def own_bytes(job: Job) -> int:
+    """Bytes of samples that each lane has to itself: weights; order and batch if shuffled.
+
+    All else that grows with the samples lies there once for all lanes, or tile by tile.
+    """
+    samples, size = len(job.X), job.dtype.itemsize
+    weights = samples * size if job.has_own_weights else 0
+    if not job.shuffle:
+        return weights
+    row = job.net.sizes[0] + job.net.sizes[-1] + 1
+    return weights + samples * np.dtype(np.int64).itemsize + job.batch_size * row * size
+
+
 def most_lanes(job: Job) -> int:
     """How many networks of `job` to train at once if there are many; 1 means one at a time."""
     net, size = job.net, job.dtype.itemsize
     width = register_bytes() // size
     held = 2 * net.n_parameters + job.n_state + job.setup.scratch
-    one_at_a_time = job.parallel == "samples" or held * size * width > LARGE
-    if one_at_a_time and not job.only_in_lanes:
+    own = own_bytes(job)
+    large = held * size * width > LARGE or own * width > MOST_OWN_BYTES
+    if (large or job.parallel == "samples") and not job.only_in_lanes:
         return 1
     most = SPECIAL_LANES if is_small(job, width) else MOST_LANES
     values = ROWS * (sum(net.sizes[1:]) + 2 * max(net.sizes[1:]))
     room = LANE_BYTES if job.setup.compute is None else ROOM_OF_SYSTEMS
     fitting = room // ((held + values) * size)
+    if own:
+        fitting = min(fitting, OWN_BYTES // own)
     return max(width, min(fitting, most[job.dtype]) // width * width)
 
 

@@ -1,0 +1,157 @@
+"""Faults made on purpose, which guard pages must see: run by `test_guard` in a process of its own.
+
+Each happens in a fork.  Printed is how that ended: the name of a signal, of an exception, or
+"nothing".
+"""
+
+import ctypes
+import os
+import resource
+import signal
+from contextlib import ExitStack
+from dataclasses import replace
+from unittest.mock import patch
+
+import numpy as np
+from guard import guarded
+
+import fastnn
+from fastnn import blueprint, chunks, launch, primitives
+from fastnn.kernels.workspace import Plan
+
+NET = fastnn.Network([2, 2, 1])
+# As many as fill a tile, and weights of their own: the last number of each region is used.
+DATA = [np.tile(array, (16, 1)) for array in fastnn.datasets.xor()]
+ARGUMENTS = {"epochs": 3, "optimizer": fastnn.GradientDescent(momentum=0.5)}
+STOP = np.zeros(1, dtype=np.int64)
+train, zeros_aligned, take, set_fields = launch.train, launch.zeros_aligned, Plan.take, Plan.set
+
+
+def one(guard=None):
+    """Train one network."""
+    fastnn.train(NET, *DATA, sample_weight=np.ones(64), **ARGUMENTS)
+
+
+def many(guard=None):
+    """Train as many networks as there are lanes for."""
+    own = {"sample_weight": np.ones((128, 64)), "restarts": 128, "progress": False}
+    fastnn.train_many(NET, *DATA, **own, **ARGUMENTS)
+
+
+def jacobians(guard=None):
+    """Jacobians of several networks."""
+    fastnn.jacobian(NET, np.ones((9, NET.n_parameters)), DATA[0])
+
+
+def reading(offset):
+    """Read a byte beside 64 bytes of guarded memory."""
+
+    def read(guard):
+        array = np.zeros(64, dtype=np.uint8)
+        ctypes.string_at(guard.data_of(array) + offset, 1)
+
+    return read
+
+
+def without_last(output):
+    """An array of the outputs lacks its last row."""
+
+    def cut(launched, part, threads, stop_flag, outputs):
+        shorter = replace(outputs, **{output: getattr(outputs, output)[:-1]})
+        return train(launched, part, threads, stop_flag, shorter)
+
+    return [patch.object(module, "train", cut) for module in (chunks, primitives)]
+
+
+def without_last_64_bytes():
+    """Workspaces and buffers lack their last 64 bytes."""
+
+    def cut(count, dtype):
+        return zeros_aligned(count, dtype).view(np.uint8)[:-64].view(dtype)
+
+    return [patch.object(launch, "zeros_aligned", cut)]
+
+
+def before_its_begin():
+    """Regions of the workspace begin 64 elements too early."""
+
+    def earlier(plan, count):
+        plan.end = plan.end or -64
+        return take(plan, count)
+
+    return [patch.object(Plan, "take", earlier)]
+
+
+def not_guarded():
+    """The address of an array is taken in another way."""
+
+    def changed(plan, **values):
+        own = {"stop": STOP.ctypes.data} if "stop" in values else {}
+        set_fields(plan, **(values | own))
+
+    return [patch.object(Plan, "set", changed)]
+
+
+def one_more(field):
+    """A number of the record is one more than its arrays have."""
+
+    def changed(plan, **values):
+        more = {field: values[field] + 1} if field in values else {}
+        set_fields(plan, **(values | more))
+
+    return [patch.object(Plan, "set", changed)]
+
+
+CONTROLS = {
+    "nothing wrong": (one, []),
+    "nothing wrong, many": (many, []),
+    "a byte after": (reading(64), []),
+    "a byte before": (reading(-1), []),
+    "an address that is not guarded": (one, not_guarded()),
+    "workspace of one": (one, without_last_64_bytes()),
+    "workspace of many": (many, without_last_64_bytes()),
+    "workspace of one, before": (one, before_its_begin()),
+    "workspace of many, before": (many, before_its_begin()),
+    "history": (one, without_last("history")),
+    "Jacobians": (jacobians, without_last("jacobian")),
+    "samples": (one, one_more("samples")),
+    "samples of many": (many, one_more("samples")),
+    "restarts": (many, one_more("count")),
+    **{f"{name} of many": (many, without_last(name))
+       for name in ("parameters", "state", "loss", "epochs", "status")},
+}  # fmt: skip
+
+
+def end_of(job, faults, at_end):
+    """How a fork ends that runs a job with faults, with memory flush with one end."""
+    pid = os.fork()
+    if not pid:
+        blueprint._made.clear()
+        try:
+            with ExitStack() as stack:
+                guard = stack.enter_context(guarded(at_end=at_end))
+                for fault in faults:
+                    stack.enter_context(fault)
+                job(guard)
+            os._exit(0)
+        except AssertionError:
+            os._exit(1)
+        except BaseException:
+            os._exit(2)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return signal.Signals(-status).name if status < 0 else ("nothing", "refused", "error")[status]
+
+
+def main():
+    """Make each fault at both ends."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for job in (one, many, jacobians):
+        job()  # forks have compiled kernels
+    for name, (job, faults) in CONTROLS.items():
+        print(
+            name, *(end_of(job, faults, at_end) for at_end in (True, False)), sep=": ", flush=True
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,248 @@
+"""Random jobs between guard pages: run by `test_guard` in a process whose crash would be seen.
+
+Each job is printed before it runs: first on plain memory, then with protected pages after, and then
+before all that kernels see.  The three must have the same bits.
+"""
+
+import faulthandler
+import random
+import sys
+import warnings
+from collections import Counter
+from unittest.mock import patch
+
+import numpy as np
+from guard import guarded
+
+import fastnn
+from fastnn import activations, blueprint, initialization, losses, optimizers, stopping
+from fastnn.chunks import train_chunk
+from fastnn.kernels import workspace
+
+SAMPLES = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65, 100, 129, 257]
+RESTARTS = [1, 2, 4, 7, 8, 9, 16, 17, 33, 64, 65, 100, 129]
+UNITS = [1, 1, 2, 2, 3, 4, 5, 7, 8, 9, 16, 17, 33]
+NUMBERS = {"sse": 0.3, "loss": 0.3, "norm": 0.1, "epochs": 3, "last": 3, "patience": 2,
+           "tolerance": 0.3, "learning_rate": 0.05, "memory": 3}  # fmt: skip
+"""Arguments of optimizers and rules that decide something within few epochs."""
+
+
+def made(kind, **arguments):
+    """An object of a class, with those of `NUMBERS` and of the arguments that it takes."""
+    names = kind.__dataclass_fields__
+    return kind(**{name: value for name, value in (NUMBERS | arguments).items() if name in names})
+
+
+def optimizer_of(r, net, restarts):
+    """Any optimizer that goes with the network, plain or not; some differ between restarts."""
+    kind = r.choice(optimizers.OPTIMIZERS)
+    if kind is fastnn.LevenbergMarquardt and (
+        net.activation[-1] == "softmax" or net.n_parameters > 200
+    ):
+        kind = fastnn.LBFGS
+    rate = r.choice([0.05, np.linspace(0.01, 0.1, restarts), 0.05])
+    if r.random() < 0.5:
+        return made(kind, learning_rate=rate)
+    return made(
+        kind, learning_rate=rate, momentum=0.5, nesterov=r.random() < 0.5,
+        clip=r.choice([None, 0.5]),
+        schedule=r.choice([None, *map(made, optimizers.schedules.SCHEDULES)]),
+        gradient_tolerance=1e-3, step_tolerance=1e-3, memory=r.randrange(1, 9), slope_offset=0.1,
+        variant=r.choice(["Rprop+", "Rprop-", "iRprop+", "iRprop-"]),
+    )  # fmt: skip
+
+
+def loss_of(r, last, squares_only):
+    """A loss that goes with the last activation and the optimizer."""
+    if squares_only:
+        return r.choice([fastnn.SSE(), fastnn.MSE()])
+    fitting = [kind for kind in losses.LOSSES if "CrossEntropy" not in kind.__name__]
+    fitting += [fastnn.BinaryCrossEntropy] if last == "sigmoid" else []
+    kind = fastnn.CrossEntropy if last == "softmax" else r.choice(fitting)
+    if r.random() < 0.7:
+        return kind()
+    return kind(l1=r.choice([0.0, 0.01]), l2=0.01, penalize_biases=r.random() < 0.5)
+
+
+class RandomJob:
+    """A job, and what is done with it."""
+
+    def __init__(self, number, few):
+        self.few = few
+        """Whether it has one of few sizes, and nothing is done with its result."""
+        self.r = r = random.Random(number)
+        self.rng = np.random.default_rng(number)
+        sizes = [r.choice(UNITS) for _ in range(r.choice([2, 3, 3, 3, 4]))]
+        sizes = r.choice([[2, 3, 1], [9, 17, 3]]) if few else sizes
+        last = r.choice([*activations.NAMES, "sigmoid", "softmax"])
+        names = [r.choice(activations.NAMES[:-1]) for _ in sizes[2:]] + [last]
+        self.net = fastnn.Network(sizes, activation=names, bias=r.random() < 0.7)
+        self.last, self.samples = last, r.choice(SAMPLES)
+        self.restarts = r.choice(RESTARTS)
+        self.many = r.random() < 0.6
+        self.tile_bytes = r.choice([4096, 2**17, 2**17])
+        self.X, self.y = self.data(self.samples)
+        self.arguments = self.common() | (self.of_many() if self.many else self.of_one())
+
+    def data(self, n):
+        """Inputs and targets."""
+        y = self.rng.random((n, self.net.sizes[-1]))
+        if self.last == "softmax":
+            y /= y.sum(axis=1, keepdims=True)
+        return self.rng.normal(size=(n, self.net.sizes[0])), y
+
+    def common(self):
+        """What `train` and `train_many` take."""
+        r, n = self.r, self.samples
+        optimizer = optimizer_of(r, self.net, self.restarts if self.many else 1)
+        setup = optimizer.setup(self.net, n)
+        common = {
+            "optimizer": optimizer,
+            "loss": loss_of(r, self.last, setup.squares_only),
+            "dtype": r.choice([np.float64, np.float32]),
+            "epochs": r.choice([0, 1, 2, 3, 5, 7]),
+            "seed": r.choice([0, 2**64 - 1]),
+            "parallel": "restarts" if setup.compute else r.choice(["restarts"] * 3 + ["samples"]),
+        }
+        start = r.choice([None, "own", *initialization.INITIALIZATIONS])
+        if start == "own":
+            shape = (self.restarts,) * self.many + (self.net.n_parameters,)
+            common["init"] = self.rng.normal(size=shape)
+        elif start is not None:
+            common["init"] = start()
+        if not setup.full_batch and r.random() < 0.5:
+            common["batch_size"] = r.choice([1, 2, 3, 7, 8, 9, 16, 17, 33, 100, 300])
+            common["shuffle"] = r.random() < 0.6
+        in_lanes = common["parallel"] == "samples"  # which takes less
+        if r.random() < 0.4:
+            rows = (self.restarts, n) if self.many else (n,)
+            common["sample_weight"] = self.rng.random(n) if in_lanes else r.choice(
+                [self.rng.random(n), self.rng.random(rows), fastnn.Bootstrap(), fastnn.KFold(3)]
+            )  # fmt: skip
+        if r.random() < 0.4:
+            left_out = (fastnn.Validation, fastnn.ErrorsWithin, fastnn.SSEBelow) if in_lanes else ()
+            kinds = [kind for kind in stopping.RULES if kind not in left_out]
+            kinds = r.sample(kinds, r.randrange(1, 4))
+            common["stop"] = [made(kind) for kind in kinds]
+            if fastnn.Validation in kinds:
+                common["validation"] = self.data(r.choice(SAMPLES))
+        return common
+
+    def of_many(self):
+        """What only `train_many` takes."""
+        r = self.r
+        return {
+            "restarts": self.restarts,
+            "first": r.choice([0, 3, 2**40]),
+            "chunk": r.choice([None, 1, 3, 40]),
+            "keep": r.choice(["all", "all", "parameters", "outcomes", "statistics",
+                              fastnn.Best(3)]),
+            "threads": r.choice([1, 1, 2]),
+            "progress": False,
+        }  # fmt: skip
+
+    def of_one(self):
+        """What only `train` takes."""
+        r = self.r
+        return {
+            "restart": r.choice([0, 2**50]),
+            "history": r.choice([True, False, 2]),
+            "threads": r.choice([1, 1, 2, 3]),
+        }
+
+    def __str__(self):
+        shown = {
+            name: value.shape if isinstance(value, np.ndarray) else value
+            for name, value in self.arguments.items()
+        }
+        if "validation" in shown:
+            shown["validation"] = shown["validation"][0].shape
+        function = "train_many" if self.many else "train"
+        return f"{function}({self.net!r}, X {self.X.shape}, tiles of {self.tile_bytes}, {shown})"
+
+    def results(self):
+        """All arrays that come of it, or what it was refused with."""
+        try:
+            return list(self.many_results() if self.many else self.one_results())
+        except (ValueError, TypeError) as error:
+            return [str(error)]
+
+    def going_on(self):
+        """The arguments of a call that goes on with a result."""
+        left = ("init", "seed", "restart", "restarts", "first", "keep", "chunk")
+        return {name: value for name, value in self.arguments.items() if name not in left}
+
+    def many_results(self):
+        """Of many restarts; of going on, and of one of them alone; outputs."""
+        found = fastnn.train_many(self.net, self.X, self.y, **self.arguments)
+        if isinstance(found, fastnn.Statistics):
+            yield from found.to_arrays().values()
+            return
+        yield from found.columns.values()
+        if self.few:
+            return
+        if "parameters" in found.columns and len(found):
+            yield found.predict(self.X[:7].astype(found.parameters.dtype), "all")
+            yield found.restart(int(found.indices[0])).parameters
+        picked = found.job.pick(np.arange(0, self.restarts, 2))
+        yield train_chunk(picked, 0, picked.restarts).loss
+        if self.arguments["keep"] == "all" and "validation" not in self.arguments:
+            more = fastnn.train_many(
+                self.net, self.X, self.y, continue_from=found, **self.going_on()
+            )
+            yield from more.columns.values()
+
+    def one_results(self):
+        """Of one run, and of going on; outputs, losses, gradients, and Jacobians."""
+        run = fastnn.train(self.net, self.X, self.y, **self.arguments)
+        yield from (run.parameters, run.state, np.array(run.loss))
+        if run.history is not None:
+            yield run.history
+        if self.few or not np.isfinite(run.parameters).all():
+            return
+        yield run.predict(self.X)
+        if "validation" not in self.arguments:
+            more = fastnn.train(self.net, self.X, self.y, continue_from=run, **self.going_on())
+            yield from (more.parameters, more.state)
+        rows = np.tile(run.parameters, (self.restarts % 19 + 1, 1))
+        data, loss = (self.net, rows, self.X, self.y), self.arguments["loss"]
+        yield fastnn.loss(*data, loss=loss)
+        yield fastnn.gradient(*data, loss=loss)
+        if self.last != "softmax":
+            yield fastnn.jacobian(self.net, rows, self.X)
+
+
+def bits(results):
+    """What is compared."""
+    return [each if isinstance(each, str) else np.asarray(each).tobytes() for each in results]
+
+
+def check(job, seen):
+    """Run a job on plain memory and at both ends of guarded memory; whether it was refused."""
+    blueprint._made.clear()  # they have the tiles of other bytes
+    names = ("TILE_BYTES", "SINGLE_TILE_BYTES")
+    with patch.multiple(workspace, **dict.fromkeys(names, job.tile_bytes)):
+        plain = job.results()
+        for at_end in (True, False):
+            with guarded(at_end=at_end) as guard:
+                assert bits(job.results()) == bits(plain)
+            seen.update(guard.seen)
+    return isinstance(plain[-1], str)
+
+
+def main(first, last, few):
+    """Run the jobs with these numbers; print how many were refused, and what fields were seen."""
+    faulthandler.enable()
+    np.set_printoptions(threshold=3, edgeitems=1, linewidth=1000)
+    warnings.simplefilter("error")
+    seen, refused = Counter(), 0
+    for number in range(first, last):
+        job = RandomJob(number, few)
+        print(f"job {number}: {job}", flush=True)
+        refused += check(job, seen)
+    print(f"refused: {refused}")
+    print("seen:", *sorted(seen))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), few="few" in sys.argv)
