@@ -22,6 +22,7 @@ from numba import types
 from ..activations import Activation
 from ..lanes.buffers import buffer
 from ..lanes.compiling import Function, entry, function_for_kernels, inlined, once
+from ..lanes.rounding import begin_standard_mode, set_mode
 from ..lanes.types import Buffer
 from .views import RECORD, View, call, call_at, view_of
 
@@ -223,7 +224,9 @@ def is_own(function: Callable[..., Any]) -> bool:
 @once
 def _entry():
     def run(address, record, workspace):
+        mode = begin_standard_mode()
         call_at(address, buffer(record), buffer(workspace))
+        set_mode(mode)
 
     return entry(run)
 
