@@ -211,19 +211,25 @@ def run_job(
     limit = QUICK_SECONDS if workers == 1 else TINY_SECONDS
     quick = job.restarts * job.seconds_of_a_restart < limit
     here = quick and executor is None and chunk is None and not progress
-    try:
-        if here and time_limit is None and not collector.on_disk:
-            collector.add(train_part(job, 0, job.restarts, collector.keep))
-        else:
-            _run_chunks(job, collector, workers, executor, chunk, progress, time_limit)
-    except KeyboardInterrupt:
-        raise Interrupted(collector.result(), job.restarts, collector.ended) from None
-    except _WorkerFailed as failure:
+    interrupted, failure = False, None
+    with CtrlC() as ctrl_c:  # also while what had ended becomes a result
+        try:
+            if here and time_limit is None and not collector.on_disk:
+                with ctrl_c.raising():
+                    collector.add(train_part(job, 0, job.restarts, collector.keep))
+            else:
+                _run_chunks(job, collector, ctrl_c, workers, executor, chunk, progress, time_limit)
+        except KeyboardInterrupt:
+            interrupted = True
+        except _WorkerFailed as error:
+            failure = error
+        result = collector.result()
+    if interrupted or ctrl_c.pressed:
+        raise Interrupted(result, job.restarts, collector.ended)
+    if failure is not None:
         reason = str(failure) + collector.advice
-        raise Incomplete(
-            collector.result(), job.restarts, collector.ended, reason
-        ) from failure.__cause__
-    return collector.result()
+        raise Incomplete(result, job.restarts, collector.ended, reason) from failure.__cause__
+    return result
 
 
 class _WorkerFailed(Exception):  # noqa: N818
@@ -287,6 +293,7 @@ class _Flight:
 def _run_chunks(
     job: Job,
     collector: Collector,
+    ctrl_c: CtrlC,
     workers: int,
     executor: Executor | None,
     chunk: int | None,
@@ -299,13 +306,14 @@ def _run_chunks(
     if pool is None:
         pool = ThreadPoolExecutor(workers, thread_name_prefix="fastnn")
     # Compiles in this thread, where Ctrl-C can reach it, and before processes are forked.
-    train_chunk(job, 0, 0, lanes=lanes_for(job, job.restarts))
+    with ctrl_c.raising():
+        train_chunk(job, 0, 0, lanes=lanes_for(job, job.restarts))
     far = collector.on_disk or not shares_memory(pool)
     work = _Work(collector, _Sizes(job, workers, chunk, keep=collector.keep, far=far))
     bar = progress_bar(job, collector.ended, progress)
-    ctrl_c = CtrlC(wake=lambda: flight.finished.put(None))
     flight = _Flight(job, collector, pool, workers, ctrl_c.flag)
-    with ctrl_c, bar:
+    ctrl_c.wake = lambda: flight.finished.put(None)
+    with bar:
 
         def goes_on() -> bool:
             return not ctrl_c.pressed and time.monotonic() < deadline
@@ -361,8 +369,7 @@ def _run_chunks(
             for future in ended:
                 if collects and _error_of(future) is None:
                     collector.add(future.result())
-    if ctrl_c.pressed:
-        raise KeyboardInterrupt
+    ctrl_c.check()
 
 
 def _error_of(future: Future[Any]) -> BaseException | None:

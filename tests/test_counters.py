@@ -1,4 +1,4 @@
-"""Rules and schedules that count epochs in numbers of the job's dtype, near the last that counts."""
+"""Rules and schedules that count epochs in float32, near the last that it counts."""
 
 from dataclasses import replace
 
