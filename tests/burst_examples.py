@@ -159,6 +159,7 @@ def burst(kind, number, folder):
             os.kill(left, signal.SIGKILL)
         process.wait()
         listener.join()
+        process.stdout.close()
     if kind.startswith("stored"):
         check_folder(folder / "run")
     return became, seconds, f"{again}, {moment:.3f} s since {since!r}, {times}: {''.join(said)}"

@@ -22,7 +22,7 @@ def told(kind, found):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_burst(kind, tmp_path):
-    became, seconds, words = burst(kind, 0, tmp_path)
+    became, _, words = burst(kind, 0, tmp_path)
     assert became == "ended", words
 
 
