@@ -29,11 +29,11 @@ from typing import Any
 import fastnn
 from fastnn.arguments import make_job
 from fastnn.directory.writer import Shards
-from fastnn.execution import CHUNKS_PER_SECOND, _Sizes
 from fastnn.job import Job
 from fastnn.keeping import make_keep
 from fastnn.machine import describe
 from fastnn.parts import train_part
+from fastnn.work import CHUNKS_PER_SECOND, Sizes
 
 RECORD = Path(__file__).parent / "projection.json"
 PAGE = Path(__file__).parent.parent / "docs" / "pages" / "projection.md"
@@ -121,15 +121,15 @@ def simulate(chunks: int, chunk: float, cores: int, serial: float) -> float:
     return max(free)
 
 
-def sizes_for(job: Job, pace: float, cores: int, keep: str, far: bool) -> _Sizes:
+def sizes_for(job: Job, pace: float, cores: int, keep: str, far: bool) -> Sizes:
     """What chooses chunks once it has seen how long they take."""
-    sizes = _Sizes(job, cores, None, keep=make_keep(keep, job, on_disk=True), far=far)
+    sizes = Sizes(job, cores, None, keep=make_keep(keep, job, on_disk=True), far=far)
     for _ in range(50):
         sizes.learn(sizes.size, sizes.size * pace)
     return sizes
 
 
-def count_chunks(sizes: _Sizes, restarts: int) -> int:
+def count_chunks(sizes: Sizes, restarts: int) -> int:
     """How many chunks a run has: many of full size, and smaller ones towards its end."""
     count, left = 0, restarts
     while left:

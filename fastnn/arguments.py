@@ -12,6 +12,7 @@ from .checks import float_type, integer, per_restart, real_array, shown
 from .gate import frozen
 from .initialization import EXPLICIT, Start, Uniform, start_values
 from .job import MAX_RESTART, MAX_SEED, Job, check_epochs
+from .lanes.rounding import in_standard_mode
 from .losses import SSE, Penalized, make_loss
 from .network import Network
 from .optimizers import OPTIMIZERS, GradientDescent, Optimizer
@@ -23,6 +24,7 @@ from .weighting import make_weighting
 PARALLEL = ("restarts", "samples")
 
 
+@in_standard_mode
 def make_job(
     net: Network,
     X: Any,
@@ -122,7 +124,9 @@ def make_job(
     for array in (inputs, targets, job.hyper, start.numbers, weighting, *(job.validation or ())):
         if isinstance(array, np.ndarray):
             frozen(array)
-    return job if before is None else _going_on(job, before)
+    job = job if before is None else _going_on(job, before)
+    _check_counts(job)
+    return job
 
 
 @dataclass(frozen=True)
@@ -270,6 +274,26 @@ def check_combination(job: Job) -> None:
         )
 
 
+def _check_counts(job: Job) -> None:
+    """Whether rules and schedules count right, in numbers of the job's dtype, to its last epoch."""
+    most = 2 ** (np.finfo(job.dtype).nmant + 1)
+    behind = 0 if job.start_epochs is None else int(job.start_epochs.max(initial=0))
+    if behind + job.epochs <= most:
+        return
+    counts: list[tuple[str, Any, float]] = [("stop", rule, rule.count) for rule in job.rules]
+    schedule = getattr(job.optimizer, "schedule", None)
+    if schedule is not None:
+        counts.append(("schedule", schedule, schedule.count))
+    for name, part, count in counts:
+        if count > most:
+            raise ValueError(
+                f"{name}: expected {type(part).__name__} of up to {most} epochs, as {job.dtype} "
+                f"counts no further, got {count:.0f}; expected dtype float64 with it, or up to "
+                f"{most} epochs in all"
+            )
+
+
+@in_standard_mode
 def check_inputs(net: Network, X: Any, dtype: np.dtype, name: str = "X") -> np.ndarray:
     """`X` as (n, n_in) finite numbers of `dtype`, n at least 1."""
     inputs = real_array(name, X, dtype)

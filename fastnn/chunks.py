@@ -9,6 +9,7 @@ import numpy as np
 from .gate import frozen
 from .job import Job
 from .kernels.workspace import ROWS
+from .lanes.rounding import in_standard_mode
 from .lanes.types import register_bytes
 from .launch import Outputs, launch_of, train
 from .specialize import is_small
@@ -109,6 +110,7 @@ def lanes_for(job: Job, restarts: int) -> int:
     return -(-restarts // (rounds * width)) * width
 
 
+@in_standard_mode
 def train_chunk(
     job: Job,
     start: int,

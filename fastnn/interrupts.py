@@ -1,12 +1,20 @@
-"""Ctrl-C as a flag that kernels look at, instead of an exception at any instruction."""
+"""Ctrl-C as a flag that kernels look at, instead of an exception at any instruction.
+
+Whoever presses it often means it once.  In the process that hands work out, the first sets the
+flag, and more of them do nothing until the work has ended and none has come for a moment.  In a
+worker of a pool it does nothing between chunks, so that no half of a message is sent and the pool
+may be used again; a worker whose pool is gone ends.
+"""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -14,14 +22,21 @@ import numpy as np
 
 # So long after a chunk its worker sends the part that it was, and fetches another.
 BETWEEN_SECONDS = 10.0
+# So long after the first, one raises as usual: what should have ended by then does not.
+ENDING_SECONDS = 3.0
+# One that comes so long after another is of the same burst.
+QUIET_SECONDS = 0.2
+# How often a worker looks whether the process that began it is there.
+WATCH_SECONDS = 0.5
 
 
 class CtrlC:
-    """While entered, Ctrl-C sets a flag and calls `wake`; a second one raises as usual.
+    """While entered, Ctrl-C sets a flag and calls `wake`; more of them do nothing.
 
     An exception thrown into the bookkeeping of futures can leave one of their locks held and the
-    process hanging.  Outside the main thread, and where a program has a handler of its own,
-    nothing is changed.
+    process hanging.  Leaving waits until a burst is over, whose rest would otherwise hit whoever
+    keeps what had ended.  One that comes `ENDING_SECONDS` after the first raises as usual.  Outside
+    the main thread, and where a program has a handler of its own, nothing is changed.
 
     Attributes
     ----------
@@ -30,11 +45,12 @@ class CtrlC:
     pressed : bool
     """
 
-    def __init__(self, wake: Callable[[], Any] = lambda: None) -> None:
+    def __init__(self) -> None:
         self.flag = np.zeros(1, dtype=np.int64)
         self.pressed = False
-        self._wake = wake
-        self._installed = False
+        self.wake: Callable[[], Any] = lambda: None
+        self._first = self._last = 0.0
+        self._raises = self._installed = False
 
     def __enter__(self) -> CtrlC:
         in_main = threading.current_thread() is threading.main_thread()
@@ -44,18 +60,39 @@ class CtrlC:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._restore()
-
-    def _restore(self) -> None:
         if self._installed:
+            while self.pressed and (left := self._last + QUIET_SECONDS - time.monotonic()) > 0:
+                time.sleep(left)
             self._installed = False
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
+    @contextmanager
+    def raising(self) -> Iterator[None]:
+        """While entered the first raises, for what looks at no flag, such as compilations."""
+        self._raises = True
+        try:
+            yield
+        finally:
+            self._raises = False
+        self.check()
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if it was pressed."""
+        if self.pressed:
+            raise KeyboardInterrupt
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._last = time.monotonic()
+        first, self.pressed = not self.pressed, True
+        if first:
+            self._first = self._last
         self.flag[0] = 1
-        self.pressed = True
-        self._restore()
-        self._wake()
+        late = self._last - self._first > ENDING_SECONDS
+        if self._raises or late:
+            self._raises = False
+            raise KeyboardInterrupt
+        if first:
+            self.wake()
 
 
 class WorkersCtrlC:
@@ -77,6 +114,7 @@ class WorkersCtrlC:
         if in_main and self._flag is None and signal.getsignal(signal.SIGINT) in ours:
             self._flag = np.zeros(1, dtype=np.int64)
             signal.signal(signal.SIGINT, self._handle)
+            _end_with_parent()
             return self._flag
         return None
 
@@ -91,6 +129,28 @@ class WorkersCtrlC:
         elif time.monotonic() > self._until:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt
+
+
+_watching: set[int] = set()
+"""The processes that watch their parents: this one, and after a fork it is another."""
+
+
+def _end_with_parent() -> None:
+    """From now on a worker ends as its pool would end it, by SIGTERM, once that is gone.
+
+    A process that was not begun by `multiprocessing` may live on alone, and is left alone.
+    """
+    if os.getpid() in _watching or multiprocessing.parent_process() is None:
+        return
+    _watching.add(os.getpid())
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="fastnn-parent", daemon=True).start()
 
 
 def _forget_in_child() -> None:

@@ -223,14 +223,15 @@ def train_one(job: Job, history: int = 0, threads: int = 1) -> Run:
     if threads == 1 and cost < QUICK:
         return _train(job, history, None, 1)
     # In a worker thread, since Python cannot answer Ctrl-C while a kernel runs in this one.
-    _train(replace(job, epochs=0), 0, None, 1)  # compiles here, where Ctrl-C can reach it
-    with CtrlC() as ctrl_c, Pool(1) as pool:
-        try:
-            run = pool.submit(_train, job, history, ctrl_c.flag, threads).result()
-        finally:
-            ctrl_c.flag[0] = 1
-    if ctrl_c.pressed:
-        raise KeyboardInterrupt
+    with CtrlC() as ctrl_c:
+        with ctrl_c.raising():
+            _train(replace(job, epochs=0), 0, None, 1)  # compiles here, where Ctrl-C can reach it
+        with Pool(1) as pool:
+            try:
+                run = pool.submit(_train, job, history, ctrl_c.flag, threads).result()
+            finally:
+                ctrl_c.flag[0] = 1
+    ctrl_c.check()
     return run
 
 

@@ -152,7 +152,7 @@ class NoProgress(Rule):
     Parameters
     ----------
     epochs : int, default 100
-        At least 1.
+        At least 1; with float32 up to 2**24, if training may take longer.
     min_improvement : float, default 0
         By how much the loss must fall below its best to count; not negative.
     """
@@ -231,7 +231,7 @@ class Validation(Rule):
     Parameters
     ----------
     patience : int, default 10
-        Epochs, at least 1.
+        Epochs, at least 1; with float32 up to 2**24, if training may take longer.
     min_improvement : float, default 0
         By how much the loss must fall below its best to count; not negative.
     """

@@ -31,10 +31,10 @@ from executor_examples import (
 
 import fastnn
 from fastnn.arguments import make_job
-from fastnn.execution import ATTEMPTS
 from fastnn.executors import name_of, workers_of
 from fastnn.keeping import make_keep
 from fastnn.parts import Part, train_part
+from fastnn.work import ATTEMPTS
 
 METHODS = [name for name in ("fork", "spawn", "forkserver") if name in get_all_start_methods()]
 KEEPS = ["all", "outcomes", "statistics", fastnn.Best(7)]

@@ -109,7 +109,8 @@ def test_imports_point_one_way():
             "epoch_statistics": 10, "run_columns": 13,
             "minima": 8, "statistics_arrays": 9, "again": 11, "model": 11, "statistics": 12,
             "runs": 13, "parts": 13, "collecting": 14, "directory": 15, "saving": 15,
-            "executors": 15, "execution": 16, "export": 16, "options": 16, "training": 17,
+            "executors": 15, "work": 15, "execution": 16, "export": 16, "options": 16,
+            "training": 17,
             "reference": 18, "extend": 18, "sklearn": 18, "__init__": 19, "cli": 20,
             "__main__": 21}  # fmt: skip
     for path in SOURCES:

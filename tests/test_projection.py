@@ -14,7 +14,7 @@ from projection import Costs, count_chunks, project, simulate, sizes_for  # noqa
 from sections import section_of  # noqa: E402
 
 from fastnn.arguments import make_job  # noqa: E402
-from fastnn.execution import CHUNKS_PER_SECOND, LONGEST_SECONDS, PART_BYTES  # noqa: E402
+from fastnn.work import CHUNKS_PER_SECOND, LONGEST_SECONDS, PART_BYTES  # noqa: E402
 
 FREE = Costs(handed=0.0)
 DASK = Costs(handed=2e-3, trained=2e-4, written=1e-3, byte=2e-9)

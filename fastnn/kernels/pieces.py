@@ -23,6 +23,7 @@ from ..activations import Activation
 from ..lanes.buffers import buffer
 from ..lanes.cache import is_kept
 from ..lanes.compiling import Function, entry, function_for_kernels, inlined, once
+from ..lanes.rounding import begin_standard_mode, set_mode
 from ..lanes.types import Buffer
 from .views import RECORD, View, call, call_at, view_of
 
@@ -224,7 +225,9 @@ def is_own(function: Callable[..., Any]) -> bool:
 @once
 def _entry():
     def run(address, record, workspace):
+        mode = begin_standard_mode()
         call_at(address, buffer(record), buffer(workspace))
+        set_mode(mode)
 
     return entry(run)
 

@@ -13,7 +13,7 @@ from .one_network_pass import forward_pass
 from .one_network_views import outputs, unit_rows, whole_groups
 from .pieces import Kind, piece_for, run_piece
 from .views import layer_at
-from .workspace import CACHE_LINE, Needs, by_tile, data_of, make_single_plan, zeros_aligned
+from .workspace import CACHE_LINE, Needs, by_tile, make_single_plan, zeros_aligned
 
 
 @piece_for

@@ -22,6 +22,7 @@ import numpy as np
 
 from ..lanes.buffers import buffers
 from ..lanes.compiling import entry, inlined, kernel, once
+from ..lanes.rounding import begin_standard_mode, set_mode
 from ..network import Network
 from ..status import Status
 from .fingerprints import fingerprint, layers_of, round_all
@@ -217,6 +218,7 @@ def count_rows(tally, rows, layers, scratch):
     """Add all rows to the tally."""
     # Numba counts references to arrays, also to each that a record holds: 440 ns more a minimum.
     tally, rows, layers, scratch = buffers(tally), buffers(rows), buffers(layers), buffers(scratch)
+    mode = begin_standard_mode()
     for row in range(rows.size):
         ended, restart, loss = rows.status[row], rows.first + row, rows.loss[row]
         if ended == NOT_RUN:
@@ -232,6 +234,7 @@ def count_rows(tally, rows, layers, scratch):
         round_all(parameters, layers.n_parameters, scratch.rounded)
         found = fingerprint(layers, scratch.rounded, scratch.rows, scratch.order)
         count_minimum(tally, slot, found, restart)
+    set_mode(mode)
 
 
 @once

@@ -6,6 +6,7 @@ import math
 from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from ..checks import by_name, hyperparameter, shown
@@ -25,7 +26,7 @@ class StepDecay:
     Parameters
     ----------
     every : int or (restarts,) array of int, default 100
-        Epochs between two falls, at least 1.
+        Epochs between two falls, at least 1; with float32 up to 2**24, if training may take longer.
     factor : float or (restarts,) array of float, default 0.5
         From 0 to 1.
     """
@@ -39,6 +40,11 @@ class StepDecay:
     def __post_init__(self) -> None:
         object.__setattr__(self, "every", hyperparameter("every", self.every, 1.0, whole=True))
         object.__setattr__(self, "factor", hyperparameter("factor", self.factor, 0.0, 1.0))
+
+    @property
+    def count(self) -> float:
+        """How far it counts epochs."""
+        return float(np.max(self.every))
 
     @staticmethod
     def numpy_factor(epoch: int, every: float, factor: float) -> float:
@@ -64,6 +70,11 @@ class ExponentialDecay:
     def __post_init__(self) -> None:
         object.__setattr__(self, "factor", hyperparameter("factor", self.factor, 0.0, 1.0))
 
+    @property
+    def count(self) -> float:
+        """How far it counts epochs."""
+        return 0.0
+
     @staticmethod
     def numpy_factor(epoch: int, factor: float, _: float) -> float:
         """By what the rate of `epoch` is multiplied."""
@@ -81,7 +92,7 @@ class CosineDecay:
     Parameters
     ----------
     epochs : int or (restarts,) array of int, default 1000
-        At least 1.
+        At least 1; with float32 up to 2**24, if training may take longer.
     floor : float or (restarts,) array of float, default 0
         A share of the rate, from 0 to 1.
     """
@@ -95,6 +106,11 @@ class CosineDecay:
     def __post_init__(self) -> None:
         object.__setattr__(self, "epochs", hyperparameter("epochs", self.epochs, 1.0, whole=True))
         object.__setattr__(self, "floor", hyperparameter("floor", self.floor, 0.0, 1.0))
+
+    @property
+    def count(self) -> float:
+        """How far it counts epochs."""
+        return float(np.max(self.epochs))
 
     @staticmethod
     def numpy_factor(epoch: int, epochs: float, floor: float) -> float:

@@ -1,0 +1,100 @@
+"""Ctrl-C in bursts: the program ends whenever they come, and so do all of its processes."""
+
+import collections
+import os
+import time
+
+import numpy as np
+import pytest
+from burst_examples import KINDS, burst
+
+from fastnn import interrupts
+
+pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks at Linux's /proc")
+
+
+def told(kind, found):
+    """The line that says what became of the bursts of one kind."""
+    seconds = [each for _, each, _ in found]
+    counts = dict(collections.Counter(became for became, _, _ in found))
+    return f"{kind}: {counts}, seconds: median {np.median(seconds):.2f}, longest {max(seconds):.2f}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_burst(kind, tmp_path):
+    became, _, words = burst(kind, 0, tmp_path)
+    assert became == "ended", words
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [*KINDS, "dask"])
+def test_many_bursts(kind, tmp_path, capsys):
+    if kind == "dask":
+        pytest.importorskip("distributed", reason="distributed is not installed")
+    found = []
+    for number in range(1, 47):
+        (folder := tmp_path / str(number)).mkdir()
+        found.append(burst(kind, number, folder))
+    with capsys.disabled():
+        print("\n" + told(kind, found))
+    assert {became for became, _, _ in found} == {"ended"}, [
+        words for became, _, words in found if became != "ended"
+    ]
+
+
+def test_a_burst_is_one_ctrl_c():
+    from conftest import python
+
+    code = (
+        "import os, signal, threading, time\n"
+        "from fastnn.interrupts import CtrlC\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "def press():\n"
+        "    for _ in range(6):\n"
+        "        os.kill(os.getpid(), signal.SIGINT); time.sleep(0.05)\n"
+        "woken = []\n"
+        "with CtrlC() as ctrl_c:\n"
+        "    ctrl_c.wake = lambda: woken.append(1)\n"
+        "    thread = threading.Thread(target=press); thread.start()\n"
+        "    while not ctrl_c.flag[0]: time.sleep(0.01)\n"
+        "thread.join(0)\n"
+        "assert ctrl_c.pressed and woken == [1] and not thread.is_alive()\n"
+        "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler\n"
+        "with CtrlC() as late:\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
+        "    late._first -= 60\n"
+        "    try: signal.raise_signal(signal.SIGINT)\n"
+        "    except KeyboardInterrupt: print('as usual')\n"
+        "with CtrlC() as swallowed:\n"
+        "    try:\n"
+        "        with swallowed.raising():\n"
+        "            try: signal.raise_signal(signal.SIGINT)\n"
+        "            except KeyboardInterrupt: pass\n"
+        "    except KeyboardInterrupt: print('seen')\n"
+    )
+    assert python(code).stdout == "as usual\nseen\n"
+
+
+def test_a_worker_ends_with_the_process_that_began_it(tmp_path):
+    from conftest import python
+    from executor_examples import ended_within
+
+    script = tmp_path / "program.py"
+    script.write_text(
+        "import os, signal, sys, multiprocessing\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "import fastnn\n"
+        "X, y = fastnn.datasets.xor()\n"
+        "if __name__ == '__main__':\n"
+        "    executor = ProcessPoolExecutor(2, multiprocessing.get_context('fork'))\n"
+        "    net = fastnn.Network([2, 2, 1])\n"
+        "    fastnn.train_many(net, X, y, restarts=400, chunk=20, executor=executor)\n"
+        "    print(*executor._processes, flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    code = f"import subprocess, sys\nsubprocess.run([sys.executable, {str(script)!r}])"
+    began = time.monotonic()
+    workers = [int(worker) for worker in python(code).stdout.split()]
+    assert len(workers) == 2
+    assert not ended_within(60, workers)
+    print(f"{time.monotonic() - began:.1f} s, with {interrupts.WATCH_SECONDS} s between looks")
