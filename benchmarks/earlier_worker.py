@@ -15,7 +15,7 @@ import fastnn
 
 def about():
     """Which fastnn this is."""
-    from fastnn import job
+    from fastnn.job.job import job
 
     folder = Path(fastnn.__file__).parent
     command = ["git", "-C", str(folder), "log", "-1", "--format=%h", "--", "."]

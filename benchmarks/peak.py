@@ -11,13 +11,13 @@ from typing import Any
 import numba
 import numpy as np
 
-from fastnn.activations import BY_NAME
+from fastnn.jit.compiling import FLAGS, inlined
 from fastnn.kernels.activation import activate_by_halves
 from fastnn.kernels.textbook import activate
 from fastnn.lanes.buffers import buffer, in_lanes
-from fastnn.lanes.compiling import FLAGS, inlined
 from fastnn.lanes.matrices import matrix, packed_wide
 from fastnn.lanes.operations import fma, like
+from fastnn.spec.activations import BY_NAME
 
 WIDTH = {"float64": 8, "float32": 16}
 """Numbers in 64 bytes."""

@@ -5,7 +5,7 @@
 model has two kinds of costs.  Spread over all cores are the seconds of each restart, and what a
 chunk costs its worker. One after the other come the chunks at the process that hands them out and
 takes them in, Dask's client and scheduler included, and the bytes of results that it writes.  A run
-takes the longer of the two.  The sizes of chunks are those that `fastnn.execution` chooses.  Left
+takes the longer of the two.  The sizes of chunks are those that `fastnn.scheduling.scheduler` chooses.  Left
 out: how long workers take to start, cores of other speed, and the network between machines.
 """
 
@@ -26,14 +26,15 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from fastnn.job.job.build import make_job
+from fastnn.job.job.job import Job
+from fastnn.job.job.keep import make_keep
+
 import fastnn
-from fastnn.arguments import make_job
-from fastnn.directory.writer import Shards
-from fastnn.job import Job
-from fastnn.keeping import make_keep
-from fastnn.machine import describe
-from fastnn.parts import train_part
-from fastnn.work import CHUNKS_PER_SECOND, Sizes
+from fastnn.scheduling.work import CHUNKS_PER_SECOND, Sizes
+from fastnn.scheduling.worker import train_part
+from fastnn.storage.writer import Shards
+from fastnn.support.machine import describe
 
 RECORD = Path(__file__).parent / "projection.json"
 PAGE = Path(__file__).parent.parent / "docs" / "pages" / "projection.md"

@@ -21,7 +21,7 @@ from contenders import Contender, Train
 from works import WORKS, Work, quick
 
 import fastnn
-from fastnn import machine
+from fastnn.support import machine
 
 KEY: pytest.StashKey[Session] = pytest.StashKey()
 RESULTS = Path(__file__).parent / "results"

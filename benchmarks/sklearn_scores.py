@@ -35,8 +35,8 @@ from threadpoolctl import threadpool_limits
 import fastnn
 import fastnn.sklearn
 from fastnn.cli.bench import PINNED
-from fastnn.machine import describe
 from fastnn.sklearn.words import TABLE
+from fastnn.support.machine import describe
 
 RECORD = Path(__file__).with_suffix(".json")
 PAGE = RECORD.parent.parent / "docs" / "pages" / "sklearn.md"

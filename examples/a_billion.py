@@ -23,7 +23,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import fastnn
-from fastnn.machine import describe
+from fastnn.support.machine import describe
 
 NET = fastnn.Network([2, 2, 1], activation="sigmoid", bias=True)
 JOB = {

@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import fastnn
-from fastnn.machine import available_threads
+from fastnn.support.machine import available_threads
 
 NET = fastnn.Network([4, 32, 16, 4], activation=["tanh", "tanh", "identity"])
 PUBLISHED = (

@@ -1,23 +1,9 @@
 """fastnn trains small neural networks on a CPU: one, or a million random restarts at a time."""
 
 from . import datasets, export, extend, reference
-from .directory.reader import StoredRuns, open_run
-from .execution import Incomplete, Interrupted
-from .files import DamagedFile
-from .initialization import (
-    GlorotNormal,
-    GlorotUniform,
-    HeNormal,
-    HeUniform,
-    NguyenWidrow,
-    Normal,
-    Uniform,
-)
-from .job import NUMERICS_VERSION
-from .keeping import Best
-from .losses import MSE, SSE, BinaryCrossEntropy, CrossEntropy, Huber
-from .model import Model, Scaling
-from .network import Network
+from .engine.evaluate import forward, gradient, jacobian, loss
+from .job.job import NUMERICS_VERSION
+from .job.keep import Best
 from .optimizers import (
     LBFGS,
     RPROP,
@@ -30,14 +16,28 @@ from .optimizers import (
     Quickprop,
     StepDecay,
 )
-from .per_layer import PerLayer
-from .primitives import forward, gradient, jacobian, loss
-from .run import Run
-from .runs import Runs
-from .saving import load
-from .statistics import Statistics
-from .status import Status
-from .stopping import (
+from .results.model import Model, Scaling
+from .results.run import Run
+from .results.runs import Runs
+from .results.statistics import Statistics
+from .results.summary import Summary
+from .scheduling.scheduler import Incomplete, Interrupted
+from .spec.grid import Grid
+from .spec.initialization import (
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    NguyenWidrow,
+    Normal,
+    Uniform,
+)
+from .spec.losses import MSE, SSE, BinaryCrossEntropy, CrossEntropy, Huber
+from .spec.network import Network
+from .spec.per_layer import PerLayer
+from .spec.sample_weights import Bootstrap, KFold
+from .spec.status import Status
+from .spec.stopping import (
     ErrorsWithin,
     GradientBelow,
     LossBelow,
@@ -47,11 +47,11 @@ from .stopping import (
     SumOfLosses,
     Validation,
 )
-from .summary import Summary
-from .sweeps import Grid
+from .storage.npz import load
+from .storage.stored_runs import StoredRuns, open_run
+from .support.atomic_files import DamagedFile
+from .support.version import __version__
 from .training import train, train_many
-from .version import __version__
-from .weighting import Bootstrap, KFold
 
 __all__ = [
     "LBFGS",

@@ -9,28 +9,28 @@ from typing import Any, Literal, Unpack, overload
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .again import HISTORY_LIMIT
-from .arguments import make_job
-from .checks import integer, real_array, shown
-from .collecting import Collector, Columns, Tallies
-from .directory.reader import StoredRuns
-from .directory.writer import Shards, check_out, is_begun, sole_writer
-from .execution import run_job
-from .executors import workers_of
-from .job import Job
-from .keeping import make_keep
-from .losses import Penalized
-from .machine import available_threads
-from .network import Network
+from .job.build import make_job
+from .job.job import Job
+from .job.keep import make_keep
 from .optimizers import Optimizer
-from .options import Folder, Options, Rows
-from .run import Run, train_one
-from .runs import Runs
-from .statistics import Statistics
-from .stopping import Rule
-from .sweeps import Grid
-from .threads import are_native
-from .weighting import Bootstrap, KFold
+from .results.replay import HISTORY_LIMIT
+from .results.run import Run, train_one
+from .results.runs import Runs
+from .results.statistics import Statistics
+from .scheduling.collectors import Collector, Columns, Tallies
+from .scheduling.executors import workers_of
+from .scheduling.scheduler import run_job
+from .spec.grid import Grid
+from .spec.losses import Penalized
+from .spec.network import Network
+from .spec.sample_weights import Bootstrap, KFold
+from .spec.stopping import Rule
+from .storage.stored_runs import StoredRuns
+from .storage.writer import Shards, check_out, is_begun, sole_writer
+from .support.checks import integer, real_array, shown
+from .support.machine import available_threads
+from .support.threads import are_native
+from .train_options import Folder, Options, Rows
 
 MAX_THREADS = 4096
 MOST_SECONDS = 10.0**9

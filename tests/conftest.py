@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import blueprint
+from fastnn.engine import blueprint
 from fastnn.kernels import workspace
 
 matplotlib.use("Agg")

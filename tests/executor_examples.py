@@ -11,7 +11,7 @@ import numpy as np
 from conftest import assert_same_bits, bits
 
 import fastnn
-from fastnn.statistics import Statistics
+from fastnn.results.statistics import Statistics
 
 
 class Eager(Executor):

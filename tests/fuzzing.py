@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 import fastnn
-from fastnn import activations, initialization, losses, optimizers, stopping
+from fastnn import optimizers
+from fastnn.spec import activations, initialization, losses, stopping
 
 DOCUMENTED = (ValueError, TypeError)
 """Nothing here is interrupted, or has workers that die or files that are damaged."""

@@ -26,7 +26,7 @@ from tampering import (
 )
 
 import fastnn
-from fastnn.runs import Runs
+from fastnn.results.runs import Runs
 
 DOCUMENTED = (ValueError, TypeError)
 X, Y = fastnn.datasets.xor()

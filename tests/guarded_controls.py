@@ -16,7 +16,9 @@ import numpy as np
 from guard import guarded
 
 import fastnn
-from fastnn import blueprint, chunks, launch, primitives
+from fastnn.engine import blueprint, launch
+from fastnn.engine import chunk as chunks
+from fastnn.engine import evaluate as primitives
 from fastnn.kernels.workspace import Plan
 
 NET = fastnn.Network([2, 2, 1])

@@ -15,9 +15,11 @@ import numpy as np
 from guard import guarded
 
 import fastnn
-from fastnn import activations, blueprint, initialization, losses, optimizers, stopping
-from fastnn.chunks import train_chunk
+from fastnn import optimizers
+from fastnn.engine import blueprint
+from fastnn.engine.chunk import train_chunk
 from fastnn.kernels import workspace
+from fastnn.spec import activations, initialization, losses, stopping
 
 SAMPLES = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65, 100, 129, 257]
 RESTARTS = [1, 2, 4, 7, 8, 9, 16, 17, 33, 64, 65, 100, 129]

@@ -7,13 +7,13 @@ from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
+from fastnn.job.job.build import make_job
 
 import fastnn
-from fastnn.activations import BY_NAME
-from fastnn.arguments import make_job
 from fastnn.kernels.statistics import FORMS, N_EPOCH_BINS, N_LOSS_BINS
-from fastnn.statistics import Statistics
-from fastnn.status import Status
+from fastnn.results.statistics import Statistics
+from fastnn.spec.activations import BY_NAME
+from fastnn.spec.status import Status
 
 FIRST = 1000
 NETS = [

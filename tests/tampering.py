@@ -6,7 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from fastnn.files import canonical, digest_of, file_entry, read_record, write_new, write_record
+from fastnn.support.atomic_files import (
+    canonical,
+    digest_of,
+    file_entry,
+    read_record,
+    write_new,
+    write_record,
+)
 
 
 class Own(np.ndarray):

@@ -7,7 +7,7 @@ from conftest import bits
 
 import fastnn
 from fastnn import GradientDescent, Network, Normal, PerLayer
-from fastnn.activations import ACTIVATIONS, BY_NAME
+from fastnn.spec.activations import ACTIVATIONS, BY_NAME
 
 NAMES = [activation.name for activation in ACTIVATIONS]
 EPOCHS = 200

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastnn
-from fastnn.activations import ACTIVATIONS
+from fastnn.spec.activations import ACTIVATIONS
 
 NAMES = [activation.name for activation in ACTIVATIONS]
 

@@ -16,9 +16,9 @@ import json, os, re
 import numpy as np
 from dataclasses import replace
 import fastnn
-from fastnn.activations import BY_NAME
-from fastnn.arguments import make_job
-from fastnn.blueprint import blueprint_of
+from fastnn.spec.activations import BY_NAME
+from fastnn.job.build import make_job
+from fastnn.engine.blueprint import blueprint_of
 from fastnn.kernels.activation import activation_pieces
 from fastnn.kernels.forward_backward import loss_and_gradient
 from fastnn.kernels.train_loop import train_epochs

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from conftest import assert_same_bits, bits
+from fastnn.job.job.build import make_job
 
 import fastnn
 from fastnn import (
@@ -15,8 +16,7 @@ from fastnn import (
     Status,
     StepDecay,
 )
-from fastnn.arguments import make_job
-from fastnn.chunks import train_chunk
+from fastnn.engine.chunk import train_chunk
 
 EPOCHS, SAMPLES = 200, 23
 NET = fastnn.Network([3, 4, 2], activation=["tanh", "identity"])

@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from conftest import assert_same_bits, bits
+from fastnn.job.job.build import make_job
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastnn
-from fastnn.activations import ACTIVATIONS
-from fastnn.arguments import make_job
-from fastnn.chunks import train_chunk
+from fastnn.engine.chunk import train_chunk
+from fastnn.spec.activations import ACTIVATIONS
 
 NAMES = [activation.name for activation in ACTIVATIONS]
 COUNT = 1000

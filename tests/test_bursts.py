@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from burst_examples import KINDS, burst
 
-from fastnn import interrupts
+from fastnn.support import interrupts
 
 pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks at Linux's /proc")
 
@@ -47,7 +47,7 @@ def test_a_burst_is_one_ctrl_c():
 
     code = (
         "import os, signal, threading, time\n"
-        "from fastnn.interrupts import CtrlC\n"
+        "from fastnn.support.interrupts import CtrlC\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def press():\n"
         "    for _ in range(6):\n"

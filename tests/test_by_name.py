@@ -11,10 +11,10 @@ import pytest
 from conftest import bits
 
 import fastnn
-from fastnn.losses import LOSSES, ArctanhSSE
 from fastnn.optimizers import OPTIMIZERS
 from fastnn.optimizers.schedules import SCHEDULES
-from fastnn.stopping import RULES
+from fastnn.spec.losses import LOSSES, ArctanhSSE
+from fastnn.spec.stopping import RULES
 
 # Of every public class of settings, what may be given without its name.
 FREE = {

@@ -11,8 +11,8 @@ import pytest
 from conftest import python
 
 import fastnn
-from fastnn.lanes import compiling
-from fastnn.lanes.cache import TolerantCache
+from fastnn.jit import compiling
+from fastnn.jit.cache import TolerantCache
 
 PACKAGE = Path(fastnn.__file__).parent
 CODE = """

@@ -14,14 +14,14 @@ import pytest
 from conftest import python
 
 import fastnn
-from fastnn.lanes import cache, compiling
+from fastnn.jit import cache, compiling
 
 PACKAGE = Path(fastnn.__file__).parent
 DIGEST = """
 import sys
 sys.path.insert(0, {place!r})
 import fastnn
-from fastnn.lanes.cache import source_digest
+from fastnn.jit.cache import source_digest
 assert fastnn.__file__.startswith({place!r}), fastnn.__file__
 {change}
 print(source_digest())
@@ -234,7 +234,7 @@ def test_nobody_else_may_write_what_is_kept(double, tmp_path):
 LOCKS = """
 import os
 from pathlib import Path
-from fastnn.specialize import sole_compiler
+from fastnn.engine.specialize import sole_compiler
 kernel, lock = Path("kernel.nbc"), Path("kernel.lock")
 os.mkfifo(lock)
 with sole_compiler(kernel):

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 import fastnn
 from fastnn import Status
-from fastnn.censoring import CutOff, incidence_of, wilson_interval
-from fastnn.chunks import train_chunk
-from fastnn.directory.cut_off import NAME
-from fastnn.parts import train_part
+from fastnn.engine.chunk import train_chunk
+from fastnn.results.censoring import CutOff, incidence_of, wilson_interval
+from fastnn.scheduling.worker import train_part
+from fastnn.storage.cut_off import NAME
 
 X, y = fastnn.datasets.xor()
 NET = fastnn.Network([2, 2, 1])
@@ -102,7 +102,7 @@ def test_a_restart_that_was_cut_off_had_trained_so_long(lanes):
 
 def test_parts_tell_of_restarts_without_a_row():
     job = fastnn.train_many(NET, X, y, **{**ENDLESS, "epochs": 200}).job
-    keep = fastnn.keeping.make_keep("outcomes", job)
+    keep = fastnn.job.keep.make_keep("outcomes", job)
     stop = np.zeros(1, dtype=np.int64)
     assert not len(train_part(job, 0, 100, keep, stop_flag=stop).cut.epochs)
     status = np.array([1, 0, 2, 0, 0], dtype=np.int8)
@@ -216,7 +216,7 @@ def test_without_a_record_that_is_right_a_folder_has_no_interval(folder, how):
     elif how == "damaged":
         path.write_text(path.read_text().replace('"reached"', '"reacher"'))
     else:
-        from fastnn.files import sealed
+        from fastnn.support.atomic_files import sealed
 
         record = json.loads(path.read_text())
         record.pop("digest")

@@ -11,7 +11,7 @@ import pytest
 
 import fastnn
 from fastnn.cli import main
-from fastnn.lanes.cache import kept_files
+from fastnn.jit.cache import kept_files
 
 
 def run(capsys, *arguments):

@@ -17,7 +17,7 @@ from sklearn.datasets import load_diabetes, load_iris
 
 import fastnn
 from fastnn.cli import main
-from fastnn.model import Model
+from fastnn.results.model import Model
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_scales_are_learnt_from_the_rows_that_train(files, place, capsys):
     train(capsys, path, "--model", place / "m.npz", "--seed", 5, "--test", 0.3, "--validation", 0.1)
     model = fastnn.load(place / "m.npz")
     means = {tuple(np.round(model.inputs.mean, 12))}
-    from fastnn.targets import split
+    from fastnn.tabular.target import split
 
     class Numbers:
         classes, values = None, np.array(labels)[:, np.newaxis]
@@ -142,7 +142,7 @@ def test_scales_are_learnt_from_the_rows_that_train(files, place, capsys):
 
 def test_the_restart_of_the_lowest_validation_loss_is_chosen(files, place, capsys):
     """Trained again alone, from the options that the command names."""
-    from fastnn.targets import split
+    from fastnn.tabular.target import split
 
     path, X, labels = files["diabetes"]
     told = train(capsys, path, "--model", place / "m.npz", "--optimizer", "rprop").out
@@ -347,7 +347,7 @@ def test_the_time_limit_is_that_of_all_restarts(place, capsys, monkeypatch):
 
 def test_large_tables_have_fewer_restarts_by_default(place, capsys, monkeypatch):
     from fastnn.cli import fitting
-    from fastnn.targets import Target
+    from fastnn.tabular.target import Target
 
     def defaults(rows, *sizes):
         net = fastnn.Network(sizes)

@@ -10,8 +10,8 @@ from loss_examples import LOSSES, problem
 from optimizer_examples import STEPS
 
 import fastnn
-from fastnn.losses import LOSSES as ALL_LOSSES
 from fastnn.optimizers import OPTIMIZERS
+from fastnn.spec.losses import LOSSES as ALL_LOSSES
 
 EPOCHS = 200
 BATCHES = {

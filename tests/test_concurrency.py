@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from conftest import python
 
-from fastnn.lanes.compiling import once
+from fastnn.jit.compiling import once
 
 # How long a child may take before it counts as hanging; children take a second or two.
 START = """

@@ -17,7 +17,7 @@ from executor_examples import (
 )
 
 import fastnn
-from fastnn.executors import name_of, workers_of
+from fastnn.scheduling.executors import name_of, workers_of
 
 distributed = pytest.importorskip("distributed", reason="distributed is not installed")
 import dask  # noqa: E402

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from conftest import assert_same_bits, bits, python
 from directory_examples import JOB, NET, RESTARTS, X, Y, many
+from fastnn.job.job.keep import COLUMNS, NAMED, make_keep
 
 import fastnn
-from fastnn.directory.shards import FOLDER
-from fastnn.directory.writer import Shards, gaps, sole_writer
-from fastnn.keeping import COLUMNS, NAMED, make_keep
+from fastnn.storage.shards import FOLDER
+from fastnn.storage.writer import Shards, gaps, sole_writer
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def test_standard_files(folder, expected):
 def test_resuming_what_is_complete_trains_nothing(folder, monkeypatch):
     many(out=folder, chunk=300)
     before = shard_names(folder)
-    monkeypatch.setattr("fastnn.execution.train_part", None)
+    monkeypatch.setattr("fastnn.scheduling.scheduler.train_part", None)
     stored = many(out=folder, resume=True)
     assert stored.complete
     assert shard_names(folder) == before
@@ -236,7 +236,7 @@ def test_another_job_is_refused(folder):
 
 def test_another_version_is_refused(folder, monkeypatch):
     many(out=folder, restarts=50)
-    monkeypatch.setattr("fastnn.directory.manifest.NUMERICS_VERSION", 99)
+    monkeypatch.setattr("fastnn.storage.manifest.NUMERICS_VERSION", 99)
     for call in (lambda: fastnn.open_run(folder), lambda: many(out=folder, resume=True)):
         with pytest.raises(fastnn.DamagedFile, match=r"manifest.json: .*numerics version 99, got"):
             call()

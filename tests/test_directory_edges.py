@@ -11,9 +11,9 @@ import pytest
 from conftest import assert_same_bits
 
 import fastnn
-from fastnn import files
 from fastnn.cli import info, main
-from fastnn.directory import reader
+from fastnn.storage import stored_runs as reader
+from fastnn.support import atomic_files as files
 
 NET = fastnn.Network([2, 2, 1])
 X, Y = fastnn.datasets.xor()

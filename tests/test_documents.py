@@ -82,11 +82,11 @@ def test_examples_run(example, tmp_path):
 
 
 def test_the_readme_names_all_that_there_is():
-    from fastnn.activations import NAMES
-    from fastnn.initialization import INITIALIZATIONS
-    from fastnn.losses import LOSSES
     from fastnn.optimizers import OPTIMIZERS
-    from fastnn.stopping import RULES
+    from fastnn.spec.activations import NAMES
+    from fastnn.spec.initialization import INITIALIZATIONS
+    from fastnn.spec.losses import LOSSES
+    from fastnn.spec.stopping import RULES
 
     for registry in (OPTIMIZERS, LOSSES, INITIALIZATIONS, RULES):
         for kind in registry:

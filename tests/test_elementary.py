@@ -11,9 +11,12 @@ import pytest
 from conftest import outputs
 from test_machines import TARGETS
 
-from fastnn.lanes import elementary, logarithms, operations, quantiles, trigonometry
+from fastnn.jit.compiling import FLAGS
+from fastnn.lanes import operations
 from fastnn.lanes.buffers import buffer, in_lanes
-from fastnn.lanes.compiling import FLAGS
+from fastnn.lanes.math import exponentials as elementary
+from fastnn.lanes.math import logarithms, trigonometry
+from fastnn.lanes.math import normal_quantile as quantiles
 
 
 def quantile(u):

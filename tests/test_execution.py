@@ -16,12 +16,12 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 from conftest import assert_same_bits, python
+from fastnn.job.job.build import make_job
 
 import fastnn
-from fastnn.arguments import make_job
-from fastnn.chunks import train_chunk
-from fastnn.machine import _container_limit, available_threads
-from fastnn.work import Sizes
+from fastnn.engine.chunk import train_chunk
+from fastnn.scheduling.work import Sizes
+from fastnn.support.machine import _container_limit, available_threads
 
 
 def groups(tmp_path, own, files):
@@ -58,7 +58,7 @@ def test_container_limit(own, files, limit, tmp_path):
 def test_threads_respect_the_container_limit(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)))
     for limit, threads in ((None, 8), (3.0, 3), (1.5, 1), (0.2, 1), (64.0, 8)):
-        monkeypatch.setattr("fastnn.machine._container_limit", lambda limit=limit: limit)
+        monkeypatch.setattr("fastnn.support.machine._container_limit", lambda limit=limit: limit)
         assert available_threads() == threads
 
 
@@ -70,7 +70,7 @@ def test_no_control_groups(tmp_path):
 def test_affinity_is_respected():
     code = (
         "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
-        "from fastnn.machine import available_threads; print(available_threads())"
+        "from fastnn.support.machine import available_threads; print(available_threads())"
     )
     assert python(code).stdout == "1\n"
     assert 1 <= available_threads() <= len(os.sched_getaffinity(0))
@@ -283,12 +283,12 @@ def test_long_single_runs_leave_the_callers_thread(xor, exercise, monkeypatch):
         names.append(threading.current_thread().name)
         return train_chunk_here(*args, **kwargs)
 
-    monkeypatch.setattr("fastnn.run.train_chunk", noted)
+    monkeypatch.setattr("fastnn.results.run.train_chunk", noted)
     fastnn.train(*xor, epochs=1000, **exercise)
     assert names == ["MainThread"]
     fastnn.train(fastnn.Network([1, 1]), [[1.0]], [[1.0]], epochs=10**6)
     assert names[-1].startswith("fastnn")
-    monkeypatch.setattr("fastnn.run.QUICK", 0)
+    monkeypatch.setattr("fastnn.results.run.QUICK", 0)
     run = fastnn.train(*xor, epochs=500, **exercise)
     assert names[-1].startswith("fastnn")
     monkeypatch.undo()

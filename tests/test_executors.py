@@ -28,13 +28,13 @@ from executor_examples import (
     settings,
     sweep,
 )
+from fastnn.job.job.build import make_job
+from fastnn.job.job.keep import make_keep
 
 import fastnn
-from fastnn.arguments import make_job
-from fastnn.executors import name_of, workers_of
-from fastnn.keeping import make_keep
-from fastnn.parts import Part, train_part
-from fastnn.work import ATTEMPTS
+from fastnn.scheduling.executors import name_of, workers_of
+from fastnn.scheduling.work import ATTEMPTS
+from fastnn.scheduling.worker import Part, train_part
 
 METHODS = [name for name in ("fork", "spawn", "forkserver") if name in get_all_start_methods()]
 KEEPS = ["all", "outcomes", "statistics", fastnn.Best(7)]
@@ -241,7 +241,7 @@ def test_nothing_more_is_asked_of_an_executor_that_is_gone(error, xor):
 
 
 def test_a_disk_that_is_full_leaves_the_executor_as_it_was(xor, tmp_path, monkeypatch):
-    from fastnn.directory import writer
+    from fastnn.storage import writer
 
     written = []
     write_shard = writer.write_shard

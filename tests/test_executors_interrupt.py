@@ -22,7 +22,7 @@ import multiprocessing, os, sys, time
 import numpy as np
 import fastnn
 from fastnn import collecting
-from fastnn.directory import writer
+from fastnn.storage import writer
 
 def children():
     found = []
@@ -88,9 +88,9 @@ import os, signal, threading, time
 import numpy as np
 import fastnn
 from fastnn import interrupts
-from fastnn.arguments import make_job
-from fastnn.keeping import make_keep
-from fastnn.parts import train_sent
+from fastnn.job.build import make_job
+from fastnn.job.keep import make_keep
+from fastnn.scheduling.worker import train_sent
 
 net, (X, y) = fastnn.Network([2, 2, 1]), fastnn.datasets.xor()
 job = make_job(net, X, y, restarts=10_000_000, epochs=2000)

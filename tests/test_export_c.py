@@ -22,10 +22,10 @@ from export_examples import (
 from hypothesis import HealthCheck, given, settings
 
 import fastnn
-from fastnn.activations import NAMES
 from fastnn.export import c as module
 from fastnn.export import to_c
-from fastnn.model import Model
+from fastnn.results.model import Model
+from fastnn.spec.activations import NAMES
 
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="there is no cc")
 FLOATS = ["-Wconversion", "-Wshadow"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import fastnn
 from fastnn.export import from_json, to_json
-from fastnn.model import Model
+from fastnn.results.model import Model
 
 MODEL = random_model(
     [2, 3, 2], ["tanh", "softmax"], members=2, inputs=True, labels="words", features=["ä", "b"]

@@ -9,10 +9,10 @@ from export_examples import assert_agree, assert_labels, models, random_model, s
 from hypothesis import given, settings
 
 import fastnn
-from fastnn.activations import NAMES
 from fastnn.export import onnx as module
 from fastnn.export import to_onnx
-from fastnn.model import Model, Scaling
+from fastnn.results.model import Model, Scaling
+from fastnn.spec.activations import NAMES
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

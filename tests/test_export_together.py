@@ -20,7 +20,7 @@ from export_examples import (
 import fastnn
 from fastnn.cli import main
 from fastnn.export import from_json
-from fastnn.model import Model, Scaling
+from fastnn.results.model import Model, Scaling
 
 
 def trained(dtype):

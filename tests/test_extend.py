@@ -16,14 +16,14 @@ import test_gradients
 import test_optimizers
 import test_optimizers_bits
 from conftest import assert_same_bits, bits, python
+from fastnn.job.job.record import kind_of
 from pages import blocks
 
 import fastnn
-from fastnn.activations import CODES, KEPT
 from fastnn.cli import main
-from fastnn.directory.writer import is_begun
 from fastnn.optimizers import OPTIMIZERS
-from fastnn.records import kind_of
+from fastnn.spec.activations import CODES, KEPT
+from fastnn.storage.writer import is_begun
 
 PAGE = Path(__file__).parent.parent / "docs" / "pages" / "add_your_own.md"
 MORE = """

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn.activations import BY_NAME, CODES
+from fastnn.spec.activations import BY_NAME, CODES
 
 
 def identity(**changed):

@@ -11,7 +11,7 @@ from conftest import assert_same_bits
 from directory_examples import many
 
 import fastnn
-from fastnn.directory import shards, writer
+from fastnn.storage import shards, writer
 
 OURS = ".new-0123456789abcdef"
 """What one of our names looks like."""
@@ -174,7 +174,7 @@ def test_a_call_that_is_refused_removes_nothing(folder):
 BEGIN = """
 import os, shutil, subprocess, sys, time, warnings
 import fastnn
-from fastnn.directory.writer import Shards
+from fastnn.storage.writer import Shards
 warnings.simplefilter("ignore")  # some versions of Python warn of forks beside threads
 X, y = fastnn.datasets.xor()
 folder = sys.argv[1]

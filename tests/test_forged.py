@@ -22,10 +22,10 @@ from hypothesis.extra.numpy import (
 from hypothesis.extra.numpy import arrays as arrays_of
 
 import fastnn
-from fastnn import archives
-from fastnn.directory.shards import FOLDER, STATISTICS
-from fastnn.files import canonical, digest_of, file_entry, write_new, write_record
-from fastnn.statistics_arrays import most_bytes
+from fastnn.results.statistics_arrays import most_bytes
+from fastnn.storage.shards import FOLDER, STATISTICS
+from fastnn.support import archives
+from fastnn.support.atomic_files import canonical, digest_of, file_entry, write_new, write_record
 
 KEEPS = {"all": "all", "statistics": "statistics", "best": fastnn.Best(3)}
 

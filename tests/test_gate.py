@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fastnn.job.job.build import make_job
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
@@ -19,12 +20,11 @@ from tampering import (
 )
 
 import fastnn
-from fastnn import blueprint, launch
-from fastnn.arguments import make_job
-from fastnn.chunks import train_chunk
-from fastnn.gate import address_of, frozen, kept
+from fastnn.engine import blueprint, launch
+from fastnn.engine.chunk import train_chunk
 from fastnn.kernels import predict, workspace
 from fastnn.kernels.layout import POINTERS
+from fastnn.support.gate import address_of, frozen, kept
 
 NET = fastnn.Network([2, 2, 1])
 X, Y = fastnn.datasets.xor()

@@ -17,7 +17,7 @@ from tampering import (
 )
 
 import fastnn
-from fastnn.runs import Runs
+from fastnn.results.runs import Runs
 
 NET = fastnn.Network([2, 2, 1])
 X, Y = fastnn.datasets.xor()

@@ -104,8 +104,9 @@ def test_an_order_needs_batches():
 
 def test_large_systems_are_left_to_a_thread():
     """Where Ctrl-C can reach the caller: a trial of this network takes many milliseconds."""
-    from fastnn.arguments import make_job
-    from fastnn.run import QUICK
+    from fastnn.job.job.build import make_job
+
+    from fastnn.results.run import QUICK
 
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(480, 20)), rng.normal(size=(480, 1))

@@ -6,7 +6,7 @@ from conftest import assert_same_bits
 from naive import complex_step_gradient, sse
 
 import fastnn
-from fastnn.activations import ACTIVATIONS
+from fastnn.spec.activations import ACTIVATIONS
 
 NAMES = [activation.name for activation in ACTIVATIONS]
 DEPTHS = {1: [3, 2], 2: [3, 4, 2], 3: [2, 3, 4, 1], 4: [3, 2, 4, 3, 2], "wide": [9, 18, 11]}

@@ -147,7 +147,7 @@ def test_a_forked_process_has_its_own_ctrl_c():
 
     code = (
         "import os, signal\n"
-        "from fastnn.interrupts import CtrlC\n"
+        "from fastnn.support.interrupts import CtrlC\n"
         "with CtrlC() as ctrl_c:\n"
         "    child = os.fork()\n"
         "    if child == 0:\n"

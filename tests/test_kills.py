@@ -14,7 +14,7 @@ import pytest
 from conftest import assert_same_bits
 
 import fastnn
-from fastnn.directory import shards
+from fastnn.storage import shards
 
 NET = fastnn.Network([2, 2, 1])
 X, Y = fastnn.datasets.xor()
@@ -132,7 +132,7 @@ def test_a_full_disk_in_short(tmp_path, monkeypatch):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         save(array, file)
 
-    monkeypatch.setattr("fastnn.directory.shards.save_array", full)
+    monkeypatch.setattr("fastnn.storage.shards.save_array", full)
     with pytest.raises(
         OSError, match="No space left on device; 50 of 1,000 restarts are kept"
     ) as e:

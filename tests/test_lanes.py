@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numba import types
 
+from fastnn.jit.compiling import FLAGS
 from fastnn.lanes.buffers import buffer, in_lanes, lane_count, numbers, packed
-from fastnn.lanes.compiling import FLAGS
 from fastnn.lanes.operations import (
     any_lane,
     at_least,

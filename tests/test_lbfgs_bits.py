@@ -7,13 +7,13 @@ from functools import cache
 import numpy as np
 import pytest
 from conftest import assert_same_bits, bits
+from fastnn.job.job.build import make_job
 from levenberg_marquardt_examples import random_problem
 from loss_examples import LOSSES, problem
 
 import fastnn
 from fastnn import LBFGS, Bootstrap, GradientBelow, PerLayer, Status
-from fastnn.arguments import make_job
-from fastnn.chunks import train_chunk
+from fastnn.engine.chunk import train_chunk
 
 DTYPES = ("float64", "float32")
 RESTARTS = 60
@@ -280,7 +280,7 @@ def test_bad_input(call, exception, message, monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError("a kernel was called")
 
-    monkeypatch.setattr("fastnn.launch.run_piece", never)
+    monkeypatch.setattr("fastnn.engine.launch.run_piece", never)
     with pytest.raises(exception, match="^" + re.escape(message)):
         call()
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import assert_same_bits, bits, outputs
+from fastnn.job.job.build import make_job
 from levenberg_marquardt_examples import FORMS, random_problem
 from test_machines import TARGETS
 
 import fastnn
 from fastnn import Bootstrap, LevenbergMarquardt, Status
-from fastnn.arguments import make_job
-from fastnn.chunks import train_chunk
+from fastnn.engine.chunk import train_chunk
 
 DTYPES = ("float64", "float32")
 RESTARTS = 60
@@ -290,7 +290,7 @@ def test_bad_input(call, message, monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError("a kernel was called")
 
-    monkeypatch.setattr("fastnn.launch.run_piece", never)
+    monkeypatch.setattr("fastnn.engine.launch.run_piece", never)
     with raises(ValueError, message):
         call()
 

@@ -9,8 +9,8 @@ import threading
 
 import pytest
 
-from fastnn import specialize
-from fastnn.locks import _held, sole_holder
+from fastnn.engine import specialize
+from fastnn.support.locks import _held, sole_holder
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(specialize.__file__)))

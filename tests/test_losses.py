@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from conftest import assert_same_bits, bits
+from fastnn.job.job.build import make_job
 from loss_examples import LOSSES, PENALTIES, RESTARTS, WEIGHTS, one, problem, settings
 
 import fastnn
-from fastnn.arguments import make_job
-from fastnn.chunks import train_chunk
+from fastnn.engine.chunk import train_chunk
 
 EPOCHS = 200
 

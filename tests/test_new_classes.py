@@ -55,7 +55,7 @@ def no_kernel(monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError("training began")
 
-    monkeypatch.setattr("fastnn.launch.run_piece", never)
+    monkeypatch.setattr("fastnn.engine.launch.run_piece", never)
     monkeypatch.setattr(sys.modules["fastnn.reference.train"], "initial_parameters", never)
 
 

@@ -22,8 +22,8 @@ from numba.core.dispatcher import Dispatcher
 from packaging.requirements import Requirement
 
 import fastnn
-from fastnn.lanes import compiling
-from fastnn.lanes.requirements import BELOW, OLDEST, check_numba
+from fastnn.jit import compiling
+from fastnn.jit.requirements import BELOW, OLDEST, check_numba
 
 ROOT = Path(fastnn.__file__).parent.parent
 

@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 from conftest import assert_same_bits, bits
+from fastnn.job.job.build import make_job
 from optimizer_examples import EXAMPLES, regression_problem, xor_problem
 
 import fastnn
@@ -20,8 +21,7 @@ from fastnn import (
     Quickprop,
     StepDecay,
 )
-from fastnn.arguments import make_job
-from fastnn.chunks import train_chunk
+from fastnn.engine.chunk import train_chunk
 
 # Many restarts end early, at different epochs, so that lanes are refilled: what an optimizer
 # remembers must begin anew.

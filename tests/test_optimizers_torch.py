@@ -7,15 +7,7 @@ import pytest
 from optimizer_examples import xor_problem
 
 import fastnn
-from fastnn import (
-    RPROP,
-    Adam,
-    AdamW,
-    CosineDecay,
-    ExponentialDecay,
-    GradientDescent,
-    StepDecay,
-)
+from fastnn import RPROP, Adam, AdamW, CosineDecay, ExponentialDecay, GradientDescent, StepDecay
 
 torch = pytest.importorskip("torch")
 sgd, rates = torch.optim.SGD, torch.optim.lr_scheduler

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastnn
-from fastnn.lanes.compiling import FLAGS
-from fastnn.lanes.philox import philox
+from fastnn.jit.compiling import FLAGS
+from fastnn.lanes.math.philox import philox
 
 SEEDS = st.integers(0, 2**64 - 1)
 RESTARTS = st.integers(0, 2**63 - 2)

@@ -10,7 +10,7 @@ from naive import complex_step_gradient, loss, outputs, sse
 
 import fastnn
 from fastnn import Bootstrap, CrossEntropy, Huber, KFold
-from fastnn.activations import NAMES
+from fastnn.spec.activations import NAMES
 
 ACTIVATIONS = [name for name in NAMES if name != "softmax"]
 COUNTS = (1, 2, 3, 100)
@@ -196,7 +196,7 @@ def test_jacobians_in_groups(monkeypatch):
     rows = np.random.default_rng(1).normal(size=(37, NET.n_parameters))
     whole = fastnn.jacobian(NET, rows, X)
     for numbers in (1, 3000, 10**5):
-        monkeypatch.setattr("fastnn.primitives.GROUP", numbers)
+        monkeypatch.setattr("fastnn.engine.evaluate.GROUP", numbers)
         np.testing.assert_array_equal(fastnn.jacobian(NET, rows, X), whole)
 
 
@@ -359,7 +359,7 @@ def test_bad_input(name, arguments, exception, message, monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError("a kernel was called")
 
-    monkeypatch.setattr("fastnn.launch.run_piece", never)
-    monkeypatch.setattr("fastnn.primitives.predict", never)
+    monkeypatch.setattr("fastnn.engine.launch.run_piece", never)
+    monkeypatch.setattr("fastnn.engine.evaluate.predict", never)
     with pytest.raises(exception, match="^" + re.escape(message)):
         FUNCTIONS[name](**arguments)

@@ -10,11 +10,11 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
 import projection  # noqa: E402
+from fastnn.job.job.build import make_job  # noqa: E402
 from projection import Costs, count_chunks, project, simulate, sizes_for  # noqa: E402
 from sections import section_of  # noqa: E402
 
-from fastnn.arguments import make_job  # noqa: E402
-from fastnn.work import CHUNKS_PER_SECOND, LONGEST_SECONDS, PART_BYTES  # noqa: E402
+from fastnn.scheduling.work import CHUNKS_PER_SECOND, LONGEST_SECONDS, PART_BYTES  # noqa: E402
 
 FREE = Costs(handed=0.0)
 DASK = Costs(handed=2e-3, trained=2e-4, written=1e-3, byte=2e-9)
@@ -95,7 +95,7 @@ def test_chunks_cover_all_restarts(xor):
 @pytest.mark.parametrize("restarts", [10**8, 10**12])
 def test_chunks_are_as_long_as_can_be_handed_out(cores, keep, restarts, xor, monkeypatch):
     """And as a long run wants, but no longer than their results, all in flight together, fit."""
-    monkeypatch.setattr("fastnn.execution.physical_memory", lambda: 2.0**36)
+    monkeypatch.setattr("fastnn.scheduling.scheduler.physical_memory", lambda: 2.0**36)
     pace = 3e-5
     sizes = sizes_for(job(restarts, xor), pace, cores, keep, far=True)
     assert sizes.size * sizes.kept <= PART_BYTES

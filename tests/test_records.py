@@ -9,17 +9,17 @@ import optimizer_examples
 import pytest
 import stopping_examples
 from conftest import bits
+from fastnn.job.job.build import make_job
+from fastnn.job.job.record import job_digest, job_of, job_record, network_of, network_record
 from loss_examples import LOSSES, PENALTIES, WEIGHTS
 
 import fastnn
-from fastnn import losses, stopping
-from fastnn.arguments import make_job
-from fastnn.chunks import train_chunk
-from fastnn.initialization import INITIALIZATIONS
+from fastnn.engine.chunk import train_chunk
 from fastnn.optimizers import OPTIMIZERS
 from fastnn.optimizers.schedules import SCHEDULES
-from fastnn.records import job_digest, job_of, job_record, network_of, network_record
-from fastnn.sweeps import Grid
+from fastnn.spec import losses, stopping
+from fastnn.spec.grid import Grid
+from fastnn.spec.initialization import INITIALIZATIONS
 
 NET = fastnn.Network([3, 4, 2], activation=["tanh", "sigmoid"])
 RNG = np.random.default_rng(11)
@@ -211,7 +211,7 @@ def test_the_digest_tells_jobs_apart(monkeypatch):
                  {"optimizer": fastnn.GradientDescent()}, {"init": fastnn.Uniform(-1, 1)},
                  {"X": X.tolist()}, {"X": np.asfortranarray(X)}):  # fmt: skip
         assert job_digest(*job_record(job(**same))) == digests["none"]
-    monkeypatch.setattr("fastnn.records.NUMERICS_VERSION", 99)
+    monkeypatch.setattr("fastnn.job.record.NUMERICS_VERSION", 99)
     assert job_digest(*job_record(job())) != digests["none"]
 
 

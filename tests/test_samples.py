@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import bits, python
+from fastnn.job.job.build import make_job
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastnn
-from fastnn.activations import ACTIVATIONS
-from fastnn.arguments import make_job
-from fastnn.chunks import train_chunk
+from fastnn.engine.chunk import train_chunk
+from fastnn.spec.activations import ACTIVATIONS
 
 NAMES = [activation.name for activation in ACTIVATIONS]
 GROUP = {"float64": 8, "float32": 16}

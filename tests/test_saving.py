@@ -9,8 +9,8 @@ import pytest
 from conftest import bits
 
 import fastnn
-from fastnn.files import canonical, digest_of
-from fastnn.saving import save
+from fastnn.storage.npz import save
+from fastnn.support.atomic_files import canonical, digest_of
 
 NET = fastnn.Network([2, 2, 1])
 X, Y = fastnn.datasets.xor()
@@ -272,7 +272,7 @@ def test_archives_that_unpack_to_more_are_refused(path):
 
 def test_other_versions_are_refused(path, monkeypatch):
     many().save(path)
-    monkeypatch.setattr("fastnn.saving.NUMERICS_VERSION", 99)
+    monkeypatch.setattr("fastnn.storage.npz.NUMERICS_VERSION", 99)
     refuses(path, "expected results of numerics version 99, got")
     monkeypatch.undo()
     about, arrays = content_of(path)
@@ -283,7 +283,7 @@ def test_other_versions_are_refused(path, monkeypatch):
         forge(path, about | {"kind": kind}, arrays)
         refuses(path, "expected a known kind of results, got")
     NET.save(path)
-    monkeypatch.setattr("fastnn.saving.NUMERICS_VERSION", 99)
+    monkeypatch.setattr("fastnn.storage.npz.NUMERICS_VERSION", 99)
     assert fastnn.load(path) == NET  # no bit of it depends on the numerics
 
 
@@ -324,7 +324,7 @@ def test_a_failed_write_leaves_the_older_file(path, monkeypatch):
     def fail(*args, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("fastnn.saving.np.savez", fail)
+    monkeypatch.setattr("fastnn.storage.npz.np.savez", fail)
     with pytest.raises(OSError, match=r"cannot write .*saved\.npz: No space left"):
         many().save(path)
     assert path.read_bytes() == before

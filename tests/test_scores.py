@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from fastnn.scores import Errors, confusion
+from fastnn.tabular.metrics import Errors, confusion
 
 RNG = np.random.default_rng(3)
 

@@ -12,28 +12,28 @@ from threading import Event
 import numpy as np
 import pytest
 from conftest import assert_same_bits, bits, python
+from fastnn.job.job.build import make_job
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastnn
-from fastnn import blueprint, specialize
-from fastnn.activations import ACTIVATIONS
-from fastnn.arguments import make_job
-from fastnn.chunks import train_chunk
+from fastnn.engine import blueprint, specialize
+from fastnn.engine.chunk import train_chunk
+from fastnn.engine.launch import launch_of
+from fastnn.jit import cache
 from fastnn.kernels.layout import PLACES
 from fastnn.kernels.pieces import Kind, piece
 from fastnn.kernels.train_loop import train_epochs
 from fastnn.kernels.views import call
-from fastnn.lanes import cache
-from fastnn.launch import launch_of
+from fastnn.spec.activations import ACTIVATIONS
 
 NAMES = [activation.name for activation in ACTIVATIONS]
 XOR = fastnn.datasets.xor()
 CODE = """
 import fastnn
 from fastnn import specialize
-from fastnn.arguments import make_job
-from fastnn.launch import launch_of
+from fastnn.job.build import make_job
+from fastnn.engine.launch import launch_of
 
 net, data = fastnn.Network([2, 3, 1]), fastnn.datasets.xor()
 
@@ -218,7 +218,7 @@ def test_a_special_kernel_comes_and_stays(tmp_path):
     kept = list(tmp_path.rglob("*_special*.nbc"))
     assert len(kept) == 1
     code = """
-        from fastnn.lanes.compiling import any_kernel_compiled
+        from fastnn.jit.compiling import any_kernel_compiled
         assert uses_special()
         print(fastnn.train(net, *data, epochs=3000).history.tobytes().hex())
         assert not any_kernel_compiled()
@@ -230,7 +230,7 @@ def test_a_special_kernel_comes_and_stays(tmp_path):
 
 def test_a_first_plain_job_begins_with_its_special_kernel(tmp_path):
     code = """
-        from fastnn.lanes.compiling import any_kernel_compiled
+        from fastnn.jit.compiling import any_kernel_compiled
         assert uses_special()
         other = make_job(fastnn.Network([2, 2, 2, 1]), *data)  # but not every topology's
         assert not launch_of(other, 1).blueprint.uses_special
@@ -244,8 +244,8 @@ def test_processes_compile_a_special_kernel_once(tmp_path, general):
     made = blueprint.blueprint_of(job, 1)
     text = specialize.to_text(replace(made.kind, sizes=made.sizes(unrolled=True)))
     code = (
-        "import sys; from fastnn.specialize import compile_here\n"
-        "from fastnn.lanes.compiling import _compiled_here\n"
+        "import sys; from fastnn.engine.specialize import compile_here\n"
+        "from fastnn.jit.compiling import _compiled_here\n"
         f"compile_here({text!r})\n"
         "print(sum(name.startswith('run') for name in _compiled_here))\n"
     )

@@ -12,9 +12,9 @@ from matplotlib import pyplot
 from statistics_examples import NETS, counted, job_of, listed, rows_of, statistics_of
 
 import fastnn
-from fastnn.bins import EPOCH_EDGES, LOSS_EDGES
-from fastnn.statistics import Statistics
-from fastnn.status import Status
+from fastnn.results.histogram import EPOCH_EDGES, LOSS_EDGES
+from fastnn.results.statistics import Statistics
+from fastnn.spec.status import Status
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -179,7 +179,7 @@ def test_means_and_rates():
     assert statistics.mean_epochs == float(Fraction(sum(wanted), len(wanted)))
     assert statistics.restarts == (status != 0).sum()
     assert statistics.counts == {m.name: int((status == m).sum()) * (m > 0) for m in Status}
-    summary = fastnn.summary.summarize(
+    summary = fastnn.results.summary.summarize(
         loss, epochs, status, has_target=True, loss_name=job.loss_name
     )
     found = statistics.summary()

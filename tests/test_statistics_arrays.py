@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from statistics_examples import FIRST, job_of, rows_of, statistics_of
 
-from fastnn.statistics import Statistics
-from fastnn.status import Status
+from fastnn.results.statistics import Statistics
+from fastnn.spec.status import Status
 
 
 @pytest.mark.parametrize(

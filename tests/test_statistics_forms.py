@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from statistics_examples import FIRST, NETS, job_of, statistics_of
 
 import fastnn
-from fastnn.activations import BY_NAME
 from fastnn.kernels.statistics import tally
-from fastnn.minima import loss_of
+from fastnn.results.minima import loss_of
+from fastnn.spec.activations import BY_NAME
 
 
 def one_fingerprint(net, parameters):

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from conftest import assert_same_bits, bits
+from fastnn.job.job.build import make_job
 from stopping_examples import (
     EPOCHS,
     LARGE_VALIDATION,
@@ -31,8 +32,7 @@ from fastnn import (
     Status,
     Validation,
 )
-from fastnn.arguments import make_job
-from fastnn.chunks import train_chunk
+from fastnn.engine.chunk import train_chunk
 
 
 def assert_near(found, expected):

@@ -6,12 +6,12 @@ import os
 import numpy as np
 import pytest
 from conftest import bits
+from fastnn.job.job.build import make_job
+from fastnn.job.job.record import job_digest, job_of, job_record
 
 import fastnn
 from fastnn import DamagedFile, Grid
-from fastnn.arguments import make_job
-from fastnn.files import RECORD_BYTES
-from fastnn.records import job_digest, job_of, job_record
+from fastnn.support.atomic_files import RECORD_BYTES
 
 NET = fastnn.Network([2, 2, 1])
 X, Y = fastnn.datasets.xor()

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 from conftest import assert_same_bits, bits
+from fastnn.job.job.build import make_job
 from matplotlib import pyplot
 from matplotlib.colors import LogNorm
 
@@ -21,8 +22,7 @@ from fastnn import (
     Quickprop,
     Status,
 )
-from fastnn.arguments import make_job
-from fastnn.chunks import train_chunk
+from fastnn.engine.chunk import train_chunk
 
 NET = fastnn.Network([2, 3, 1])
 X, Y = fastnn.datasets.xor()

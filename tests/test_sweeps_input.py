@@ -232,7 +232,7 @@ def test_bad_input(call, exception, message, monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError("a kernel was called")
 
-    monkeypatch.setattr("fastnn.launch.run_piece", never)
+    monkeypatch.setattr("fastnn.engine.launch.run_piece", never)
     with pytest.raises(exception, match="^" + re.escape(message)):
         call()
 

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from fastnn.cli import main
-from fastnn.tables import Table, TableError
-from fastnn.targets import make_target, split
+from fastnn.tabular.csv_table import Table, TableError
+from fastnn.tabular.target import make_target, split
 
 GOOD = "a,b,kind\n1,2,x\n3,4.5,y\n-1e3, 7 ,x\n"
 

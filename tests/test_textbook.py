@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from pages import blocks
 
 import fastnn
-from fastnn.activations import BY_NAME
+from fastnn.jit.compiling import FLAGS, inlined
 from fastnn.kernels import textbook
 from fastnn.kernels.matmul import matmul, matmul_across, matmul_of_known_size
 from fastnn.kernels.matmul_tile import ITSELF, ROW, ZERO
 from fastnn.lanes.buffers import buffer
-from fastnn.lanes.compiling import FLAGS, inlined
-from fastnn.lanes.elementary import sigmoid
+from fastnn.lanes.math.exponentials import sigmoid
 from fastnn.lanes.matrices import matrix
+from fastnn.spec.activations import BY_NAME
 
 ROOT = Path(fastnn.__file__).parent.parent
 PAGE = ROOT / "docs" / "pages" / "kernels.md"

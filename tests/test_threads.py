@@ -9,8 +9,8 @@ import pytest
 from conftest import python
 
 import fastnn
-from fastnn import threads
-from fastnn.threads import Pool, together
+from fastnn.support import threads
+from fastnn.support.threads import Pool, together
 
 JOB = """
 import sys, threading

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import fastnn
-from fastnn.options import Options
+from fastnn.train_options import Options
 
 OWN = [value for name, value in vars(fastnn).items() if name in fastnn.__all__ and callable(value)]
 

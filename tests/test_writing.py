@@ -7,9 +7,10 @@ import stat
 import pytest
 
 import fastnn
-from fastnn import export, files
+from fastnn import export
 from fastnn.cli import main
-from fastnn.files import destination, is_temporary, replace_file, temporary
+from fastnn.support import atomic_files as files
+from fastnn.support.atomic_files import destination, is_temporary, replace_file, temporary
 
 NET = fastnn.Network([2, 2, 1])
 MODEL = fastnn.Model(NET, [0.5] * 9)

@@ -26,7 +26,7 @@ import numpy as np
 from works import WORKS, Work, quick
 
 from contenders import Call, Contender
-from fastnn import machine
+from fastnn.support import machine
 
 SOURCE = Path(__file__).parent.parent / "limit.cpp"
 KEPT = Path(__file__).parent.parent / "results" / "limit"

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Sequence
 
-from ..version import __version__
+from ..support.version import __version__
 from . import bench, export, info, predict, restarts, train, xor
 
 # Exit codes: bad arguments as argparse has it, failures of the system, and as shells do for Ctrl-C

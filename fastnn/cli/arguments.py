@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from ..keeping import Best
+from ..job.keep import Best
 
 
 def whole(text: str) -> int:

@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 
 from .. import reference
-from ..checks import integer
 from ..datasets import xor
-from ..files import write_file
-from ..initialization import Uniform
-from ..machine import available_threads, describe
-from ..network import Network
 from ..optimizers import GradientDescent
+from ..spec.initialization import Uniform
+from ..spec.network import Network
+from ..support.atomic_files import write_file
+from ..support.checks import integer
+from ..support.machine import available_threads, describe
 from ..training import train, train_many
 from .arguments import whole
 from .files import check_output

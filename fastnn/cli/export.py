@@ -10,10 +10,10 @@ import argparse
 from pathlib import Path
 
 from ..export import to_c, to_json, to_onnx
-from ..files import DamagedFile
-from ..model import Model, as_model
-from ..run import Run
-from ..saving import load
+from ..results.model import Model, as_model
+from ..results.run import Run
+from ..storage.npz import load
+from ..support.atomic_files import DamagedFile
 from .files import check_output
 
 

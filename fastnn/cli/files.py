@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..files import destination, write_file
+from ..support.atomic_files import destination, write_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

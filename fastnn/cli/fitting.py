@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ..execution import Interrupted
-from ..initialization import GlorotUniform
-from ..losses import MSE, BinaryCrossEntropy, CrossEntropy, Penalized
-from ..model import Model, Scaling
-from ..network import Network
+from ..engine.evaluate import loss as loss_of
 from ..optimizers import LBFGS, RPROP, Adam, LevenbergMarquardt, Optimizer
-from ..primitives import loss as loss_of
-from ..stopping import Validation
-from ..targets import Target
+from ..results.model import Model, Scaling
+from ..scheduling.scheduler import Interrupted
+from ..spec.initialization import GlorotUniform
+from ..spec.losses import MSE, BinaryCrossEntropy, CrossEntropy, Penalized
+from ..spec.network import Network
+from ..spec.stopping import Validation
+from ..tabular.target import Target
 from ..training import train_many
 
 # Of each optimizer how it is made, and the most epochs.

@@ -15,16 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ..blueprint import vector_width
-from ..chunks import MOST_LANES
-from ..directory.reader import open_run
-from ..job import NUMERICS_VERSION
+from ..engine.blueprint import vector_width
+from ..engine.chunk import MOST_LANES
+from ..engine.specialize import mode
+from ..jit.cache import SPECIAL, kept_files
+from ..job.job import NUMERICS_VERSION
 from ..kernels.pieces import Kind
 from ..kernels.train_loop import train_restarts
-from ..lanes.cache import SPECIAL, kept_files
-from ..machine import available_threads
-from ..specialize import mode
-from ..version import __version__
+from ..storage.stored_runs import open_run
+from ..support.machine import available_threads
+from ..support.version import __version__
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -124,10 +124,10 @@ def _kept(folder: Path) -> str:
 
 def _load(lanes: int) -> tuple[float, bool]:
     """How long the kernels for float64 took to load or compile, and whether they were kept."""
-    from ..arguments import make_job
-    from ..chunks import train_chunk
     from ..datasets import xor
-    from ..network import Network
+    from ..engine.chunk import train_chunk
+    from ..job.build import make_job
+    from ..spec.network import Network
 
     job = make_job(Network([2, 2, 1]), *xor(), epochs=0)
     start = time.perf_counter()

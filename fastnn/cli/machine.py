@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from ..parts import Part
+from ..scheduling.worker import Part
 
 UNITS = {"avx512f": "AVX-512", "avx2": "AVX2", "neon": "NEON"}
 

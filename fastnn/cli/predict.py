@@ -20,11 +20,11 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from ..files import DamagedFile, write_file
-from ..model import Model
-from ..saving import load
-from ..scores import confusion
-from ..tables import Labels, Table, TableError
+from ..results.model import Model
+from ..storage.npz import load
+from ..support.atomic_files import DamagedFile, write_file
+from ..tabular.csv_table import Labels, Table, TableError
+from ..tabular.metrics import confusion
 from .files import check_output
 from .report import accuracy_text, confusion_text, errors_text
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..plotting import BLUE, ORANGE, draw_losses
-from ..scores import Errors, confusion
+from ..results.plots import BLUE, ORANGE, draw_losses
+from ..tabular.metrics import Errors, confusion
 from .files import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..targets import Target
+    from ..tabular.target import Target
 
 PRINTED = 20
 """Classes, and names of columns, that are printed."""

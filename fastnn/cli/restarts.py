@@ -10,16 +10,16 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ..activations import BY_NAME
 from ..datasets import xor
-from ..directory.manifest import read_manifest
-from ..directory.writer import is_begun
-from ..execution import Interrupted
-from ..initialization import Uniform
-from ..network import Network
 from ..optimizers import OPTIMIZERS, GradientDescent, Optimizer
-from ..runs import Runs
-from ..statistics import Statistics
+from ..results.runs import Runs
+from ..results.statistics import Statistics
+from ..scheduling.scheduler import Interrupted
+from ..spec.activations import BY_NAME
+from ..spec.initialization import Uniform
+from ..spec.network import Network
+from ..storage.manifest import read_manifest
+from ..storage.writer import is_begun
 from ..training import train_many
 from .arguments import kept, sizes, whole
 from .files import check_figure, check_output, new_figure, save_figure

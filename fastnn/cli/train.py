@@ -17,14 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ..activations import BY_NAME
-from ..checks import integer
-from ..files import DamagedFile
-from ..model import Model
-from ..saving import load
-from ..scores import confusion
-from ..tables import Table, TableError
-from ..targets import TASKS, Target, make_target, split
+from ..results.model import Model
+from ..spec.activations import BY_NAME
+from ..storage.npz import load
+from ..support.atomic_files import DamagedFile
+from ..support.checks import integer
+from ..tabular.csv_table import Table, TableError
+from ..tabular.metrics import confusion
+from ..tabular.target import TASKS, Target, make_target, split
 from .arguments import sizes, whole
 from .files import check_figure, check_output, save_figure
 from .fitting import (

@@ -15,15 +15,15 @@ from pathlib import Path
 import numpy as np
 
 from .. import reference
-from ..checks import integer
 from ..datasets import xor
-from ..execution import Interrupted
-from ..initialization import Uniform
-from ..machine import available_threads
-from ..network import Network
 from ..optimizers import GradientDescent
-from ..plotting import plot_converged, plot_history, plot_network
-from ..run import Run
+from ..results.plots import plot_converged, plot_history, plot_network
+from ..results.run import Run
+from ..scheduling.scheduler import Interrupted
+from ..spec.initialization import Uniform
+from ..spec.network import Network
+from ..support.checks import integer
+from ..support.machine import available_threads
 from ..training import train, train_many
 from .arguments import whole
 from .files import check_figure, new_figure, save_figure

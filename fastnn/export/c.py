@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ..activations import LEAK, SOFTMAX
-from ..checks import shown
-from ..files import destination
-from ..model import Model, as_model
-from ..version import __version__
+from ..results.model import Model, as_model
+from ..spec.activations import LEAK, SOFTMAX
+from ..support.atomic_files import destination
+from ..support.checks import shown
+from ..support.version import __version__
 from .common import form_of, labels_of, layers_of, write
 
 WIDTH = 100

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import shown
-from ..files import write_file
-from ..model import Model, as_model
-from ..network import Network
+from ..results.model import Model, as_model
+from ..spec.network import Network
+from ..support.atomic_files import write_file
+from ..support.checks import shown
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import float_type, real_array, shown
-from ..files import DamagedFile, destination, record_in, refuse_others, sealed
-from ..model import Model, Scaling, as_model
-from ..network import Network
-from ..version import __version__
+from ..results.model import Model, Scaling, as_model
+from ..spec.network import Network
+from ..support.atomic_files import DamagedFile, destination, record_in, refuse_others, sealed
+from ..support.checks import float_type, real_array, shown
+from ..support.version import __version__
 from .common import labels_of, layers_of, network_model, write
 
 FORMAT, VERSION = "fastnn model", 1

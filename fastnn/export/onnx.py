@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..activations import LEAK
-from ..checks import shown
-from ..files import destination
-from ..model import Model, Scaling, as_model
-from ..version import __version__
+from ..results.model import Model, Scaling, as_model
+from ..spec.activations import LEAK
+from ..support.atomic_files import destination
+from ..support.checks import shown
+from ..support.version import __version__
 from .common import Layer, form_of, labels_of, layers_of, write
 
 # Of January 2023: read by onnxruntime from 1.14 on.

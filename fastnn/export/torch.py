@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import real_array, shown
-from ..model import Model, Scaling
+from ..results.model import Model, Scaling
+from ..support.checks import real_array, shown
 from .common import layers_of, network_model, single
 
 

@@ -16,15 +16,15 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from .. import activations
-from ..activations import Activation
-from ..checks import integer, shown
+from ..job.record import kind_of
 from ..kernels.pieces import Piece
 from ..lanes.formulas import Term, formula
 from ..lanes.types import Lanes, llvm_value
-from ..network import Network
 from ..optimizers import OPTIMIZERS, Optimizer, Setup
-from ..records import kind_of
+from ..spec import activations
+from ..spec.activations import Activation
+from ..spec.network import Network
+from ..support.checks import integer, shown
 from . import formulas, pieces
 
 __all__ = ["add_activation", "add_optimizer", "formulas", "pieces", "remove"]

@@ -6,16 +6,16 @@ machine: `exp` and its kin are fastnn's own, and a product and a sum are fused o
 so.  Comparisons are ``<`` and ``>``, for `select`.
 """
 
-from ..lanes.elementary import exp_of as exp
-from ..lanes.elementary import sigmoid_of as sigmoid
-from ..lanes.elementary import tanh_of as tanh
 from ..lanes.formulas import Term, at_least, at_most, fma, magnitude, select, sqrt, with_sign
-from ..lanes.logarithms import atanh_of as atanh
-from ..lanes.logarithms import log1p_of as log1p
-from ..lanes.logarithms import log_of as log
-from ..lanes.logarithms import softplus_of as softplus
-from ..lanes.trigonometry import cos_of as cos
-from ..lanes.trigonometry import sin_of as sin
+from ..lanes.math.exponentials import exp_of as exp
+from ..lanes.math.exponentials import sigmoid_of as sigmoid
+from ..lanes.math.exponentials import tanh_of as tanh
+from ..lanes.math.logarithms import atanh_of as atanh
+from ..lanes.math.logarithms import log1p_of as log1p
+from ..lanes.math.logarithms import log_of as log
+from ..lanes.math.logarithms import softplus_of as softplus
+from ..lanes.math.trigonometry import cos_of as cos
+from ..lanes.math.trigonometry import sin_of as sin
 
 __all__ = [
     "Term",

@@ -8,10 +8,10 @@ from functools import cache
 
 import numpy as np
 
-from ..activations import Activation
+from ..jit.compiling import inlined, once
 from ..lanes.buffers import numbers
-from ..lanes.compiling import inlined, once
 from ..lanes.matrices import matrix, packed, packed_wide, regrouped
+from ..spec.activations import Activation
 from .pieces import Piece
 from .textbook import activate, multiply_by_slope
 from .views import call, deltas, layer_at, slopes

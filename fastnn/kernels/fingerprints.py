@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..activations import BY_NAME
-from ..lanes.compiling import kernel
-from ..network import Network
+from ..jit.compiling import kernel
+from ..spec.activations import BY_NAME
+from ..spec.network import Network
 
 PER_UNIT = 100.0
 """Parameters are compared when rounded to multiples of one part in so many."""

@@ -7,8 +7,8 @@ order.  Tiles of samples are as large as the first-level cache holds.
 
 import numpy as np
 
+from ..jit.compiling import inlined
 from ..lanes.buffers import load_shared, numbers
-from ..lanes.compiling import inlined
 from ..lanes.matrices import matrix, sized
 from .activation import activation_of, slope_of
 from .matmul import matmul as general_matmul

@@ -7,10 +7,10 @@ samples.  A row lies as the parameters do.
 
 import numpy as np
 
+from ..jit.compiling import inlined
 from ..lanes.buffers import numbers
-from ..lanes.compiling import inlined
 from ..lanes.operations import like, sqrt
-from ..network import Network
+from ..spec.network import Network
 from .activation import slope_of
 from .forward_backward import forward_pass, layer_products, parts_of, shared_samples
 from .losses import mean_factor, weigh

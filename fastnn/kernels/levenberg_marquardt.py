@@ -9,11 +9,11 @@ system of the accepted parameters.
 
 import numpy as np
 
+from ..jit.compiling import inlined
 from ..lanes.buffers import load_shared
-from ..lanes.compiling import inlined
 from ..lanes.matrices import sized
 from ..lanes.operations import fma, like, magnitude, select
-from ..status import Status
+from ..spec.status import Status
 from . import levenberg_marquardt_memory as memory
 from .forward_backward import forward_pass, shared_samples
 from .jacobian import SAMPLES_AT_ONCE, always, jacobian_pass, square_roots

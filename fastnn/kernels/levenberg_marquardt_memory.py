@@ -4,9 +4,9 @@ Both forms hold the accepted parameters, their loss, and whether the trial at ha
 Then come, with q residuals and p parameters, the parts of the dual form or those of the other.
 """
 
-from ..lanes.compiling import inlined
+from ..jit.compiling import inlined
 from ..lanes.matrices import sized
-from ..network import Network
+from ..spec.network import Network
 from .jacobian import SAMPLES_AT_ONCE, n_outputs
 
 

@@ -7,7 +7,7 @@ ascend, and each product is fused into them.
 
 import numpy as np
 
-from ..lanes.compiling import inlined
+from ..jit.compiling import inlined
 from ..lanes.matrices import resized
 from ..lanes.operations import fma, like
 from .matmul import matmul

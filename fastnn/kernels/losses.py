@@ -13,14 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..activations import BY_NAME
+from ..jit.compiling import inlined, once
 from ..lanes.buffers import lane_count, numbers
-from ..lanes.compiling import inlined, once
-from ..lanes.elementary import exp
-from ..lanes.logarithms import log
+from ..lanes.math.exponentials import exp
+from ..lanes.math.logarithms import log
 from ..lanes.matrices import in_registers, sized
 from ..lanes.operations import fma, like, magnitude, select
-from ..losses import (
+from ..spec.activations import BY_NAME
+from ..spec.losses import (
     MEAN,
     MEAN_OF_SAMPLES,
     SSE,

@@ -5,8 +5,8 @@ Each sum begins at its start and ascends, each product is fused into it, as in t
 `forward_backward`, with which the tests compare it.
 """
 
+from ..jit.compiling import inlined, kernel
 from ..lanes.buffers import lane_count
-from ..lanes.compiling import inlined, kernel
 from ..lanes.matrices import in_registers, resized
 from .matmul_tile import multiply_columns, multiply_columns_of_known_size
 

@@ -14,7 +14,7 @@ in lanes (``parallel="samples"``)
 
 import numpy as np
 
-from ..lanes.compiling import inlined
+from ..jit.compiling import inlined
 from ..lanes.matrices import matrix
 from ..lanes.operations import fma
 from .matmul import matmul, matmul_across

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ..jit.compiling import inlined, kernel
 from ..lanes.buffers import add_shared, give_way, lane_count, load_shared
-from ..lanes.compiling import inlined, kernel
 from ..lanes.matrices import in_registers, matrix, registers_at
 from ..lanes.operations import sum_of_halves, sums_of_halves
 from .activation import ALL, activation_of, slope_of

@@ -6,7 +6,7 @@ by one, in order, from the same memory.
 
 import numpy as np
 
-from ..lanes.compiling import inlined
+from ..jit.compiling import inlined
 from ..lanes.matrices import regrouped, spread
 from ..lanes.operations import fma
 from ..lanes.types import register_bytes

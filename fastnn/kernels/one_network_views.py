@@ -3,8 +3,8 @@
 Output j of sample n of a tile is number ``j * tile + n``.
 """
 
+from ..jit.compiling import inlined
 from ..lanes.buffers import lane_count
-from ..lanes.compiling import inlined
 from ..lanes.matrices import in_registers, matrix, registers_at
 from .views import layer_at
 

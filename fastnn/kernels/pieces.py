@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from ..activations import Activation
+from ..jit.cache import is_kept
+from ..jit.compiling import Function, entry, function_for_kernels, inlined, once
 from ..lanes.buffers import buffer
-from ..lanes.cache import is_kept
-from ..lanes.compiling import Function, entry, function_for_kernels, inlined, once
 from ..lanes.rounding import begin_standard_mode, set_mode
 from ..lanes.types import Buffer
+from ..spec.activations import Activation
 from .views import RECORD, View, call, call_at, view_of
 
 NUMBERS = {np.dtype(np.float64): types.float64, np.dtype(np.float32): types.float32}

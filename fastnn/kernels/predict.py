@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from ..activations import SOFTMAX
-from ..lanes.compiling import inlined
+from ..jit.compiling import inlined
 from ..lanes.matrices import in_registers, matrix
 from ..lanes.types import register_bytes
-from ..network import Network
+from ..spec.activations import SOFTMAX
+from ..spec.network import Network
 from .activation import activation_pieces
 from .losses import softmax
 from .one_network_pass import forward_pass

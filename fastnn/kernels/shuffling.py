@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from ..jit.compiling import inlined
 from ..lanes.buffers import numbers
-from ..lanes.compiling import inlined
+from ..lanes.math.philox import philox
 from ..lanes.matrices import matrix
-from ..lanes.philox import philox
-from ..weighting import SHUFFLE_STREAM
+from ..spec.sample_weights import SHUFFLE_STREAM
 from .layout import COMMON, OWN, UNWEIGHTED
 from .one_network_views import unit_rows
 from .pieces import piece

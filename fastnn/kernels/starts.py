@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from ..initialization import EXPLICIT, NGUYEN_WIDROW, SCALED_NORMAL, UNIFORM
+from ..jit.compiling import inlined, kernel
 from ..lanes.buffers import numbers
-from ..lanes.compiling import inlined, kernel
+from ..lanes.math.normal_quantile import normal_quantile
+from ..lanes.math.philox import philox
 from ..lanes.matrices import matrix, sized
 from ..lanes.operations import by_type, fma, high_product, like, sqrt
-from ..lanes.philox import philox
-from ..lanes.quantiles import normal_quantile
-from ..status import Status
-from ..weighting import BOOTSTRAP, BOOTSTRAP_STREAM, FOLDS, GIVEN
+from ..spec.initialization import EXPLICIT, NGUYEN_WIDROW, SCALED_NORMAL, UNIFORM
+from ..spec.sample_weights import BOOTSTRAP, BOOTSTRAP_STREAM, FOLDS, GIVEN
+from ..spec.status import Status
 from .layout import OWN
 from .pieces import piece
 from .views import call, is_given, layer_at

@@ -20,11 +20,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..jit.compiling import entry, inlined, kernel, once
 from ..lanes.buffers import buffers
-from ..lanes.compiling import entry, inlined, kernel, once
 from ..lanes.rounding import begin_standard_mode, set_mode
-from ..network import Network
-from ..status import Status
+from ..spec.network import Network
+from ..spec.status import Status
 from .fingerprints import fingerprint, layers_of, round_all
 
 PER_OCTAVE = 64

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..lanes.compiling import inlined, once
+from ..jit.compiling import inlined, once
 from ..lanes.operations import fma, like, magnitude, select, sqrt
-from ..stopping import (
+from ..spec.stopping import (
     ERRORS_WITHIN,
     GRADIENT_BELOW,
     MEAN_LOSS_BELOW,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from numba import types
 from numba.extending import intrinsic
 
-from ..lanes.compiling import inlined
+from ..jit.compiling import inlined
 from ..lanes.matrices import INTP, proxy
 from .views import View
 

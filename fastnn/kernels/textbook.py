@@ -11,7 +11,7 @@ and add inputs in ascending order, gradients add samples in ascending order, del
 ascending order, the loss adds outputs within samples, and each product is fused into its sum.
 """
 
-from ..lanes.compiling import inlined as njit
+from ..jit.compiling import inlined as njit
 from ..lanes.operations import fma
 
 

@@ -6,10 +6,10 @@ the next restart at once, so that lanes idle only when the chunk has no restarts
 
 import numpy as np
 
+from ..jit.compiling import inlined
 from ..lanes.buffers import load_shared, numbers
-from ..lanes.compiling import inlined
 from ..lanes.operations import any_lane, like
-from ..status import Status
+from ..spec.status import Status
 from .pieces import piece, piece_for
 from .starts import canonical, index_of, record
 from .views import call, is_given

@@ -14,7 +14,7 @@ from numba.core.imputils import lower_getattr_generic, lower_setattr_generic
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import intrinsic, models, register_model
 
-from ..lanes.compiling import inlined
+from ..jit.compiling import inlined
 from ..lanes.matrices import INTP, Matrix, build_matrix, proxy, sized
 from ..lanes.types import Buffer, Lanes, llvm_value
 from .layout import (

@@ -12,9 +12,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..activations import BY_NAME, SOFTMAX, Activation, keeps_slopes
-from ..gate import address_of
-from ..network import Network
+from ..spec.activations import BY_NAME, SOFTMAX, Activation, keeps_slopes
+from ..spec.network import Network
+from ..support.gate import address_of
 from .layout import COLUMNS, FIELDS, FLOATS, LAYERS, PLACES, POINTERS
 
 # Element-wise passes run over whole vectors, so every region is a multiple of the longest.

@@ -3,7 +3,7 @@
 Numba learns the operators when this package is imported.
 """
 
-from . import requirements  # noqa: F401  before all that needs Numba
+from ..jit import requirements  # noqa: F401  before all that needs Numba
 
 # isort: split
 from . import buffers, operators  # noqa: F401

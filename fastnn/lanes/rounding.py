@@ -14,7 +14,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .compiling import entry
+from ..jit.compiling import entry
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..checks import by_name
 from ..kernels.pieces import piece
 from ..lanes.operations import fma, like, sqrt
+from ..support.checks import by_name
 from .common import BELOW_ONE, TINY, Optimizer, Setup
 from .schedules import (
     SCHEDULE_SLOTS,
@@ -23,7 +23,7 @@ from .schedules import (
 )
 
 if TYPE_CHECKING:
-    from ..network import Network
+    from ..spec.network import Network
 
 
 @by_name

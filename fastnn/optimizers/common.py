@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks import hyperparameter, shown
 from ..kernels.pieces import Piece
+from ..support.checks import hyperparameter, shown
 
 if TYPE_CHECKING:
-    from ..network import Network
+    from ..spec.network import Network
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..checks import by_name, hyperparameter
+from ..jit.compiling import inlined
 from ..kernels.pieces import piece
 from ..kernels.textbook import descend
 from ..kernels.views import layer_at
-from ..lanes.compiling import inlined
 from ..lanes.matrices import resized
 from ..lanes.operations import fma, like, select, sqrt
-from ..per_layer import PerLayer, layer_numbers
+from ..spec.per_layer import PerLayer, layer_numbers
+from ..support.checks import by_name, hyperparameter
 from .common import TINY, Optimizer, Setup
 from .schedules import (
     SCHEDULE_SLOTS,
@@ -28,7 +28,7 @@ from .schedules import (
 )
 
 if TYPE_CHECKING:
-    from ..network import Network
+    from ..spec.network import Network
 
 # Switches of the kernel.
 NESTEROV, CLIP = 1, 2

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..checks import by_name, integer
+from ..jit.compiling import inlined
 from ..kernels.pieces import piece
 from ..kernels.stopping import watch_accepted
-from ..lanes.compiling import inlined
 from ..lanes.operations import any_lane, fma, like, select, sqrt
-from ..status import Status
+from ..spec.status import Status
+from ..support.checks import by_name, integer
 from .common import BELOW_ONE, TINY, Optimizer, Setup
 
 if TYPE_CHECKING:
-    from ..network import Network
+    from ..spec.network import Network
 
 STALLED = float(Status.STALLED)
 # A restart remembers the accepted parameters w, their gradient g, and the direction d; pairs of a

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..checks import by_name
 from ..kernels import levenberg_marquardt as kernels
 from ..kernels import levenberg_marquardt_memory as memory
-from ..status import Status
+from ..spec.status import Status
+from ..support.checks import by_name
 from .common import TINY, Optimizer, Setup
 
 if TYPE_CHECKING:
-    from ..network import Network
+    from ..spec.network import Network
 
 MAX_PARAMETERS = 500
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..checks import by_name, shown
 from ..kernels.pieces import piece
 from ..lanes.operations import fma, like, select
+from ..support.checks import by_name, shown
 from .common import TINY, Optimizer, Setup
 
 if TYPE_CHECKING:
-    from ..network import Network
+    from ..spec.network import Network
 
 
 @by_name

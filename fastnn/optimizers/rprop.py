@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..checks import by_name, shown
+from ..jit.compiling import inlined
 from ..kernels.pieces import piece
-from ..lanes.compiling import inlined
 from ..lanes.operations import at_least, at_most, like, select
+from ..support.checks import by_name, shown
 from .common import TINY, Optimizer, Setup
 
 if TYPE_CHECKING:
-    from ..network import Network
+    from ..spec.network import Network
 
 VARIANTS = ("Rprop-", "iRprop-", "Rprop+", "iRprop+")
 RPROP_MINUS, IRPROP_MINUS, RPROP_PLUS, IRPROP_PLUS = range(4)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..checks import by_name, hyperparameter, shown
-from ..lanes.compiling import inlined
+from ..jit.compiling import inlined
+from ..lanes.math.trigonometry import cos
 from ..lanes.operations import like, select
-from ..lanes.trigonometry import cos
+from ..support.checks import by_name, hyperparameter, shown
 
 # Run-time codes.
 CONSTANT, STEP, EXPONENTIAL, COSINE = range(4)

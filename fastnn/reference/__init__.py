@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from ..arguments import check_inputs, make_job
-from ..checks import integer
-from ..network import Network
+from ..job.build import check_inputs, make_job
 from ..optimizers import Optimizer
-from ..run import Run
-from ..runs import Runs
+from ..results.run import Run
+from ..results.runs import Runs
+from ..spec.network import Network
+from ..support.checks import integer
 from ..training import history_interval
 from .plain import forward, layers_of
 from .train import train_job

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..activations import BY_NAME, SOFTMAX, numpy_softmax
-from ..job import Job
-from ..network import Network
+from ..job.job import Job
+from ..spec.activations import BY_NAME, SOFTMAX, numpy_softmax
+from ..spec.network import Network
 
 
 def layers_of(net: Network, parameters: np.ndarray) -> list[tuple[Any, Any, Any]]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..activations import BY_NAME, SOFTMAX, numpy_softmax
-from ..job import Job
-from ..losses import ArctanhSSE, Penalized
+from ..job.job import Job
+from ..spec.activations import BY_NAME, SOFTMAX, numpy_softmax
+from ..spec.losses import ArctanhSSE, Penalized
 
 
 class Problem:

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ..activations import BY_NAME
-from ..initialization import EXPLICIT, NGUYEN_WIDROW, SCALED_NORMAL, UNIFORM
-from ..job import Job
-from ..run import Run, sse_of
-from ..status import Status
-from ..stopping import (
+from ..job.job import Job
+from ..results.run import Run, sse_of
+from ..spec.activations import BY_NAME
+from ..spec.initialization import EXPLICIT, NGUYEN_WIDROW, SCALED_NORMAL, UNIFORM
+from ..spec.sample_weights import SHUFFLE_STREAM
+from ..spec.status import Status
+from ..spec.stopping import (
     ErrorsWithin,
     GradientBelow,
     MeanLossBelow,
@@ -24,7 +25,6 @@ from ..stopping import (
     SumOfLosses,
     Validation,
 )
-from ..weighting import SHUFFLE_STREAM
 from .plain import train_plainly
 from .problem import Problem
 

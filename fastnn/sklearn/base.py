@@ -16,17 +16,17 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from ..arguments import make_job
-from ..checks import shown
-from ..losses import Penalized
-from ..machine import available_threads
-from ..model import Model
-from ..network import Network
+from ..engine.evaluate import loss as loss_of
+from ..job.build import make_job
 from ..optimizers import Optimizer
-from ..primitives import loss as loss_of
-from ..runs import Runs
-from ..status import Status
-from ..stopping import Validation
+from ..results.model import Model
+from ..results.runs import Runs
+from ..spec.losses import Penalized
+from ..spec.network import Network
+from ..spec.status import Status
+from ..spec.stopping import Validation
+from ..support.checks import shown
+from ..support.machine import available_threads
 from ..training import train_many
 from .checking import check_parameters
 from .problem import problem_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import integer, real_array, shown
+from ..support.checks import integer, real_array, shown
 from .words import activation_of, solver_of
 
 # Names, bounds, and whether the bounds are allowed too.

@@ -10,8 +10,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from ..losses import MSE, BinaryCrossEntropy, CrossEntropy, Penalized
-from ..model import check_numbers
+from ..results.model import check_numbers
+from ..spec.losses import MSE, BinaryCrossEntropy, CrossEntropy, Penalized
 from .base import BaseMLP, is_stochastic
 from .words import documented, solver_of
 

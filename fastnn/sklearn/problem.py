@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..initialization import GlorotUniform
-from ..network import Network
-from ..stopping import GradientBelow, NoProgress, Rule, Validation
+from ..spec.initialization import GlorotUniform
+from ..spec.network import Network
+from ..spec.stopping import GradientBelow, NoProgress, Rule, Validation
 from .checking import hidden_sizes
 from .words import GAINS, Solver, activation_of, solver_of
 

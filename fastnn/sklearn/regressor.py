@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import column_or_1d
 
-from ..losses import MSE, Penalized
+from ..spec.losses import MSE, Penalized
 from .base import BaseMLP
 from .words import documented
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..collecting import Columns
-from ..execution import run_job
-from ..job import Job
-from ..keeping import make_keep
-from ..runs import Runs
+from ..job.job import Job
+from ..job.keep import make_keep
+from ..results.runs import Runs
+from ..scheduling.collectors import Columns
+from ..scheduling.scheduler import run_job
 
 FACTOR = 4
 """One of so many restarts goes on to the next round, which is so many times as long."""

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from inspect import cleandoc
 from typing import Any
 
-from ..activations import BY_NAME
-from ..network import Network
 from ..optimizers import (
     LBFGS,
     RPROP,
@@ -20,6 +18,8 @@ from ..optimizers import (
     Optimizer,
     Quickprop,
 )
+from ..spec.activations import BY_NAME
+from ..spec.network import Network
 
 ACTIVATIONS = {"logistic": "sigmoid"}
 """Activations that scikit-learn calls otherwise."""

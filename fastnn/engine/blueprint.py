@@ -1,0 +1,282 @@
+"""The blueprint of a launch: all that jobs of one kind have in common, made once and reused.
+
+It holds the sizes, places and kernels that a launch record has for a network, data of so many
+samples, an optimizer, a loss and rules; numbers and arrays come with each job.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..jit.cache import is_kept
+from ..jit.compiling import announced, any_kernel_compiled
+from ..job.job import Job
+from ..kernels.activation import activation_pieces
+from ..kernels.forward_backward import gathered_loss_and_gradient, loss_and_gradient
+from ..kernels.layout import COLUMNS, COMMON, KERNELS, LAYERS, OWN, PLACES, REGIONS, SIZES
+from ..kernels.losses import add_penalties, loss_pieces
+from ..kernels.one_network_pass import LEAST_GROUPS, MOST_RUNS, pass_in_lanes, pass_in_order
+from ..kernels.pieces import Kind, Piece, Sizes
+from ..kernels.shuffling import compute_gathered_single, gather, gather_single, shuffle
+from ..kernels.starts import begin_otherwise, begin_restart
+from ..kernels.stopping import judge_of, single_watch_errors, watch_errors
+from ..kernels.train_loop import train_epochs, train_restarts
+from ..kernels.workspace import CACHE_LINE, Needs, Plan, make_plan, make_single_plan
+from ..lanes.types import register_bytes
+from ..spec.activations import BY_NAME
+from ..spec.sample_weights import GIVEN
+from ..spec.stopping import GradientBelow, Validation
+from .specialize import has_own_parts, is_quickly_compiled, is_small, mode
+
+# Parts of the record that a special kernel contains.
+INLINED = ("compute", "update")
+# Kinds of jobs that are remembered.
+MOST = 256
+
+
+def vector_width(lanes: int, dtype: np.dtype) -> int:
+    """How many of `lanes` networks lie in one vector, which is as long as a register."""
+    return min(lanes, register_bytes() // dtype.itemsize)
+
+
+def needs_of(job: Job) -> Needs:
+    """What the job needs room for."""
+    setup = job.setup
+    return Needs(
+        n_hyper=job.hyper.shape[1],
+        n_state=setup.n_state,
+        rule_state=job.n_state - setup.n_state,
+        scratch=setup.scratch,
+        one_tile=setup.one_tile,
+        keeps_slopes=setup.slope_offset != 0,
+        linear_output=job.loss.output is not None,
+        factors=not job.has_plain_loss or job.shuffle,
+        gathers=job.batch_size if job.shuffle else 0,
+        own_weights=len(job.X) if job.has_own_weights else 0,
+        watches=job.watches,
+        validates=job.validation is not None,
+    )
+
+
+@dataclass(frozen=True)
+class SampleRuns:
+    """How the samples of one network are cut: into runs, and these into tiles."""
+
+    group: int
+    """Samples side by side, as many as fill a cache line."""
+    length: int
+    runs: int
+
+    @classmethod
+    def of(cls, job: Job) -> SampleRuns:
+        """Runs are batches or, where sums are in lanes, what threads share."""
+        samples, group = len(job.X), CACHE_LINE // job.dtype.itemsize
+        length = job.batch_size
+        if job.parallel == "samples" and length == samples:
+            groups = -(-samples // group)
+            length = max(-(-groups // MOST_RUNS), LEAST_GROUPS) * group
+        return cls(group, length, -(-samples // length))
+
+
+class Blueprint:
+    """What jobs of one kind have in common."""
+
+    def __init__(self, job: Job, plan: Plan, kind: Kind, **pieces: Piece) -> None:
+        self.plan = plan
+        self.kind = kind
+        self.pieces = pieces
+        """What does the record's fields, compiled for any sizes."""
+        self.special = kind
+        """The kind of the special kernel, if there may be one."""
+        self.special_file: Path | None = None
+        self.uses_special = False
+        self.may_change = False
+        """Whether the special kernel may take over."""
+        self.address = 0
+        """Of the loop over all restarts."""
+        self._add_numbers(job)
+        self._add_pieces(job)
+
+    def _add_numbers(self, job: Job) -> None:
+        setup, plan = job.setup, self.plan
+        plan.set(
+            option=setup.option,
+            other_option=setup.other_option,
+            batch_size=job.batch_size,
+            batches=-(-len(job.X) // job.batch_size),
+            # No update follows a pass that is made for rules and history.
+            judged_forward=job.batch_size < len(job.X)
+            and not any(isinstance(rule, GradientBelow) for rule in job.rules),
+            observed=setup.observe is not None or setup.compute is not None,
+            loss_scale=job.loss.scale,
+            n_rules=len(job.rules),
+        )
+        weighting = job.weighting
+        if job.has_common_weights:
+            plan.set(weighting=COMMON)
+        elif isinstance(weighting, np.ndarray):
+            plan.set(weighting=OWN, weight_source=GIVEN)
+        elif weighting is not None:
+            code, number = weighting.code, weighting.number
+            plan.set(weighting=OWN, weight_source=code, weight_number=number)
+        at = plan.get("rule_state")
+        for rule in job.rules:  # the best parameters are the result, with their loss
+            if isinstance(rule, Validation):
+                plan.set(result_losses=at + 2, result=at + 3)
+            at += sum(count for count, _ in rule.slots(job.net.n_parameters))
+
+    def _add_pieces(self, job: Job) -> None:
+        setup, pieces = job.setup, self.pieces
+        pieces.update(begin_restart=begin_restart, update=setup.update)
+        if job.start.table.size or job.has_own_weights:
+            pieces.update(begin_plainly=begin_restart, begin_restart=begin_otherwise)
+        if setup.observe is not None:
+            pieces.update(observe=setup.observe)
+        if job.loss.has_penalties:
+            pieces.update(penalty=add_penalties)
+        if job.shuffle:
+            pieces.update(shuffle=shuffle)
+        if job.rules:
+            pieces.update(judge=judge_of(job.rules))
+
+    def sizes(self, *, unrolled: bool) -> Sizes:
+        """What a kernel for jobs of this kind alone knows when it is compiled."""
+        plan = self.plan
+        known = {name: plan.get(name) for name in (*SIZES, *REGIONS)}
+        known |= {name: 0 for name in KERNELS if name not in (*self.pieces, "epochs_kernel")}
+        return Sizes(
+            fields=tuple(known.items()),
+            layers=tuple(tuple(map(int, row)) for row in plan.layers[:, :-2]),
+            activations=tuple(plan.activations),
+            unrolled=unrolled,
+            parts=tuple((name, self.pieces[name]) for name in INLINED),
+        )
+
+    def prepare(self, job: Job) -> Blueprint:
+        """Choose between the special and the general kernel, and compile what is missing."""
+        asked, small = mode(), is_small(job, self.plan.get("lanes"))
+        if asked == "special" or (asked == "auto" and small):
+            sizes = self.sizes(unrolled=small)
+            self.special = replace(self.kind, sizes=sizes)
+            own = has_own_parts(self.pieces, sizes)
+            self.special_file = None if own else train_epochs.kept_file(self.special)
+            self.uses_special = asked == "special" or (not own and self._begins_special(job))
+            self.may_change = not self.uses_special and self.special_file is not None
+        wanted = self._wanted(job)
+        with announced(not all(piece.is_at_hand(kind) for _, piece, kind in wanted)):
+            for place, piece, kind in wanted:
+                self.plan.record[place] = piece.address(kind)
+            self.address = train_restarts.address(self.kind)
+        return self
+
+    def _begins_special(self, job: Job) -> bool:
+        """Whether the special kernel is there, or is the quicker one to compile."""
+        if train_epochs.is_at_hand(self.special):
+            return True
+        general = train_epochs.is_at_hand(self.kind) or any_kernel_compiled()
+        return not general and is_quickly_compiled(job)
+
+    def _wanted(self, job: Job) -> list[tuple[int, Piece, Kind]]:
+        """Places in the record, and the pieces for them."""
+        pieces = dict(self.pieces)
+        kind = self.special if self.uses_special else self.kind
+        # What the special kernel contains is called by address only by passes over other data.
+        others = job.validation is not None or job.shuffle
+        if self.uses_special and not others:
+            pieces = {name: piece for name, piece in pieces.items() if name not in INLINED}
+        wanted = [(PLACES[name], piece, self.kind) for name, piece in pieces.items()]
+        wanted.append((PLACES["epochs_kernel"], train_epochs, kind))
+        if not self.uses_special or others:
+            for level, (activation, keeps) in enumerate(self.plan.activations):
+                at = LAYERS + (level + 1) * COLUMNS - 2
+                for place, piece in enumerate(activation_pieces(activation, keeps), start=at):
+                    wanted.append((place, piece, self.kind))
+        return wanted
+
+    def look_for_special(self) -> bool:
+        """Whether the special kernel has come to be kept, and serves from now on."""
+        if self.may_change and self.special_file is not None and is_kept(self.special_file):
+            address = train_epochs.address(self.special)
+            self.uses_special, self.may_change = True, False
+            self.plan.set(epochs_kernel=address)
+        return self.uses_special
+
+
+def _in_lanes(job: Job, lanes: int) -> Blueprint:
+    """For `lanes` networks at once."""
+    width = vector_width(lanes, job.dtype)
+    plan = make_plan(job.net, len(job.X), lanes, job.dtype.itemsize, needs_of(job))
+    plan.set(strips=lanes // width)
+    pieces = {"compute": job.setup.compute or loss_and_gradient}
+    if not job.has_plain_loss and (job.setup.compute is None or job.validation is not None):
+        pieces["loss"] = loss_pieces(job.loss_code).shared
+    if job.watches:
+        pieces["monitor"] = watch_errors
+    if job.validation is not None:
+        pieces["validate"] = loss_and_gradient
+    if job.shuffle:
+        pieces["gather"] = gather
+        pieces["compute_gathered"] = gathered_loss_and_gradient
+        pieces["loss_gathered"] = loss_pieces(job.loss_code).gathered
+    return Blueprint(job, plan, Kind(job.dtype, width), **pieces)
+
+
+def _one_by_one(job: Job) -> Blueprint:
+    """For one network after the other."""
+    samples, size, cut = len(job.X), job.dtype.itemsize, SampleRuns.of(job)
+    in_lanes = job.parallel == "samples"
+    rows = min(samples, cut.length)
+    plan = make_single_plan(job.net, rows, size, cut.group, in_lanes, needs_of(job))
+    plan.set(
+        samples=samples,
+        group_strips=cut.group * size // register_bytes(),
+        runs=cut.runs,
+        run_length=cut.length,
+        tiles=-(-rows // plan.tile),
+    )
+    pieces = {"compute": pass_in_lanes if in_lanes else pass_in_order}
+    if not job.has_plain_loss:
+        pieces["loss"] = loss_pieces(job.loss_code).one_network
+    if job.watches:
+        pieces["monitor"] = single_watch_errors
+    if job.validation is not None:
+        pieces["validate"] = pass_in_order
+    if job.shuffle:
+        pieces["gather"], pieces["compute_gathered"] = gather_single, compute_gathered_single
+    return Blueprint(job, plan, Kind(job.dtype, 1), **pieces)
+
+
+def _key(job: Job, lanes: int) -> tuple[Any, ...]:
+    """All that a blueprint depends on."""
+    setup, loss, weighting = job.setup, job.loss, job.weighting
+    given = None if weighting is None else getattr(weighting, "code", GIVEN)
+    return (
+        lanes, job.net, tuple(BY_NAME.get(name) for name in job.net.activation), len(job.X),
+        job.dtype, job.parallel, job.batch_size, job.shuffle, mode(),
+        setup.update, setup.compute, setup.observe, setup.n_state, job.hyper.shape[1],
+        setup.option, setup.other_option, setup.scratch, setup.one_tile, setup.slope_offset != 0,
+        job.loss_code, loss.scale, loss.output, loss.has_penalties, job.has_plain_loss,
+        given, getattr(weighting, "number", 0), job.has_own_weights,
+        tuple((rule.code, rule.slots(job.net.n_parameters)) for rule in job.rules),
+        job.validation is not None, bool(job.start.table.size),
+    )  # fmt: skip
+
+
+_made: OrderedDict[tuple[Any, ...], Blueprint] = OrderedDict()
+
+
+def blueprint_of(job: Job, lanes: int) -> Blueprint:
+    """The blueprint for `job` with `lanes` networks at once, made for the first job of its kind."""
+    key = _key(job, lanes)
+    found = _made.get(key)
+    if found is None:
+        new = _in_lanes(job, lanes) if lanes > 1 else _one_by_one(job)
+        found = _made.setdefault(key, new.prepare(job))
+        while len(_made) > MOST:
+            _made.popitem(last=False)
+    return found

@@ -1,0 +1,164 @@
+"""One chunk of a job: consecutive restarts, trained by one call of a compiled kernel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..job.job import Job
+from ..kernels.workspace import ROWS
+from ..lanes.rounding import in_standard_mode
+from ..lanes.types import register_bytes
+from ..spec.status import Status
+from ..support.gate import frozen
+from .launch import Outputs, launch_of, train
+from .specialize import is_small
+
+# A plain int, which NumPy compares in 0.1 us; with the enumeration's member it takes 4.5.
+NOT_RUN = int(Status.NOT_RUN)
+
+# The most networks trained at once.  XOR 2-2-1, ns per network and epoch with AVX-512: float64 6.9
+# with 32 lanes, 6.0 with 64, 5.5 with 128, 5.8 with 192; float32 2.7 with 128, 2.5 with 256 to 384.
+MOST_LANES = {np.dtype(np.float64): 128, np.dtype(np.float32): 256}
+# The same where a kernel for known sizes may train them, which has no loops to share.  XOR, ns with
+# 16, 32, 64 and 128 lanes: 10.3, 10.2, 11.4, 12.9.
+SPECIAL_LANES = {np.dtype(np.float64): 32, np.dtype(np.float32): 64}
+# Bytes that all lanes together may fill, in the first-level cache.
+LANE_BYTES = 48 * 2**10
+# The same for Levenberg-Marquardt, whose long chains of divisions want many lanes.  XOR with
+# biases, ns per trial with 32, 64, 80 and 128 lanes: 33.0, 27.5, 27.7, 25.2.
+ROOM_OF_SYSTEMS = 160 * 2**10
+# Bytes that the samples' own weights, orders and batches of all lanes together may fill.  XOR's
+# network with Bootstrap, ns per sample and network with 8, 32 and 128 lanes: 11.4, 11.0, 12.3 for
+# 2,000 samples, 9.8, 12.7, 12.5 for 32,000.  Shuffled halves of 16,000: 32.9, 36.9, 47.4.
+OWN_BYTES = 4 * 2**20
+# The same in the fewest lanes above which one network at a time is trained: 1.1 times as slow for
+# 300,000 samples, with an eighth of the memory.
+MOST_OWN_BYTES = 48 * 2**20
+# Restarts in a row for each lane, if some may end early and the chunk has enough of them.
+REFILLS = 32
+# One network at a time is as fast up to this many.
+FEW = 3
+# Bytes of parameters and gradients in the fewest lanes above which one network at a time is faster:
+# 64-32-10 fills 301 KiB and takes 225 us with one, 261 us with 8 lanes.
+LARGE = 256 * 2**10
+
+
+@dataclass(frozen=True)
+class ChunkResult:
+    """What became of the restarts at positions ``start … start + len(status) - 1`` of the job."""
+
+    start: int
+    parameters: np.ndarray | None
+    """(restarts, n_parameters), or None if not kept."""
+    loss: np.ndarray
+    epochs: np.ndarray
+    status: np.ndarray
+    """`Status.NOT_RUN` where the chunk was stopped before the restart's end."""
+    ticks: int
+    """Epochs that the kernel computed, each for all its lanes."""
+    lanes: int
+    state: np.ndarray | None
+    """(restarts, n_state): what the optimizer and the rules remember, if it is kept."""
+
+
+def own_bytes(job: Job) -> int:
+    """Bytes of samples that each lane has to itself: weights; order and batch if shuffled.
+
+    All else that grows with the samples lies there once for all lanes, or tile by tile.
+    """
+    samples, size = len(job.X), job.dtype.itemsize
+    weights = samples * size if job.has_own_weights else 0
+    if not job.shuffle:
+        return weights
+    row = job.net.sizes[0] + job.net.sizes[-1] + 1
+    return weights + samples * np.dtype(np.int64).itemsize + job.batch_size * row * size
+
+
+def most_lanes(job: Job) -> int:
+    """How many networks of `job` to train at once if there are many; 1 means one at a time."""
+    net, size = job.net, job.dtype.itemsize
+    width = register_bytes() // size
+    held = 2 * net.n_parameters + job.n_state + job.setup.scratch
+    own = own_bytes(job)
+    large = held * size * width > LARGE or own * width > MOST_OWN_BYTES
+    if (large or job.parallel == "samples") and not job.only_in_lanes:
+        return 1
+    most = SPECIAL_LANES if is_small(job, width) else MOST_LANES
+    values = ROWS * (sum(net.sizes[1:]) + 2 * max(net.sizes[1:]))
+    room = LANE_BYTES if job.setup.compute is None else ROOM_OF_SYSTEMS
+    fitting = room // ((held + values) * size)
+    if own:
+        fitting = min(fitting, OWN_BYTES // own)
+    return max(width, min(fitting, most[job.dtype]) // width * width)
+
+
+def lanes_for(job: Job, restarts: int) -> int:
+    """How many networks to train at once in a chunk of `restarts` restarts.
+
+    As few as let every lane have equally many restarts, or one less.  Where restarts may end early,
+    lanes idle at the end of a chunk until the last has ended: there, each has `REFILLS` to train.
+    """
+    most = most_lanes(job)
+    width = register_bytes() // job.dtype.itemsize
+    if most == 1 or (restarts <= FEW and not job.only_in_lanes):
+        return 1
+    if job.judged:
+        most = max(min(most, 4 * width), min(most, restarts // REFILLS // width * width))
+    rounds = -(-restarts // most)
+    return -(-restarts // (rounds * width)) * width
+
+
+@in_standard_mode
+def train_chunk(
+    job: Job,
+    start: int,
+    stop: int,
+    *,
+    lanes: int | None = None,
+    keep_parameters: bool = True,
+    keep_state: bool = True,
+    stop_flag: np.ndarray | None = None,
+    history: np.ndarray | None = None,
+    history_every: int = 0,
+    threads: int = 1,
+) -> ChunkResult:
+    """Train the restarts at positions ``start … stop - 1`` of `job`.
+
+    A pure function of the first three arguments: `lanes` (networks at once) changes no bit, nor do
+    `threads` (for each network, if the job has samples in lanes).  A non-zero ``stop_flag[0]``
+    (int64) ends the chunk within a tile of samples; `history` (with one lane and one restart)
+    receives the loss of every `history_every`-th epoch.
+    """
+    if not 0 <= start <= stop <= job.restarts:
+        raise ValueError(f"expected positions from 0 to {job.restarts}, got {start} and {stop}")
+    if stop_flag is None:
+        stop_flag = np.zeros(1, dtype=np.int64)
+    part = job.rows(start, stop)
+    count = part.restarts
+    lanes = lanes_for(job, count) if lanes is None else lanes
+    kept, goes_on = keep_parameters, keep_parameters and keep_state
+    outputs = Outputs(
+        parameters=np.empty((count, job.net.n_parameters), dtype=job.dtype) if kept else None,
+        state=np.empty((count, job.n_state), dtype=job.dtype) if goes_on else None,
+        loss=np.full(count, np.nan, dtype=job.dtype),
+        epochs=np.zeros(count, dtype=np.int64),
+        status=np.full(count, NOT_RUN, dtype=np.int64),
+        history=history,
+        history_every=history_every,
+    )
+    ticks = train(launch_of(job, lanes), part, threads, stop_flag, outputs)
+    for array in (outputs.parameters, outputs.state):
+        if array is not None:
+            frozen(array)
+    return ChunkResult(
+        start=start,
+        parameters=outputs.parameters,
+        loss=outputs.loss,
+        epochs=outputs.epochs,
+        status=outputs.status.astype(np.int8),
+        ticks=ticks,
+        lanes=lanes,
+        state=outputs.state,
+    )

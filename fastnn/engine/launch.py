@@ -1,0 +1,279 @@
+"""The launch of a compiled training run: a job as launch record, workspace and kernels.
+
+A `Launch` is made once for a job and serves all of its chunks: what differs between them is their
+rows of numbers and where results go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..job.job import Job
+from ..kernels.layout import PLACES, UNWEIGHTED
+from ..kernels.pieces import run_piece
+from ..kernels.stopping import RULE_COLUMNS, rule_table
+from ..kernels.workspace import Plan, by_tile, zeros_aligned
+from ..spec.initialization import EXPLICIT, UNIFORM
+from ..support.checks import integer
+from ..support.threads import together
+from .blueprint import Blueprint, SampleRuns, blueprint_of
+from .specialize import compilations
+
+# Seconds of an epoch of one network, however small.
+EPOCH_OF_ONE = 1e-7
+# A pass for the losses alone, without weights and rules.
+VALIDATION = {
+    "forward_only": 1, "weighting": UNWEIGHTED, "monitor": 0, "batches": 1, "begin": 0, "end": 1,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where kernels write what becomes of each restart."""
+
+    parameters: np.ndarray | None
+    """(restarts, n_parameters), or None if not kept."""
+    state: np.ndarray | None
+    """(restarts, n_state), or None if not kept."""
+    loss: np.ndarray
+    epochs: np.ndarray
+    status: np.ndarray
+    """(restarts,) int64."""
+    history: np.ndarray | None = None
+    history_every: int = 0
+    gradient: bool = False
+    """Whether gradients take the place of the parameters."""
+    jacobian: np.ndarray | None = None
+    """(restarts, n, n_out, n_parameters), if Jacobians are computed."""
+
+
+class Launch:
+    """What all chunks of a job have in common; arrays live as long as it does."""
+
+    def __init__(self, job: Job, blueprint: Blueprint) -> None:
+        self.blueprint = blueprint
+        self.dtype = job.dtype
+        self.in_lanes = job.parallel == "samples"
+        self.has_own_weights = job.has_own_weights
+        self.order = len(job.X) if job.shuffle else 0
+        self.n_hyper, self.n_state = job.hyper.shape[1], job.n_state
+        self.plan = blueprint.plan.copy()
+        self.validation: dict[str, int] = {}
+        """The numbers of the record for passes over the validation set."""
+        self.checked: dict[str, tuple[np.ndarray, tuple[int, ...]]] = {}
+        """The arrays of that record, and their shapes."""
+        self.buffers: dict[str, int] = {}
+        """Numbers of arrays that each chunk has to itself."""
+        self.expected = job.restarts * job.seconds_of_a_restart
+        """A guess, rather too long, how many seconds the whole job takes."""
+        if self.plan.get("lanes") == 1:  # whose vectors wait for each other
+            self.expected = 4 * self.expected + job.restarts * job.epochs * EPOCH_OF_ONE
+        self._add_numbers(job)
+        if self.plan.get("lanes") > 1:
+            self._add_data_of_lanes(job)
+        else:
+            self._add_data_of_one(job)
+
+    def _add_numbers(self, job: Job) -> None:
+        dtype, plan, p = job.dtype, self.plan, job.net.n_parameters
+        slots, slot_values = job.state_slots()
+        plan.set(
+            epochs=job.epochs,
+            judged=job.judged,
+            n_slots=len(slots),
+            resumes=job.resumes_rules,
+            init_code=job.start.code,
+            seed=job.seed if job.seed < 2**63 else job.seed - 2**64,
+        )
+        plan.point("target", np.array([job.target], dtype=dtype), 1)
+        plan.point("slots", slots, len(slots), 2)
+        plan.point("slot_values", slot_values.astype(dtype), len(slots))
+        plan.point("init_table", job.start.table, 2, p if job.start.code > UNIFORM else 0)
+        numbers = np.array([job.loss.number, job.setup.slope_offset], dtype=dtype)
+        plan.point("loss_numbers", numbers, 2)
+        penalties = job.loss.penalties(job.net, dtype)
+        if penalties is not None:
+            plan.point("penalties", penalties, 2, p)
+        if isinstance(job.weighting, np.ndarray):
+            if job.has_common_weights:
+                plan.point("sample_weights", job.weighting, 1, len(job.X))
+            else:
+                plan.set(weight_step=len(job.X))
+        if job.rules:
+            count = len(job.rules)
+            numbers = np.array([rule.number for rule in job.rules], dtype=dtype)
+            plan.point("rules", rule_table(job.rules, p), count, RULE_COLUMNS)
+            plan.point("rule_numbers", numbers, count)
+
+    def _add_data_of_lanes(self, job: Job) -> None:
+        n_in, n_out = job.net.sizes[0], job.net.sizes[-1]
+        self.plan.point("x", job.X, len(job.X), n_in)
+        self.plan.point("y", job.y, len(job.X), n_out)
+        if job.validation is not None:
+            samples = len(job.validation[0])
+            self._add_validation(samples)
+            for name, array, units in zip("xy", job.validation, (n_in, n_out), strict=True):
+                self.checked[name] = array, (samples, units)
+
+    def _add_validation(self, samples: int) -> None:
+        losses = self.plan.get("validation_losses")
+        self.validation = {
+            **VALIDATION, "samples": samples, "batch_size": samples, "losses": losses,
+        }  # fmt: skip
+
+    def _add_data_of_one(self, job: Job) -> None:
+        plan, cut, ends = self.plan, SampleRuns.of(job), (job.net.sizes[0], job.net.sizes[-1])
+        runs, tiles = cut.runs, plan.get("tiles")
+        for name, array, units in zip("xy", (job.X, job.y), ends, strict=True):
+            tiled = by_tile(array, cut.length, plan.tile)
+            plan.point(name, tiled, runs, tiles, units, plan.tile)
+        plan.set(threads=1)
+        if job.validation is not None:
+            samples = len(job.validation[0])
+            tiles = -(-samples // plan.tile)
+            self._add_validation(samples)
+            self.validation.update(tiles=tiles, run_length=samples, runs=1, thread=0, threads=1)
+            for name, array, units in zip("xy", job.validation, ends, strict=True):
+                tiled = by_tile(array, samples, plan.tile)
+                self.checked[name] = tiled, (1, tiles, units, plan.tile)
+        if job.shuffle:
+            for name, array, units in zip(("rows_x", "rows_y"), (job.X, job.y), ends, strict=True):
+                plan.point(name, array, len(job.X), units)
+            room = plan.get("tiles") * plan.tile
+            self.buffers = {
+                "batch_x": room * ends[0], "batch_y": room * ends[1], "batch_weights": room,
+            }  # fmt: skip
+
+    def record_of(self, part: Job, stop_flag: np.ndarray, outputs: Outputs) -> Plan:
+        """The record of one chunk."""
+        own, count, p = self.plan.copy(), part.restarts, part.net.n_parameters
+        start, explicit = part.start.numbers, part.start.code == EXPLICIT
+        width = p if explicit else 2
+        own.set(
+            count=count,
+            first=part.first,
+            hyper_step=self.n_hyper if len(part.hyper) > 1 else 0,
+            init_step=width if len(start) > 1 else 0,
+            history_every=outputs.history_every,
+            epochs_kernel=self.blueprint.plan.get("epochs_kernel"),
+        )
+        own.point("hyper_rows", part.hyper, _rows(part.hyper, count), self.n_hyper)
+        own.point("init_rows", start, _rows(start, count), width)
+        own.point("stop", stop_flag, 1)
+        own.point("out_loss", outputs.loss, count)
+        own.point("out_epochs", outputs.epochs, count)
+        own.point("out_status", outputs.status, count)
+        if part.indices is not None:
+            own.point("indices", part.indices, count)
+        if part.start_state is not None:
+            own.point("start_state", part.start_state, count, self.n_state)
+        if part.start_epochs is not None:
+            own.point("start_epochs", part.start_epochs, count)
+        if outputs.parameters is not None:
+            own.point("out_parameters", outputs.parameters, count, p)
+        if outputs.state is not None:
+            own.point("out_state", outputs.state, count, self.n_state)
+        if outputs.history_every and outputs.history is not None:
+            integer("history: restarts", count, 0, 1)
+            epochs = own.get("epochs")
+            own.point("history", outputs.history, epochs // outputs.history_every + 1)
+        if outputs.jacobian is not None:
+            own.point("out_jacobian", outputs.jacobian, count, len(part.X), part.net.sizes[-1], p)
+        if self.has_own_weights and isinstance(part.weighting, np.ndarray):
+            own.point("weight_rows", part.weighting, count, len(part.X))
+        if outputs.gradient:
+            own.set(result=own.get("gradient"))
+        return own
+
+    def run(
+        self,
+        part: Job,
+        stop_flag: np.ndarray,
+        outputs: Outputs,
+        shared: Shared | None = None,
+        thread: int = 0,
+    ) -> int:
+        """Train the restarts of `part`; returns the number of ticks."""
+        blueprint = self.blueprint
+        blueprint.look_for_special()
+        plan = self.record_of(part, stop_flag, outputs)
+        lanes = plan.get("lanes")
+        plan.point("lane_state", np.zeros(4 * lanes, dtype=np.int64), 4 * lanes)
+        plan.point("order", np.zeros(lanes * self.order, dtype=np.int64), lanes * self.order)
+        if shared is not None:
+            plan.set(thread=thread, threads=shared.threads)
+            plan.point("arrived", shared.arrived, 1)
+            plan.point("shares", shared.sums, 2 * plan.get("runs") * (plan.get("n_parameters") + 1))
+        for name, count in self.buffers.items():
+            plan.point(name, zeros_aligned(count, self.dtype), count)
+        if self.validation:
+            validation = plan.copy()
+            validation.set(**self.validation)
+            for name, (array, shape) in self.checked.items():
+                validation.point(name, array, *shape)
+            plan.point("validation_record", validation.record, len(plan.record))
+        workspace = zeros_aligned(plan.end * lanes, self.dtype)
+        if not compilations.concern(self):
+            run_piece(blueprint.address, plan.record, workspace)
+            return plan.get("tick")
+        compilations.begin(self, plan.record)
+        try:
+            run_piece(blueprint.address, plan.record, workspace)
+        finally:
+            compilations.end(plan.record)
+        return plan.get("tick")
+
+    def take_over(self, record: np.ndarray) -> bool:
+        """Go on with the special kernel in a run that is under way, if it is there."""
+        if not self.blueprint.look_for_special():
+            return False
+        record[PLACES["epochs_kernel"]] = self.blueprint.plan.get("epochs_kernel")
+        return True
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What threads share that train one network."""
+
+    threads: int
+    arrived: np.ndarray
+    """(1,) int64."""
+    sums: np.ndarray
+    """For each run of samples its part of the gradient and the loss, twice."""
+
+
+def _rows(array: np.ndarray, count: int) -> int:
+    """How many rows an array should have: one for all restarts, or one for each."""
+    return 1 if len(array) == 1 else count
+
+
+def launch_of(job: Job, lanes: int) -> Launch:
+    """The launch of `job` with `lanes` networks at once, made when it is first asked for."""
+    if lanes not in job.launches:
+        assert job.is_sound
+        job.launches.setdefault(lanes, Launch(job, blueprint_of(job, lanes)))
+    launch: Launch = job.launches[lanes]
+    return launch
+
+
+def train(launch: Launch, part: Job, threads: int, stop_flag: np.ndarray, outputs: Outputs) -> int:
+    """Train the restarts of `part`; returns the number of epochs that kernels computed.
+
+    Several `threads` share the samples of one network, where sums over samples are in lanes.
+    """
+    if not launch.in_lanes:
+        return launch.run(part, stop_flag, outputs)
+    runs, count = launch.plan.get("runs"), launch.plan.get("n_parameters")
+    threads = min(threads, runs) if launch.plan.get("batches") == 1 else 1
+    sums = np.zeros(2 * runs * (count + 1), dtype=launch.dtype)
+    shared = Shared(threads, np.zeros(1, dtype=np.int64), sums)
+    if threads == 1:
+        return launch.run(part, stop_flag, outputs, shared)
+
+    def work(thread: int) -> int:
+        return launch.run(part, stop_flag, outputs, shared, thread)
+
+    # All write the same results: of the same bits, since each adds the same shares in one order.
+    return max(together(work, threads, abandon=lambda: stop_flag.fill(1)))

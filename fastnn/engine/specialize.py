@@ -1,0 +1,267 @@
+"""Kernels for one network's sizes: when they pay, and how they are compiled beside the work.
+
+A general kernel takes any sizes; a special one is compiled for the sizes of one job, has the same
+bits, and trains small networks in half the time.  It takes one to two seconds to compile.  So
+general kernels begin, and where a job goes on for long, another process compiles the special one
+and keeps it on disk.  Running kernels look at their record for another every `TICKS_AT_ONCE`
+epochs, so that it takes over in the middle of a run; processes that come later begin with it.
+
+The environment variable ``FASTNN_KERNELS`` is "auto" (default), "general" or "special"; the last
+compiles special kernels before training begins.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numba.core import config
+
+from ..jit.cache import is_kept
+from ..kernels.pieces import Kind, Piece, Sizes
+from ..kernels.train_loop import train_epochs
+from ..spec.activations import BY_NAME
+from ..support.locks import sole_holder
+
+if TYPE_CHECKING:
+    from ..job.job import Job
+    from .blueprint import Blueprint
+    from .launch import Launch
+
+MODES = ("auto", "general", "special")
+# Products of parameters and samples up to which all loops are unrolled, in lanes and for one
+# network.  10-5-10 on ten samples, which has 1,150, takes 294 ns unrolled in lanes and 267 in
+# blocks, but alone 970 and 1,220.
+MOST_IN_LANES, MOST_ALONE = 500, 1200
+# The same up to which a special kernel is compiled faster than the general ones, all of which are
+# missing: it comes first then.
+QUICKLY_COMPILED = 200
+# Seconds that a job must have trained, and is expected to go on, before a compilation begins.
+BEHIND, AHEAD = 1.0, 3.0
+# Jobs of one kind that have taken so long together begin one too.
+TOGETHER = 8.0
+# How often the work that goes on is looked at.
+PAUSE = 0.1
+# Seconds that a compilation may take.
+PATIENCE = 120.0
+
+
+def mode() -> str:
+    """What ``FASTNN_KERNELS`` says.
+
+    Raises
+    ------
+    ValueError
+        If it is none of `MODES`.
+    """
+    asked = os.environ.get("FASTNN_KERNELS", MODES[0]) or MODES[0]
+    if asked not in MODES:
+        raise ValueError(f"FASTNN_KERNELS: expected one of {', '.join(MODES)}, got {asked!r}")
+    return asked
+
+
+def is_small(job: Job, lanes: int) -> bool:
+    """Whether network and data are small enough for a special kernel to pay, with so many lanes."""
+    work = len(job.X) * (job.net.n_parameters + job.setup.scratch)
+    most = MOST_IN_LANES if lanes > 1 else MOST_ALONE
+    return job.parallel == "restarts" and work <= most
+
+
+def is_quickly_compiled(job: Job) -> bool:
+    """Whether a special kernel takes no longer to compile than general ones."""
+    plain = job.setup.compute is None and job.has_plain_loss and not job.rules
+    return plain and len(job.X) * job.net.n_parameters <= QUICKLY_COMPILED
+
+
+def has_own_parts(pieces: dict[str, Piece], sizes: Sizes | None) -> bool:
+    """Whether users wrote some of it: another process cannot compile that."""
+    assert sizes is not None
+    own = all(activation.is_own for activation, _ in sizes.activations)
+    return not own or not all(pieces[name].kept for name, _ in sizes.parts)
+
+
+# Another process.
+
+
+def to_text(kind: Kind) -> str:
+    """A kind as JSON."""
+    sizes = kind.sizes
+    assert sizes is not None
+    return json.dumps(
+        {
+            "dtype": kind.dtype.name,
+            "width": kind.width,
+            "fields": sizes.fields,
+            "layers": sizes.layers,
+            "activations": [(activation.name, keeps) for activation, keeps in sizes.activations],
+            "unrolled": sizes.unrolled,
+            "parts": [(name, part.home) for name, part in sizes.parts],
+            # Not the current folder, but where this package is.
+            "path": [*filter(os.path.isabs, sys.path), str(Path(__file__).absolute().parents[1])],
+        }
+    )
+
+
+def from_text(text: str) -> Kind:
+    """The kind again, in a process that has the same sources."""
+    said = json.loads(text)
+
+    def part(home: str) -> Any:
+        module, _, name = home.partition(":")
+        return getattr(import_module(module), name)
+
+    sizes = Sizes(
+        fields=tuple((name, value) for name, value in said["fields"]),
+        layers=tuple(map(tuple, said["layers"])),
+        activations=tuple((BY_NAME[name], keeps) for name, keeps in said["activations"]),
+        unrolled=said["unrolled"],
+        parts=tuple((name, part(home)) for name, home in said["parts"]),
+    )
+    return Kind(np.dtype(said["dtype"]), said["width"], sizes)
+
+
+# Neither the current folder nor what the user's program does on import is looked at.
+_CODE = """
+import json, sys
+text = sys.stdin.read()
+sys.path[:] = json.loads(text)["path"]
+from fastnn.engine.specialize import compile_here
+compile_here(text)
+"""
+
+
+def compile_here(text: str) -> None:
+    """Compile the special kernel of a kind, unless another process is at it, and keep it."""
+    kind = from_text(text)
+    path = train_epochs.kept_file(kind)
+    if path is None or is_kept(path):
+        return
+    with suppress(OSError), sole_compiler(path):
+        if not is_kept(path):
+            train_epochs.compiled(kind)
+
+
+@contextmanager
+def sole_compiler(path: Path) -> Iterator[None]:
+    """Hold the lock on the compilation of one kernel; OSError if another process does."""
+    lock = path.with_suffix(".lock")
+    with sole_holder(lock):
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                lock.unlink()
+
+
+def begin_compiling(kind: Kind) -> subprocess.Popen[bytes]:
+    """Begin to compile the special kernel of a kind in a process of its own."""
+    environment = dict(os.environ)
+    if config.CACHE_DIR:
+        environment["NUMBA_CACHE_DIR"] = config.CACHE_DIR
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", _CODE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,  # Ctrl-C is not for it
+    )
+    assert process.stdin is not None
+    with suppress(OSError), process.stdin as stdin:
+        stdin.write(to_text(kind).encode())
+    return process
+
+
+class Compilations:
+    """The work of this process that special kernels may take over, and those being compiled."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: a forked child has neither its parent's threads nor its processes."""
+        self.lock = Lock()
+        self.running: dict[int, tuple[Launch, np.ndarray, float]] = {}
+        self.spent: dict[Blueprint, float] = {}
+        self.processes: dict[Blueprint, subprocess.Popen[bytes]] = {}
+        self.begun: dict[Blueprint, float] = {}
+        self.thread: Thread | None = None
+        self.idle = Event()
+
+    def concern(self, launch: Launch) -> bool:
+        """Whether a special kernel may take over while this job trains."""
+        return launch.blueprint.may_change and launch.expected > AHEAD
+
+    def begin(self, launch: Launch, record: np.ndarray) -> None:
+        """Watch a kernel that begins to train by `record`."""
+        with self.lock:
+            self.running[id(record)] = launch, record, time.monotonic()
+            self.idle.clear()
+            if self.thread is None:
+                thread = Thread(target=self._watch, name="fastnn-kernels")
+                with suppress(RuntimeError):  # no room for one: general kernels go on
+                    thread.start()
+                    self.thread = thread
+
+    def end(self, record: np.ndarray) -> None:
+        """Watch it no longer."""
+        with self.lock:
+            launch, _, began = self.running.pop(id(record))
+            spent = self.spent.get(launch.blueprint, 0.0)
+            self.spent[launch.blueprint] = spent + time.monotonic() - began
+            if not self.running:
+                self.idle.set()
+
+    def _watch(self) -> None:
+        while True:
+            self.idle.wait(PAUSE)
+            with self.lock:
+                if not self.running:
+                    self.thread = None
+                    return
+                running = list(self.running.values())
+            for launch, record, began in running:
+                if not launch.take_over(record):
+                    self._look_at(launch, time.monotonic() - began)
+
+    def _look_at(self, launch: Launch, elapsed: float) -> None:
+        """Begin a compilation where it pays; one that fails is not tried again."""
+        blueprint = launch.blueprint
+        if blueprint in self.begun:
+            process, now = self.processes.get(blueprint), time.monotonic()
+            if process is None:
+                return
+            if process.poll() is not None:
+                del self.processes[blueprint]
+            elif now - self.begun[blueprint] > PATIENCE:
+                process.kill()
+            return
+        behind = self.spent.get(blueprint, 0.0) + elapsed
+        if behind > BEHIND and (launch.expected - behind > AHEAD or behind > TOGETHER):
+            self.begun[blueprint] = time.monotonic()
+            with suppress(OSError):  # no room for a process
+                self.processes[blueprint] = begin_compiling(blueprint.special)
+
+    def close(self) -> None:
+        """End what is being compiled: whoever needs it begins anew."""
+        for process in self.processes.values():
+            process.kill()
+            process.wait()
+        self.processes.clear()
+
+
+compilations = Compilations()
+atexit.register(compilations.close)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=compilations.forget)

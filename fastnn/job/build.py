@@ -1,0 +1,388 @@
+"""The arguments of training, checked once and put into a job."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from ..lanes.rounding import in_standard_mode
+from ..optimizers import OPTIMIZERS, GradientDescent, Optimizer
+from ..spec.grid import Grid
+from ..spec.initialization import EXPLICIT, Start, Uniform, start_values
+from ..spec.losses import SSE, Penalized, make_loss
+from ..spec.network import Network
+from ..spec.per_layer import PerLayer, layer_numbers
+from ..spec.sample_weights import make_weighting
+from ..spec.stopping import LossBelow, Rule, SSEBelow, Validation, make_rules
+from ..support.checks import float_type, integer, per_restart, real_array, shown
+from ..support.gate import frozen
+from .job import MAX_RESTART, MAX_SEED, Job, check_epochs
+
+PARALLEL = ("restarts", "samples")
+
+
+@in_standard_mode
+def make_job(
+    net: Network,
+    X: Any,
+    y: Any,
+    *,
+    optimizer: Optimizer | None = None,
+    loss: Any = None,
+    epochs: int = 1000,
+    target_sse: float | None = None,
+    stop: Any = None,
+    validation: Any = None,
+    batch_size: int | None = None,
+    shuffle: bool = False,
+    sample_weight: Any = None,
+    seed: int = 0,
+    init: Any = None,
+    dtype: Any = np.float64,
+    first: int = 0,
+    restarts: int | None = None,
+    parallel: str = "restarts",
+    grid: Grid | None = None,
+    before: Before | None = None,
+) -> Job:
+    """Check every argument and put it into the kernels' form; `restarts` is None for one run.
+
+    `before` is what training goes on from.
+    """
+    if not isinstance(net, Network):
+        raise TypeError(f"net: expected a fastnn.Network, got {shown(net)}")
+    number = float_type(dtype)
+    inputs, targets = _data("X", "y", net, X, y, number)
+    if before is not None:  # what is not given stays
+        optimizer = before.optimizer if optimizer is None else optimizer
+        loss = before.loss if loss is None else loss
+    optimizer = GradientDescent() if optimizer is None else optimizer
+    if not isinstance(optimizer, Optimizer):
+        known = ", ".join(f"fastnn.{kind.__name__}" for kind in OPTIMIZERS)
+        raise TypeError(f"optimizer: expected one of {known}, got {shown(optimizer)}")
+    count = 1 if restarts is None else integer("restarts", restarts, 1, 10**12)
+    first_name = "restart" if restarts is None else "first"
+    first = integer(first_name, first, 0, MAX_RESTART - count)
+    columns: tuple[tuple[int, str], ...] = ()
+    if grid is not None:
+        optimizer, columns = with_grid(optimizer, grid, net, len(inputs), first + count)
+        for values in grid.axes.values():
+            per_restart(type(optimizer).__name__, {"": values}, len(values), number)
+    if not isinstance(parallel, str) or parallel not in PARALLEL:
+        raise ValueError(
+            f"parallel: expected {' or '.join(map(repr, PARALLEL))}, got {shown(parallel)}"
+        )
+    objective = make_loss(loss)
+    objective.check(net, targets)
+    _check_fit(objective, number)
+    weighting = make_weighting(sample_weight, len(inputs), count, number)
+    target, rules = _rules(stop, target_sse, objective, weighting is None, number)
+    if not isinstance(shuffle, bool | np.bool_):
+        raise TypeError(f"shuffle: expected True or False, got {shown(shuffle)}")
+    samples = len(inputs)
+    if shuffle and batch_size is None:
+        raise ValueError("shuffle: expected a batch_size with it, got None")
+    size = samples if batch_size is None else min(samples, integer("batch_size", batch_size, 1))
+    setup = optimizer.setup(net, len(inputs))
+    numbers = dict(setup.numbers)
+    for name in [list(numbers)[column] for column, _ in columns]:
+        numbers[name] = numbers[name][0]  # until rows are cut, any number of the axis
+    start = start_values(Uniform() if init is None else init, net, restarts, number)
+    if before is not None:
+        if init is not None:
+            raise ValueError("init: expected None with continue_from, got one")
+        start = Start(EXPLICIT, before.parameters, start.table[:, :0])
+    job = Job(
+        net=net,
+        X=inputs,
+        y=targets,
+        dtype=number,
+        loss=objective,
+        weighting=weighting,
+        optimizer=optimizer,
+        hyper=per_restart(type(optimizer).__name__, numbers, count, number),
+        grid=grid,
+        grid_columns=columns,
+        start=start,
+        init=None if start.code == EXPLICIT else Uniform() if init is None else init,
+        batch_size=size,
+        shuffle=bool(shuffle) and size < samples,
+        epochs=integer("epochs", epochs, 0),
+        target=target,
+        rules=rules,
+        validation=_validation(net, validation, rules, number),
+        seed=integer("seed", seed, 0, MAX_SEED),
+        first=first,
+        restarts=count,
+        parallel=parallel,
+    )
+    vars(job).update(setup=setup, is_sound=True)  # which are found once
+    check_combination(job)
+    for array in (inputs, targets, job.hyper, start.numbers, weighting, *(job.validation or ())):
+        if isinstance(array, np.ndarray):
+            frozen(array)
+    job = job if before is None else _going_on(job, before)
+    _check_counts(job)
+    return job
+
+
+@dataclass(frozen=True)
+class Before:
+    """Where restarts stand that go on training."""
+
+    net: Network
+    parameters: np.ndarray
+    """(restarts, n_parameters)."""
+    state: np.ndarray
+    """(restarts, n_state)."""
+    epochs: np.ndarray
+    """(restarts,) int64."""
+    rules: tuple[Rule, ...]
+    """Whose memory the state holds, after the optimizer's."""
+    optimizer: Optimizer
+    loss: Penalized
+    seed: int
+    first: int
+    """The index of the first restart."""
+    data: tuple[np.ndarray, np.ndarray]
+    """X and y, which the rules' memory is of too."""
+
+
+def _going_on(job: Job, before: Before) -> Job:
+    """The job, begun where restarts stand; rules begin anew with others or other data."""
+    if before.net != job.net:
+        raise ValueError(f"continue_from: expected results of {job.net!r}, got {before.net!r}")
+    if before.parameters.dtype != job.dtype:
+        raise ValueError(
+            f"continue_from: expected results of dtype {job.dtype}, got {before.parameters.dtype}"
+        )
+    if any(isinstance(rule, Validation) for rule in (*before.rules, *job.rules)):
+        raise ValueError(
+            "continue_from: expected no fastnn.Validation, whose results are not the last "
+            "parameters, got one"
+        )
+    p, own = job.net.n_parameters, job.setup.n_state
+    kind = before.optimizer.setup(before.net, len(job.X)).kind
+    if type(job.optimizer) is not type(before.optimizer) or job.setup.kind != kind:
+        raise ValueError(
+            f"continue_from: expected an optimizer like the one of before, {before.optimizer!r}, "
+            f"got {job.optimizer!r}"
+        )
+    state, same = before.state, before.rules == job.rules
+    same = same and all(map(np.array_equal, before.data, (job.X, job.y)))
+    if not same:
+        slots = [slot for rule in job.rules for slot in rule.slots(p)]
+        anew = [value for count, value in slots for _ in range(count)]
+        rows = np.tile(np.array(anew, dtype=job.dtype), (len(state), 1))
+        state = np.concatenate([state[:, :own], rows], axis=1)
+    check_epochs(job.epochs, before.epochs)
+    return replace(
+        job,
+        start_state=frozen(np.ascontiguousarray(state)),
+        start_epochs=frozen(before.epochs),
+        resumes_rules=same,
+    )
+
+
+def with_grid(
+    optimizer: Optimizer, grid: Grid, net: Network, samples: int, last: int
+) -> tuple[Optimizer, tuple[tuple[int, str], ...]]:
+    """The optimizer with the grid's values for its numbers, and the columns that they take."""
+    if not isinstance(grid, Grid):
+        raise TypeError(f"grid: expected a fastnn.Grid, got {shown(grid)}")
+    if last > grid.restarts:
+        raise ValueError(
+            f"grid: expected first + restarts up to {grid.restarts}, which {grid!r} has, got {last}"
+        )
+    axes = _fields_of(optimizer, grid.axes, net)
+    # What is wrong with any combination is wrong with the largest number of an axis beside the
+    # smallest of the others.
+    pool = {name: values for name, values in vars(optimizer).items() if np.ndim(values) == 1}
+    pool = {name: values for name, values in pool.items() if name not in axes} | grid.axes
+    corners = {name: np.full(len(pool) + 1, values.min()) for name, values in pool.items()}
+    for i, (name, values) in enumerate(pool.items()):
+        corners[name][i + 1] = values.max()
+    replace(optimizer, **_fields_of(optimizer, corners, net))  # type: ignore[type-var]
+    made = copy(optimizer)
+    for field, values in axes.items():
+        object.__setattr__(made, field, values)
+    columns = []
+    for axis in grid.axes:
+        field, _, layer = axis.rpartition("_")
+        per_layer = field in axes and isinstance(axes[field], PerLayer)
+        value = getattr(made, field).values[int(layer)] if per_layer else getattr(made, axis)
+        found = [
+            i for i, number in enumerate(made.setup(net, samples).numbers.values())
+            if number is value
+        ]  # fmt: skip
+        if not found:
+            raise ValueError(f"grid: expected an axis of numbers, got {axis}")
+        columns += [(column, axis) for column in found]
+    return made, tuple(columns)
+
+
+def _fields_of(optimizer: Optimizer, axes: dict[str, Any], net: Network) -> dict[str, Any]:
+    """Fields of the optimizer with the values of axes, whose names may be those of layers."""
+    names = [field.name for field in fields(optimizer)]  # type: ignore[arg-type]
+    found: dict[str, Any] = {}
+    for name, values in axes.items():
+        field, _, layer = name.rpartition("_")
+        if name in names:
+            found[name] = values
+        elif field in axes:
+            raise ValueError(f"grid: expected {field} or one for each layer, got {field}, {name}")
+        elif field in names and layer.isdecimal() and layer == str(int(layer)):
+            rates = found.get(field, getattr(optimizer, field))
+            rates = list(layer_numbers(field, rates, net).values())
+            if int(layer) >= net.depth:
+                raise ValueError(f"grid: expected {field}_0 to {field}_{net.depth - 1}, got {name}")
+            rates[int(layer)] = values
+            found[field] = PerLayer(*rates)
+        else:
+            raise ValueError(
+                f"grid: expected axes among {', '.join(names)}, numbers of "
+                f"{type(optimizer).__name__}, got {name}"
+            )
+    return found
+
+
+def check_combination(job: Job) -> None:
+    """Whether the parts of the job go together, or an error that names what would."""
+    optimizer = type(job.optimizer).__name__
+    if job.setup.full_batch and job.batch_size < len(job.X):
+        raise ValueError(
+            f"batch_size: {optimizer} needs all samples in every step; expected None, or "
+            f"GradientDescent, Adam or AdamW with batches, got {job.batch_size}"
+        )
+    if job.setup.squares_only and (job.loss.code != SSE.code or job.loss.has_penalties):
+        raise ValueError(
+            f"loss: {optimizer} needs SSE or MSE without penalties, got {job.loss!r}; expected one "
+            "of these, or LBFGS, RPROP or Adam with this loss"
+        )
+    if job.setup.arctanh_error and job.loss.code != SSE.code:
+        raise ValueError(
+            f"loss: {optimizer} with arctanh_error needs SSE or MSE, got {job.loss.name}"
+        )
+    in_order = job.only_in_lanes or job.watches or job.validation is not None
+    if job.parallel == "samples" and in_order:
+        raise ValueError(
+            "parallel: 'samples' goes without validation, SSEBelow of another loss, ErrorsWithin, "
+            "weights of samples by restart, and LevenbergMarquardt; expected 'restarts' with these"
+        )
+
+
+def _check_counts(job: Job) -> None:
+    """Whether rules and schedules count right, in numbers of the job's dtype, to its last epoch."""
+    most = 2 ** (np.finfo(job.dtype).nmant + 1)
+    behind = 0 if job.start_epochs is None else int(job.start_epochs.max(initial=0))
+    if behind + job.epochs <= most:
+        return
+    counts: list[tuple[str, Any, float]] = [("stop", rule, rule.count) for rule in job.rules]
+    schedule = getattr(job.optimizer, "schedule", None)
+    if schedule is not None:
+        counts.append(("schedule", schedule, schedule.count))
+    for name, part, count in counts:
+        if count > most:
+            raise ValueError(
+                f"{name}: expected {type(part).__name__} of up to {most} epochs, as {job.dtype} "
+                f"counts no further, got {count:.0f}; expected dtype float64 with it, or up to "
+                f"{most} epochs in all"
+            )
+
+
+@in_standard_mode
+def check_inputs(net: Network, X: Any, dtype: np.dtype, name: str = "X") -> np.ndarray:
+    """`X` as (n, n_in) finite numbers of `dtype`, n at least 1."""
+    inputs = real_array(name, X, dtype)
+    if inputs.ndim != 2 or inputs.shape[1] != net.sizes[0]:
+        raise ValueError(
+            f"{name}: expected shape (n, {net.sizes[0]}) for {net!r}, got {inputs.shape}"
+        )
+    if len(inputs) == 0:
+        raise ValueError(f"{name}: expected at least one sample, got none")
+    return inputs
+
+
+def _data(
+    x_name: str, y_name: str, net: Network, X: Any, y: Any, dtype: np.dtype
+) -> tuple[np.ndarray, np.ndarray]:
+    inputs = check_inputs(net, X, dtype, x_name)
+    targets = real_array(y_name, y, dtype)
+    n_out = net.sizes[-1]
+    if targets.ndim == 1 and n_out == 1:
+        targets = targets[:, np.newaxis]
+    if targets.ndim != 2 or targets.shape[1] != n_out:
+        raise ValueError(f"{y_name}: expected shape (n, {n_out}) for {net!r}, got {targets.shape}")
+    if len(targets) != len(inputs):
+        raise ValueError(
+            f"{y_name}: expected {len(inputs)} rows, as many as {x_name}, got {len(targets)}"
+        )
+    return inputs, targets
+
+
+def _rules(
+    stop: Any, target_sse: Any, loss: Penalized, unweighted: bool, dtype: np.dtype
+) -> tuple[float, tuple[Rule, ...]]:
+    """The target of the loss, -inf without one, and the other rules."""
+    rules = make_rules(stop)
+    for rule in rules:
+        _check_fit(rule, dtype)
+    if target_sse is not None:
+        rules += (SSEBelow(_target(target_sse, dtype)),)
+    is_sse = loss.name == "SSE" and not loss.has_penalties and unweighted
+    targets, others = [-np.inf], []
+    for rule in rules:
+        if isinstance(rule, LossBelow):
+            targets.append(rule.loss)
+        elif isinstance(rule, SSEBelow) and is_sse:
+            targets.append(rule.sse)
+        else:
+            others.append(rule)
+    return max(targets), tuple(others)
+
+
+def _check_fit(part: Penalized | Rule, dtype: np.dtype) -> None:
+    """Whether the numbers of a loss or a rule are neither infinite nor 0 only in `dtype`."""
+    if dtype == np.float64:  # which they are
+        return
+    for field in fields(part):
+        value = getattr(part, field.name)
+        if isinstance(value, float | tuple):
+            array = np.asarray(value)
+            with np.errstate(over="ignore", under="ignore"):
+                rounded = array.astype(dtype)
+            if not np.isfinite(rounded).all() or np.any((rounded == 0) != (array == 0)):
+                raise ValueError(
+                    f"{type(part).__name__}({field.name}=): expected numbers that fit {dtype}, "
+                    f"got {shown(value)}"
+                )
+
+
+def _target(target_sse: Any, dtype: np.dtype) -> float:
+    value = real_array("target_sse", target_sse, dtype)
+    if value.ndim != 0 or not value > 0 or isinstance(target_sse, bool | np.bool_):
+        raise ValueError(
+            f"target_sse: expected a positive {dtype} number or None, got {shown(target_sse)}"
+        )
+    return float(value)
+
+
+def _validation(
+    net: Network, validation: Any, rules: tuple[Rule, ...], dtype: np.dtype
+) -> tuple[np.ndarray, np.ndarray] | None:
+    asked = any(isinstance(rule, Validation) for rule in rules)
+    if validation is None:
+        if asked:
+            raise ValueError(
+                "validation: expected a pair (X, y) for the rule fastnn.Validation, got None"
+            )
+        return None
+    if not isinstance(validation, tuple | list) or len(validation) != 2:
+        raise TypeError(f"validation: expected a pair (X, y), got {shown(validation)}")
+    if not asked:
+        raise ValueError("validation: expected the rule fastnn.Validation in stop, got none")
+    X, y = validation
+    return _data("validation[0]", "validation[1]", net, X, y, dtype)

@@ -1,0 +1,347 @@
+"""The job: everything that a restart's result depends on, in the kernels' form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..optimizers import Optimizer, Setup
+from ..optimizers.schedules import SCHEDULES
+from ..spec.activations import keeps_slopes
+from ..spec.grid import Grid
+from ..spec.initialization import INITIALIZATIONS, Start
+from ..spec.losses import SSE, ArctanhSSE, Penalized
+from ..spec.network import Network
+from ..spec.per_layer import PerLayer
+from ..spec.sample_weights import Weighting
+from ..spec.status import Status
+from ..spec.stopping import ERRORS_WITHIN, SSE_BELOW, Rule, rule_numbers
+from ..support.checks import MAX_COUNT, integer, shown
+from ..support.gate import check_array
+
+NUMERICS_VERSION = 2
+"""Raised whenever a bit of any result may change."""
+MAX_SEED = 2**64 - 1
+MAX_RESTART = 2**63 - 1
+
+
+KINDS: dict[str, Any] = {
+    "net": Network, "X": np.ndarray, "y": np.ndarray, "dtype": np.dtype, "loss": Penalized,
+    "weighting": Weighting, "optimizer": Optimizer, "hyper": np.ndarray, "grid": Grid | None,
+    "start": Start, "rules": tuple, "validation": tuple | None, "target": float,
+}  # fmt: skip
+"""What jobs are made of."""
+
+
+def check_epochs(epochs: int, before: np.ndarray) -> None:
+    """Whether so many epochs more can be counted."""
+    most = int(before.max(initial=0))
+    if before.min(initial=0) < 0 or most + epochs > MAX_COUNT:
+        raise ValueError(
+            f"epochs: expected at most {MAX_COUNT} with those of before, got {most} and {epochs}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A plain, picklable description of restarts ``first … first + restarts - 1``."""
+
+    net: Network
+    X: np.ndarray
+    """(n, n_in), of `dtype`."""
+    y: np.ndarray
+    """(n, n_out), of `dtype`."""
+    dtype: np.dtype
+    loss: Penalized
+    weighting: Weighting
+    """Weights of samples: (1 or restarts, n), a function of the restart, or None."""
+    optimizer: Optimizer
+    hyper: np.ndarray
+    """(1 or restarts, n_hyper): the optimizer's hyperparameters, of `dtype`."""
+    grid: Grid | None
+    """Where columns of `hyper` are functions of the restart's index: see `grid_columns`."""
+    grid_columns: tuple[tuple[int, str], ...]
+    """Columns of `hyper`, each with the axis of the grid that it takes its numbers from."""
+    start: Start
+    init: Any
+    """The initialization as it was given; None for explicit parameters."""
+    batch_size: int
+    shuffle: bool
+    epochs: int
+    target: float
+    """A restart whose loss falls below it has converged; -inf without a target."""
+    rules: tuple[Rule, ...]
+    """The other stopping rules."""
+    validation: tuple[np.ndarray, np.ndarray] | None
+    seed: int
+    first: int
+    restarts: int
+    parallel: str = "restarts"
+    """One of `PARALLEL`: what lies in the lanes, which decides the order of sums over samples."""
+    start_state: np.ndarray | None = None
+    """(restarts, n_state): what restarts that go on remember."""
+    start_epochs: np.ndarray | None = None
+    """(restarts,) int64: the epochs that they have behind them."""
+    resumes_rules: bool = False
+    """Whether what they remember includes the rules of before, which have judged where they are."""
+    indices: np.ndarray | None = None
+    """(restarts,) int64: the restarts of a selection, which do not follow one another."""
+
+    @cached_property
+    def is_sound(self) -> bool:
+        """True, once all parts were checked, which compiled code trusts wherever they come from.
+
+        How arrays lie is checked where their addresses are taken.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a part is not of its kind.
+        """
+        for name, kind in KINDS.items():
+            if not isinstance(getattr(self, name), kind):
+                raise TypeError(f"{name}: expected {kind}, got {shown(getattr(self, name))}")
+        if not all(isinstance(rule, Rule) for rule in self.rules):
+            raise TypeError(f"rules: expected stopping rules, got {shown(self.rules)}")
+        count = integer("restarts", self.restarts, 0, 10**12)
+        integer("first", self.first, 0, MAX_RESTART - count)
+        integer("seed", self.seed, 0, MAX_SEED)
+        integer("epochs", self.epochs, 0)
+        n_in, n_out = self.net.sizes[0], self.net.sizes[-1]
+        for X, y in ((self.X, self.y), self.validation or (self.X, self.y)):
+            check_array("X", X, self.dtype, (len(X), n_in))
+            check_array("y", y, self.dtype, (len(X), n_out))
+        integer("batch_size", self.batch_size, 1, len(self.X))
+        rows = 1 if len(self.hyper) == 1 else count
+        check_array("hyper", self.hyper, self.dtype, (rows, len(self.setup.numbers)))
+        if self.start_state is not None:
+            check_array("start_state", self.start_state, self.dtype, (count, self.n_state))
+        if self.start_epochs is not None:
+            check_array("start_epochs", self.start_epochs, np.dtype(np.int64), (count,))
+            check_epochs(self.epochs, self.start_epochs)
+        return True
+
+    @cached_property
+    def setup(self) -> Setup:
+        """What the kernels need of the optimizer."""
+        return self.optimizer.setup(self.net, len(self.X))
+
+    @cached_property
+    def launches(self) -> dict[int, Any]:
+        """What was made of the job for its kernels, by the number of lanes."""
+        return {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @property
+    def work(self) -> float:
+        """About how many multiplications an epoch of one restart takes."""
+        n, p, setup = len(self.X), self.net.n_parameters, self.setup
+        checked = 0 if self.validation is None else len(self.validation[0])
+        passes = (n + checked) * p
+        if setup.compute is not None:  # a Jacobian, a system, and its factors, with idle lanes
+            residuals = n * self.net.sizes[-1]
+            q = min(residuals, p)
+            return 8.0 * (passes + residuals * p * (1 + q) + q**3 / 3)
+        return float(passes + setup.n_state)
+
+    @property
+    def seconds_of_a_restart(self) -> float:
+        """A guess, rather too long, as if it went on to the last epoch."""
+        units = len(self.X) * sum(self.net.sizes[1:])
+        return 1e-9 * max(1, self.epochs) * (0.2 * self.work + 0.5 * units)
+
+    @property
+    def has_common_weights(self) -> bool:
+        """Whether samples have weights, the same in all restarts."""
+        return isinstance(self.weighting, np.ndarray) and len(self.weighting) == 1
+
+    @property
+    def has_own_weights(self) -> bool:
+        """Whether samples have weights that differ between restarts."""
+        return self.weighting is not None and not self.has_common_weights
+
+    @property
+    def has_plain_loss(self) -> bool:
+        """Whether the data's part of the loss is the SSE without weights or other slopes."""
+        kept = self.setup.slope_offset != 0 or keeps_slopes(self.net.activation[-1])
+        plain = type(self.loss) is SSE and not self.setup.arctanh_error
+        return plain and self.weighting is None and not kept
+
+    @property
+    def loss_is_sse(self) -> bool:
+        """Whether the loss is the sum of squared errors and nothing else."""
+        plain = self.loss.name == "SSE" and not self.loss.has_penalties
+        return plain and self.weighting is None
+
+    @property
+    def loss_name(self) -> str:
+        """What the loss is called in texts and figures."""
+        name = self.loss.name if self.weighting is None else f"weighted {self.loss.name}"
+        return f"{name} and penalties" if self.loss.has_penalties else name
+
+    @property
+    def loss_code(self) -> int:
+        """Which terms the loss has."""
+        return ArctanhSSE.code if self.setup.arctanh_error else self.loss.code
+
+    @property
+    def watches(self) -> bool:
+        """Whether some rule looks at the errors themselves."""
+        return any(rule.code in (SSE_BELOW, ERRORS_WITHIN) for rule in self.rules)
+
+    @property
+    def judged(self) -> bool:
+        """Whether restarts may end early."""
+        return self.target > 0 or bool(self.rules)
+
+    @property
+    def has_targets(self) -> bool:
+        """Whether restarts may converge."""
+        return self.target > 0 or any(rule.status == Status.CONVERGED for rule in self.rules)
+
+    @cached_property
+    def n_state(self) -> int:
+        """How many numbers the optimizer and the rules remember of each restart."""
+        return self.setup.n_state + rule_numbers(self.rules, self.net.n_parameters)
+
+    def state_slots(self) -> tuple[np.ndarray, np.ndarray]:
+        """How that memory begins: (count, hyperparameter or -1) rows, and constants."""
+        rows, values = self.setup.state_slots()
+        slots = [slot for rule in self.rules for slot in rule.slots(self.net.n_parameters)]
+        more = np.array([(count, -1) for count, _ in slots], dtype=np.int64).reshape(-1, 2)
+        constants = np.array([value for _, value in slots], dtype=np.float64)
+        return np.concatenate([rows, more]), np.concatenate([values, constants])
+
+    def epochs_before(self, indices: Any) -> Any:
+        """The epochs that the restarts of these indices have behind them."""
+        return 0 if self.start_epochs is None else self.start_epochs[indices - self.first]
+
+    @property
+    def only_in_lanes(self) -> bool:
+        """Whether only the kernels for many networks can do it, if need be with idle lanes."""
+        return self.has_own_weights or self.setup.compute is not None
+
+    def rows(self, start: int, stop: int) -> Job:
+        """The job of the restarts at positions ``start … stop - 1``, with their hyperparameters."""
+        part = self.cut(start, stop)
+        if part.grid is None:
+            return part
+        values = part.grid.values(np.arange(part.first, part.first + part.restarts))
+        hyper = np.array(
+            np.broadcast_to(part.hyper, (part.restarts, part.hyper.shape[1])), order="C"
+        )
+        for column, axis in part.grid_columns:
+            hyper[:, column] = values[axis]
+        return replace(part, hyper=hyper, grid=None)
+
+    def cut(self, start: int, stop: int) -> Job:
+        """The same, with a grid as it is."""
+        if (start, stop) == (0, self.restarts):
+            return self
+
+        def cut(values: np.ndarray) -> np.ndarray:
+            return values[start:stop] if len(values) > 1 else values
+
+        def part(values: np.ndarray | None) -> np.ndarray | None:
+            return None if values is None else values[start:stop]
+
+        weighting = self.weighting
+        return replace(
+            self,
+            hyper=cut(self.hyper),
+            start=replace(self.start, numbers=cut(self.start.numbers)),
+            weighting=cut(weighting) if isinstance(weighting, np.ndarray) else weighting,
+            start_state=part(self.start_state),
+            start_epochs=part(self.start_epochs),
+            indices=part(self.indices),
+            first=self.first + start,
+            restarts=stop - start,
+        )
+
+    def pick(self, positions: np.ndarray) -> Job:
+        """The job of the restarts at these positions, in this order; it is to be trained only."""
+
+        def own(values: np.ndarray) -> np.ndarray:
+            return values[positions] if len(values) > 1 else values
+
+        if self.grid is not None or self.start_state is not None or self.indices is not None:
+            raise ValueError("pick: expected a job of new restarts without a grid, got another")
+        weighting = self.weighting
+        return replace(
+            self,
+            hyper=own(self.hyper),
+            start=replace(self.start, numbers=own(self.start.numbers)),
+            weighting=own(weighting) if isinstance(weighting, np.ndarray) else weighting,
+            indices=self.first + positions.astype(np.int64),
+            restarts=len(positions),
+        )
+
+    def only(self, start: int, stop: int) -> Job:
+        """The job of these restarts, whose optimizer and start have only their numbers too."""
+        axes = self.axes_of_numbers()
+        values = {} if self.grid is None else self.grid.values(np.arange(start, stop) + self.first)
+
+        def own(array: np.ndarray) -> np.ndarray:
+            axis = axes.get(id(array))
+            return array[start:stop] if axis is None else values[axis]
+
+        return replace(
+            self.rows(start, stop),
+            optimizer=with_numbers(self.optimizer, own),
+            init=with_numbers(self.init, own),
+            grid_columns=(),
+        )
+
+    def axes_of_numbers(self) -> dict[int, str]:
+        """The axes of the grid, by the `id` of the optimizer's arrays that hold their values."""
+        if self.grid is None:
+            return {}
+        numbers = list(self.setup.numbers.values())
+        return {id(numbers[column]): axis for column, axis in self.grid_columns}
+
+    def alone(self, position: int) -> Job | None:
+        """The job of one restart, all of whose parts have its own numbers instead of arrays.
+
+        None if that is of another kind, as one without momentum is where others have some.
+        """
+        one = self.only(position, position + 1)
+        optimizer, init = (
+            with_numbers(part, lambda array: float(array[0])) for part in (one.optimizer, one.init)
+        )
+        made = replace(one, optimizer=optimizer, init=init)
+        same = made.setup.kind == self.setup.kind and made.n_state == self.n_state
+        return made if same else None
+
+    def to_send(self, start: int, stop: int) -> Job:
+        """The same, small: without the other restarts' numbers in the optimizer and the start."""
+        optimizer = with_numbers(self.optimizer, _ends)
+        part = self.cut(start, stop)
+        if part.grid is not None and part.grid.bytes > part.restarts * part.hyper[0].nbytes:
+            part = part.rows(0, part.restarts)
+        return replace(part, optimizer=optimizer, init=None)
+
+
+def _ends(array: np.ndarray) -> np.ndarray:
+    """What an array is checked by, where the job holds its numbers."""
+    return np.array([array.min(), array.max()]) if len(array) > 2 else array
+
+
+def with_numbers(part: Any, number: Callable[[np.ndarray], Any]) -> Any:
+    """An optimizer or an initialization with other numbers in the place of its arrays."""
+    if isinstance(part, np.ndarray):
+        return number(part)
+    if isinstance(part, tuple):
+        return tuple(with_numbers(item, number) for item in part)
+    if not isinstance(part, (Optimizer, PerLayer, *SCHEDULES, *INITIALIZATIONS)):
+        return part
+    made = copy(part)
+    for name, value in vars(part).items():
+        object.__setattr__(made, name, with_numbers(value, number))
+    return made

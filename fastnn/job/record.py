@@ -1,0 +1,249 @@
+"""A job as plain data, readable and without pickle, and back: what files hold of it.
+
+A record is what JSON can hold: objects are dicts with their "type" and their fields, arrays are
+named and lie beside it.  Reading one calls the public constructors and the checks of arguments, so
+that a file can ask for nothing that a caller could not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..optimizers import OPTIMIZERS
+from ..optimizers.schedules import SCHEDULES
+from ..spec.grid import Grid
+from ..spec.initialization import EXPLICIT, INITIALIZATIONS, Start
+from ..spec.losses import LOSSES
+from ..spec.network import Network
+from ..spec.per_layer import PerLayer
+from ..spec.sample_weights import Bootstrap, KFold
+from ..spec.stopping import RULES, LossBelow
+from ..support.atomic_files import canonical, digest_of
+from ..support.checks import shown
+from ..support.gate import check_array, frozen
+from .build import make_job
+from .job import NUMERICS_VERSION, Job, check_epochs, with_numbers
+
+T = TypeVar("T")
+TYPES: dict[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (
+        Network, Grid, PerLayer, Bootstrap, KFold,
+        *SCHEDULES, *LOSSES, *INITIALIZATIONS, *RULES,
+    )
+}  # fmt: skip
+"""What a record may hold beside optimizers, by name."""
+
+
+def kind_of(name: str) -> Any:
+    """The class of that name that records may hold, or None."""
+    return TYPES.get(name) or next((kind for kind in OPTIMIZERS if kind.__name__ == name), None)
+
+
+def network_record(net: Network) -> dict[str, Any]:
+    """A network as a record."""
+    record: dict[str, Any] = _described(net, "", {})
+    return record
+
+
+def network_of(record: Any) -> Network:
+    """The inverse of `network_record`; ValueError for anything else."""
+    net = _checked(lambda: _rebuilt(record, {}))
+    if not isinstance(net, Network):
+        raise ValueError("network: expected a record of a network, got another")
+    return net
+
+
+def job_record(job: Job) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """A job, but for the number of its restarts, as a record and the arrays that it names."""
+    rules = job.rules if job.target == -np.inf else (LossBelow(job.target), *job.rules)
+    explicit = job.start.code == EXPLICIT
+    whole = job.batch_size == len(job.X)
+    weights = job.weighting
+    if isinstance(weights, np.ndarray) and job.has_common_weights:
+        weights = weights[0]
+    arrays: dict[str, np.ndarray] = {}
+    # Axes of a grid differ in length: the optimizer is written with any number of each.
+    axes = job.axes_of_numbers()
+    optimizer = with_numbers(job.optimizer, lambda a: float(a[0]) if id(a) in axes else a)
+    parts: dict[str, Any] = {
+        "network": job.net,
+        "X": job.X,
+        "y": job.y,
+        "dtype": job.dtype.name,
+        "optimizer": optimizer,
+        "grid": job.grid,
+        "loss": job.loss,
+        "sample_weight": weights,
+        "stop": rules,
+        "validation": job.validation,
+        "epochs": job.epochs,
+        "batch_size": None if whole else job.batch_size,
+        "shuffle": job.shuffle,
+        "init": job.start.numbers if explicit else job.init,
+        "seed": job.seed,
+        "first": job.first,
+        "parallel": job.parallel,
+    }
+    if job.start_state is not None:
+        parts |= {
+            "start_state": job.start_state,
+            "start_epochs": job.start_epochs,
+            "resumes_rules": job.resumes_rules,
+        }
+    record = {name: _described(value, name, arrays) for name, value in parts.items()}
+    return record, arrays
+
+
+def job_of(record: Any, arrays: Mapping[str, np.ndarray], restarts: int | None) -> Job:
+    """The inverse of `job_record`, for so many restarts (None: one run).
+
+    Raises
+    ------
+    ValueError
+        If the record is none of a job, or one that no call could have made.
+    """
+
+    def made() -> Job:
+        job = _job_of(record, arrays, restarts)
+        own, own_arrays = job_record(job)
+        # What is left out would be a default, which may not be what it was trained by.
+        if canonical(own) != canonical(record) or not _same(own_arrays, arrays):
+            raise ValueError("expected a job as it is written, got it in another form")
+        return job
+
+    return _checked(made)
+
+
+def _job_of(record: Any, arrays: Mapping[str, np.ndarray], restarts: int | None) -> Job:
+    parts = {name: _rebuilt(value, arrays) for name, value in dict(record).items()}
+    goes_on = "start_state" in parts
+    state = parts.pop("start_state", None)
+    epochs, resumes = parts.pop("start_epochs", None), parts.pop("resumes_rules", False)
+    init = parts.pop("init")
+    if isinstance(init, np.ndarray) and len(init) == 1:
+        init = init[0]
+    net = parts.pop("network")
+    if not goes_on:
+        return make_job(net, restarts=restarts, init=init, **parts)
+    # Not as explicit weights: those of restarts that diverged need not be finite.
+    job = make_job(net, restarts=restarts, **parts)
+    numbers = np.atleast_2d(init)
+    check_array("init", numbers, job.dtype, (job.restarts, net.n_parameters))
+    check_array("start_state", state, job.dtype, (job.restarts, job.n_state))
+    check_array("start_epochs", epochs, np.dtype(np.int64), (job.restarts,))
+    check_epochs(job.epochs, epochs)
+    if not isinstance(resumes, bool):
+        raise ValueError("resumes_rules: expected True or False, got another")
+    return replace(
+        job,
+        start=Start(EXPLICIT, frozen(np.array(numbers, order="C")), job.start.table[:, :0]),
+        init=None,
+        start_state=frozen(np.array(state, order="C")),
+        start_epochs=frozen(np.array(epochs, order="C")),
+        resumes_rules=resumes,
+    )
+
+
+def _same(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> bool:
+    """Whether arrays have the same names, types and bits."""
+    return one.keys() == other.keys() and all(
+        (array.dtype, array.shape) == (other[name].dtype, other[name].shape)
+        and array.tobytes() == other[name].tobytes()
+        for name, array in one.items()
+    )
+
+
+def job_digest(record: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+    """64 hexadecimal digits that tell jobs apart, and versions of the numerics."""
+    text = f"fastnn job, numerics {NUMERICS_VERSION}\n".encode() + canonical(record)
+    return digest_of(text, arrays)
+
+
+def joined_job(one: Job, other: Job) -> Job:
+    """The job of the restarts of both, and of those between them.
+
+    Raises
+    ------
+    ValueError
+        If they differ in more than which restarts they are of.
+    """
+    if one is other:
+        return one
+    same = (one.first, one.restarts) == (other.first, other.restarts)
+    found = set()
+    for job in (one, other):
+        record, arrays = job_record(job)
+        found.add(job_digest(record | {"first": 0}, arrays))
+    if len(found) > 1 or (fixed_restarts(one) and not same):
+        raise ValueError("expected the same job, got another")
+    first = min(one.first, other.first)
+    stop = max(one.first + one.restarts, other.first + other.restarts)
+    return one if same else replace(one, first=first, restarts=stop - first)
+
+
+def fixed_restarts(job: Job) -> bool:
+    """Whether the job has numbers for each restart, so that their count cannot change."""
+    given = [job.hyper, job.start.numbers]
+    if isinstance(job.weighting, np.ndarray):
+        given.append(job.weighting)
+    return job.start_state is not None or any(len(array) > 1 for array in given)
+
+
+def _described(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
+    """`value` as a record; its arrays are put into `arrays` by names that begin with `name`."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, np.bool_ | np.integer | np.floating):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        arrays[name] = value
+        return {"array": name}
+    if isinstance(value, tuple | list):
+        return [_described(item, f"{name}.{i}", arrays) for i, item in enumerate(value)]
+    if isinstance(value, Grid):
+        parts = {"restarts_per_cell": value.restarts_per_cell, **value.axes}
+    else:
+        if kind_of(type(value).__name__) is not type(value):
+            raise TypeError(
+                f"{name}: expected a class of fastnn's own, or an optimizer that was added by "
+                f"fastnn.extend.add_optimizer, got {shown(value)}"
+            )
+        parts = {field.name: getattr(value, field.name) for field in fields(value)}
+    described = {key: _described(part, f"{name}.{key}", arrays) for key, part in parts.items()}
+    return {"type": type(value).__name__, **described}
+
+
+def _rebuilt(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+    """The inverse of `_described`."""
+    if isinstance(value, list):
+        return [_rebuilt(item, arrays) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"array"}:
+        return arrays[value["array"]]
+    kind = kind_of(value["type"])
+    if kind is None:
+        raise ValueError(
+            f"expected a class of fastnn's own, got {shown(value['type'])}; an optimizer of your "
+            "own has to be added before (fastnn.extend.add_optimizer)"
+        )
+    parts = {name: _rebuilt(part, arrays) for name, part in value.items() if name != "type"}
+    if kind is PerLayer:
+        return PerLayer(*parts["values"])
+    return kind(**parts)
+
+
+def _checked(make: Callable[[], T]) -> T:
+    """What `make` gives; whatever is wrong with a record as a ValueError."""
+    try:
+        return make()
+    except ValueError:
+        raise
+    except Exception as error:  # constructors that get nonsense raise many kinds
+        detail = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"the record of a job is not one: {detail}") from error

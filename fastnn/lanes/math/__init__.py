@@ -1,0 +1,1 @@
+"""Elementary functions of lane vectors, with the same bits on every processor."""

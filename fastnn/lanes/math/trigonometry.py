@@ -1,0 +1,79 @@
+"""Sine and cosine, the same bits on every machine.
+
+x is split into ``k * pi + r`` with ``|r| <= pi / 2`` and an integer k; a polynomial gives sin(r),
+and k its sign.  pi goes in as the sum of three constants: the first step is exact, the other two
+leave r correct to a unit in the last place even beside a multiple of pi.
+"""
+
+from __future__ import annotations
+
+from ..formulas import (
+    Term,
+    alternate_by_bits,
+    at_least,
+    at_most,
+    fma,
+    formula,
+    magnitude,
+    rounding_shift,
+    with_sign,
+)
+
+ONE_OVER_PI = 0.3183098861837907
+
+
+def _minus_half_pi(x: Term, n: Term) -> Term:
+    """``x - n * pi / 2``; a minus zero stays one if n is a plus zero, as all constants are below 0.
+
+    Hence they are rounded toward zero.
+    """
+    r = fma(n, x.by_type(-1.5707963267948966, -1.570796251296997), x)
+    r = fma(n, x.by_type(-6.123233995736765e-17, -7.549789415861596e-08), r)
+    return fma(n, x.by_type(-1.0828566739219139e-32, -5.390302529957765e-15), r)
+
+
+def _alternating_sine(r: Term, shifted: Term) -> Term:
+    """``(-1)**k * sin(r)`` for ``|r| <= 1.58``, k the integer in the last bits of `shifted`.
+
+    The fit is of ``(sin(r) - r) / r**3``, of degree 17 (9 in float32) in all; its relative error
+    is 0.003 units in the last place (0.12 in float32).  Beyond, r is cut off.
+    """
+    r = at_least(at_most(r, 1.58), -1.58)
+    u = r * r
+    u2 = u * u
+    if r.is_double:
+        c0 = fma(0.008333333333333203, u, -0.16666666666666666)
+        c2 = fma(2.755731921114258e-06, u, -0.00019841269841210487)
+        c4 = fma(1.6058938519858638e-10, u, -2.5052106859556325e-08)
+        c6 = fma(2.720646203486781e-15, u, -7.642949957212607e-13)
+        c = fma(fma(c6, u2, c4), u2 * u2, fma(c2, u2, c0))
+    else:
+        c2 = fma(2.605099325592164e-06, u, -0.0001980943197850138)
+        c = fma(c2, u2, fma(0.00833306647837162, u, -0.16666659712791443))
+    y = at_most(magnitude(fma(r * u, c, r)), 1.0)
+    return alternate_by_bits(with_sign(y, r), shifted)
+
+
+def sin_of(x: Term) -> Term:
+    """The sine to 2.5 ULP for ``|x| <= 1e5``, beside its zeros too; odd, bit for bit.
+
+    Beyond, digits are lost, in the end all of them; never is it outside [-1, 1].  That of an
+    infinity is NaN.
+    """
+    shift = rounding_shift(x)
+    shifted = fma(x, ONE_OVER_PI, shift)
+    return _alternating_sine(_minus_half_pi(x, 2.0 * (shifted - shift)), shifted)
+
+
+sin = formula(sin_of)
+
+
+def cos_of(x: Term) -> Term:
+    """The cosine to 2.5 ULP for ``|x| <= 1e5``, and like `sin` beyond; even, bit for bit."""
+    x, shift = magnitude(x), rounding_shift(x)
+    shifted = fma(x, ONE_OVER_PI, -0.5) + shift
+    r = -_minus_half_pi(x, fma(2.0, shifted - shift, 1.0))
+    return _alternating_sine(r, shifted)
+
+
+cos = formula(cos_of)

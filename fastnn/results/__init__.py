@@ -1,0 +1,1 @@
+"""What comes back: runs, statistics, summaries, figures, models."""

@@ -1,0 +1,166 @@
+"""What histograms of epochs tell of restarts: how many converged, how often, and when."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from ..job.job import Job
+from ..kernels.statistics import N_EPOCH_BINS
+from ..spec.status import Status
+from .censoring import CutOff, Incidence, incidence_of, wilson_interval
+from .histogram import EPOCH_EDGES, quantile, share_of, span
+from .statistics_arrays import NO_EPOCHS
+
+
+class EpochStatistics:
+    """Restarts counted by status and epochs, and those that a run's end cut off."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.network = job.net
+        self._epoch_bins = np.zeros((len(Status), N_EPOCH_BINS), dtype=np.int64)
+        self._epoch_sums = [0] * len(Status)
+        self._epoch_least = np.full(len(Status), NO_EPOCHS)
+        self._epoch_most = np.full(len(Status), -1)
+        # Epochs of restarts that a run's end cut off: see `CutOff`.
+        self._cut_bins = np.zeros_like(self._epoch_bins)
+        self.accounted = True
+
+    def _add_epochs(self, other: EpochStatistics) -> None:
+        """Take in those of others."""
+        self._epoch_bins += other._epoch_bins
+        self._epoch_sums = [a + b for a, b in zip(self._epoch_sums, other._epoch_sums, strict=True)]
+        self._epoch_least = np.minimum(self._epoch_least, other._epoch_least)
+        self._epoch_most = np.maximum(self._epoch_most, other._epoch_most)
+        self._cut_bins += other._cut_bins
+        self.accounted = self.accounted and other.accounted
+
+    def cut_short(self, cut: CutOff) -> None:
+        """Count restarts that were begun, but have not ended or are not kept."""
+        places = np.searchsorted(EPOCH_EDGES, cut.epochs, side="right") - 1
+        np.add.at(self._cut_bins, (cut.status.astype(np.int64), places), 1)
+        self.accounted = self.accounted and cut.accounted
+
+    @property
+    def converged(self) -> int:
+        """How many met a target."""
+        return int(self._epoch_bins[Status.CONVERGED].sum())
+
+    @property
+    def restarts(self) -> int:
+        """How many ended."""
+        return int(self._epoch_bins.sum())
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many ended with each status, by its name."""
+        counts = self._epoch_bins.sum(axis=1)
+        return {member.name: int(counts[member]) for member in Status}
+
+    @property
+    def success_rate(self) -> float | None:
+        """The share that converged; None if there was no target, or no restart.
+
+        If the end of the run cut restarts off, it is the share that converged by the last epoch
+        that any restart reached, as Kaplan and Meier (1958) estimate it, or Aalen and Johansen
+        (1978) where restarts end in several ways: the mere share of those that ended would be that
+        of short ones.
+        """
+        if not self.job.has_targets:
+            return None
+        found = self.incidence()
+        if found is not None:
+            return found.rate
+        return self.converged / self.restarts if self.restarts else None
+
+    @property
+    def success_interval(self) -> tuple[float, float] | None:
+        """Its 95 % Wilson score interval; None if restarts are missing that were begun.
+
+        If restarts were cut off, it is that of a sample of the size that gives the estimate's
+        variance.
+        """
+        if not (self.job.has_targets and self.accounted):
+            return None
+        found = self.incidence()
+        if found is not None:
+            return found.interval
+        return wilson_interval(self.converged, self.restarts) if self.restarts else None
+
+    @property
+    def cut_off(self) -> int:
+        """How many restarts were at work when the run ended early."""
+        return int(self._cut_bins[Status.NOT_RUN].sum())
+
+    def incidence(self) -> Incidence | None:
+        """The share that converged by epoch, or ended, without a target; None if none is cut off.
+
+        Epochs from 128 on are those of histograms, within 1/64.
+        """
+        if not self._cut_bins.any():
+            return None
+        rows, bins = self._rows(True), self._epoch_bins + self._cut_bins
+        cut = bins[Status.NOT_RUN].copy()
+        bins[Status.NOT_RUN] = 0
+        events = bins[rows].sum(axis=0)
+        most = int(
+            self.job.epochs + (0 if self.job.start_epochs is None else self.job.start_epochs.max())
+        )
+        return incidence_of(
+            np.minimum(EPOCH_EDGES[1:] - 1, most), events, bins.sum(axis=0) - events, cut
+        )
+
+    @property
+    def mean_epochs(self) -> float | None:
+        """The mean of the epochs of restarts that converged, of all if there was no target."""
+        found = self.incidence()
+        if found is not None:
+            return found.mean()
+        rows = self._rows(True)
+        count = int(self._epoch_bins[rows].sum())
+        return float(Fraction(sum(self._epoch_sums[rows]), count)) if count else None
+
+    def epochs_quantile(self, q: float, converged: bool = True) -> float | None:
+        """The epochs that a share `q` of restarts needed at most.
+
+        Parameters
+        ----------
+        q : float
+            From 0 to 1, for which the result is exact.  Otherwise it is within 1/64 of the epochs
+            of a restart, and exact up to 127.
+        converged : bool, default True
+            Whether only those that converged count; without a target all do.  If the end of the
+            run cut restarts off, those that converged are weighted as for `success_rate`.
+
+        Returns
+        -------
+        float, or None if there are none
+        """
+        found = self.incidence() if converged else None
+        if found is not None and q not in (0, 1):
+            return found.quantile(share_of("q", q))
+        rows = self._rows(converged)
+        low, high = int(self._epoch_least[rows].min()), int(self._epoch_most[rows].max())
+        return quantile(q, self._epoch_bins[rows].sum(axis=0), EPOCH_EDGES, low, high)
+
+    def epochs_histogram(self, status: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        """How many restarts, all or those of one status, ended after how many epochs.
+
+        Returns
+        -------
+        edges : (n + 1,) array of int64
+            Bin i counts from edge i to less than edge i + 1.  Both arrays are empty if there are no
+            restarts.
+        counts : (n,) array of int64
+        """
+        rows = slice(None) if status is None else slice(int(Status(status)), int(status) + 1)
+        return span(self._epoch_bins[rows].sum(axis=0), EPOCH_EDGES, 0, 0)
+
+    def _rows(self, converged: bool) -> slice:
+        """Rows of histograms of epochs: of those that converged, or all."""
+        if converged and self.job.has_targets:
+            return slice(int(Status.CONVERGED), int(Status.CONVERGED) + 1)
+        return slice(None)

@@ -1,0 +1,47 @@
+"""Results of a sweep in the shape of its grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..job.job import Job
+from ..spec.status import Status
+from ..support.checks import as_array, shown
+
+if TYPE_CHECKING:
+    from .runs import Runs
+
+
+def grid_cells(runs: Runs, job: Job, values: Any) -> np.ndarray:
+    """One number for each cell of the grid: see `Runs.in_grid`."""
+    grid = job.grid
+    if grid is None or not np.array_equal(runs.indices, np.arange(grid.restarts)):
+        raise ValueError(
+            "in_grid: expected all restarts of train_many(…, grid=fastnn.Grid(…)) in their "
+            f"order, got {len(runs)} restarts" + ("" if grid is None else f" of {grid.restarts}")
+        )
+    wanted = Status.CONVERGED if job.has_targets else Status.EPOCH_LIMIT
+    columns: dict[str, Callable[[], np.ndarray]] = {
+        "success": lambda: (runs.status == Status.CONVERGED).astype(np.float64),
+        "epochs": lambda: np.where(runs.status == wanted, runs.epochs, np.nan),
+        "loss": lambda: np.where(runs.status == Status.DIVERGED, np.nan, runs.loss),
+    }
+    if isinstance(values, str):
+        if values not in columns:
+            raise ValueError(
+                f"values: expected 'success', 'epochs', 'loss' or an array, got {values!r}"
+            )
+        column = columns[values]()
+    else:
+        column = as_array(values)
+        if column.shape != (len(runs),):
+            raise ValueError(f"values: expected shape ({len(runs)},), got {shown(values)}")
+        if column.dtype.kind not in "biuf":
+            raise TypeError(f"values: expected real numbers, got dtype {column.dtype}")
+    cells = column.astype(np.float64).reshape(*grid.shape, grid.restarts_per_cell)
+    there = ~np.isnan(cells)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(np.where(there, cells, 0).sum(axis=-1) / there.sum(axis=-1))

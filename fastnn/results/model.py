@@ -1,0 +1,371 @@
+"""A model: trained networks together with what their inputs and outputs mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..job.build import check_inputs
+from ..kernels.predict import predict
+from ..spec.activations import SOFTMAX
+from ..spec.network import Network
+from ..support.checks import real_array, shown
+from ..support.savable import Savable
+from .run import Run
+
+SHARES = ("sigmoid", SOFTMAX)
+"""Activations whose outputs are shares of classes."""
+
+
+@dataclass(frozen=True, init=False, eq=False)
+class Scaling:
+    """A scale for each column: networks see ``(value - mean) / scale``.
+
+    Parameters
+    ----------
+    mean : (n,) array of float
+        Finite.
+    scale : (n,) array of float
+        Finite and positive.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its kind.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+    def __init__(self, mean: ArrayLike, scale: ArrayLike) -> None:
+        for name, value in (("mean", mean), ("scale", scale)):
+            array = real_array(name, value)
+            if array.ndim != 1 or len(array) == 0:
+                raise ValueError(f"{name}: expected an array of shape (n,), got {shown(value)}")
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+        if len(self.mean) != len(self.scale):
+            raise ValueError(
+                f"scale: expected {len(self.mean)} numbers, as many as mean, got {len(self.scale)}"
+            )
+        if not (self.scale > 0).all():
+            raise ValueError(f"scale: expected positive numbers, got {self.scale.min()}")
+
+    @classmethod
+    def of(cls, columns: ArrayLike) -> Scaling:
+        """To mean 0 and standard deviation 1 over the rows; columns of one value get scale 1.
+
+        Parameters
+        ----------
+        columns : (n, columns) array of float
+        """
+        array = real_array("columns", columns)
+        if array.ndim != 2 or array.size == 0:
+            raise ValueError(f"columns: expected shape (n, columns), got {array.shape}")
+        # Around a value of the column itself, so that columns of one value deviate by exactly 0.
+        shifted = array - array[0]
+        deviation = shifted.std(axis=0)
+        constant = (shifted == 0).all(axis=0) | (deviation == 0)
+        return cls(array[0] + shifted.mean(axis=0), np.where(constant, 1.0, deviation))
+
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """What a network sees of `values`."""
+        seen: np.ndarray = (values - self.mean) / self.scale
+        return seen
+
+    def undo(self, values: np.ndarray) -> np.ndarray:
+        """The inverse of `apply`."""
+        meant: np.ndarray = values * self.scale + self.mean
+        return meant
+
+
+@dataclass(frozen=True, init=False, eq=False)
+class Model(Savable):
+    """What predicts: a network, its parameters, and what its inputs and outputs mean.
+
+    Several vectors of parameters are an ensemble, whose outputs are averaged.  A model says nothing
+    of how it was trained; `fastnn.export` writes it in other formats.
+
+    Parameters
+    ----------
+    network : Network
+    parameters : (n_parameters,) or (members, n_parameters) array of float
+        Finite; float32 stays float32, everything else becomes float64.
+    inputs : Scaling, optional
+        How inputs are scaled before the network sees them.
+    outputs : Scaling, optional
+        How outputs were scaled before the network learnt them: undone in what is predicted.
+    classes : (n_classes,) array of str, int, float or bool, optional
+        Labels, all different: of each output of the network, or two of a network with one output,
+        which is then the share of the second.  Shares of several sigmoids, which do not add up to
+        1, are divided by their sum.
+    features, targets : sequence of str, optional
+        Names of the inputs, and of what is predicted.
+
+    Attributes
+    ----------
+    parameters : (members, n_parameters) array
+    classes : (n_classes,) array, or None for regression
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its kind.
+    """
+
+    network: Network
+    parameters: np.ndarray
+    inputs: Scaling | None
+    outputs: Scaling | None
+    classes: np.ndarray | None
+    features: tuple[str, ...] | None
+    targets: tuple[str, ...] | None
+
+    def __init__(
+        self,
+        network: Network,
+        parameters: ArrayLike,
+        *,
+        inputs: Scaling | None = None,
+        outputs: Scaling | None = None,
+        classes: ArrayLike | None = None,
+        features: Sequence[str] | None = None,
+        targets: Sequence[str] | None = None,
+    ) -> None:
+        if not isinstance(network, Network):
+            raise TypeError(f"network: expected a fastnn.Network, got {shown(network)}")
+        dtype = np.float32 if getattr(parameters, "dtype", None) == np.float32 else np.float64
+        rows = np.atleast_2d(real_array("parameters", parameters, dtype))
+        if rows.ndim != 2 or len(rows) == 0 or rows.shape[1] != network.n_parameters:
+            raise ValueError(
+                f"parameters: expected shape ({network.n_parameters},) or (members, "
+                f"{network.n_parameters}) for {network!r}, got {np.shape(parameters)}"
+            )
+        rows.flags.writeable = False
+        n_in, n_out = network.sizes[0], network.sizes[-1]
+        for name, scaling, count in (("inputs", inputs, n_in), ("outputs", outputs, n_out)):
+            if scaling is not None and not isinstance(scaling, Scaling):
+                raise TypeError(f"{name}: expected a fastnn.Scaling, got {shown(scaling)}")
+            if scaling is not None and len(scaling.mean) != count:
+                raise ValueError(
+                    f"{name}: expected a scale for {count} columns, got {len(scaling.mean)}"
+                )
+        if classes is not None and outputs is not None:
+            raise ValueError("outputs: expected no scale of outputs that are classes, got one")
+        object.__setattr__(self, "network", network)
+        object.__setattr__(self, "parameters", rows)
+        object.__setattr__(self, "inputs", inputs)
+        object.__setattr__(self, "outputs", outputs)
+        object.__setattr__(self, "classes", _labels(classes, n_out))
+        object.__setattr__(self, "features", _names("features", features, n_in))
+        n_targets = n_out if classes is None else 1
+        object.__setattr__(self, "targets", _names("targets", targets, n_targets))
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type in which the network computes."""
+        return self.parameters.dtype
+
+    @property
+    def has_shares(self) -> bool:
+        """Whether outputs are shares of classes, from 0 to 1: of sigmoids, or of a softmax."""
+        return self.classes is not None and self.network.activation[-1] in SHARES
+
+    @property
+    def divides(self) -> bool:
+        """Whether the shares of classes are outputs divided by their sum."""
+        several = self.classes is not None and self.network.sizes[-1] > 1
+        return several and self.network.activation[-1] == "sigmoid"
+
+    def evaluate(self, X: ArrayLike) -> np.ndarray:
+        """The network's outputs, averaged over members, in the units of the data.
+
+        Parameters
+        ----------
+        X : (n, n_in) array of float
+
+        Returns
+        -------
+        (n, n_out) array of the parameters' dtype; of float64 where outputs are scaled
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` has another shape, or numbers that are not finite.
+        """
+        outputs = predict(self.network, self.parameters, self._seen(X))
+        mean = outputs[0] if len(outputs) == 1 else outputs.mean(axis=0)
+        return mean if self.outputs is None else self.outputs.undo(mean.astype(np.float64))
+
+    def probabilities(self, X: ArrayLike) -> np.ndarray:
+        """The share of every class; those of a row add up to 1.
+
+        Where all of several sigmoids are too small to be divided by their sum, it is done with
+        their logarithms: the largest input of a sigmoid decides.
+
+        Parameters
+        ----------
+        X : (n, n_in) array of float
+
+        Returns
+        -------
+        (n, n_classes) array of the parameters' dtype
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` is not of its kind, the model has no classes, its outputs are neither sigmoids
+            nor a softmax, or the network overflows so that no output is a number.
+        """
+        if self.classes is None:
+            raise ValueError("probabilities: expected a model of classes, got one of numbers")
+        if not self.has_shares:
+            raise ValueError(
+                "probabilities: expected outputs that are shares, of the activation 'sigmoid' or "
+                f"'softmax', got {self.network.activation[-1]!r}; predict and scores work"
+            )
+        return self.scores(X)
+
+    def scores(self, X: ArrayLike) -> np.ndarray:
+        """A number for every class, the largest of which is predicted.
+
+        Parameters
+        ----------
+        X : (n, n_in) array of float
+
+        Returns
+        -------
+        (n, n_classes) array of the parameters' dtype
+            Shares, as `probabilities` has them, of sigmoids and of a softmax; else the outputs, and
+            of one output y the two numbers ``1 - y`` and y.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` is not of its kind, the model has no classes, or the network overflows so that no
+            output is a number.
+        """
+        if self.classes is None:
+            raise ValueError("scores: expected a model of classes, got one of numbers")
+        outputs = self.evaluate(X)
+        if self.divides:
+            total = outputs.sum(axis=1, keepdims=True)
+            # Below, the quotients would lack digits, or sigmoids that underflowed.
+            limits = np.finfo(self.dtype)
+            lost = ~(total[:, 0] >= limits.tiny / limits.eps)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                outputs = outputs / total
+        else:
+            lost = np.isnan(outputs).any(axis=1)
+        if lost.any():
+            if self.has_shares:
+                outputs[lost] = self._shares_of_inputs(self._seen(X)[lost])
+            check_numbers(outputs)
+        return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """The label of the largest score, or numbers.
+
+        Parameters
+        ----------
+        X : (n, n_in) array of float
+
+        Returns
+        -------
+        (n,) array of labels, or (n, n_out) array of float without classes
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` has another shape, or numbers that are not finite; of classes also if the network
+            overflows so that no output is a number.
+        """
+        if self.classes is None:
+            return self.evaluate(X)
+        labels: np.ndarray = self.classes[self.scores(X).argmax(axis=1)]
+        return labels
+
+    def _seen(self, X: ArrayLike) -> np.ndarray:
+        """What the network sees of `X`."""
+        if self.inputs is None:
+            return check_inputs(self.network, X, self.dtype)
+        scaled = self.inputs.apply(check_inputs(self.network, X, np.dtype(np.float64)))
+        return check_inputs(self.network, scaled, self.dtype)
+
+    def _shares_of_inputs(self, seen: np.ndarray) -> np.ndarray:
+        """Shares from the logarithms of the outputs, which the inputs of the last layer give.
+
+        They underflow nowhere; an infinite input counts as the largest number.
+        """
+        net = self.network
+        linear = Network(net.sizes, [*net.activation[:-1], "identity"], net.bias)
+        most = np.finfo(np.float64).max
+        z = predict(linear, self.parameters, np.ascontiguousarray(seen)).astype(np.float64)
+        z = np.clip(z, -most, most)
+        with np.errstate(over="ignore", under="ignore"):
+            if net.activation[-1] == SOFTMAX:
+                z = z - z.max(axis=2, keepdims=True)
+                logs = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
+            else:
+                logs = np.minimum(z, 0) - np.log1p(np.exp(-np.abs(z)))
+            shares = np.exp(logs - logs.max(axis=(0, 2), keepdims=True)).mean(axis=0)
+        found: np.ndarray = (shares / shares.sum(axis=1, keepdims=True)).astype(self.dtype)
+        return found
+
+    def __repr__(self) -> str:
+        members = f", {len(self.parameters)} members" if len(self.parameters) > 1 else ""
+        what = "" if self.classes is None else f", classes={self.classes.tolist()}"
+        return f"Model({self.network!r}{members}{what})"
+
+
+def check_numbers(outputs: np.ndarray) -> None:
+    """ValueError if the outputs of some row are no numbers: the largest of them would be none."""
+    rows = np.flatnonzero(np.isnan(outputs).any(axis=1))
+    if len(rows):
+        raise ValueError(
+            "X: expected inputs for which the network gives numbers, got "
+            f"{len(rows)} rows, the first at index {rows[0]}, for which it overflows and gives NaN"
+        )
+
+
+def as_model(thing: Any) -> Model:
+    """`thing`, a model, a run, or an estimator with a method `to_model`, as a model."""
+    if isinstance(thing, Model):
+        return thing
+    if isinstance(thing, Run):
+        return Model(thing.network, thing.parameters)
+    if hasattr(thing, "to_model") and not isinstance(thing, type):
+        return as_model(thing.to_model())
+    raise TypeError(
+        f"model: expected a fastnn.Model, a Run or a fitted estimator of fastnn, got {shown(thing)}"
+    )
+
+
+def _labels(classes: Any, n_out: int) -> np.ndarray | None:
+    if classes is None:
+        return None
+    labels = np.array(classes)
+    if labels.ndim != 1 or labels.dtype.kind not in "Uiufb":
+        raise TypeError(f"classes: expected labels of one simple type, got {shown(classes)}")
+    expected = max(2, n_out)
+    if len(labels) != expected or len(np.unique(labels)) != expected:
+        raise ValueError(f"classes: expected {expected} different labels, got {shown(classes)}")
+    labels.flags.writeable = False
+    return labels
+
+
+def _names(name: str, values: Any, count: int) -> tuple[str, ...] | None:
+    if values is None:
+        return None
+    if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray):
+        raise TypeError(f"{name}: expected a sequence of names, got {shown(values)}")
+    names = tuple(str(value) if isinstance(value, str) else value for value in values)
+    if not all(isinstance(value, str) for value in names):
+        raise TypeError(f"{name}: expected a sequence of names, got {shown(values)}")
+    if len(names) != count:
+        raise ValueError(f"{name}: expected {count} names, got {len(names)}")
+    return names

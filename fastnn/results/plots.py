@@ -1,0 +1,327 @@
+"""Figures.  Every function draws into given Axes, or into a new figure, and shows nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..spec.status import Status
+from ..support.checks import shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ..spec.network import Network
+    from .censoring import Incidence
+    from .run import Run
+    from .runs import Runs
+    from .statistics import Statistics
+
+# Blue and vermilion of Okabe and Ito's palette, which colour-blind readers tell apart.
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
+LARGEST_DRAWN = 1e100
+BARS = 60
+
+
+def _axes(ax: Any) -> Axes:
+    from matplotlib.axes import Axes
+
+    if ax is None:
+        from matplotlib import pyplot
+
+        return pyplot.subplots(layout="constrained")[1]
+    if not isinstance(ax, Axes):
+        raise TypeError(f"ax: expected matplotlib Axes or None, got {shown(ax)}")
+    return ax
+
+
+def _in_full(loss_name: str) -> str:
+    return "sum of squared errors" if loss_name == "SSE" else loss_name
+
+
+def plot_history(run: Run, ax: Axes | None = None, *, log: bool = True) -> Axes:
+    """The loss of `run` against the epoch."""
+    if run.history is None:
+        raise ValueError(
+            "plot: expected a run with a history; train with history=True, or take "
+            "runs.restart(k) of many runs"
+        )
+    ax = _axes(ax)
+    epochs = np.arange(len(run.history)) * run.history_every
+    marker = "o" if len(epochs) == 1 else None
+    # Matplotlib's ticks fail on numbers near the end of the range, which diverging runs reach.
+    losses = run.history.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        shown_loss = np.where(losses < LARGEST_DRAWN, losses, np.nan)
+    ax.plot(epochs, shown_loss, color=BLUE, marker=marker)
+    if log and np.any(shown_loss > 0):
+        ax.set_yscale("log")
+    else:
+        ax.set_ylim(bottom=0)
+    ax.set_xlabel("epoch (updates made)")
+    ax.set_ylabel(_in_full(run.loss_name))
+    fate = "diverged" if run.status == Status.DIVERGED else f"{run.loss_name} {run.loss:.3g}"
+    ax.set_title(f"Restart {run.restart}: {fate} after {run.epochs:,} epochs")
+    ax.grid(alpha=0.3)
+    return ax
+
+
+def plot_converged(runs: Runs, ax: Axes | None = None) -> Axes:
+    """The share of restarts that have converged, against epochs."""
+    trained = int(np.count_nonzero(runs.status != Status.NOT_RUN))
+    if runs.cut_off:
+        ended, found = runs.status != Status.NOT_RUN, runs.cut.incidence
+        estimate = found(
+            runs.epochs[ended], runs.status[ended], only_converged=runs.job.has_targets
+        )
+        return _draw_estimate(estimate, trained, runs.cut_off, _axes(ax))
+    epochs = np.sort(runs.epochs[runs.status == Status.CONVERGED])
+    steps, last = np.unique(epochs, return_index=True)
+    longest, share = (
+        int(runs.epochs.max(initial=1)),
+        np.append(last[1:], len(epochs)) / max(1, trained),
+    )
+    return _draw_converged(steps, share, trained, longest, _axes(ax))
+
+
+def _draw_estimate(found: Incidence | None, trained: int, cut_off: int, ax: Axes) -> Axes:
+    """The estimate of a run that ended early."""
+    assert found is not None
+    rises = np.diff(found.share, prepend=0.0) > 0
+    _draw_converged(found.epochs[rises], found.share[rises], trained, found.followed, ax)
+    ax.set_title(f"{trained:,} restarts, {cut_off:,} cut off (Kaplan–Meier)")
+    return ax
+
+
+def _draw_converged(
+    steps: np.ndarray, share: np.ndarray, trained: int, longest: int, ax: Axes
+) -> Axes:
+    """The share of the restarts trained that had converged after so many epochs."""
+    longest = max(1, longest)
+    if len(steps):
+        x = np.concatenate([[0], steps, [longest]])
+        y = np.concatenate([[0], share, [share[-1]]])
+        ax.step(x, 100 * y, where="post", color=BLUE)
+        ax.annotate(
+            f"{share[-1]:.1%}",
+            (longest, 100 * share[-1]),
+            textcoords="offset points",
+            xytext=(-4, -14 if share[-1] > 0.9 else 6),
+            ha="right",
+            color=BLUE,
+        )
+    elif trained:
+        ax.text(0.5, 0.5, "none converged", ha="center", transform=ax.transAxes)
+    ax.set_xlim(0, 1.03 * longest)
+    ax.set_ylim(0, 105)
+    ax.set_xlabel("epoch (updates made)")
+    ax.set_ylabel("restarts converged (%)")
+    ax.set_title(f"{trained:,} restart{'s' if trained != 1 else ''}")
+    ax.grid(alpha=0.3)
+    return ax
+
+
+def plot_final_loss(runs: Runs, ax: Axes | None = None) -> Axes:
+    """The distribution of the final loss, on a logarithmic axis."""
+    ended = runs.status != Status.NOT_RUN
+    return draw_losses(runs.loss[ended], int(np.count_nonzero(ended)), runs.loss_name, _axes(ax))
+
+
+def draw_losses(losses: np.ndarray, trained: int, loss_name: str, ax: Axes) -> Axes:
+    """The distribution of final losses, of which some may not be finite."""
+    finite = losses[np.isfinite(losses) & (losses > 0)]
+    edges = np.empty(0)
+    if len(finite):
+        low, high = np.log10(float(finite.min())), np.log10(float(finite.max()))
+        if high - low < 0.1:
+            low, high = low - 0.05, high + 0.05
+        edges = np.logspace(low, high, BARS + 1)
+        edges[0], edges[-1] = min(edges[0], finite.min()), max(edges[-1], finite.max())
+    counts = np.histogram(finite, edges)[0] if len(finite) else np.empty(0)
+    return _draw_final_loss(edges, counts, trained, len(finite), loss_name, ax)
+
+
+def _draw_final_loss(
+    edges: np.ndarray, counts: np.ndarray, trained: int, drawn: int, loss_name: str, ax: Axes
+) -> Axes:
+    """Bars between `edges` for those of the restarts trained that have a loss above 0."""
+    if drawn:
+        ax.hist(edges[:-1], bins=edges.tolist(), weights=counts, color=BLUE)
+        ax.set_xscale("log")
+        _label_decades(ax.xaxis, float(np.log10(edges[-1] / edges[0])))
+        ax.set_yscale("log")
+        ax.set_ylim(bottom=0.7)
+    elif trained:
+        ax.text(0.5, 0.5, "none finite and positive", ha="center", transform=ax.transAxes)
+    left_out = trained - drawn
+    ax.set_xlabel(f"final {_in_full(loss_name)}")
+    ax.set_ylabel("restarts")
+    ax.set_title("Where they end" + (f" ({left_out:,} not finite or zero)" if left_out else ""))
+    ax.grid(alpha=0.3)
+    return ax
+
+
+def _label_decades(axis: Any, decades: float) -> None:
+    """Label a logarithmic axis plainly: 1, 2 and 5 in each of up to three decades, else powers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    if decades > 3:
+        return
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def plot_runs(runs: Runs, axes: Any = None) -> np.ndarray:
+    """`plot_converged` and `plot_final_loss` side by side."""
+    pair = _pair(axes)
+    plot_converged(runs, pair[0])
+    plot_final_loss(runs, pair[1])
+    return pair
+
+
+def plot_statistics(statistics: Statistics, axes: Any = None) -> np.ndarray:
+    """The same as `plot_runs` shows of restarts, as far as histograms tell it."""
+    pair = _pair(axes)
+    edges, counts = statistics.epochs_histogram(Status.CONVERGED)
+    trained, longest = statistics.restarts, statistics.epochs_quantile(1, converged=False)
+    last = 0 if longest is None else int(longest)
+    found = statistics.incidence()
+    if found is not None:
+        _draw_estimate(found, trained, statistics.cut_off, _axes(pair[0]))
+    else:
+        steps, share = np.minimum(edges[1:] - 1, last), np.cumsum(counts) / max(1, trained)
+        _draw_converged(steps, share, trained, last, _axes(pair[0]))
+    edges, counts = statistics.loss_histogram()
+    kept = edges > 0  # from some edge on
+    edges, counts = np.clip(edges[kept], 1 / LARGEST_DRAWN, LARGEST_DRAWN), counts[kept[:-1]]
+    each = -(-len(counts) // BARS) or 1
+    starts = np.arange(0, len(counts), each)
+    bars = np.add.reduceat(counts, starts) if len(counts) else counts
+    _draw_final_loss(
+        np.append(edges[:-1][starts], edges[-1:]), bars, trained, int(counts.sum()),
+        statistics.loss_name, _axes(pair[1]),
+    )  # fmt: skip
+    return pair
+
+
+def _pair(axes: Any) -> np.ndarray:
+    if axes is None:
+        from matplotlib import pyplot
+
+        axes = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")[1]
+    pair = np.asarray(axes, dtype=object).ravel()
+    if len(pair) != 2:
+        raise ValueError(f"axes: expected two matplotlib Axes, got {len(pair)}")
+    return pair
+
+
+MAX_DRAWN = 16
+"""Units of a layer that are drawn; larger layers show their first and last."""
+
+
+def plot_network(
+    net: Network,
+    weights: Sequence[Any] | None = None,
+    biases: Sequence[Any] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Nodes and links; colour shows the sign, width the magnitude of a weight."""
+    ax = _axes(ax)
+    drawn = [_drawn_units(size) for size in net.sizes]
+    places = [np.linspace(0, 1, 2 * len(units) + 1)[1::2][::-1] for units in drawn]
+    matrices = None if weights is None else [np.asarray(matrix) for matrix in weights]
+    largest = max((float(np.abs(m).max()) for m in matrices or []), default=0.0) or 1.0
+    label = len(net.sizes) <= 4 and max(map(len, drawn)) <= 4
+    for layer in range(net.depth):
+        for a, i in enumerate(drawn[layer]):
+            for b, j in enumerate(drawn[layer + 1]):
+                start, end = (layer, places[layer][a]), (layer + 1, places[layer + 1][b])
+                color, width = GREY, 1.0
+                if matrices is not None:
+                    value = float(matrices[layer][i, j])
+                    color = BLUE if value >= 0 else ORANGE
+                    width = 0.4 + 5.6 * abs(value) / largest
+                ax.plot(*zip(start, end, strict=True), color=color, lw=width, zorder=1)
+                if matrices is not None and label:
+                    at = 0.3 if (a + b) % 2 else 0.62
+                    ax.text(
+                        start[0] + at,
+                        start[1] + at * (end[1] - start[1]),
+                        f"{value:.3g}",
+                        ha="center",
+                        va="center",
+                        fontsize="small",
+                        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+                    )
+    for layer, (units, heights) in enumerate(zip(drawn, places, strict=True)):
+        for unit, height in zip(units, heights, strict=True):
+            color = "white"
+            if layer and biases is not None and len(biases):
+                color = BLUE if biases[layer - 1][unit] >= 0 else ORANGE
+            ax.scatter([layer], [height], s=260, color=color, edgecolor="black", zorder=2)
+        name = "input" if layer == 0 else net.activation[layer - 1]
+        size = net.sizes[layer]
+        drawn_of = f"\n({len(units)} shown)" if size > len(units) else ""
+        ax.text(layer, -0.06, f"{size} {name}{drawn_of}", ha="center", va="top")
+    ax.set_xlim(-0.3, net.depth + 0.3)
+    ax.set_ylim(-0.2, 1.05)
+    ax.set_axis_off()
+    if matrices is not None:
+        what = "Weights and biases" if biases is not None and len(biases) else "Weights"
+        ax.set_title(f"{what}: blue positive, orange negative")
+    return ax
+
+
+def _drawn_units(size: int) -> list[int]:
+    if size <= MAX_DRAWN:
+        return list(range(size))
+    half = MAX_DRAWN // 2
+    return [*range(half), *range(size - half, size)]
+
+
+def plot_grid(runs: Runs, values: Any = "epochs", ax: Axes | None = None) -> Axes:
+    """A heat map of a grid of two axes, the first upwards, the second to the right."""
+    grid = runs.grid
+    if grid is None or len(grid.shape) != 2:
+        raise ValueError(
+            "plot_grid: expected restarts of a fastnn.Grid of two axes, got "
+            + ("none" if grid is None else repr(grid))
+        )
+    cells = runs.in_grid(values)
+    # Matplotlib's ticks fail on numbers near the end of the range.
+    cells = np.where(np.abs(cells) < LARGEST_DRAWN, cells, np.nan)
+    ax = _axes(ax)
+    (y_name, y), (x_name, x) = grid.axes.items()
+    cells = cells[np.argsort(y, kind="stable")][:, np.argsort(x, kind="stable")]
+    finite = cells[np.isfinite(cells)]
+    wide = len(finite) and finite.min() > 0 and finite.max() > 100 * finite.min()
+    norm = "log" if wide and not (isinstance(values, str) and values == "success") else None
+    (x_edges, x_log), (y_edges, y_log) = _edges(np.sort(x)), _edges(np.sort(y))
+    mesh = ax.pcolormesh(x_edges, y_edges, cells, norm=norm, cmap="viridis", rasterized=True)
+    if x_log:
+        ax.set_xscale("log")
+    if y_log:
+        ax.set_yscale("log")
+    ax.set(xlim=x_edges[[0, -1]], ylim=y_edges[[0, -1]])
+    ax.set(xlabel=x_name.replace("_", " "), ylabel=y_name.replace("_", " "))
+    ax.set_facecolor("lightgrey")  # where nothing finite came out
+    what = {"success": "share converged", "epochs": "mean epochs", "loss": "mean loss"}
+    label_of_bar = what.get(values, "") if isinstance(values, str) else ""
+    ax.figure.colorbar(mesh, ax=ax, label=label_of_bar)
+    return ax
+
+
+def _edges(values: np.ndarray) -> tuple[np.ndarray, bool]:
+    """The edges of cells around sorted values, and whether these want a logarithmic axis."""
+    log = len(values) > 2 and 0 < values[0] < values[-1]
+    log = log and np.ptp(np.diff(np.log(values))) < 1e-9
+    places = np.log(values) if log else values
+    gaps = np.diff(places)
+    gaps = gaps[gaps > 0]
+    ends = gaps[[0, -1]] / 2 if len(gaps) else np.full(2, abs(places[0]) / 20 or 0.05)
+    middles = (places[1:] + places[:-1]) / 2
+    edges = np.array([places[0] - ends[0], *middles, places[-1] + ends[1]])
+    return (np.exp(edges) if log else edges), bool(log)

@@ -1,0 +1,93 @@
+"""Restarts of many, trained again: the same bits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..engine.chunk import train_chunk
+from ..job.job import Job
+from ..spec.status import Status
+from ..support.checks import as_array, integer, shown
+from .run import Run, train_one
+
+HISTORY_LIMIT = 2**30
+"""Bytes of history that a run takes at most."""
+# Neighbours that are trained together.
+TOGETHER = 1024
+
+
+def run_again(
+    job: Job,
+    index: int,
+    history: int = 0,
+    *,
+    epochs: int | None = None,
+    status: Status | None = None,
+) -> Run:
+    """The run of the restart `index`, with every `history`-th loss (0: none).
+
+    `epochs` and `status`, if they are known, tell where it ends, which saves looking for it.
+    """
+    start = index - job.first
+    own = job.alone(start)
+    alone = own or job.rows(start, start + 1)
+    if epochs is None:
+        run = train_one(alone, history)
+        return run if own else replace(run, job=job)
+    # It ended after so many epochs, and will again, whatever ended it.
+    before = 0 if alone.start_epochs is None else int(alone.start_epochs[0])
+    made = epochs - before
+    if status == Status.DIVERGED:  # perhaps in a batch of the epoch that follows
+        made = min(made + 1, alone.epochs)
+    run = train_one(replace(alone, epochs=made), history)
+    if run.epochs != epochs or status not in (None, run.status):
+        raise ValueError(
+            f"restart: expected results of their job, got others: restart {index} ends as "
+            f"{run.status} after {run.epochs} epochs, not as {status} after {epochs}"
+        )
+    # That a file can hold, and that training goes on with as it went.
+    return replace(run, job=own or job)
+
+
+def run_with_history(
+    job: Job, k: Any, *, epochs: int | None = None, status: Status | None = None
+) -> Run:
+    """The run of restart k with every loss, or every n-th where all took over `HISTORY_LIMIT`.
+
+    Raises TypeError or ValueError if k is none of the job's.
+    """
+    index = integer("restart", k, job.first, job.first + job.restarts - 1)
+    size = job.dtype.itemsize
+    if epochs is None and (job.epochs + 1) * size > HISTORY_LIMIT:
+        run = run_again(job, index)
+        epochs, status = run.epochs, run.status
+    most = job.epochs if epochs is None else epochs
+    every = 1 + (most + 1) * size // HISTORY_LIMIT
+    return run_again(job, index, every, epochs=epochs, status=status)
+
+
+def asked_indices(which: Any) -> np.ndarray:
+    """Indices of restarts, if `which` is an array of such."""
+    wanted = as_array(which)
+    if wanted.ndim != 1 or (wanted.dtype.kind not in "iu" and wanted.size):
+        kind = ValueError if isinstance(which, str) else TypeError
+        raise kind(f"which: expected 'best', 'all' or indices, got {shown(which)}")
+    return wanted
+
+
+def parameters_again(job: Job, indices: np.ndarray) -> np.ndarray:
+    """The parameters of the restarts of these indices, neighbours trained together."""
+    rows = indices - job.first
+    result = np.empty((len(rows), job.net.n_parameters), job.dtype)
+    start = 0
+    while start < len(rows):
+        stop = start + 1
+        while stop < len(rows) and stop - start < TOGETHER and rows[stop] == rows[stop - 1] + 1:
+            stop += 1
+        chunk = train_chunk(job, int(rows[start]), int(rows[stop - 1]) + 1)
+        result[start:stop] = chunk.parameters
+        start = stop
+    return result

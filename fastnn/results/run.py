@@ -1,0 +1,264 @@
+"""One trained network, and how it is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..engine.chunk import NOT_RUN, train_chunk
+from ..job.build import Before, check_inputs
+from ..job.job import Job
+from ..kernels.predict import predict
+from ..spec.network import Network
+from ..spec.status import Status
+from ..support.checks import float_type, integer, shown
+from ..support.gate import frozen, kept
+from ..support.interrupts import CtrlC
+from ..support.savable import Savable
+from ..support.threads import Pool
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# About as many multiplications as take a tenth of a second, one network at a time.
+QUICK = 1e8
+# What an epoch costs beside its multiplications, in multiplications.
+EPOCH_COST = 100
+NUMBERS = (float, int, np.floating)
+
+
+@dataclass(frozen=True, eq=False)
+class Run(Savable):
+    """One trained network.
+
+    Its arrays are read-only.
+
+    Attributes
+    ----------
+    network : Network
+    parameters : (n_parameters,) array of the run's dtype
+        Weights and biases after the last update, as one flat vector.
+    weights : list of (n_in, n_out) arrays, one per layer after the input
+    biases : list of (n_out,) arrays; empty without biases
+    loss : float
+        The loss of exactly these parameters.
+    sse : float
+        Their sum of squared errors: the loss, unless another was asked for.
+    epochs : int
+        Updates made before these parameters were reached.
+    status : Status
+        How training ended.
+    history : (epochs // history_every + 1,) array, or None if not recorded
+        The loss at the start of every `history_every`-th epoch, and of the epoch that would come
+        next: with `history_every` 1 the last entry is `loss`, but for a run that kept its best
+        parameters on the validation set or diverged in a batch.
+    history_every : int
+    seed, restart : int
+        The key of the random stream that it started from.
+    """
+
+    network: Network
+    parameters: np.ndarray
+    loss: float
+    sse: float
+    epochs: int
+    status: Status
+    history: np.ndarray | None
+    history_every: int
+    seed: int
+    restart: int
+    loss_name: str = "SSE"
+    """What the loss is called."""
+    state: np.ndarray | None = None
+    """What optimizer and rules remember, for training that goes on."""
+    job: Job | None = field(default=None, repr=False)
+    """What it was trained by."""
+
+    def __post_init__(self) -> None:
+        """Check all of it, since compiled code trusts it; arrays are kept read-only."""
+        net, job, history, state = self.network, self.job, self.history, self.state
+        if not isinstance(net, Network):
+            raise TypeError(f"network: expected a fastnn.Network, got {shown(net)}")
+        if job is not None and not (isinstance(job, Job) and job.is_sound):
+            raise TypeError(f"job: expected that of a run or None, got {shown(job)}")
+        if not isinstance(self.status, Status):
+            raise TypeError(f"status: expected a member of fastnn.Status, got {shown(self.status)}")
+        for name, value in (("loss", self.loss), ("sse", self.sse)):
+            if not isinstance(value, NUMBERS):
+                raise TypeError(f"{name}: expected a number, got {shown(value)}")
+        dtype = _dtype_of(self.parameters) if job is None else job.dtype
+        own = {"parameters": kept("parameters", self.parameters, dtype, (net.n_parameters,))}
+        if history is not None:
+            own["history"] = kept("history", history, dtype, (getattr(history, "size", 0),))
+        if state is not None:
+            own["state"] = kept(
+                "state", state, dtype, (getattr(state, "size", 0) if job is None else job.n_state,)
+            )
+        vars(self).update(own)
+        integer("history_every", self.history_every, 0 if history is None else 1)
+        if job is None:
+            integer("epochs", self.epochs, 0)
+        else:
+            self._check_against(job)
+
+    def _check_against(self, job: Job) -> None:
+        """Whether it can be a run of that job."""
+        for name, own, its in (("network", self.network, job.net), ("seed", self.seed, job.seed)):
+            if own is not its and own != its:
+                raise ValueError(f"{name}: expected {its!r}, that of its job, got {shown(own)}")
+        k = integer("restart", self.restart, job.first, job.first + job.restarts - 1)
+        before = int(job.epochs_before(k))
+        made = integer("epochs", self.epochs, before, before + job.epochs) - before
+        if self.status == Status.EPOCH_LIMIT and made != job.epochs:
+            raise ValueError(
+                f"epochs: expected {before + job.epochs} of a run that ended as EPOCH_LIMIT, got "
+                f"{self.epochs}"
+            )
+        if self.history is not None and len(self.history) != made // self.history_every + 1:
+            raise ValueError(
+                f"history: expected {made // self.history_every + 1} losses, got "
+                f"{len(self.history)}"
+            )
+
+    @property
+    def weights(self) -> list[np.ndarray]:
+        """The weights, layer by layer."""
+        return self.network.unpack(self.parameters)[0]
+
+    @property
+    def biases(self) -> list[np.ndarray]:
+        """The biases, layer by layer; empty without biases."""
+        return self.network.unpack(self.parameters)[1]
+
+    def before(self) -> Before:
+        """What training goes on from."""
+        if self.state is None or self.job is None:
+            raise ValueError("continue_from: expected a run of fastnn.train, got one without state")
+        return Before(
+            self.network,
+            self.parameters[np.newaxis],
+            self.state[np.newaxis],
+            np.array([self.epochs], dtype=np.int64),
+            self.job.rules,
+            self.job.optimizer,
+            self.job.loss,
+            self.seed,
+            self.restart,
+            (self.job.X, self.job.y),
+        )
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The network's outputs.
+
+        Parameters
+        ----------
+        X : (n, n_in) array of float
+
+        Returns
+        -------
+        (n, n_out) array of the run's dtype
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` has another shape, or numbers that are not finite.
+        """
+        inputs = check_inputs(self.network, X, self.parameters.dtype)
+        (outputs,) = predict(self.network, self.parameters[np.newaxis], inputs)
+        return np.asarray(outputs)
+
+    def plot(self, ax: Axes | None = None, *, log: bool = True) -> Axes:
+        """Draw the loss against the epoch.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure by default.
+        log : bool, default True
+            Whether the loss has a logarithmic axis.
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Raises
+        ------
+        ValueError
+            If the run has no history.
+        """
+        from .plots import plot_history
+
+        return plot_history(self, ax, log=log)
+
+    def __repr__(self) -> str:
+        return (
+            f"Run({self.network!r}, restart={self.restart}, status={self.status.name}, "
+            f"sse={self.sse:.6g}, epochs={self.epochs})"
+        )
+
+
+def _dtype_of(array: Any) -> np.dtype:
+    """The type in which a network with these parameters computes."""
+    found = getattr(array, "dtype", None)
+    return float_type(found.newbyteorder("=") if isinstance(found, np.dtype) else np.float64)
+
+
+def sse_of(job: Job, parameters: np.ndarray, loss: float) -> float:
+    """The sum of squared errors on the job's data of `parameters`, whose loss is given."""
+    if job.loss_is_sse:
+        return loss
+    errors = predict(job.net, parameters[np.newaxis], job.X)[0].astype(np.float64) - job.y
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.sum(errors * errors))
+
+
+def train_one(job: Job, history: int = 0, threads: int = 1) -> Run:
+    """Train the only restart of `job`, keeping the loss of every `history`-th epoch (0: none).
+
+    Raises KeyboardInterrupt on Ctrl-C, within an epoch.
+    """
+    cost = (job.epochs + 1) * (job.work + EPOCH_COST)
+    if threads == 1 and cost < QUICK:
+        return _train(job, history, None, 1)
+    # In a worker thread, since Python cannot answer Ctrl-C while a kernel runs in this one.
+    with CtrlC() as ctrl_c:
+        with ctrl_c.raising():
+            _train(replace(job, epochs=0), 0, None, 1)  # compiles here, where Ctrl-C can reach it
+        with Pool(1) as pool:
+            try:
+                run = pool.submit(_train, job, history, ctrl_c.flag, threads).result()
+            finally:
+                ctrl_c.flag[0] = 1
+    ctrl_c.check()
+    return run
+
+
+def _train(job: Job, history: int, stop_flag: np.ndarray | None, threads: int) -> Run:
+    losses = np.empty(job.epochs // history + 1 if history else 0, dtype=job.dtype)
+    chunk = train_chunk(
+        job, 0, 1, stop_flag=stop_flag, history=losses, history_every=history,
+        threads=threads,
+    )  # fmt: skip
+    if chunk.status[0] == NOT_RUN:
+        raise KeyboardInterrupt
+    assert chunk.parameters is not None
+    assert chunk.state is not None
+    epochs = int(chunk.epochs[0])
+    made = epochs - (0 if job.start_epochs is None else int(job.start_epochs[0]))
+    return Run(
+        network=job.net,
+        parameters=chunk.parameters[0],
+        loss=float(chunk.loss[0]),
+        sse=sse_of(job, chunk.parameters[0], float(chunk.loss[0])),
+        epochs=epochs,
+        status=Status(int(chunk.status[0])),
+        history=frozen(losses[: made // history + 1].copy()) if history else None,
+        history_every=history,
+        seed=job.seed,
+        restart=job.first,
+        loss_name=job.loss_name,
+        state=chunk.state[0],
+        job=job,
+    )

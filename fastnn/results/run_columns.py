@@ -1,0 +1,102 @@
+"""The columns of many runs: checked whenever they are set, and read-only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..job.job import Job
+from ..job.keep import COLUMNS, result_columns
+from ..spec.network import Network
+from ..support.checks import shown
+from .censoring import CutOff
+from .statistics import Statistics
+
+
+class RunColumns:
+    """Restarts of a job, column by column, and what a run's end cut off."""
+
+    job: Job
+    indices: np.ndarray
+    statistics: Statistics | None
+    cut: CutOff
+    _columns: dict[str, np.ndarray]
+
+    def __init__(
+        self,
+        job: Job,
+        indices: np.ndarray,
+        *,
+        status: np.ndarray,
+        loss: np.ndarray | None = None,
+        epochs: np.ndarray | None = None,
+        parameters: np.ndarray | None = None,
+        state: np.ndarray | None = None,
+        statistics: Statistics | None = None,
+        cut: CutOff | None = None,
+    ) -> None:
+        if not (isinstance(job, Job) and job.is_sound):
+            raise TypeError(f"job: expected that of a run, got {shown(job)}")
+        if not isinstance(statistics, Statistics | None):
+            raise TypeError(f"statistics: expected fastnn.Statistics, got {shown(statistics)}")
+        if not isinstance(cut, CutOff | None):
+            raise TypeError(f"cut: expected what a run cut off, got {shown(cut)}")
+        given = {"loss": loss, "epochs": epochs, "status": status, "parameters": parameters,
+                 "state": state}  # fmt: skip
+        own, columns = result_columns(job, indices, given)
+        vars(self).clear()
+        vars(self).update(
+            job=job, indices=own, statistics=statistics, cut=cut or CutOff.none(), _columns=columns
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = {name: vars(self)[name] for name in ("job", "indices", "statistics", "cut")}
+        return own | self._columns
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Other content passes the same checks as the first."""
+        given = self.__getstate__()
+        if name not in {*given, *COLUMNS}:
+            raise AttributeError(f"{name}: expected the name of a column, got another")
+        RunColumns.__init__(self, **given | {name: value})
+
+    @property
+    def network(self) -> Network:
+        """The network."""
+        return self.job.net
+
+    @property
+    def loss(self) -> np.ndarray:
+        """The loss at the end."""
+        return self._kept("loss")
+
+    @property
+    def epochs(self) -> np.ndarray:
+        """Updates made."""
+        return self._kept("epochs")
+
+    @property
+    def status(self) -> np.ndarray:
+        """How each restart ended."""
+        return self._columns["status"]
+
+    @property
+    def parameters(self) -> np.ndarray | None:
+        """The parameters at the end, or None if they were not kept."""
+        return self._columns.get("parameters")
+
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """All columns that were kept, by name; "state" is what `continue_from` needs."""
+        return self._columns.copy()
+
+    @property
+    def cut_off(self) -> int:
+        """How many restarts were at work when the run ended early."""
+        return self.cut.at_work
+
+    def _kept(self, name: str) -> np.ndarray:
+        if name not in self._columns:
+            raise ValueError(f"{name}: expected results with keep= that has {name!r}, got others")
+        return self._columns[name]

@@ -1,0 +1,331 @@
+"""Many trained networks, column by column."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..job.build import Before, check_inputs
+from ..job.job import MAX_RESTART
+from ..kernels.predict import predict
+from ..spec.grid import Grid
+from ..spec.status import Status
+from ..spec.stopping import SumOfLosses, rule_numbers
+from ..support.checks import as_array, integer, shown
+from ..support.gate import frozen
+from ..support.savable import Savable
+from .censoring import CutOff
+from .replay import asked_indices, parameters_again, run_again, run_with_history
+from .run import Run, sse_of
+from .run_columns import RunColumns
+from .summary import Summary, frame_of, summarize
+
+if TYPE_CHECKING:
+    import pandas
+
+
+class Runs(RunColumns, Savable):
+    """Many trained networks, column by column; columns that were not kept raise ValueError.
+
+    Attributes
+    ----------
+    network : Network
+    indices : (restarts,) array of int64
+        The index k of every restart.
+    loss : (restarts,) array of the run's dtype
+        The loss at the end; NaN or infinite where a restart diverged.
+    sse : (restarts,) array of float
+        The sum of squared errors at the end: the loss, unless another was asked for.
+    epochs : (restarts,) array of int64
+        Updates made.
+    status : (restarts,) array of int8
+        How each restart ended, as numbers of `Status`.
+    parameters : (restarts, n_parameters) array, or None if not kept
+    statistics : Statistics or None
+        Of all restarts, where only the best were kept.
+    cut_off : int
+        How many restarts, without a row, were at work when the run ended early.
+
+    Arrays are read-only; others of their shape and dtype may be assigned, and are copied.
+    """
+
+    @property
+    def loss_sums(self) -> np.ndarray:
+        """The sums that the rule `SumOfLosses` has made.
+
+        Returns
+        -------
+        (restarts, 2) array of the run's dtype
+            The sum of each restart's finite losses, and of their inverses.
+
+        Raises
+        ------
+        ValueError
+            If there was no such rule, or the state was not kept.
+        """
+        at = self.job.setup.n_state
+        for rule in self.job.rules:
+            if isinstance(rule, SumOfLosses):
+                return self._kept("state")[:, at : at + 2]
+            at += rule_numbers((rule,), self.network.n_parameters)
+        raise ValueError("loss_sums: expected runs with stop=fastnn.SumOfLosses(), got others")
+
+    @property
+    def grid(self) -> Grid | None:
+        """The grid whose cells the restarts are, if they are."""
+        return self.job.grid
+
+    @property
+    def loss_name(self) -> str:
+        """What the loss is called."""
+        return self.job.loss_name
+
+    @cached_property
+    def sse(self) -> np.ndarray:
+        """The sums of squared errors."""
+        if self.job.loss_is_sse:
+            return self.loss
+        rows = [self._sse_of_rows(first) for first in range(0, len(self), 1024)]
+        return frozen(np.concatenate(rows or [self.loss]))
+
+    def _sse_of_rows(self, first: int) -> np.ndarray:
+        positions = np.arange(first, min(len(self), first + 1024))
+        outputs = self.predict(self.job.X, self.indices[positions])
+        with np.errstate(over="ignore", invalid="ignore"):
+            errors = outputs.astype(np.float64) - self.job.y
+            return np.asarray(np.sum(errors * errors, axis=(1, 2)))
+
+    def __len__(self) -> int:
+        return len(self.status)
+
+    def __getitem__(self, key: Any) -> Runs:
+        """The restarts that a boolean mask, a slice or an array of positions selects.
+
+        Raises
+        ------
+        TypeError
+            For a single integer: `restart` gives one run.
+        IndexError
+            If the mask's length or a position does not fit.
+        """
+        if not isinstance(key, slice):
+            key = as_array(key)
+            if key.ndim != 1 or (key.dtype.kind not in "biu" and key.size):
+                raise TypeError(
+                    "runs[…]: expected a boolean mask, a slice or an array of positions, got "
+                    f"{shown(key[()])}; runs.restart(k) gives one run"
+                )
+            if not key.size:
+                key = key.astype(np.int64)
+        columns: dict[str, Any] = {"indices": self.indices, **self._columns}
+        columns = {name: frozen(values[key]) for name, values in columns.items()}
+        cut = CutOff.none(accounted=self.cut.accounted and not len(self.cut.epochs))
+        return Runs(self.job, **columns, cut=cut)
+
+    def restart(self, k: int) -> Run:
+        """Train restart k again, with its history; every bit is the same.
+
+        The history has every epoch, or every n-th (`Run.history_every`) if that took over 1 GiB.
+
+        Parameters
+        ----------
+        k : int
+            The index of the restart, one of `indices`.
+
+        Returns
+        -------
+        Run
+
+        Raises
+        ------
+        ValueError
+            If k is not among `indices`.
+        """
+        position = self._position(k)
+        return run_with_history(self.job, self.indices[position], **self._ending(position))
+
+    @property
+    def best(self) -> Run:
+        """The run of the lowest finite loss; ties go to the lowest index.
+
+        It has no history; ``runs.restart(runs.best.restart)`` has.
+
+        Raises
+        ------
+        ValueError
+            If no restart has a finite loss.
+        """
+        finite = np.flatnonzero(np.isfinite(self.loss) & (self.status != Status.NOT_RUN))
+        if not len(finite):
+            raise ValueError(f"best: expected a restart with a finite loss, got {self!r}")
+        lowest = finite[self.loss[finite] == self.loss[finite].min()]
+        position = int(lowest[np.argmin(self.indices[lowest])])
+        state = self._columns.get("state")
+        if self.parameters is None or "epochs" not in self._columns:
+            return run_again(self.job, int(self.indices[position]), **self._ending(position))
+        return Run(
+            network=self.network,
+            parameters=self.parameters[position],
+            loss=float(self.loss[position]),
+            sse=sse_of(self.job, self.parameters[position], float(self.loss[position])),
+            epochs=int(self.epochs[position]),
+            status=Status(int(self.status[position])),
+            history=None,
+            history_every=0,
+            seed=self.job.seed,
+            restart=int(self.indices[position]),
+            loss_name=self.job.loss_name,
+            state=None if state is None else state[position],
+            job=self.job.alone(int(self.indices[position]) - self.job.first) or self.job,
+        )
+
+    def before(self, restarts: int | None) -> Before:
+        """What training goes on from."""
+        state = self._columns.get("state")
+        if self.parameters is None or state is None or "epochs" not in self._columns:
+            raise ValueError(
+                "continue_from: expected results that were kept with keep='all', got others"
+            )
+        if restarts is not None and restarts != len(self):
+            raise ValueError(f"restarts: expected None or {len(self)}, got {shown(restarts)}")
+        if not len(self) or (np.diff(self.indices) != 1).any():
+            raise ValueError("continue_from: expected restarts of consecutive indices, got others")
+        start = int(self.indices[0]) - self.job.first
+        job = self.job.only(start, start + len(self))
+        return Before(
+            self.network, self.parameters, state, self.epochs, job.rules, job.optimizer,
+            job.loss, job.seed, job.first, (job.X, job.y),
+        )  # fmt: skip
+
+    def in_grid(self, values: Any = "epochs") -> np.ndarray:
+        """One number for each cell of the grid, the mean over its restarts that have one.
+
+        Parameters
+        ----------
+        values : "success", "epochs", "loss", or (restarts,) array, default "epochs"
+            "success" is the share of restarts that converged; "epochs" are those of restarts that
+            converged (that trained to the last epoch, if there was no target), and "loss" that of
+            those that did not diverge.
+
+        Returns
+        -------
+        array of float, of the grid's shape; NaN where no restart of a cell has a number
+
+        Raises
+        ------
+        TypeError, ValueError
+            If these are not all the restarts of a `Grid` in their order, or `values` none of these.
+        """
+        from .grid_cells import grid_cells
+
+        return grid_cells(self, self.job, values)
+
+    def plot_grid(self, values: Any = "epochs", ax: Any = None) -> Any:
+        """Draw a heat map of a grid of two axes.
+
+        Parameters
+        ----------
+        values : "success", "epochs", "loss", or (restarts,) array, default "epochs"
+            As for `in_grid`.
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        from .plots import plot_grid
+
+        return plot_grid(self, values, ax)
+
+    def predict(self, X: Any, which: Any = "best") -> np.ndarray:
+        """Outputs of one network, some or all; those whose parameters were not kept train again.
+
+        Parameters
+        ----------
+        X : (n, n_in) array of float
+        which : "best", "all", or array of int, default "best"
+            Indices k of restarts.
+
+        Returns
+        -------
+        (n, n_out) array for "best", else (restarts, n, n_out)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` has another shape, or `which` is none of these.
+        """
+        if isinstance(which, str) and which == "best":
+            return self.best.predict(X)
+        if isinstance(which, str) and which == "all":
+            positions = np.arange(len(self))
+        else:
+            wanted = asked_indices(which)
+            positions = np.array([self._position(k) for k in wanted], dtype=np.int64)
+        inputs = check_inputs(self.network, X, self.job.dtype)
+        if self.parameters is not None:
+            chosen = np.ascontiguousarray(self.parameters[positions])
+        else:
+            chosen = parameters_again(self.job, self.indices[positions])
+        return predict(self.network, chosen, inputs)
+
+    def summary(self) -> Summary:
+        """Counts by status, the success rate with its interval, quartiles of epochs and loss."""
+        loss, epochs = self._columns.get("loss"), self._columns.get("epochs")
+        has_target, name = self.job.has_targets, self.job.loss_name
+        return summarize(
+            loss, epochs, self.status, has_target=has_target, loss_name=name, cut=self.cut
+        )
+
+    def plot(self, axes: Any = None) -> np.ndarray:
+        """Draw the share converged against epochs, and the distribution of the final loss.
+
+        Parameters
+        ----------
+        axes : sequence of two matplotlib Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        (2,) array of matplotlib Axes
+        """
+        from .plots import plot_runs
+
+        return plot_runs(self, axes)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """A pandas frame with columns loss, epochs and status, indexed by restart.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        return frame_of(self.indices, self._columns)
+
+    def __repr__(self) -> str:
+        counts = self.summary().counts
+        parts = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+        return f"Runs({self.network!r}, {len(self):,} restarts: {parts})"
+
+    def _ending(self, position: int) -> dict[str, Any]:
+        """Where the restart at `position` of the columns ended, as far as that was kept."""
+        if "epochs" not in self._columns:
+            return {}
+        return {"epochs": int(self.epochs[position]), "status": Status(int(self.status[position]))}
+
+    def _position(self, k: Any) -> int:
+        """The position of restart k in the columns."""
+        index = integer("restart", k, -MAX_RESTART, MAX_RESTART)
+        guess = index - int(self.indices[0]) if len(self) else 0
+        if 0 <= guess < len(self) and self.indices[guess] == index:
+            return guess
+        found = np.flatnonzero(self.indices == index)
+        if not len(found):
+            raise ValueError(
+                f"restart: expected one of the {len(self)} indices of these runs, got {k}"
+            )
+        return int(found[0])

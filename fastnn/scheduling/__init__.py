@@ -1,0 +1,1 @@
+"""Who trains which restarts, and where the results come together."""

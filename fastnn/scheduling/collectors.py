@@ -1,0 +1,136 @@
+"""Where parts of a run come together, in memory; on disk: `fastnn.storage`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..job.job import Job
+from ..job.keep import Keep, best_rows, column_types
+from ..results.censoring import CutOff
+from ..results.runs import Runs
+from ..results.statistics import Statistics
+from ..spec.status import Status
+from ..support.gate import frozen
+from .worker import Part
+
+
+class Collector:
+    """What takes in parts of a run, in any order: the base of all.
+
+    Attributes
+    ----------
+    keep : Keep
+    cut : list of CutOff
+        Restarts that were begun, but will not be among the results.
+    todo : list of (int, int)
+        The positions that are wanted, as ranges (start, stop).
+    ended, converged : int
+        How many restarts have ended, and how many of them met a target.
+    """
+
+    on_disk = False
+
+    def __init__(self, job: Job, keep: Keep) -> None:
+        self.job, self.keep = job, keep
+        self.todo = [(0, job.restarts)]
+        self.ended = self.converged = 0
+        self.cut: list[CutOff] = []
+
+    @property
+    def advice(self) -> str:
+        """What to do where the run ends early, for the end of an error."""
+        return ""
+
+    def add(self, part: Part) -> None:
+        """Take in a part."""
+        self.ended += part.ended
+        self.converged += part.converged
+        self.cut.append(part.cut)
+
+    def tell(self, reached: int, not_begun: list[tuple[int, int]]) -> None:
+        """Tell up to which position restarts were handed out, and which ranges nobody began."""
+
+    def lose(self) -> None:
+        """Tell that restarts were begun of which nothing came back."""
+        self.cut.append(CutOff.none(accounted=False))
+
+    def result(self) -> Any:
+        """What there is of it."""
+        raise NotImplementedError
+
+
+class Columns(Collector):
+    """Collects a row for every restart in arrays."""
+
+    def __init__(self, job: Job, keep: Keep) -> None:
+        super().__init__(job, keep)
+        self.arrays: dict[str, np.ndarray] = {}
+        for name, (dtype, shape) in column_types(job).items():
+            if name in keep.columns:
+                dtype = np.dtype(np.int64) if name == "epochs" else dtype
+                self.arrays[name] = np.empty((job.restarts, *shape), dtype=dtype)
+        self.arrays["status"][:] = Status.NOT_RUN
+
+    def add(self, part: Part) -> None:
+        """Take in a part."""
+        rows = slice(part.start, part.start + part.rows)
+        for name, values in part.columns.items():
+            self.arrays[name][rows] = values
+        super().add(part)
+
+    def result(self) -> Runs:
+        """The restarts that have ended."""
+        job = self.job
+        indices = np.arange(job.first, job.first + job.restarts, dtype=np.int64)
+        columns: dict[str, Any] = {"indices": indices, **self.arrays}
+        ended = self.arrays["status"] != Status.NOT_RUN
+        if not ended.all():
+            columns = {name: values[ended] for name, values in columns.items()}
+        for values in columns.values():
+            frozen(values)
+        return Runs(job, **columns, cut=CutOff.joined(self.cut))
+
+
+class Tallies(Collector):
+    """Collects statistics, and the best restarts if there are to be any."""
+
+    def __init__(self, job: Job, keep: Keep) -> None:
+        super().__init__(job, keep)
+        self.statistics = Statistics.empty(job)
+        self.best: dict[str, np.ndarray] = {}
+
+    def add(self, part: Part) -> None:
+        """Take in a part."""
+        if part.statistics is not None:
+            self.statistics.add(Statistics.from_arrays(self.job, part.statistics))
+        if self.keep.best and part.columns:
+            self.best = better_of(self.best, part.columns, self.keep.best)
+        super().add(part)
+
+    def result(self) -> Runs | Statistics:
+        """The best restarts, or the statistics."""
+        self.statistics.cut_short(CutOff.joined(self.cut))
+        if not self.keep.best:
+            return self.statistics
+        return runs_of_best(self.job, self.keep, self.best, self.statistics)
+
+
+def better_of(
+    one: dict[str, np.ndarray], other: dict[str, np.ndarray], n: int
+) -> dict[str, np.ndarray]:
+    """The n best rows of two sets of columns, the first of which may be empty."""
+    if not one:
+        return best_rows(other, n)
+    return best_rows({name: np.concatenate([one[name], other[name]]) for name in one}, n)
+
+
+def runs_of_best(job: Job, keep: Keep, best: dict[str, np.ndarray], statistics: Statistics) -> Runs:
+    """The best restarts as results."""
+    types = column_types(job)
+    columns: dict[str, Any] = best or {
+        name: np.empty((0, *types[name][1]), types[name][0]) for name in (*keep.columns, "restart")
+    }
+    columns = columns | {"epochs": columns["epochs"].astype(np.int64)}
+    return Runs(job, columns.pop("restart"), **columns, statistics=statistics)

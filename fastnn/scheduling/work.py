@@ -1,0 +1,121 @@
+"""What of a run is still to be handed out, and in chunks of what size."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+from ..engine.blueprint import vector_width
+from ..engine.chunk import most_lanes
+from ..job.job import Job
+from ..job.keep import Keep, row_bytes
+from ..support.machine import physical_memory
+
+# A chunk should take this long: short enough for smooth progress and an even end, long enough that
+# handing it out and filling and draining its lanes are nothing beside it.
+CHUNK_SECONDS = 0.25
+# The same where a chunk goes through another process or becomes files.
+FAR_CHUNK_SECONDS = 1.0
+# Chunks a second that one process can hand out, with room to spare: Dask's client and scheduler
+# take about 2 ms for each (benchmarks/projection.py).
+CHUNKS_PER_SECOND = 200
+# A very long run has about so many chunks, of at most a minute: folders are read shard by shard.
+MANY_CHUNKS, LONGEST_SECONDS = 20_000, 60.0
+# Bytes of results in one chunk.
+PART_BYTES = 2**25
+# The share of the memory that all chunks in flight may fill, should they come back at once.
+FLIGHT_SHARE = 0.25
+# Threads take no chunks of less, each of which costs 0.3 ms.
+LEAST_SECONDS = 0.001
+# How often a chunk is handed out whose workers fail.
+ATTEMPTS = 5
+
+
+class Sizes:
+    """How large the next chunk should be, from how long the last ones took."""
+
+    def __init__(
+        self, job: Job, workers: int, fixed: int | None, *, keep: Keep | None = None,
+        far: bool = False,
+    ) -> None:  # fmt: skip
+        self.lanes = most_lanes(job)
+        self.width = vector_width(self.lanes, job.dtype)
+        self.smallest = 2 * self.lanes
+        self.seconds = max(FAR_CHUNK_SECONDS if far else CHUNK_SECONDS, workers / CHUNKS_PER_SECOND)
+        self.kept = row_bytes(job, keep.columns) if keep is not None and keep.rows else 0
+        self.largest = PART_BYTES // self.kept if self.kept else job.restarts
+        self.memory = FLIGHT_SHARE * physical_memory()
+        self.pace = job.seconds_of_a_restart
+        self.size = max(self.smallest, int(CHUNK_SECONDS / self.pace))
+        self.restarts = job.restarts
+        self.workers = workers
+        self.far = far
+        self.fixed = fixed
+
+    def next(self, left: int) -> int:
+        """The size of the next chunk when `left` restarts have not been handed out."""
+        if self.fixed is not None:
+            return min(self.fixed, left)
+        # Towards the end smaller, so that all workers end together.
+        share = left if self.workers == 1 else -(-left // (2 * self.workers))
+        if self.far:
+            # But not so small that workers wait for their turn: chunks of t seconds of L that are
+            # left are handed out in L / t / CHUNKS_PER_SECOND, and the last takes t.
+            share = max(share, int(math.sqrt(left / self.pace / CHUNKS_PER_SECOND)))
+        least = max(self.smallest, int(LEAST_SECONDS / self.pace))
+        size = max(min(self.size, share), min(least, -(-left // self.workers)))
+        # Whole rounds of all lanes, or at least whole vectors.
+        whole = self.lanes if size >= 4 * self.lanes else self.width
+        return min(left, -(-size // whole) * whole)
+
+    @property
+    def flight(self) -> int:
+        """How many chunks may be in flight: one waits behind each that is trained."""
+        size = (self.fixed or self.size) * self.kept
+        return max(1, min(2 * self.workers, int(self.memory / size) if size else 2 * self.workers))
+
+    def learn(self, size: int, seconds: float) -> None:
+        """A chunk of `size` restarts took `seconds`."""
+        self.pace = max(seconds, 1e-6) / max(1, size)
+        share = min(LONGEST_SECONDS, self.restarts * self.pace / MANY_CHUNKS)
+        wanted = int(max(self.seconds, share) / self.pace)
+        if wanted * self.kept * 2 * self.workers > self.memory:
+            # Smaller, for more of them, as long as so many can be handed out.
+            shorter = int(math.sqrt(self.memory / self.kept / self.pace / CHUNKS_PER_SECOND))
+            wanted = max(int(self.memory / self.kept / (2 * self.workers)), min(wanted, shorter))
+        self.size = max(self.smallest, min(self.largest, wanted, 8 * size))
+
+
+class Work:
+    """The positions that are still to be handed out, and the chunks that are."""
+
+    def __init__(self, todo: list[tuple[int, int]], sizes: Sizes) -> None:
+        self.ranges = deque(todo)
+        self.left = sum(stop - start for start, stop in self.ranges)
+        self.sizes = sizes
+        self.again: list[tuple[int, int]] = []
+        self.failures: dict[tuple[int, int], int] = {}
+        self.reached = 0
+        """The position after the last that was handed out."""
+
+    def next(self) -> tuple[int, int] | None:
+        """A chunk as (start, stop), or None if there is no more."""
+        if self.again:
+            return self.again.pop()
+        if not self.ranges:
+            return None
+        start, end = self.ranges.popleft()
+        stop = min(end, start + self.sizes.next(self.left))
+        if stop < end:
+            self.ranges.appendleft((stop, end))
+        self.left -= stop - start
+        self.reached = max(self.reached, stop)
+        return start, stop
+
+    def failed(self, chunk: tuple[int, int]) -> bool:
+        """Whether to hand out the chunk again, which is then done."""
+        self.failures[chunk] = self.failures.get(chunk, 0) + 1
+        if self.failures[chunk] >= ATTEMPTS:
+            return False
+        self.again.append(chunk)
+        return True

@@ -1,0 +1,191 @@
+"""A part of a run: a chunk of restarts, trained a piece at a time and reduced to what is kept."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..engine.chunk import REFILLS, ChunkResult, most_lanes, train_chunk
+from ..job.job import Job
+from ..job.keep import Keep, best_rows, check_ranges, column_types, row_bytes
+from ..results.censoring import CutOff
+from ..results.statistics import Statistics
+from ..spec.status import Status
+from ..support.checks import integer, shown
+from ..support.gate import check_array
+from ..support.interrupts import WorkersCtrlC
+from ..support.threads import Pool
+
+# Bytes that a kernel's results may take before they are reduced: large beside what a drain of all
+# lanes costs, small beside what a process may take.
+PIECE_BYTES = 2**24
+
+_ctrl_c = WorkersCtrlC()
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is kept of the restarts at positions ``start … start + rows - 1`` of a job."""
+
+    start: int
+    rows: int
+    columns: dict[str, np.ndarray]
+    """As `column_types` has them; of the best only, with their "restart"."""
+    statistics: dict[str, np.ndarray] | None
+    """As arrays: the job that they are of, with its data, does not go back to who sent it."""
+    ended: int
+    """How many of the restarts have ended."""
+    converged: int
+    seconds: float
+    """How long it took."""
+    lane_ticks: int
+    """Epochs that the kernel computed, times its lanes."""
+    cut: CutOff
+    """Restarts that were begun, but have no row."""
+
+
+def piece_rows(job: Job) -> int:
+    """How many restarts of `job` to train before their results are reduced."""
+    columns = ("loss", "epochs", "status", "parameters", "state", "restart")
+    return max(PIECE_BYTES // row_bytes(job, columns), REFILLS * most_lanes(job), 1)
+
+
+def train_part(
+    job: Job,
+    start: int,
+    stop: int,
+    keep: Keep,
+    *,
+    at: int = 0,
+    only_whole: bool = False,
+    stop_flag: np.ndarray | None = None,
+) -> Part:
+    """Train the restarts at positions ``start … stop - 1`` of `job`, and keep what `keep` says.
+
+    `job` may be one that begins at position `at` of the run's.  A part that is stopped ends, if
+    `only_whole`, with the last restart before which all have ended.
+    """
+    began = time.perf_counter()
+    types = column_types(job)
+    pieces: list[dict[str, np.ndarray]] = []
+    statistics = Statistics.empty(job) if keep.statistics else None
+    reached, ended, converged, lane_ticks = start, 0, 0, 0
+    size, cut = piece_rows(job), CutOff.none()
+    while reached < stop and not (stop_flag is not None and stop_flag[0]):
+        chunk = train_chunk(
+            job,
+            reached,
+            min(stop, reached + size),
+            keep_parameters=keep.statistics or bool({"parameters", "state"} & {*keep.columns}),
+            keep_state="state" in keep.columns,
+            stop_flag=stop_flag,
+        )
+        lane_ticks += chunk.ticks * chunk.lanes
+        left = np.flatnonzero(chunk.status == Status.NOT_RUN)
+        rows = int(left[0]) if only_whole and len(left) else len(chunk.status)
+        columns = _columns(chunk, rows, job.first + reached)
+        if len(left):  # those without a row, or with one that does not count
+            beyond = np.arange(rows, len(chunk.status)) if only_whole else left
+            cut = CutOff.of(chunk.epochs[beyond], chunk.status[beyond])
+        if statistics is not None:
+            statistics.add(
+                Statistics.of(
+                    job, columns["loss"], columns["epochs"], columns["status"],
+                    columns["parameters"], job.first + reached,
+                )
+            )  # fmt: skip
+        ended += int(np.count_nonzero(columns["status"] != Status.NOT_RUN))
+        converged += int(np.count_nonzero(columns["status"] == Status.CONVERGED))
+        wanted = (*keep.columns, "restart") if keep.best else keep.columns
+        kept = {name: columns[name].astype(types[name][0], copy=False) for name in wanted}
+        pieces.append(best_rows(kept, keep.best) if keep.best else kept)
+        reached += rows
+        if len(left):
+            break
+    joined = _joined(pieces)
+    return Part(
+        start=at + start,
+        rows=reached - start,
+        columns=best_rows(joined, keep.best) if keep.best and joined else joined,
+        statistics=None if statistics is None else statistics.to_arrays(),
+        ended=ended,
+        converged=converged,
+        seconds=time.perf_counter() - began,
+        lane_ticks=lane_ticks,
+        cut=cut,
+    )
+
+
+def train_sent(job: Job, keep: Keep, *, at: int, only_whole: bool) -> Part:
+    """Train all restarts of a job that was sent to this process, which `train_part` describes.
+
+    Where Ctrl-C reaches it, what has ended by then is returned, and not an error.
+    """
+    arguments = job, 0, job.restarts, keep
+    with _ctrl_c as flag:
+        if flag is None:
+            return train_part(*arguments, at=at, only_whole=only_whole)
+        # In another thread, since Python cannot answer Ctrl-C while a kernel runs in this one.
+        with Pool(1) as pool:
+            future = pool.submit(
+                train_part, *arguments, at=at, only_whole=only_whole, stop_flag=flag
+            )
+            return future.result()
+
+
+def check_part(part: Any, job: Job, keep: Keep, start: int, stop: int) -> None:
+    """Whether what came back is a part of those positions, of which a worker may know too little.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is another, or its columns are such as no restarts of the job have.
+    """
+    if not isinstance(part, Part):
+        raise TypeError(f"expected the results of a chunk, got {shown(part)}")
+    integer("start", part.start, start, start)
+    rows = integer("rows", part.rows, 0, stop - start)
+    if not isinstance(part.cut, CutOff):
+        raise TypeError(f"cut: expected what was cut off, got {shown(part.cut)}")
+    replace(part.cut)  # which checks it once more
+    if not rows or not keep.columns:
+        return
+    columns = part.columns
+    indices = np.arange(job.first + start, job.first + start + rows)
+    if keep.best:
+        indices, rows = columns["restart"], len(columns["restart"])
+    for name, (dtype, shape) in column_types(job).items():
+        if name in keep.columns:
+            # One that was sent counts epochs in a type that fits its own restarts.
+            unsigned = name == "epochs" and columns[name].dtype.kind == "u"
+            check_array(
+                name, columns[name], columns[name].dtype if unsigned else dtype, (rows, *shape)
+            )
+    ended = columns["status"] != Status.NOT_RUN
+    check_ranges(
+        job,
+        indices[ended],
+        {name: columns[name][ended] for name in ("status", "epochs") if name in columns},
+    )
+
+
+def _columns(chunk: ChunkResult, rows: int, first: int) -> dict[str, np.ndarray]:
+    """The first rows of a chunk's results, by name; `first` is the index of the first."""
+    columns = {
+        "loss": chunk.loss,
+        "epochs": chunk.epochs,
+        "status": chunk.status,
+        "parameters": chunk.parameters,
+        "state": chunk.state,
+        "restart": np.arange(first, first + len(chunk.status), dtype=np.int64),
+    }
+    return {name: values[:rows] for name, values in columns.items() if values is not None}
+
+
+def _joined(pieces: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    if len(pieces) <= 1:
+        return pieces[0] if pieces else {}
+    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}

@@ -1,0 +1,230 @@
+"""The activation functions: one definition each, read by kernels, reference, networks and tests.
+
+A definition holds the compiled form and the textbook NumPy form of the function and of its slope.
+Slopes are written as functions of the output y, which back-propagation has at hand, or of the input
+x where y does not tell them.  To add an activation, add one row to `ACTIVATIONS`; its place in the
+list is its run-time code.  The first four are part of every pass; the others are compiled when they
+are used, and keep their slopes, computed on the way forward.  `fastnn.extend` adds those of users,
+which have the codes after `KEPT`.
+
+A scaled activation f(s x) needs no row: f with s times the weights is the same function of the
+data, and its gradient descent the same with s**2 times the learning rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from ..lanes.formulas import Term, fma, formula, magnitude, select
+from ..lanes.math import exponentials as elementary
+from ..lanes.math.logarithms import softplus
+from ..lanes.math.trigonometry import cos, sin
+from ..support.checks import shown
+
+LEAK = 0.01
+
+
+@formula
+def _sigmoid_slope(y: Term) -> Term:
+    return fma(-y, y, y)  # y (1 - y), rounded once
+
+
+@formula
+def _tanh_slope(y: Term) -> Term:
+    return fma(-y, y, 1.0)
+
+
+@formula
+def _relu(x: Term) -> Term:
+    return select(x < 0.0, 0.0, x)  # a NaN stays a NaN
+
+
+@formula
+def _relu_slope(y: Term) -> Term:
+    return select(y > 0.0, 1.0, 0.0)
+
+
+@formula
+def _identity(x: Term) -> Term:
+    return x
+
+
+@formula
+def _identity_slope(y: Term) -> Term:
+    return y.constant(1.0)
+
+
+@formula
+def _leaky_relu(x: Term) -> Term:
+    return select(x < 0.0, LEAK * x, x)
+
+
+@formula
+def _leaky_relu_slope(y: Term) -> Term:
+    return select(y > 0.0, 1.0, LEAK)
+
+
+@formula
+def _softplus_slope(y: Term) -> Term:
+    return -elementary.expm1_of(-y)
+
+
+@formula
+def _elliott(x: Term) -> Term:
+    return x / (1.0 + magnitude(x))
+
+
+@formula
+def _elliott_slope(y: Term) -> Term:
+    rest = 1.0 - magnitude(y)
+    return rest * rest
+
+
+@formula
+def _gaussian(x: Term) -> Term:
+    return elementary.exp_of(-(x * x))
+
+
+@formula
+def _gaussian_slope(x: Term) -> Term:
+    return -2.0 * x * elementary.exp_of(-(x * x))
+
+
+@dataclass(frozen=True)
+class Activation:
+    """One activation function y = f(x), compiled and in NumPy."""
+
+    name: str
+    function: Callable[..., Any]
+    slope: Callable[..., Any]
+    """Of y, or of x if it says so."""
+    numpy: Callable[[np.ndarray], np.ndarray]
+    numpy_slope: Callable[[np.ndarray], Any]
+    """Of y, or of x if it says so."""
+    halves: tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]] | None = None
+    """The function cut in two: two values of x, and of them and x the result.
+
+    A loop begins one number while it ends the one before: fewer instructions wait for others.
+    """
+    of_input: bool = False
+    """Whether the slope is a function of x."""
+    kink: float | None = None
+    """Where the function has no slope."""
+    symmetry: int = 0
+    """-1 if the function is odd, 1 if it is even: then a unit with all signs turned is the same."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is this package's, and none that a user added."""
+        return self in ACTIVATIONS
+
+
+def numpy_softmax(x: np.ndarray) -> np.ndarray:
+    """Row by row ``exp(x) / sum(exp(x))``."""
+    powers = np.exp(x - x.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+ACTIVATIONS = (
+    Activation(
+        "sigmoid",
+        elementary.sigmoid,
+        _sigmoid_slope,
+        lambda x: 1 / (1 + np.exp(-x)),
+        lambda y: y * (1 - y),
+        (elementary.sigmoid_power, elementary.sigmoid_remainder, elementary.sigmoid_end),
+    ),
+    Activation("tanh", elementary.tanh, _tanh_slope, np.tanh, lambda y: 1 - y * y, symmetry=-1),
+    Activation("relu", _relu, _relu_slope, lambda x: np.maximum(x, 0), lambda y: y > 0, kink=0.0),
+    Activation("identity", _identity, _identity_slope, lambda x: x, lambda y: 1, symmetry=-1),
+    Activation(
+        "leaky_relu",
+        _leaky_relu,
+        _leaky_relu_slope,
+        lambda x: np.where(x < 0, x.dtype.type(LEAK) * x, x),
+        lambda y: np.where(y > 0, y.dtype.type(1), y.dtype.type(LEAK)),
+        kink=0.0,
+    ),
+    Activation(
+        "softplus", softplus, _softplus_slope, lambda x: np.logaddexp(0, x), lambda y: -np.expm1(-y)
+    ),
+    Activation(
+        "elliott",
+        _elliott,
+        _elliott_slope,
+        lambda x: x / (1 + np.abs(x)),
+        lambda y: (1 - np.abs(y)) ** 2,
+        symmetry=-1,
+    ),
+    Activation("sine", sin, cos, np.sin, np.cos, of_input=True, symmetry=-1),
+    Activation(
+        "gaussian",
+        _gaussian,
+        _gaussian_slope,
+        lambda x: np.exp(-x * x),
+        lambda x: -2 * x * np.exp(-x * x),
+        of_input=True,
+        symmetry=1,
+    ),
+)
+COMMON = 4
+"""How many of them are part of every pass."""
+BY_NAME = {activation.name: activation for activation in ACTIVATIONS}
+SOFTMAX = "softmax"
+"""Couples the units of a layer: at the output only, and only with cross-entropy."""
+NAMES = (*BY_NAME, SOFTMAX)
+CODES = {name: code for code, name in enumerate(NAMES)}
+IDENTITY = CODES["identity"]
+# Slopes that are kept: the code with which deltas are multiplied by what lies there.
+KEPT = len(NAMES)
+# Codes of those that are added; none is given twice.
+_next_code = count(KEPT + 1)
+
+
+def keeps_slopes(name: str) -> bool:
+    """Whether the activation of that name keeps its slopes."""
+    return name != SOFTMAX and code_of(name) >= COMMON
+
+
+def code_of(name: str) -> int:
+    """The run-time code of the activation of that name.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name, or none yet in this process.
+    """
+    if name not in CODES:
+        raise ValueError(unknown(name))
+    return CODES[name]
+
+
+def unknown(name: str) -> str:
+    """What is to be said of a name that no activation has."""
+    return (
+        f"activation: expected one of {', '.join(CODES)}, got {shown(name)}; one of your own has "
+        "to be added in every process that uses it (fastnn.extend.add_activation)"
+    )
+
+
+def add(activation: Activation) -> None:
+    """Let networks have `activation`, whose name must be new."""
+    CODES[activation.name] = next(_next_code)
+    BY_NAME[activation.name] = activation
+
+
+def remove(name: str) -> None:
+    """The inverse of `add`."""
+    del BY_NAME[name], CODES[name]
+
+
+def added_among(names: Iterable[str]) -> tuple[tuple[int, Activation], ...]:
+    """Those of these activations that were added, with their codes, in the order of these."""
+    codes = sorted({code for code in map(code_of, names) if code > KEPT})
+    by_code = {code: name for name, code in CODES.items()}
+    return tuple((code, BY_NAME[by_code[code]]) for code in codes)

@@ -1,0 +1,323 @@
+"""Where restarts begin: random distributions and explicit weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..support.checks import by_name, hyperparameter, per_restart, real_array, shown
+from .per_layer import PerLayer, layer_numbers
+
+if TYPE_CHECKING:
+    from .network import Network
+
+# Run-time codes of the ways to start.
+EXPLICIT, UNIFORM, SCALED_UNIFORM, SCALED_NORMAL, NGUYEN_WIDROW = range(5)
+
+
+@by_name
+@dataclass(frozen=True, eq=False)
+class Uniform:
+    """Every weight and bias uniform in [low, high).
+
+    Parameter m of restart k is ``low + (high - low) * u`` with u number m of the stream of
+    ``numpy.random.Philox(key=[seed, k])``, as `numpy.random.Generator.uniform` computes it.
+
+    Parameters
+    ----------
+    low, high : float or (restarts,) array of float, default -1 and 1
+        The ends, ``low <= high``; an array gives each restart its own.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not finite numbers in that order.
+    """
+
+    low: ArrayLike = -1.0
+    high: ArrayLike = 1.0
+
+    def __post_init__(self) -> None:
+        low, high = hyperparameter("low", self.low), hyperparameter("high", self.high)
+        if type(low) is type(high) is float and low <= high and math.isfinite(high - low):
+            object.__setattr__(self, "low", low)
+            object.__setattr__(self, "high", high)
+            return
+        if np.ndim(low) and np.ndim(high) and np.shape(low) != np.shape(high):
+            raise ValueError(
+                f"low, high: expected arrays of one length, got {np.size(low)} and {np.size(high)}"
+            )
+        if np.greater(low, high).any():
+            raise ValueError(f"low, high: expected low <= high, got {shown(low)}, {shown(high)}")
+        with np.errstate(over="ignore"):
+            width = np.subtract(high, low)
+        if not np.isfinite(width).all():
+            raise ValueError("low, high: expected a finite difference, got one that overflows")
+        object.__setattr__(self, "low", low)
+        object.__setattr__(self, "high", high)
+
+
+@by_name
+@dataclass(frozen=True, eq=False)
+class Normal:
+    """Every weight and bias from a normal distribution.
+
+    Parameter m of restart k is ``mean + std * q(u)`` with the inverse q of the standard normal
+    distribution function and ``u = (i + 1/2) / 2**53``, i the upper 53 bits (float32: 23, and
+    ``/ 2**23``) of number m of the stream that `Uniform` uses.
+
+    Parameters
+    ----------
+    mean : float or (restarts,) array of float, default 0
+    std : float, (restarts,) array of float, or PerLayer of floats, default 1
+        Not negative.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not finite numbers of that kind.
+    """
+
+    mean: ArrayLike = 0.0
+    std: ArrayLike | PerLayer = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mean", hyperparameter("mean", self.mean))
+        if isinstance(self.std, PerLayer):
+            for i, value in enumerate(self.std.values):
+                if np.ndim(hyperparameter(f"std[{i}]", value, low=0.0)):
+                    raise ValueError(f"std[{i}]: expected a number, got {shown(value)}")
+        else:
+            object.__setattr__(self, "std", hyperparameter("std", self.std, low=0.0))
+
+    def start(self, net: Network) -> tuple[int, dict[str, Any], np.ndarray]:
+        """Code, numbers by restart, and factors of both numbers for every parameter."""
+        table = np.ones((2, net.n_parameters))
+        std = self.std
+        if isinstance(std, PerLayer):
+            table[1] = by_layer(net, list(layer_numbers("std", std, net).values()))
+            std = 1.0
+        return SCALED_NORMAL, {"mean": self.mean, "std": std}, table
+
+
+@by_name
+@dataclass(frozen=True, eq=False)
+class _Balanced:
+    """The base of starts whose spread depends on the layers' sizes.
+
+    Parameters
+    ----------
+    gain : float or (restarts,) array of float, default 1
+        A factor of all weights, not negative.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not a finite number of that kind.
+    """
+
+    gain: ArrayLike = 1.0
+
+    normal: ClassVar[bool]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gain", hyperparameter("gain", self.gain, low=0.0))
+
+    @staticmethod
+    def variance(n_in: int, n_out: int) -> float:
+        """The variance of the weights of a layer."""
+        raise NotImplementedError
+
+    def start(self, net: Network) -> tuple[int, dict[str, Any], np.ndarray]:
+        """Code, numbers by restart, and factors of both numbers for every parameter."""
+        pairs = zip(net.sizes[:-1], net.sizes[1:], strict=True)
+        spread = [math.sqrt(self.variance(*pair)) for pair in pairs]
+        zero = [0.0] * net.depth
+        numbers = {"gain": self.gain, "the gain": self.gain}
+        if self.normal:
+            table = [by_layer(net, zero), by_layer(net, spread, biases=False)]
+            return SCALED_NORMAL, numbers, np.array(table)
+        limits = by_layer(net, [math.sqrt(3) * value for value in spread], biases=False)
+        return SCALED_UNIFORM, numbers, np.array([-limits, 2 * limits])
+
+
+class GlorotUniform(_Balanced):
+    """Weights uniform with variance ``2 / (n_in + n_out)``, biases 0.
+
+    X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks", AISTATS 2010, equation 16.  A bias passes over its random number.
+    """
+
+    normal = False
+
+    @staticmethod
+    def variance(n_in: int, n_out: int) -> float:
+        return 2 / (n_in + n_out)
+
+
+class GlorotNormal(GlorotUniform):
+    """Weights normal with variance ``2 / (n_in + n_out)``, biases 0: see `GlorotUniform`."""
+
+    normal = True
+
+
+class HeUniform(_Balanced):
+    """Weights uniform with variance ``2 / n_in``, biases 0.
+
+    K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers", ICCV 2015, equation 10.  A
+    bias passes over its random number.
+    """
+
+    normal = False
+
+    @staticmethod
+    def variance(n_in: int, n_out: int) -> float:
+        return 2 / n_in
+
+
+class HeNormal(HeUniform):
+    """Weights normal with variance ``2 / n_in``, biases 0: see `HeUniform`."""
+
+    normal = True
+
+
+class NguyenWidrow(_Balanced):
+    """Hidden units whose active regions share out the inputs, which should lie in [-1, 1].
+
+    All numbers are uniform in [-0.5, 0.5); then the weights of each hidden unit are scaled to the
+    length ``beta = 0.7 * units ** (1 / n_in)``, and its bias to [-beta, beta).
+
+    D. Nguyen and B. Widrow, "Improving the learning speed of 2-layer neural networks by choosing
+    initial values of the adaptive weights", IJCNN 1990, volume 3, 21–26.
+
+    Parameters
+    ----------
+    gain : float or (restarts,) array of float, default 1
+        A factor of all numbers, not negative.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not a finite number of that kind.
+    """
+
+    def start(self, net: Network) -> tuple[int, dict[str, Any], np.ndarray]:
+        """Code, numbers by restart, and factors of both numbers for every parameter."""
+        betas = [
+            0.7 * n_out ** (1 / n_in) for n_in, n_out in zip(net.sizes, net.sizes[1:], strict=False)
+        ]
+        # Of hidden layers the second row holds beta: weights have that length, biases that range.
+        betas[-1] = 0.5
+        limits = by_layer(net, betas)
+        numbers = {"gain": self.gain, "the gain": self.gain}
+        return NGUYEN_WIDROW, numbers, np.array([-limits, 2 * limits])
+
+
+INITIALIZATIONS = (
+    Uniform,
+    Normal,
+    GlorotUniform,
+    GlorotNormal,
+    HeUniform,
+    HeNormal,
+    NguyenWidrow,
+)
+"""All of them, for whoever goes through all."""
+
+
+def by_layer(net: Network, values: list[float], biases: bool = True) -> np.ndarray:
+    """A flat vector with one value for each layer; biases 0 unless they have it too."""
+    parts = []
+    for value, n_in, n_out in zip(values, net.sizes[:-1], net.sizes[1:], strict=True):
+        parts.append(np.full(n_in * n_out, value))
+        if net.bias:
+            parts.append(np.full(n_out, value if biases else 0.0))
+    return np.concatenate(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Where restarts begin, as the kernels read it."""
+
+    code: int
+    numbers: np.ndarray
+    """(1 or restarts, width): two numbers, or explicit parameters."""
+    table: np.ndarray
+    """(2, n_parameters) factors of both numbers, or (2, 0)."""
+
+
+def _ends(init: Uniform) -> dict[str, Any]:
+    return {"low": init.low, "high": init.high}
+
+
+def start_values(init: Any, net: Network, restarts: int | None, dtype: np.dtype) -> Start:
+    """`init` as the kernels read it, one row of numbers for all restarts or one for each."""
+    count = 1 if restarts is None else restarts
+    if isinstance(init, Uniform):
+        rows = per_restart("Uniform", _ends(init), count, dtype)
+        with np.errstate(over="ignore"):
+            widths = rows[:, 1] - rows[:, 0]
+        if not np.isfinite(widths).all():
+            raise ValueError(f"low, high: expected a difference that fits {dtype}, got more")
+        return Start(UNIFORM, rows, np.zeros((2, 0), dtype=dtype))
+    if isinstance(init, Normal | _Balanced):
+        code, numbers, table = init.start(net)
+        rows = per_restart(type(init).__name__, numbers, count, dtype)
+        return Start(code, rows, np.ascontiguousarray(table, dtype=dtype))
+    known = ", ".join(f"fastnn.{kind.__name__}(…)" for kind in INITIALIZATIONS)
+    expected = (
+        f"init: expected one of {known}, a flat vector of {net.n_parameters} numbers, "
+        "or a list of arrays [W1, W2, …] (with biases [W1, b1, W2, b2, …] or (weights, biases))"
+    )
+    return Start(EXPLICIT, _explicit(init, net, restarts, dtype, expected), np.zeros((2, 0), dtype))
+
+
+def _explicit(
+    init: Any, net: Network, restarts: int | None, dtype: np.dtype, expected: str
+) -> np.ndarray:
+    """Explicit weights as (1 or restarts, n_parameters)."""
+    if restarts is not None:
+        expected += f", or an array of shape ({restarts}, {net.n_parameters})"
+    if isinstance(init, np.ndarray):
+        array = real_array("init", init, dtype)
+        shapes: list[tuple[int, ...]] = [(net.n_parameters,)]
+        if restarts is not None:
+            shapes.append((restarts, net.n_parameters))
+        if array.shape not in shapes:
+            raise ValueError(f"{expected}; got {shown(array)}")
+        return array.reshape(-1, net.n_parameters)
+    if not isinstance(init, list | tuple) or not init:
+        raise TypeError(f"{expected}; got {shown(init)}")
+    if not any(isinstance(item, list | tuple | np.ndarray) for item in init):
+        return _explicit(real_array("init", init, dtype), net, restarts, dtype, expected)
+    weights, biases = _layers(init, net, expected)
+    try:
+        flat = net.pack(weights, biases)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"init: {error}") from None
+    return real_array("init", flat, dtype).reshape(1, -1)
+
+
+def _layers(init: Sequence[Any], net: Network, expected: str) -> tuple[list[Any], list[Any]]:
+    """Weights and biases out of `[W1, W2]`, `[W1, b1, W2, b2]` or `(weights, biases)`."""
+    if len(init) == 2 and isinstance(init[0], list | tuple):
+        weights, biases = init
+        pair = isinstance(biases, list | tuple) or biases is None
+        if pair and len(weights) == net.depth and all(map(_is_matrix, weights)):
+            return list(weights), list(biases or ())
+    if net.bias and len(init) == 2 * net.depth:
+        return list(init[0::2]), list(init[1::2])
+    if not net.bias and len(init) == net.depth:
+        return list(init), []
+    raise ValueError(f"{expected}; got a list of {len(init)} arrays")
+
+
+def _is_matrix(part: Any) -> bool:
+    if isinstance(part, np.ndarray):
+        return part.ndim == 2
+    return isinstance(part, list | tuple) and all(isinstance(row, list | tuple) for row in part)

@@ -1,0 +1,238 @@
+"""The network: layer sizes, activations, biases or not.  It holds no weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..support.checks import integer, real_array, shown
+from ..support.savable import Savable
+from .activations import CODES, SOFTMAX, unknown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MAX_PARAMETERS = 10**8
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Network(Savable):
+    """A fully connected feed-forward network: an architecture, immutable and hashable.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Units per layer, input first and output last, at least two layers.
+    activation : str or sequence of str, default "sigmoid"
+        ``"sigmoid"``, ``"tanh"``, ``"relu"``, ``"identity"``, ``"leaky_relu"``, ``"softplus"``,
+        ``"elliott"``, ``"sine"``, ``"gaussian"``, and ``"softmax"`` for the last: one for every
+        layer after the input, or one for each.  `fastnn.extend.add_activation` adds others.
+    bias : bool, default True
+        Whether every unit after the input has a bias.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+    activation : tuple of str, one per layer after the input
+    bias : bool
+    depth : int
+        Layers after the input.
+    n_parameters : int
+        Weights and biases in all.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is not a positive integer, an activation unknown, or their number wrong.
+
+    Examples
+    --------
+    >>> net = Network([2, 2, 1], bias=False)
+    >>> net
+    Network([2, 2, 1], activation='sigmoid', bias=False)
+    >>> net.n_parameters
+    6
+    """
+
+    sizes: tuple[int, ...]
+    activation: tuple[str, ...]
+    bias: bool
+
+    def __init__(
+        self,
+        sizes: Sequence[int] | np.ndarray,
+        activation: str | Sequence[str] = "sigmoid",
+        bias: bool = True,
+    ) -> None:
+        listed = isinstance(sizes, Sequence) and not isinstance(sizes, str | bytes)
+        if not listed and not (isinstance(sizes, np.ndarray) and sizes.ndim == 1):
+            raise TypeError(f"sizes: expected a sequence of integers, got {shown(sizes)}")
+        checked = tuple(
+            integer(f"sizes[{i}]", size, 1, MAX_PARAMETERS) for i, size in enumerate(sizes)
+        )
+        if len(checked) < 2:
+            raise ValueError(
+                f"sizes: expected at least an input and an output layer, got {checked}"
+            )
+        if not isinstance(bias, bool | np.bool_):
+            raise TypeError(f"bias: expected True or False, got {shown(bias)}")
+        object.__setattr__(self, "sizes", checked)
+        object.__setattr__(self, "activation", _activation_names(activation, len(checked) - 1))
+        object.__setattr__(self, "bias", bool(bias))
+        if self.n_parameters > MAX_PARAMETERS:
+            raise ValueError(
+                f"sizes: expected at most {MAX_PARAMETERS} parameters, got {self.n_parameters}"
+            )
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["sizes"], bias=state["bias"])  # type: ignore[misc]
+        # Of names that this process does not know, what uses them says so.
+        names = state["activation"]
+        known = isinstance(names, tuple) and all(isinstance(name, str) for name in names)
+        if not known or len(names) != self.depth:
+            raise ValueError(f"activation: expected {self.depth} names, got {shown(names)}")
+        object.__setattr__(self, "activation", names)
+
+    @property
+    def depth(self) -> int:
+        """Layers after the input."""
+        return len(self.sizes) - 1
+
+    @cached_property
+    def n_parameters(self) -> int:
+        """Weights and biases in all."""
+        return sum(
+            (n_in + self.bias) * n_out
+            for n_in, n_out in zip(self.sizes[:-1], self.sizes[1:], strict=True)
+        )
+
+    def __repr__(self) -> str:
+        names = set(self.activation)
+        activation = self.activation[0] if len(names) == 1 else list(self.activation)
+        return f"Network({list(self.sizes)}, activation={activation!r}, bias={self.bias})"
+
+    def unpack(self, parameters: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Split a flat vector into weights and biases.
+
+        Parameters
+        ----------
+        parameters : (n_parameters,) array of float
+            Layer by layer the weights, ``(n_in, n_out)`` in C order, then the biases.
+
+        Returns
+        -------
+        weights : list of (n_in, n_out) arrays, one per layer after the input
+        biases : list of (n_out,) arrays; empty without biases
+            Views of `parameters` where it is an array.
+
+        Raises
+        ------
+        ValueError
+            If `parameters` has another shape.
+        """
+        flat = np.asarray(parameters)
+        if flat.shape != (self.n_parameters,):
+            raise ValueError(
+                f"parameters: expected shape ({self.n_parameters},) for {self!r}, "
+                f"got shape {flat.shape}"
+            )
+        weights, biases, start = [], [], 0
+        for n_in, n_out in zip(self.sizes[:-1], self.sizes[1:], strict=True):
+            weights.append(flat[start : start + n_in * n_out].reshape(n_in, n_out))
+            start += n_in * n_out
+            if self.bias:
+                biases.append(flat[start : start + n_out])
+                start += n_out
+        return weights, biases
+
+    def pack(self, weights: Sequence[Any], biases: Sequence[Any] = ()) -> np.ndarray:
+        """Join weights and biases into one flat vector; the inverse of `unpack`.
+
+        Parameters
+        ----------
+        weights : sequence of (n_in, n_out) arrays, one per layer after the input
+        biases : sequence of (n_out,) arrays, one per layer; empty without biases
+
+        Returns
+        -------
+        (n_parameters,) array of float64
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a number is not finite, or an array's shape or the number of arrays wrong.
+        """
+        expected = self.depth if self.bias else 0
+        for name, arrays in (("weights", weights), ("biases", biases)):
+            if not isinstance(arrays, Sequence | np.ndarray):
+                raise TypeError(f"{name}: expected a sequence of arrays, got {shown(arrays)}")
+        if len(weights) != self.depth or len(biases) != expected:
+            raise ValueError(
+                f"expected {self.depth} weight and {expected} bias arrays for {self!r}, "
+                f"got {len(weights)} and {len(biases)}"
+            )
+        parts = []
+        for i, (n_in, n_out) in enumerate(zip(self.sizes[:-1], self.sizes[1:], strict=True)):
+            parts.append(_of_shape(f"weights[{i}]", weights[i], (n_in, n_out)).ravel())
+            if self.bias:
+                parts.append(_of_shape(f"biases[{i}]", biases[i], (n_out,)))
+        return np.concatenate(parts)
+
+    def plot(
+        self,
+        weights: Sequence[Any] | None = None,
+        biases: Sequence[Any] | None = None,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw the scheme of nodes and links.
+
+        Parameters
+        ----------
+        weights : sequence of (n_in, n_out) arrays, optional
+            Shown as colour (sign) and width (magnitude) of the links.
+        biases : sequence of (n_out,) arrays, optional
+            Shown as the colour of the nodes.
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        from ..results.plots import plot_network
+
+        if weights is not None or biases is not None:
+            zero_weights, zero_biases = self.unpack(np.zeros(self.n_parameters))
+            self.pack(
+                zero_weights if weights is None else weights,
+                zero_biases if biases is None else biases,
+            )
+        return plot_network(self, weights, biases, ax)
+
+
+def _activation_names(activation: Any, depth: int) -> tuple[str, ...]:
+    names = (activation,) * depth if isinstance(activation, str) else activation
+    if not isinstance(names, Sequence):
+        raise TypeError(f"activation: expected a name or a sequence of names, got {shown(names)}")
+    for name in names:
+        if not isinstance(name, str) or name not in CODES:
+            raise ValueError(unknown(name))
+    if len(names) != depth:
+        raise ValueError(
+            f"activation: expected one name or {depth}, one for each layer after the input, "
+            f"got {len(names)}"
+        )
+    if SOFTMAX in names[:-1]:
+        raise ValueError("activation: expected 'softmax' at the output only, got it before")
+    return tuple(names)
+
+
+def _of_shape(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    array = real_array(name, value)
+    if array.shape != shape:
+        raise ValueError(f"{name}: expected shape {shape}, got {array.shape}")
+    return array

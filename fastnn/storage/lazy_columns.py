@@ -1,0 +1,183 @@
+"""Columns that lie in many files, as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from ..support.checks import as_array, shown
+
+Ranges = list[tuple[int, int]]
+
+
+def _ends(ranges: Ranges) -> np.ndarray:
+    """The position after the last row of each piece."""
+    return np.cumsum([stop - start for start, stop in ranges], dtype=np.int64)
+
+
+class _Lazy(NDArrayOperatorsMixin):
+    """What columns and indices share: positions, and being read as an array.
+
+    Operators such as ``<`` and NumPy's functions read all of it.
+    """
+
+    ranges: Ranges
+    dtype: np.dtype
+    row_shape: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return sum(stop - start for start, stop in self.ranges)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As of an array."""
+        return (len(self), *self.row_shape)
+
+    @property
+    def ndim(self) -> int:
+        """As of an array."""
+        return 1 + len(self.row_shape)
+
+    def pieces(self) -> Iterator[np.ndarray]:
+        """The column piece by piece."""
+        raise NotImplementedError
+
+    def take(self, positions: np.ndarray | slice) -> np.ndarray:
+        """The rows at `positions`."""
+        raise NotImplementedError
+
+    def positions(self, key: Any) -> np.ndarray | slice:
+        """What a boolean mask, a slice or an array of positions selects."""
+        if isinstance(key, slice):
+            return slice(*key.indices(len(self)))
+        chosen = as_array(key)
+        if chosen.ndim != 1 or (chosen.dtype.kind not in "biu" and chosen.size):
+            raise TypeError(
+                "expected a boolean mask, a slice or an array of positions, got "
+                f"{shown(chosen[()])}"
+            )
+        if chosen.dtype.kind == "b":
+            if len(chosen) != len(self):
+                raise IndexError(f"mask: expected length {len(self)}, got {len(chosen)}")
+            return np.flatnonzero(chosen)
+        chosen = chosen.astype(np.int64)
+        outside = (chosen < -len(self)) | (chosen >= len(self))
+        if outside.any():
+            raise IndexError(
+                f"positions: expected numbers from {-len(self)} to {len(self) - 1}, got "
+                f"{int(chosen[outside][0])}"
+            )
+        return np.where(chosen < 0, chosen + len(self), chosen)
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, int | np.integer) and not isinstance(key, bool):
+            return self.take(self.positions([key]))[0]
+        return self.take(self.positions(key))
+
+    def __iter__(self) -> Iterator[Any]:
+        for piece in self.pieces():
+            yield from piece
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("a column in files cannot become an array without a copy")
+        whole = self.take(slice(0, len(self), 1))
+        return whole if dtype is None else whole.astype(dtype)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        if "out" in options:  # files are not written to
+            return NotImplemented
+        arrays = [np.asarray(item) if isinstance(item, _Lazy) else item for item in inputs]
+        return getattr(ufunc, method)(*arrays, **options)
+
+    def __repr__(self) -> str:
+        return f"<column in files, shape {self.shape}, dtype {self.dtype}>"
+
+
+class Column(_Lazy):
+    """A column of a run directory: read with ``column[…]``, or whole with `numpy.asarray`."""
+
+    def __init__(
+        self,
+        ranges: Ranges,
+        read: Callable[[int], np.ndarray],
+        dtype: np.dtype,
+        row_shape: tuple[int, ...],
+    ) -> None:
+        """`ranges` are the indices of the restarts of each piece, in order; `read` reads one."""
+        self.ranges = ranges
+        self.dtype = dtype
+        self.row_shape = row_shape
+        self._read = read
+        self._ends = _ends(ranges)
+
+    def pieces(self) -> Iterator[np.ndarray]:
+        """The column piece by piece, as the files have it: epochs in the smallest type."""
+        return map(self._read, range(len(self.ranges)))
+
+    def take(self, positions: np.ndarray | slice) -> np.ndarray:
+        """The rows at `positions`, which lie within the column."""
+        if isinstance(positions, slice):
+            if positions.step != 1:
+                positions = np.arange(positions.start, positions.stop, positions.step)
+            else:
+                return self._slice(positions.start, max(positions.start, positions.stop))
+        result = np.empty((len(positions), *self.row_shape), dtype=self.dtype)
+        if not len(positions):
+            return result
+        piece = np.searchsorted(self._ends, positions, side="right")
+        order = np.argsort(piece, kind="stable")
+        numbers, first = np.unique(piece[order], return_index=True)
+        for i, rows in zip(numbers, np.split(order, first[1:]), strict=True):
+            start = self._ends[i] - (self.ranges[i][1] - self.ranges[i][0])
+            result[rows] = self._read(int(i))[positions[rows] - start]
+        return result
+
+    def _slice(self, start: int, stop: int) -> np.ndarray:
+        result = np.empty((stop - start, *self.row_shape), dtype=self.dtype)
+        reached = start
+        for i in range(int(np.searchsorted(self._ends, start, side="right")), len(self.ranges)):
+            if reached >= stop:
+                break
+            begin = int(self._ends[i]) - (self.ranges[i][1] - self.ranges[i][0])
+            end = min(stop, int(self._ends[i]))
+            result[reached - start : end - start] = self._read(i)[reached - begin : end - begin]
+            reached = end
+        return result
+
+
+class Indices(_Lazy):
+    """The indices of the restarts that are there."""
+
+    dtype = np.dtype(np.int64)
+
+    def __init__(self, ranges: Ranges) -> None:
+        self.ranges = ranges
+        self._ends = _ends(ranges)
+        self._starts = np.array([start for start, _ in ranges], dtype=np.int64)
+        self._stops = np.array([stop for _, stop in ranges], dtype=np.int64)
+
+    def pieces(self) -> Iterator[np.ndarray]:
+        """The indices piece by piece."""
+        return (np.arange(start, stop, dtype=np.int64) for start, stop in self.ranges)
+
+    def take(self, positions: np.ndarray | slice) -> np.ndarray:
+        """The indices at `positions`."""
+        if isinstance(positions, slice):
+            positions = np.arange(positions.start, positions.stop, positions.step)
+        piece = np.searchsorted(self._ends, positions, side="right")
+        return np.asarray(self._stops[piece] - self._ends[piece] + positions)
+
+    def find(self, indices: np.ndarray) -> np.ndarray:
+        """The positions of the restarts of these indices; -1 where one is not there."""
+        wanted = np.asarray(indices).astype(np.int64)
+        piece = np.searchsorted(self._stops, wanted, side="right")
+        found = np.full(len(wanted), -1, dtype=np.int64)
+        inside = piece < len(self._stops)
+        inside[inside] = self._starts[piece[inside]] <= wanted[inside]
+        rows = piece[inside]
+        found[inside] = self._ends[rows] - self._stops[rows] + wanted[inside]
+        return found

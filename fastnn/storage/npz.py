@@ -1,0 +1,348 @@
+"""Networks and results in one file: an ``.npz`` archive of arrays and a JSON text, no pickle.
+
+The archive holds the arrays of what was saved under the names of its columns, those of its job as
+"job.X" and so on, and under "about" the text: format, version, kind, numbers, the job, and a digest
+of all of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..job.job import NUMERICS_VERSION, Job
+from ..job.keep import COLUMNS
+from ..job.record import job_of, job_record, network_of, network_record
+from ..results.censoring import CutOff
+from ..results.model import Model, Scaling
+from ..results.run import Run
+from ..results.runs import Runs
+from ..results.statistics import Statistics
+from ..spec.network import Network
+from ..spec.status import Status
+from ..support.archives import members_of, read_member
+from ..support.atomic_files import (
+    DamagedFile,
+    canonical,
+    destination,
+    digest_of,
+    refuse_others,
+    write_file,
+)
+from ..support.checks import check_path, integer, shown
+from ..support.gate import check_array, frozen
+from ..support.savable import Savable
+from ..support.version import __version__
+
+FORMAT, VERSION = "fastnn", 1
+JOB, STATISTICS, CUT = "job.", "statistics.", "cut."
+FOREIGN = "expected a file that fastnn saved, got a foreign one"
+
+Arrays = dict[str, np.ndarray]
+
+
+def save(thing: Savable, path: str | os.PathLike[str]) -> None:
+    """Save a network or results in one file, which takes the place of `path` once it is whole.
+
+    A file that is there gives it its rights.  A symbolic link is followed.
+
+    Parameters
+    ----------
+    thing : Network, Model, Run, Runs or Statistics
+    path : str or PathLike
+        By custom it ends in ``.npz``.
+
+    Raises
+    ------
+    TypeError
+        If `path` is no path, or `thing` none of these.
+    ValueError
+        If something else than a file is at `path`, such as a folder, a device or a pipe.
+    OSError
+        If the file cannot be written.
+    """
+    destination(path)
+    kind = type(thing).__name__.lower()
+    if kind not in _WRITERS:
+        raise TypeError(
+            f"save: expected a Network, Model, Run, Runs or Statistics, got {shown(thing)}"
+        )
+    record, arrays = _WRITERS[kind](thing)
+    about = {
+        "format": FORMAT,
+        "version": VERSION,
+        "kind": kind,
+        "fastnn": __version__,
+        "numerics_version": NUMERICS_VERSION,
+        **record,
+    }
+    about["digest"] = digest_of(canonical(about), arrays)
+    text = np.array(json.dumps(about, allow_nan=False))
+    write_file(path, lambda file: np.savez(file, allow_pickle=False, about=text, **arrays))
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """What was saved in a file by `save` of a network, a model, a run, many runs or statistics.
+
+    A loaded run of many can train any restart again, and training can go on from it, as before.
+
+    Parameters
+    ----------
+    path : str or PathLike
+
+    Returns
+    -------
+    Network, Model, Run, Runs or Statistics
+
+    Raises
+    ------
+    TypeError
+        If `path` is no path.
+    OSError
+        If the file cannot be read.
+    DamagedFile
+        If it is damaged, foreign, or of a later version: a ValueError with path and reason.
+    """
+    check_path(path)
+    file = Path(path)
+    if file.is_dir():
+        raise DamagedFile(file, "expected a file, got a folder; fastnn.open_run reads one")
+    about, arrays = _read(file)
+    try:
+        return _READERS[about["kind"]](about, arrays)
+    except Exception as error:
+        raise DamagedFile(file, f"what it tells of is none of fastnn's results: {error}") from error
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
+    """Text and arrays of a file, checked against its digest."""
+    refuse_others(path)
+    with open(path, "rb") as file:
+        if file.read(2) != b"PK":
+            raise DamagedFile(path, FOREIGN)
+        try:
+            with zipfile.ZipFile(file) as archive:
+                if any(member.compress_type for member in archive.infolist()):
+                    raise ValueError("it is compressed, which fastnn's are not")
+                members = members_of(archive, os.fstat(file.fileno()).st_size)
+                if "about" not in members:
+                    raise DamagedFile(path, FOREIGN)
+                about, digest = _about(path, read_member(archive, members.pop("about")))
+                for name in members:
+                    if not _belongs(about["kind"], name):
+                        raise ValueError(f"expected arrays of a {about['kind']}, got {name!r}")
+                # Compiled code reads them row by row.
+                arrays = {
+                    name: frozen(np.asarray(read_member(archive, member), order="C"))
+                    for name, member in members.items()
+                }
+        except DamagedFile:
+            raise
+        except Exception as error:  # zip archives and arrays raise many kinds
+            raise DamagedFile(path, f"its archive is damaged: {error}") from error
+    if digest != digest_of(canonical(about), arrays):
+        raise DamagedFile(path, "its content does not match its digest: damaged or edited")
+    if about.get("numerics_version") != NUMERICS_VERSION and about["kind"] in _OF_BITS:
+        raise DamagedFile(
+            path,
+            f"expected results of numerics version {NUMERICS_VERSION}, got "
+            f"{about.get('numerics_version')!r}: this fastnn would give other bits",
+        )
+    return about, arrays
+
+
+def _about(path: Path, text: np.ndarray) -> tuple[dict[str, Any], Any]:
+    """What a file's text tells, of a known version and kind, and the digest of all of it."""
+    try:
+        about = json.loads(str(text[()]))
+        if about["format"] != FORMAT:
+            raise ValueError
+        digest = about.pop("digest", None)
+        canonical(about)
+    except Exception as error:
+        raise DamagedFile(path, FOREIGN) from error
+    if about.get("version") != VERSION:
+        raise DamagedFile(
+            path, f"expected version {VERSION} of the format, got {about.get('version')!r}"
+        )
+    if about.get("kind") not in [*_READERS]:
+        raise DamagedFile(path, f"expected a known kind of results, got {about.get('kind')!r}")
+    return about, digest
+
+
+def _belongs(kind: str, name: str) -> bool:
+    """Whether a file of that kind may have an array of that name."""
+    names, beginnings = _ARRAYS[kind]
+    return name in names or name.startswith(beginnings)
+
+
+def _with_job(job: Job) -> tuple[dict[str, Any], Arrays]:
+    record, arrays = job_record(job)
+    named = {JOB + name: array for name, array in arrays.items()}
+    return {"job": record, "restarts": job.restarts}, named
+
+
+def _job(about: dict[str, Any], arrays: Arrays) -> Job:
+    named = {
+        name.removeprefix(JOB): array for name, array in arrays.items() if name.startswith(JOB)
+    }
+    return job_of(about["job"], named, integer("restarts", about["restarts"], 1, 10**12))
+
+
+def _network(net: Network) -> tuple[dict[str, Any], Arrays]:
+    return {"network": network_record(net)}, {}
+
+
+def _network_again(about: dict[str, Any], arrays: Arrays) -> Network:
+    return network_of(about["network"])
+
+
+def _model(model: Model) -> tuple[dict[str, Any], Arrays]:
+    record = {
+        "network": network_record(model.network),
+        "features": model.features,
+        "targets": model.targets,
+    }
+    arrays = {"parameters": model.parameters}
+    for name in ("inputs", "outputs"):
+        scaling = getattr(model, name)
+        if scaling is not None:
+            arrays |= {f"{name}.mean": scaling.mean, f"{name}.scale": scaling.scale}
+    if model.classes is not None:
+        arrays["classes"] = model.classes
+    return record, arrays
+
+
+def _model_again(about: dict[str, Any], arrays: Arrays) -> Model:
+    scalings = {
+        name: Scaling(arrays[f"{name}.mean"], arrays[f"{name}.scale"])
+        for name in ("inputs", "outputs")
+        if f"{name}.mean" in arrays
+    }
+    return Model(
+        network_of(about["network"]),
+        arrays["parameters"],
+        **scalings,
+        classes=arrays.get("classes"),
+        features=about["features"],
+        targets=about["targets"],
+    )
+
+
+def _run(run: Run) -> tuple[dict[str, Any], Arrays]:
+    if run.job is None:
+        raise ValueError("save: expected a run of fastnn.train or of many, got one without a job")
+    record, arrays = _with_job(run.job)
+    record |= {
+        "epochs": run.epochs,
+        "status": int(run.status),
+        "history_every": run.history_every,
+        "restart": run.restart,
+    }
+    # As arrays, since they may be infinite or NaN.
+    arrays |= {
+        "parameters": run.parameters,
+        "loss": np.array(run.loss),
+        "sse": np.array(run.sse),
+    }
+    optional = {"history": run.history, "state": run.state}
+    return record, arrays | {name: a for name, a in optional.items() if a is not None}
+
+
+def _run_again(about: dict[str, Any], arrays: Arrays) -> Run:
+    job = _job(about, arrays)
+    for name in ("loss", "sse"):
+        check_array(name, arrays[name], np.dtype(np.float64), ())
+    return Run(
+        network=job.net,
+        parameters=arrays["parameters"],
+        loss=float(arrays["loss"]),
+        sse=float(arrays["sse"]),
+        epochs=integer("epochs", about["epochs"], 0),
+        status=Status(about["status"]),
+        history=arrays.get("history"),
+        history_every=integer("history_every", about["history_every"], 0),
+        seed=job.seed,
+        restart=integer("restart", about["restart"], 0, 2**63 - 1),
+        loss_name=job.loss_name,
+        state=arrays.get("state"),
+        job=job,
+    )
+
+
+def _runs(runs: Runs) -> tuple[dict[str, Any], Arrays]:
+    record, arrays = _with_job(runs.job)
+    columns = {"restart": runs.indices, **runs.columns}
+    if runs.statistics is not None:
+        columns |= {
+            f"{STATISTICS}{name}": array for name, array in runs.statistics.to_arrays().items()
+        }
+    cut = runs.cut
+    if len(cut.epochs) or not cut.accounted:
+        record["accounted"] = cut.accounted
+        columns |= {f"{CUT}epochs": cut.epochs, f"{CUT}status": cut.status}
+    return record, arrays | columns
+
+
+def _cut_again(about: dict[str, Any], arrays: Arrays) -> CutOff:
+    """What was cut off, of a run that ended early."""
+    given = {name: arrays[CUT + name] for name in ("epochs", "status") if CUT + name in arrays}
+    accounted = about.get("accounted", True)
+    return CutOff(**given, accounted=accounted) if given else CutOff.none(accounted=accounted)
+
+
+def _runs_again(about: dict[str, Any], arrays: Arrays) -> Runs:
+    job = _job(about, arrays)
+    kept = {
+        name.removeprefix(STATISTICS): array
+        for name, array in arrays.items()
+        if name.startswith(STATISTICS)
+    }
+    statistics = Statistics.from_arrays(job, kept) if kept else None
+    columns: dict[str, Any] = {name: arrays[name] for name in COLUMNS if name in arrays}
+    cut = _cut_again(about, arrays)
+    return Runs(job, arrays["restart"], **columns, statistics=statistics, cut=cut)
+
+
+def _statistics(statistics: Statistics) -> tuple[dict[str, Any], Arrays]:
+    record, arrays = _with_job(statistics.job)
+    return record, arrays | statistics.to_arrays()
+
+
+def _statistics_again(about: dict[str, Any], arrays: Arrays) -> Statistics:
+    own = {name: array for name, array in arrays.items() if not name.startswith(JOB)}
+    return Statistics.from_arrays(_job(about, arrays), own)
+
+
+_WRITERS: dict[str, Callable[[Any], tuple[dict[str, Any], Arrays]]] = {
+    "network": _network,
+    "model": _model,
+    "run": _run,
+    "runs": _runs,
+    "statistics": _statistics,
+}
+_READERS: dict[str, Callable[[dict[str, Any], Arrays], Any]] = {
+    "network": _network_again,
+    "model": _model_again,
+    "run": _run_again,
+    "runs": _runs_again,
+    "statistics": _statistics_again,
+}
+_SCALES = ("inputs.mean", "inputs.scale", "outputs.mean", "outputs.scale")
+# The names of a kind's arrays, and how others begin.  Those of jobs and statistics are compared by
+# who reads them.
+_ARRAYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "network": ((), ()),
+    "model": (("parameters", "classes", *_SCALES), ()),
+    "run": (("parameters", "loss", "sse", "history", "state"), (JOB,)),
+    "runs": ((*COLUMNS, "restart"), (JOB, STATISTICS, CUT)),
+    "statistics": ((), ("",)),
+}
+# What another numerics version would not compute again to the bit.
+_OF_BITS = ("run", "runs", "statistics")

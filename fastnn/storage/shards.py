@@ -1,0 +1,242 @@
+"""Shards: the results of consecutive restarts, whole or not there."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import re
+import stat
+import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..job.keep import COLUMNS
+from ..results.statistics import Statistics
+from ..results.statistics_arrays import most_bytes
+from ..scheduling.worker import Part
+from ..support.archives import members_of, read_member
+from ..support.atomic_files import (
+    GONE,
+    DamagedFile,
+    check_file,
+    file_entry,
+    flush_folder,
+    is_temporary,
+    read_array,
+    read_record,
+    save_array,
+    temporary,
+    write_new,
+    write_record,
+    writing,
+)
+from .manifest import DATA, Manifest
+
+FOLDER, NAME, STATISTICS = "shards", "shard.json", "statistics.npz"
+FORMAT, VERSION = "fastnn shard", 1
+_NAME = re.compile(r"([0-9]{15,19})-([0-9]{15,19})")
+_FILES = (NAME, STATISTICS, *(f"{name}.npy" for name in (*COLUMNS, "restart")))
+"""The names of all files that a shard may have."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The results of the restarts of indices ``start … stop - 1``."""
+
+    path: Path
+    start: int
+    stop: int
+    files: dict[str, Any]
+    """Size and SHA-256 of every file by its name."""
+
+    def check(self, name: str) -> None:
+        """Whether a file of it is as it was written, or DamagedFile."""
+        check_file(self.path / name, self.files[name])
+
+    def check_all(self, manifest: Manifest) -> Statistics:
+        """Its statistics, if all files are as they were written and what the run's are."""
+        for name in self.files:
+            self.check(name)
+        statistics = self.statistics(manifest)
+        self.columns(manifest, statistics)
+        return statistics
+
+    def column(self, name: str, manifest: Manifest, rows: int | None = None) -> np.ndarray:
+        """A column, mapped into memory; whoever reads it has checked the file.
+
+        It has a row for each restart, or so many.
+        """
+        dtype, shape = manifest.types[name]
+        rows = self.stop - self.start if rows is None else rows
+        return read_array(self.path / f"{name}.npy", dtype, (rows, *shape))
+
+    def columns(self, manifest: Manifest, statistics: Statistics) -> dict[str, np.ndarray]:
+        """All columns: of every restart, or of the best among those of finite loss."""
+        rows = self.stop - self.start
+        if best := manifest.keep.best:
+            _, finite = statistics.loss_histogram()
+            rows = min(best, int(finite.sum()))
+        return {name: self.column(name, manifest, rows) for name in manifest.types}
+
+    def statistics(self, manifest: Manifest) -> Statistics:
+        """The statistics of its restarts."""
+        path = self.path / STATISTICS
+        self.check(STATISTICS)
+        rows, content = self.stop - self.start, io.BytesIO(path.read_bytes())
+        try:
+            with zipfile.ZipFile(content) as archive:
+                members = members_of(archive, most_bytes(rows))
+                known = Statistics.empty(manifest.job).to_arrays()
+                if unknown := sorted(members.keys() - known.keys()):
+                    raise ValueError(f"it has {unknown[0]!r} too")
+                arrays = {name: read_member(archive, member) for name, member in members.items()}
+            result = Statistics.from_arrays(manifest.job, arrays)
+        except MemoryError:
+            raise
+        except Exception as error:  # zip archives raise several kinds
+            raise DamagedFile(path, f"expected statistics, got none: {error}") from error
+        if result.restarts != rows:
+            raise DamagedFile(
+                path, f"expected statistics of {rows:,} restarts, got those of {result.restarts:,}"
+            )
+        return result
+
+
+def write_shard(folder: Path, part: Part, manifest: Manifest) -> Shard:
+    """Commit a part: a shard is there when this returns, and none if it fails."""
+    start = manifest.job.first + part.start
+    stop = start + part.rows
+    path = folder / FOLDER / f"{start:015d}-{stop:015d}"
+    new = temporary(path)
+    with writing(path):
+        new.mkdir()
+    try:
+        for name, (dtype, _) in manifest.types.items():
+            # A part that was sent knows its own restarts only, perhaps of a smaller type of epochs.
+            values = part.columns[name].astype(dtype, copy=False)
+            write_new(new / f"{name}.npy", partial(save_array, values))
+        if part.statistics is not None:
+            arrays: dict[str, Any] = {**part.statistics}
+            write_new(new / STATISTICS, lambda file: np.savez_compressed(file, **arrays))
+        files = {file.name: file_entry(file) for file in sorted(new.iterdir())}
+        record = {
+            "format": FORMAT,
+            "version": VERSION,
+            "job_digest": manifest.digest,
+            "start": start,
+            "stop": stop,
+            "keep": manifest.keep.name,
+            "files": files,
+        }
+        write_record(record, lambda content: write_new(new / NAME, content))
+        with writing(path):
+            flush_folder(new)
+            os.rename(new, path)
+    except BaseException:
+        _remove(new)
+        raise
+    flush_folder(path.parent)
+    return Shard(path, start, stop, files)
+
+
+def shard_paths(folder: Path) -> list[Path]:
+    """The folders of shards in the order of their restarts, whole ones only.
+
+    What else lies there is no one's to remove: DamagedFile, but for what is hidden.
+    """
+    place = folder / FOLDER
+    try:
+        there = stat.S_ISDIR(place.stat().st_mode)
+    except OSError as error:
+        if not os.path.lexists(place):
+            return []
+        if error.errno not in (errno.ENOENT, errno.ELOOP):
+            raise
+        there = False
+    if not there:
+        raise DamagedFile(place, "expected a folder, got something else")
+    names = [name for name in os.listdir(place) if not name.startswith(".")]
+    for name in names:
+        if _NAME.fullmatch(name) is None:
+            raise DamagedFile(place / name, "expected shards only; move it elsewhere")
+    return [place / name for name in sorted(names, key=_restarts)]
+
+
+def _restarts(name: str) -> list[int]:
+    return [int(number) for number in name.split("-")]
+
+
+def read_shard(path: Path, manifest: Manifest) -> Shard:
+    """What a shard's own record says, checked against its name and the job.
+
+    Raises
+    ------
+    DamagedFile
+        If it is damaged, foreign, or of another job.
+    """
+    try:
+        record = read_record(path / NAME, FORMAT, VERSION)
+    except GONE as error:
+        raise DamagedFile(path, f"expected a shard, got none ({error.strerror})") from error
+    if record.get("job_digest") != manifest.digest:
+        raise DamagedFile(path, "it is of another job")
+    (start, stop), files = _restarts(path.name), record.get("files")
+    names = {f"{name}.npy" for name in manifest.types} | {STATISTICS}
+    if record.get("keep") != manifest.keep.name:
+        raise DamagedFile(path, f"expected what keep={manifest.keep.name} keeps, got other results")
+    if (record.get("start"), record.get("stop")) != (start, stop):
+        raise DamagedFile(path, "its name is that of other restarts")
+    first, last = manifest.job.first, manifest.job.first + manifest.job.restarts
+    if not first <= start < stop <= last or not isinstance(files, dict) or files.keys() != names:
+        raise DamagedFile(path, "it does not belong to this run")
+    return Shard(path, start, stop, files)
+
+
+def read_shards(paths: list[Path], manifest: Manifest) -> Iterator[Shard | DamagedFile]:
+    """Shards in order; an error in place of one that is damaged or overlaps others."""
+    reached = -1
+    for path in paths:
+        try:
+            shard = read_shard(path, manifest)
+            if shard.start < reached:
+                raise DamagedFile(path, "its restarts are in another shard too")
+        except DamagedFile as error:
+            yield error
+        else:
+            reached = shard.stop
+            yield shard
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a process left in a run directory that died while it wrote."""
+    for place in (folder, folder / FOLDER, folder / DATA):
+        for name in os.listdir(place):
+            if is_temporary(name):
+                _remove(place / name)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, or a folder with what a shard has: what others put there stays."""
+    with suppress(OSError):
+        if path.is_symlink() or not path.is_dir():
+            path.unlink()
+            return
+        for name in _FILES:
+            with suppress(OSError):
+                (path / name).unlink()
+        path.rmdir()
+
+
+def remove_shard(path: Path) -> None:
+    """Remove a damaged shard, at once: never half of it under its name."""
+    gone = temporary(path)
+    with writing(path):
+        os.rename(path, gone)
+    _remove(gone)

@@ -1,0 +1,1 @@
+"""What everything else stands on: checks, files, locks, threads, the machine."""

@@ -1,0 +1,1 @@
+"""Tables of text: CSV files, their targets, and scores of predictions."""

@@ -1,0 +1,386 @@
+"""CSV files: a header and columns of numbers or labels, and errors with file, line and column.
+
+Every line number is that of the file as an editor shows it, also after cells in quotation marks
+that hold line breaks.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from ..support.checks import shown
+
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
+"""Those that are recognised, the first of equally likely ones."""
+LARGEST = 1e100
+"""Beyond it a mean of squares would not be finite."""
+LONGEST_LINE = 2**24
+BLOCK = 2**11
+"""Cells that are converted at a time: few, since Python looks through all rows at hand again and
+again for what it can free."""
+LISTED = 20
+"""Names that an error lists."""
+
+
+class TableError(ValueError):
+    """A file that cannot be used; the message names file, line and column.
+
+    Attributes
+    ----------
+    text : list of str
+        The columns that hold text where numbers were expected, in the row that failed.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        what: str,
+        *,
+        line: int | None = None,
+        column: str | None = None,
+        text: Sequence[str] = (),
+    ) -> None:
+        place = str(path)
+        if line is not None:
+            place += f", line {line}"
+        if column is not None:
+            place += f", column {shown(column)}"
+        super().__init__(f"{place}: {what}")
+        self.text = list(text)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A column of text: for every row which of the different texts it has.
+
+    Attributes
+    ----------
+    name : str
+    codes : (n,) array of int
+        Positions in `texts`.
+    texts : list of str
+        All different, in the order in which they come, without blanks around them.
+    lines : list of int
+        The line of the file in which each comes first.
+    """
+
+    path: Path
+    name: str
+    codes: np.ndarray
+    texts: list[str]
+    lines: list[int]
+
+    def error(self, code: int, what: str) -> TableError:
+        """An error that names the line in which the text of that code comes first."""
+        return TableError(self.path, what, line=self.lines[code], column=self.name)
+
+    def numbers(self) -> np.ndarray:
+        """The column as numbers.
+
+        Raises
+        ------
+        TableError
+            At the first cell that is none.
+        """
+        for code, text in enumerate(self.texts):
+            if wrong := fault(text):
+                raise self.error(code, wrong)
+        values: np.ndarray = np.array([float(text) for text in self.texts])[self.codes]
+        return values
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What was read of a table.
+
+    Attributes
+    ----------
+    numbers : (n, columns) array of float64
+    labels : list of Labels
+    """
+
+    numbers: np.ndarray
+    labels: list[Labels]
+
+
+class Table:
+    """An open CSV file, of which the header has been read.
+
+    The text is UTF-8, with or without a byte order mark; cells may stand in quotation marks ("),
+    and blanks around them do not count.  Blank lines may follow the last row, not stand before it.
+
+    Parameters
+    ----------
+    path : Path
+    delimiter : str, optional
+        One character; by default that of comma, semicolon and tab which gives the header most
+        columns.
+
+    Attributes
+    ----------
+    path : Path
+    delimiter : str
+    names : list of str
+        The columns of the header.
+
+    Raises
+    ------
+    TableError
+        If the file cannot be opened, is empty, or its header is none: a ValueError.
+    """
+
+    def __init__(self, path: Path, delimiter: str | None = None) -> None:
+        self.path = path
+        if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n\0'):
+            raise ValueError(f"delimiter: expected one character, got {shown(delimiter)}")
+        try:
+            self._file: TextIO = open(  # noqa: SIM115  closed by close()
+                path, encoding="utf-8-sig", errors="surrogateescape", newline=""
+            )
+        except OSError as error:
+            raise TableError(path, f"cannot be read: {error.strerror}") from None
+        try:
+            self._begin(delimiter)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _begin(self, delimiter: str | None) -> None:
+        lines = self._lines()
+        first = next(lines, None)
+        if first is None:
+            raise TableError(self.path, "expected a header and rows, got an empty file")
+        if delimiter is None:
+            counts = {mark: len(_cells(first, mark)) for mark in DELIMITERS}
+            delimiter = max(counts, key=lambda mark: counts[mark])
+        self.delimiter = delimiter
+        self._reader = csv.reader(
+            itertools.chain([first], lines), delimiter=delimiter, skipinitialspace=True, strict=True
+        )
+        self._line = 1  # of the next row
+        with _csv_errors(self):
+            header = next(self._reader, [])
+        self.names = [name.strip() for name in header]
+        self._check_header()
+        self._line = self._reader.line_num + 1
+
+    def __enter__(self) -> Table:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def read(self, numbers: Sequence[str], labels: Sequence[str]) -> Rows:
+        """Read all rows.
+
+        Parameters
+        ----------
+        numbers, labels : sequence of str
+            Columns of which every cell must be a finite number, and columns that are taken as they
+            are.  All others are not looked at.
+
+        Returns
+        -------
+        Rows
+
+        Raises
+        ------
+        TableError
+            At the first row that has too many or too few cells, or a cell that is no number; if
+            there are no rows, or no columns of these names.
+        """
+        self.check_names([*numbers, *labels])
+        places = [self._places[name] for name in numbers]
+        blocks: list[np.ndarray] = []
+        seen: list[dict[str, int]] = [{} for _ in labels]
+        codes: list[list[np.ndarray]] = [[] for _ in labels]
+        lines: list[list[int]] = [[] for _ in labels]
+        for rows, starts in self._blocks():
+            blocks.append(self._numbers(rows, places, starts))
+            for name, known, coded, first in zip(labels, seen, codes, lines, strict=True):
+                place, before = self._places[name], len(known)
+                found = [known.setdefault(row[place].strip(), len(known)) for row in rows]
+                coded.append(np.array(found, dtype=np.int64))
+                if len(known) > before:
+                    new, where = np.unique(coded[-1], return_index=True)
+                    first += [starts[row] for row in where[new >= before]]
+        if not blocks:
+            raise TableError(self.path, "expected rows after the header, got none")
+        return Rows(
+            np.concatenate(blocks),
+            [
+                Labels(self.path, name, np.concatenate(coded), list(known), first)
+                for name, known, coded, first in zip(labels, seen, codes, lines, strict=True)
+            ],
+        )
+
+    def check_names(self, names: Iterable[str], option: str = "") -> None:
+        """Raise unless there are columns of these names; `option` tells who asked for them."""
+        for name in names:
+            if name not in self._places:
+                close = difflib.get_close_matches(name, self.names, n=1, cutoff=0.6)
+                close += [other for other in self.names if other.lower() == name.lower()]
+                meant = f"; did you mean {shown(close[-1])}?" if close else ""
+                listed = ", ".join(map(shown, self.names[:LISTED]))
+                more = f" and {len(self.names) - LISTED} more" if len(self.names) > LISTED else ""
+                raise TableError(
+                    self.path,
+                    f"{option}expected a column {shown(name)}, got {listed}{more}{meant}",
+                )
+
+    def _check_header(self) -> None:
+        def refuse(what: str) -> TableError:
+            return TableError(self.path, f"expected a header, the names of the columns, {what}",
+                              line=self._line)  # fmt: skip
+
+        if not self.names:
+            raise refuse("got a blank line")
+        numbers = [name for name in self.names if fault(name) is None]
+        if len(numbers) == len(self.names) or any(not name.isdecimal() for name in numbers):
+            raise refuse(f"got the number {shown(numbers[0])}; is there a header?")
+        self._places: dict[str, int] = {}
+        for place, name in enumerate(self.names):
+            if not name:
+                raise refuse(f"got none for column {place + 1}")
+            first = self._places.setdefault(name, place)
+            if first < place:
+                raise refuse(
+                    f"all different, got {shown(name)} for columns {first + 1} and {place + 1}"
+                )
+
+    def _lines(self) -> Iterator[str]:
+        """The lines of the file, each with its end."""
+        number = 0
+        while line := self._file.readline(LONGEST_LINE):
+            number += 1
+            if not line.isascii() and (wrong := re.search("[\ud800-\udfff]", line)):
+                byte = ord(wrong[0]) & 0xFF
+                what = f"expected UTF-8 text, got the byte 0x{byte:02X}"
+                if number == 1 and line.startswith(("\udcff\udcfe", "\udcfe\udcff")):
+                    what += ": it seems to be UTF-16"
+                raise TableError(self.path, what, line=number)
+            if "\0" in line:
+                raise TableError(self.path, "expected text, got a NUL character", line=number)
+            if len(line) == LONGEST_LINE:
+                raise TableError(
+                    self.path, f"expected a line of less than {LONGEST_LINE:,} characters, got a "
+                    "longer one", line=number
+                )  # fmt: skip
+            yield line
+
+    def _blocks(self) -> Iterator[tuple[list[list[str]], list[int]]]:
+        """Some rows at a time, each with the line in which it begins."""
+        width = len(self.names)
+        most = max(1, BLOCK // width)
+        rows: list[list[str]] = []
+        starts: list[int] = []
+        blank = 0
+        with _csv_errors(self):
+            for row in self._reader:
+                start, self._line = self._line, self._reader.line_num + 1
+                if not row or (width > 1 and len(row) == 1 and not row[0].strip()):
+                    blank = blank or start
+                    continue
+                if blank:
+                    raise TableError(self.path, "expected a row, got a blank line", line=blank)
+                if len(row) != width:
+                    raise TableError(
+                        self.path, f"expected {width} cells, as in the header, got {len(row)}",
+                        line=start,
+                    )  # fmt: skip
+                rows.append(row)
+                starts.append(start)
+                if len(rows) == most:
+                    yield rows, starts
+                    rows, starts = [], []
+        if rows:
+            yield rows, starts
+
+    def _numbers(self, rows: list[list[str]], places: list[int], starts: list[int]) -> np.ndarray:
+        """The cells of the columns at `places` as numbers (rows, columns)."""
+        if places == list(range(len(self.names))):
+            cells = list(itertools.chain.from_iterable(rows))
+        else:
+            cells = [row[place] for row in rows for place in places]
+        result = _parsed(cells)
+        if result is not None:
+            return result.reshape(len(rows), len(places))
+        first = next(i for i, cell in enumerate(cells) if fault(cell))
+        i, j = divmod(first, len(places))
+        what = fault(cells[first])
+        assert what is not None
+        text = [self.names[place] for place in places if _is_text(rows[i][place])]
+        raise TableError(self.path, what, line=starts[i], column=self.names[places[j]], text=text)
+
+
+def fault(cell: str) -> str | None:
+    """What is wrong with a cell that should be a finite number; None if nothing is."""
+    if not cell or cell.isspace():
+        return "expected a number, got an empty cell"
+    try:
+        if not cell.isascii() or "_" in cell:
+            raise ValueError
+        number = float(cell)
+    except ValueError:
+        comma = re.fullmatch(r"\s*[+-]?\d+,\d+\s*", cell)
+        hint = " with a decimal comma, which is not read" if comma else ""
+        return f"expected a number, got {shown(cell)}{hint}"
+    if not abs(number) < np.inf:
+        return f"expected a finite number, got {shown(cell)}"
+    if abs(number) > LARGEST:
+        return f"expected a number from -{LARGEST:g} to {LARGEST:g}, got {shown(cell)}"
+    return None
+
+
+def _is_text(cell: str) -> bool:
+    """Whether a cell holds something that is no number, finite or not."""
+    try:
+        float(cell)
+    except ValueError:
+        return bool(cell.strip())
+    return False
+
+
+def _parsed(cells: list[str]) -> np.ndarray | None:
+    """The cells as numbers; None if one of them has a `fault`."""
+    together = "".join(cells)
+    if not together.isascii() or "_" in together:
+        return None
+    try:
+        result = np.array([float(cell) for cell in cells])
+    except ValueError:
+        return None
+    return result if (np.abs(result) <= LARGEST).all() else None
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+    except csv.Error:
+        return []
+
+
+class _csv_errors:  # noqa: N801  a context manager, used as a statement
+    """Errors of the csv module name the line in which the row begins."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        if isinstance(error, csv.Error):
+            what = str(error)
+            if "field limit" in what or "end of data" in what:
+                what += "; is a quotation mark not closed?"
+            raise TableError(self.table.path, what, line=self.table._line) from None

@@ -1,0 +1,219 @@
+"""What is learnt from a table: classes or numbers, and which rows train, choose and test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..support.checks import shown
+from .csv_table import Labels, TableError
+
+CLASSIFICATION, REGRESSION = TASKS = ("classification", "regression")
+MOST_NUMBERS, ROWS_OF_A_NUMBER = 20, 5
+"""Whole numbers are classes if they are no more than so many, in so many rows each on average."""
+MISSING = {"na", "n/a", "null", "none", "missing", "?", "-", "."}
+"""Text that among numbers stands for one that is missing."""
+LONGEST_LABEL = 1000
+MOST_CLASSES = 1000
+LARGEST_WHOLE = 2.0**53
+SPLIT = 2**64 - 1
+"""The place of a restart's index in the key of the random numbers that split the rows."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is to be predicted.
+
+    Attributes
+    ----------
+    names : tuple of str
+        One column, or several of numbers.
+    classes : (n_classes,) array of str, int or float, or None for regression
+        Sorted.
+    values : (n, columns) array of float, or (n,) array of positions in `classes`
+    why : str
+        How it was told which of both it is.
+    """
+
+    names: tuple[str, ...]
+    classes: np.ndarray | None
+    values: np.ndarray
+    why: str
+
+    @property
+    def n_out(self) -> int:
+        """How many outputs a network needs: one for two classes."""
+        if self.classes is None:
+            return int(self.values.shape[1])
+        return 1 if len(self.classes) == 2 else len(self.classes)
+
+    def encoded(self, rows: np.ndarray) -> np.ndarray:
+        """What a network learns of some rows, unscaled: (rows, n_out) array of float."""
+        values: np.ndarray = self.values[rows]
+        if self.classes is None:
+            return values
+        if self.n_out == 1:
+            values = (values == 1)[:, np.newaxis]
+        else:
+            values = values[:, np.newaxis] == np.arange(self.n_out)
+        return values.astype(np.float64)
+
+
+def make_target(columns: Sequence[Labels], task: str | None = None) -> Target:
+    """Classes or numbers from the columns to be predicted.
+
+    A single column is of classes if it holds text, or at most 20 different whole numbers in at
+    least 5 rows each on average; it is of numbers if it has more different numbers than that, and
+    then no text.  Several columns are of numbers.
+
+    Parameters
+    ----------
+    columns : sequence of Labels
+    task : "classification" or "regression", optional
+        Overrides the rule.
+
+    Raises
+    ------
+    TableError
+        If cells are empty or not of their kind, or all rows have the same.
+    """
+    if len(columns) > 1 and task == CLASSIFICATION:
+        raise ValueError("task: expected regression with several targets, got classification")
+    for column in columns:
+        if "" in column.texts:
+            raise column.error(column.texts.index(""), "expected a label or number, got none")
+    why = "as asked"
+    if task is None:
+        task, why = _detect(columns)
+    if task == CLASSIFICATION:
+        return _of_classes(columns[0], why)
+    values = np.stack([column.numbers() for column in columns], axis=1)
+    for column, numbers in zip(columns, values.T, strict=True):
+        if (numbers == numbers[0]).all():
+            raise TableError(
+                column.path, f"expected different numbers, got {numbers[0]:g} in every row",
+                column=column.name,
+            )  # fmt: skip
+    return Target(tuple(column.name for column in columns), None, values, why)
+
+
+def _detect(columns: Sequence[Labels]) -> tuple[str, str]:
+    """Which of both it is, and why."""
+    if len(columns) > 1:
+        return REGRESSION, f"{len(columns)} targets"
+    column = columns[0]
+    numbers = [number for number in map(_number, column.texts) if number is not None]
+    different, rows = len(set(numbers)), len(column.codes)
+    whole = all(number.is_integer() for number in numbers)
+    few = different <= MOST_NUMBERS and rows >= ROWS_OF_A_NUMBER * different
+    texts = [text for text in column.texts if _number(text) is None]
+    if texts and different <= MOST_NUMBERS:
+        if numbers and all(text.lower() in MISSING for text in texts):
+            what = (
+                f"expected a number as in other rows, got {shown(texts[0])}; --task "
+                "classification takes it as a label"
+            )
+            raise column.error(column.texts.index(texts[0]), what)
+        return CLASSIFICATION, f"text such as {shown(texts[0])}"
+    if whole and few:
+        return CLASSIFICATION, f"{different} different whole numbers"
+    if whole or different > MOST_NUMBERS:
+        return REGRESSION, f"{different:,} different numbers in {rows:,} rows"
+    fraction = next(number for number in numbers if not number.is_integer())
+    return REGRESSION, f"numbers such as {fraction:g}"
+
+
+def _number(text: str) -> float | None:
+    """The text as a number, which may be infinite or NaN."""
+    try:
+        return float(text) if text.isascii() and "_" not in text else None
+    except ValueError:
+        return None
+
+
+def _of_classes(column: Labels, why: str) -> Target:
+    """Whole numbers are classes by their value, and all else by its text."""
+    for code, text in enumerate(column.texts):
+        if len(text) > LONGEST_LABEL:
+            what = f"expected a label of up to {LONGEST_LABEL:,} characters, got {len(text):,}"
+            raise column.error(code, what)
+        number = _number(text)
+        if number is not None and not np.isfinite(number):
+            raise column.error(code, f"expected a label or number, got {shown(text)}")
+    numbers = [_number(text) for text in column.texts]
+    labels: list[float] | list[str] = column.texts
+    if all(n is not None and n.is_integer() and abs(n) < LARGEST_WHOLE for n in numbers):
+        labels = [n for n in numbers if n is not None]
+    classes, places = np.unique(np.array(labels), return_inverse=True)
+    if len(classes) == 1:
+        what = f"expected several classes, got {shown(column.texts[0])} in every row"
+        raise TableError(column.path, what, column=column.name)
+    if len(classes) > MOST_CLASSES:
+        what = f"expected up to {MOST_CLASSES:,} classes, got {len(classes):,}"
+        raise TableError(column.path, what, column=column.name)
+    if 2 * len(classes) > len(column.codes):
+        what = (
+            f"expected classes of 2 rows or more on average, got {len(classes):,} in "
+            f"{len(column.codes):,} rows"
+        )
+        raise TableError(column.path, what, column=column.name)
+    if classes.dtype.kind == "f":
+        classes = classes.astype(np.int64)
+    return Target((column.name,), classes, places[column.codes], why)
+
+
+def split(
+    target: Target, validation: float, test: float, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The rows that train, those that choose among restarts, and those that test.
+
+    The order is random: that of the raw numbers of Philox with key (seed, 2**64 - 1).  Of every
+    class each part gets its share, rounded; a class's last row trains.
+
+    Parameters
+    ----------
+    target : Target
+    validation, test : float
+        Shares of all rows, from 0 to less than 1 together.
+    seed : int
+
+    Returns
+    -------
+    training, validation, test : arrays of int, in ascending order
+
+    Raises
+    ------
+    ValueError
+        If a part would have no rows, or there would be fewer than 2 to train on.
+    """
+    rows = len(target.values)
+    key = np.array([seed, SPLIT], dtype=np.uint64)
+    order = np.argsort(np.random.Philox(key=key).random_raw(rows), kind="stable")
+    groups = [order]
+    if target.classes is not None:
+        groups = [order[target.values[order] == code] for code in range(len(target.classes))]
+    parts: tuple[list[np.ndarray], ...] = ([], [], [])
+    for group in groups:
+        held = min(len(group) - 1, _share(test, len(group)))
+        chosen = min(len(group) - 1 - held, _share(validation, len(group)))
+        for rows_of, start, stop in zip(
+            parts, (0, held, held + chosen), (held, held + chosen, None), strict=True
+        ):
+            rows_of.append(group[start:stop])
+    tested, validated, trained = (np.sort(np.concatenate(part)) for part in parts)
+    wanted = (("training", trained, 2), ("validation", validated, validation > 0),
+              ("test", tested, test > 0))  # fmt: skip
+    for name, part, least in wanted:
+        if len(part) < least:
+            raise ValueError(
+                f"expected more rows to split, got {rows}, of which {len(trained)} would train, "
+                f"{len(validated)} choose among restarts and {len(tested)} test: the {name} part "
+                f"needs {int(least)}"
+            )
+    return trained, validated, tested
+
+
+def _share(share: float, rows: int) -> int:
+    return int(np.floor(share * rows + 0.5))
