@@ -5,8 +5,8 @@
 model has two kinds of costs.  Spread over all cores are the seconds of each restart, and what a
 chunk costs its worker. One after the other come the chunks at the process that hands them out and
 takes them in, Dask's client and scheduler included, and the bytes of results that it writes.  A run
-takes the longer of the two.  The sizes of chunks are those that `fastnn.scheduling.scheduler` chooses.  Left
-out: how long workers take to start, cores of other speed, and the network between machines.
+takes the longer of the two.  The sizes of chunks are those that `fastnn.scheduling.work` chooses.
+Left out: how long workers take to start, cores of other speed, and the network between machines.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from . import datasets, export, extend, reference
 from .engine.evaluate import forward, gradient, jacobian, loss
-from .job.job import NUMERICS_VERSION
 from .job.keep import Best
 from .optimizers import (
     LBFGS,
@@ -50,7 +49,7 @@ from .spec.stopping import (
 from .storage.npz import load
 from .storage.stored_runs import StoredRuns, open_run
 from .support.atomic_files import DamagedFile
-from .support.version import __version__
+from .support.version import NUMERICS_VERSION, __version__
 from .training import train, train_many
 
 __all__ = [

@@ -50,7 +50,7 @@ def test_an_edit_of_a_helper_is_seen(copy, tmp_path):
     assert hits == 0
     assert train(copy, cache) == (before, 1)
 
-    helper = copy / "fastnn" / "lanes" / "elementary.py"
+    helper = copy / "fastnn" / "lanes" / "math" / "exponentials.py"
     source = helper.read_text()
     edited = source.replace("-0.002777777777622866", "-0.0028")
     assert edited != source

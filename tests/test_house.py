@@ -1,6 +1,8 @@
 """House rules, read off the sources."""
 
 import ast
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -37,7 +39,7 @@ def test_kernels_get_their_flags_from_one_place(path):
                 assert spread & {"FLAGS", "_INNER"}
         return
     assert not any(function.split(".")[-1] in ("njit", "jit") for function, _ in calls(tree))
-    if "from ..lanes.compiling import inlined as njit\n" in path.read_text():  # with the flags
+    if "from ..jit.compiling import inlined as njit\n" in path.read_text():  # with the flags
         return
     for node in ast.walk(tree):
         for decorator in getattr(node, "decorator_list", []):
@@ -96,32 +98,11 @@ def test_files_are_short_and_say_what_they_are(path):
     assert not text or ast.get_docstring(ast.parse(text))
 
 
-def test_imports_point_one_way():
-    """Interface, drivers, optimizers, kernels, definitions, lanes: nobody imports upward."""
-    rank = {"lanes": 0, "checks": 0, "status": 0, "version": 0, "datasets": 0, "interrupts": 0,
-             "archives": 0, "files": 0, "locks": 0, "savable": 0, "threads": 0, "gate": 0,
-             "censoring": 1, "activations": 1, "plotting": 1, "per_layer": 1, "network": 2,
-             "losses": 2, "stopping": 2, "sweeps": 2, "weighting": 2,
-            "initialization": 3, "kernels": 4, "optimizers": 5, "job": 6, "specialize": 6,
-            "machine": 7, "progress": 7, "keeping": 7, "cells": 7, "arguments": 7,
-            "blueprint": 7, "launch": 8, "records": 8, "chunks": 9, "summary": 8,
-            "primitives": 10, "run": 10, "tables": 7, "targets": 8, "scores": 7, "bins": 8,
-            "epoch_statistics": 10, "run_columns": 13,
-            "minima": 8, "statistics_arrays": 9, "again": 11, "model": 11, "statistics": 12,
-            "runs": 13, "parts": 13, "collecting": 14, "directory": 15, "saving": 15,
-            "executors": 15, "work": 15, "execution": 16, "export": 16, "options": 16,
-            "training": 17,
-            "reference": 18, "extend": 18, "sklearn": 18, "__init__": 19, "cli": 20,
-            "__main__": 21}  # fmt: skip
-    for path in SOURCES:
-        own = path.relative_to(ROOT / "fastnn").parts
-        level = rank[own[0].removesuffix(".py")]
-        depth = len(own)
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.ImportFrom) and node.level == depth:
-                targets = [node.module] if node.module else [alias.name for alias in node.names]
-                for target in targets:
-                    assert rank[target.split(".")[0]] <= level, f"{name(path)} imports {target}"
+def test_wings_import_only_downwards():
+    """The layers in pyproject.toml, also for imports within functions and for type checkers."""
+    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert found.returncode == 0, found.stdout
 
 
 def test_public_names_have_docstrings():

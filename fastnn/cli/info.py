@@ -19,12 +19,11 @@ from ..engine.blueprint import vector_width
 from ..engine.chunk import MOST_LANES
 from ..engine.specialize import mode
 from ..jit.cache import SPECIAL, kept_files
-from ..job.job import NUMERICS_VERSION
 from ..kernels.pieces import Kind
 from ..kernels.train_loop import train_restarts
 from ..storage.stored_runs import open_run
 from ..support.machine import available_threads
-from ..support.version import __version__
+from ..support.version import NUMERICS_VERSION, __version__
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..results.plots import BLUE, ORANGE, draw_losses
+from ..results.plots import draw_losses
+from ..support.figures import BLUE, ORANGE
 from ..tabular.metrics import Errors, confusion
 from .files import new_figure
 

@@ -24,8 +24,6 @@ from ..spec.stopping import ERRORS_WITHIN, SSE_BELOW, Rule, rule_numbers
 from ..support.checks import MAX_COUNT, integer, shown
 from ..support.gate import check_array
 
-NUMERICS_VERSION = 2
-"""Raised whenever a bit of any result may change."""
 MAX_SEED = 2**64 - 1
 MAX_RESTART = 2**63 - 1
 

@@ -25,8 +25,9 @@ from ..spec.stopping import RULES, LossBelow
 from ..support.atomic_files import canonical, digest_of
 from ..support.checks import shown
 from ..support.gate import check_array, frozen
+from ..support.version import NUMERICS_VERSION
 from .build import make_job
-from .job import NUMERICS_VERSION, Job, check_epochs, with_numbers
+from .job import Job, check_epochs, with_numbers
 
 T = TypeVar("T")
 TYPES: dict[str, type[Any]] = {

@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..spec.status import Status
-from ..support.checks import shown
+from ..support.figures import BLUE, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..spec.network import Network
     from .censoring import Incidence
     from .run import Run
     from .runs import Runs
     from .statistics import Statistics
 
-# Blue and vermilion of Okabe and Ito's palette, which colour-blind readers tell apart.
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
 LARGEST_DRAWN = 1e100
 BARS = 60
-
-
-def _axes(ax: Any) -> Axes:
-    from matplotlib.axes import Axes
-
-    if ax is None:
-        from matplotlib import pyplot
-
-        return pyplot.subplots(layout="constrained")[1]
-    if not isinstance(ax, Axes):
-        raise TypeError(f"ax: expected matplotlib Axes or None, got {shown(ax)}")
-    return ax
 
 
 def _in_full(loss_name: str) -> str:
@@ -48,7 +32,7 @@ def plot_history(run: Run, ax: Axes | None = None, *, log: bool = True) -> Axes:
             "plot: expected a run with a history; train with history=True, or take "
             "runs.restart(k) of many runs"
         )
-    ax = _axes(ax)
+    ax = new_axes(ax)
     epochs = np.arange(len(run.history)) * run.history_every
     marker = "o" if len(epochs) == 1 else None
     # Matplotlib's ticks fail on numbers near the end of the range, which diverging runs reach.
@@ -76,14 +60,14 @@ def plot_converged(runs: Runs, ax: Axes | None = None) -> Axes:
         estimate = found(
             runs.epochs[ended], runs.status[ended], only_converged=runs.job.has_targets
         )
-        return _draw_estimate(estimate, trained, runs.cut_off, _axes(ax))
+        return _draw_estimate(estimate, trained, runs.cut_off, new_axes(ax))
     epochs = np.sort(runs.epochs[runs.status == Status.CONVERGED])
     steps, last = np.unique(epochs, return_index=True)
     longest, share = (
         int(runs.epochs.max(initial=1)),
         np.append(last[1:], len(epochs)) / max(1, trained),
     )
-    return _draw_converged(steps, share, trained, longest, _axes(ax))
+    return _draw_converged(steps, share, trained, longest, new_axes(ax))
 
 
 def _draw_estimate(found: Incidence | None, trained: int, cut_off: int, ax: Axes) -> Axes:
@@ -126,7 +110,7 @@ def _draw_converged(
 def plot_final_loss(runs: Runs, ax: Axes | None = None) -> Axes:
     """The distribution of the final loss, on a logarithmic axis."""
     ended = runs.status != Status.NOT_RUN
-    return draw_losses(runs.loss[ended], int(np.count_nonzero(ended)), runs.loss_name, _axes(ax))
+    return draw_losses(runs.loss[ended], int(np.count_nonzero(ended)), runs.loss_name, new_axes(ax))
 
 
 def draw_losses(losses: np.ndarray, trained: int, loss_name: str, ax: Axes) -> Axes:
@@ -190,10 +174,10 @@ def plot_statistics(statistics: Statistics, axes: Any = None) -> np.ndarray:
     last = 0 if longest is None else int(longest)
     found = statistics.incidence()
     if found is not None:
-        _draw_estimate(found, trained, statistics.cut_off, _axes(pair[0]))
+        _draw_estimate(found, trained, statistics.cut_off, new_axes(pair[0]))
     else:
         steps, share = np.minimum(edges[1:] - 1, last), np.cumsum(counts) / max(1, trained)
-        _draw_converged(steps, share, trained, last, _axes(pair[0]))
+        _draw_converged(steps, share, trained, last, new_axes(pair[0]))
     edges, counts = statistics.loss_histogram()
     kept = edges > 0  # from some edge on
     edges, counts = np.clip(edges[kept], 1 / LARGEST_DRAWN, LARGEST_DRAWN), counts[kept[:-1]]
@@ -202,7 +186,7 @@ def plot_statistics(statistics: Statistics, axes: Any = None) -> np.ndarray:
     bars = np.add.reduceat(counts, starts) if len(counts) else counts
     _draw_final_loss(
         np.append(edges[:-1][starts], edges[-1:]), bars, trained, int(counts.sum()),
-        statistics.loss_name, _axes(pair[1]),
+        statistics.loss_name, new_axes(pair[1]),
     )  # fmt: skip
     return pair
 
@@ -218,70 +202,6 @@ def _pair(axes: Any) -> np.ndarray:
     return pair
 
 
-MAX_DRAWN = 16
-"""Units of a layer that are drawn; larger layers show their first and last."""
-
-
-def plot_network(
-    net: Network,
-    weights: Sequence[Any] | None = None,
-    biases: Sequence[Any] | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """Nodes and links; colour shows the sign, width the magnitude of a weight."""
-    ax = _axes(ax)
-    drawn = [_drawn_units(size) for size in net.sizes]
-    places = [np.linspace(0, 1, 2 * len(units) + 1)[1::2][::-1] for units in drawn]
-    matrices = None if weights is None else [np.asarray(matrix) for matrix in weights]
-    largest = max((float(np.abs(m).max()) for m in matrices or []), default=0.0) or 1.0
-    label = len(net.sizes) <= 4 and max(map(len, drawn)) <= 4
-    for layer in range(net.depth):
-        for a, i in enumerate(drawn[layer]):
-            for b, j in enumerate(drawn[layer + 1]):
-                start, end = (layer, places[layer][a]), (layer + 1, places[layer + 1][b])
-                color, width = GREY, 1.0
-                if matrices is not None:
-                    value = float(matrices[layer][i, j])
-                    color = BLUE if value >= 0 else ORANGE
-                    width = 0.4 + 5.6 * abs(value) / largest
-                ax.plot(*zip(start, end, strict=True), color=color, lw=width, zorder=1)
-                if matrices is not None and label:
-                    at = 0.3 if (a + b) % 2 else 0.62
-                    ax.text(
-                        start[0] + at,
-                        start[1] + at * (end[1] - start[1]),
-                        f"{value:.3g}",
-                        ha="center",
-                        va="center",
-                        fontsize="small",
-                        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-                    )
-    for layer, (units, heights) in enumerate(zip(drawn, places, strict=True)):
-        for unit, height in zip(units, heights, strict=True):
-            color = "white"
-            if layer and biases is not None and len(biases):
-                color = BLUE if biases[layer - 1][unit] >= 0 else ORANGE
-            ax.scatter([layer], [height], s=260, color=color, edgecolor="black", zorder=2)
-        name = "input" if layer == 0 else net.activation[layer - 1]
-        size = net.sizes[layer]
-        drawn_of = f"\n({len(units)} shown)" if size > len(units) else ""
-        ax.text(layer, -0.06, f"{size} {name}{drawn_of}", ha="center", va="top")
-    ax.set_xlim(-0.3, net.depth + 0.3)
-    ax.set_ylim(-0.2, 1.05)
-    ax.set_axis_off()
-    if matrices is not None:
-        what = "Weights and biases" if biases is not None and len(biases) else "Weights"
-        ax.set_title(f"{what}: blue positive, orange negative")
-    return ax
-
-
-def _drawn_units(size: int) -> list[int]:
-    if size <= MAX_DRAWN:
-        return list(range(size))
-    half = MAX_DRAWN // 2
-    return [*range(half), *range(size - half, size)]
-
-
 def plot_grid(runs: Runs, values: Any = "epochs", ax: Axes | None = None) -> Axes:
     """A heat map of a grid of two axes, the first upwards, the second to the right."""
     grid = runs.grid
@@ -293,7 +213,7 @@ def plot_grid(runs: Runs, values: Any = "epochs", ax: Axes | None = None) -> Axe
     cells = runs.in_grid(values)
     # Matplotlib's ticks fail on numbers near the end of the range.
     cells = np.where(np.abs(cells) < LARGEST_DRAWN, cells, np.nan)
-    ax = _axes(ax)
+    ax = new_axes(ax)
     (y_name, y), (x_name, x) = grid.axes.items()
     cells = cells[np.argsort(y, kind="stable")][:, np.argsort(x, kind="stable")]
     finite = cells[np.isfinite(cells)]

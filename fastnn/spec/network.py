@@ -203,7 +203,7 @@ class Network(Savable):
         -------
         matplotlib Axes
         """
-        from ..results.plots import plot_network
+        from .network_plot import plot_network
 
         if weights is not None or biases is not None:
             zero_weights, zero_biases = self.unpack(np.zeros(self.n_parameters))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..job.job import NUMERICS_VERSION, Job
+from ..job.job import Job
 from ..job.keep import COLUMNS, Keep, column_types
 from ..job.record import fixed_restarts, job_digest, job_of, job_record
 from ..support.atomic_files import (
@@ -25,6 +25,7 @@ from ..support.atomic_files import (
 )
 from ..support.checks import integer
 from ..support.machine import describe
+from ..support.version import NUMERICS_VERSION
 
 NAME, DATA = "manifest.json", "data"
 FORMAT, VERSION = "fastnn run", 1

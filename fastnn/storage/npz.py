@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..job.job import NUMERICS_VERSION, Job
+from ..job.job import Job
 from ..job.keep import COLUMNS
 from ..job.record import job_of, job_record, network_of, network_record
 from ..results.censoring import CutOff
@@ -37,8 +37,8 @@ from ..support.atomic_files import (
 )
 from ..support.checks import check_path, integer, shown
 from ..support.gate import check_array, frozen
-from ..support.savable import Savable
-from ..support.version import __version__
+from ..support.savable import Savable, writes
+from ..support.version import NUMERICS_VERSION, __version__
 
 FORMAT, VERSION = "fastnn", 1
 JOB, STATISTICS, CUT = "job.", "statistics.", "cut."
@@ -47,6 +47,7 @@ FOREIGN = "expected a file that fastnn saved, got a foreign one"
 Arrays = dict[str, np.ndarray]
 
 
+@writes
 def save(thing: Savable, path: str | os.PathLike[str]) -> None:
     """Save a network or results in one file, which takes the place of `path` once it is whole.
 

@@ -12,8 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..job.job import NUMERICS_VERSION
-from .version import __version__
+from .version import NUMERICS_VERSION, __version__
 
 
 def available_threads() -> int:
