@@ -13,7 +13,7 @@ KERNELS = sorted((PACKAGE / "kernels").glob("*.py"))
 COMPILED = sorted(
     path
     for folder in ("jit", "kernels", "lanes", "optimizers")
-    for path in (PACKAGE / folder).glob("*.py")
+    for path in (PACKAGE / folder).rglob("*.py")
 )
 MOST_ARGUMENTS, MOST_LINES, MOST_NAMES, MOST_LINES_OF_A_FORMULA = 8, 40, 12, 25
 # Functions that are longer than others, and why.
