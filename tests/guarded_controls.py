@@ -19,6 +19,7 @@ import fastnn
 from fastnn.engine import blueprint, launch
 from fastnn.engine import chunk as chunks
 from fastnn.engine import evaluate as primitives
+from fastnn.kernels.layout import PLACES
 from fastnn.kernels.workspace import Plan
 
 NET = fastnn.Network([2, 2, 1])
@@ -26,7 +27,8 @@ NET = fastnn.Network([2, 2, 1])
 DATA = [np.tile(array, (16, 1)) for array in fastnn.datasets.xor()]
 ARGUMENTS = {"epochs": 3, "optimizer": fastnn.GradientDescent(momentum=0.5)}
 STOP = np.zeros(1, dtype=np.int64)
-train, zeros_aligned, take, set_fields = launch.train, launch.zeros_aligned, Plan.take, Plan.set
+train, zeros_aligned = launch.train, launch.zeros_aligned
+take, set_fields, point = Plan.take, Plan.set, Plan.point
 
 
 def one(guard=None):
@@ -50,7 +52,7 @@ def reading(offset):
 
     def read(guard):
         array = np.zeros(64, dtype=np.uint8)
-        ctypes.string_at(guard.data_of(array) + offset, 1)
+        ctypes.string_at(guard.twin_of(array).address + offset, 1)
 
     return read
 
@@ -87,11 +89,12 @@ def before_its_begin():
 def not_guarded():
     """The address of an array is taken in another way."""
 
-    def changed(plan, **values):
-        own = {"stop": STOP.ctypes.data} if "stop" in values else {}
-        set_fields(plan, **(values | own))
+    def changed(plan, name, array, *shape):
+        point(plan, name, array, *shape)
+        if name == "stop":
+            plan.record[PLACES[name]] = STOP.ctypes.data
 
-    return [patch.object(Plan, "set", changed)]
+    return [patch.object(Plan, "point", changed)]
 
 
 def one_more(field):

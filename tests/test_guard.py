@@ -94,17 +94,18 @@ def test_faults_are_seen():
             assert ends == ["nothing", "nothing"], fault
         for end, needed in zip(ends, expected, strict=True):
             assert end in SEEN or not needed, f"{fault}: {ends}"
-            assert end in (*SEEN, "nothing"), f"{fault}: {ends}"
+            # An error: results refuse what came back.
+            assert end in (*SEEN, "nothing", "error"), f"{fault}: {ends}"
 
 
 def test_compiled_code_is_entered_where_the_guard_stands():
-    """Addresses are taken by `data_of`; two functions are called from Python."""
+    """Addresses are taken by the gate; two functions are called from Python."""
     takers, entered = set(), set()
     for path in SOURCES:
         text = path.read_text()
-        if re.search(r"\.ctypes\b|__array_interface__", text.replace("``array.ctypes``", "")):
+        if re.search(r"\.ctypes\b|__array_interface__", text):
             takers.add(name(path))
         if any(function == "entry" for function, _ in calls(ast.parse(text))):
             entered.add(name(path))
-    assert takers == {"fastnn/kernels/workspace.py"}
+    assert takers == {"fastnn/support/gate.py"}
     assert entered == {"fastnn/kernels/pieces.py", "fastnn/kernels/statistics.py"}

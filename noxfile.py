@@ -1,0 +1,37 @@
+"""The commands of continuous integration, one by one: ``nox -s tests``, ``nox -s lint``."""
+
+import nox
+
+nox.options.sessions = ["lint", "tests"]
+PYTHONS = ["3.11", "3.12", "3.13"]
+
+
+@nox.session(python=PYTHONS)
+def tests(session):
+    """The default tests; ``nox -s tests -- --all`` runs what CI runs, ``--slow`` the long ones."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session):
+    """Style, format, types, and the layers of imports."""
+    session.install("-e", ".[test]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("lint-imports", "--no-cache")
+
+
+@nox.session
+def docs(session):
+    """The documentation, in ``docs/_build``."""
+    session.install("-e", ".[docs]")
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build")
+
+
+@nox.session
+def benchmarks(session):
+    """The benchmark suite."""
+    session.install("-e", ".[bench]")
+    session.run("python", "-m", "pytest", "benchmarks", *session.posargs)
