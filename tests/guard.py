@@ -1,9 +1,9 @@
 """Guard pages around all memory that compiled code sees: what touches a byte beside it crashes.
 
-Launches take the address of an array by `address_of`, and hand records and workspaces to `run_piece`.
-A `Guard` stands in for both.  Each array has a twin with protected pages right after its last byte
-or right before its first one, and kernels see the twins only: numbers are copied there before they
-run, and back when they are done.  An address that was not handed out is an error.
+Launches take the address of an array by `address_of`, and hand records and workspaces to
+`run_piece`.  A `Guard` stands in for both.  Each array has a twin with protected pages right after
+its last byte or right before its first one, and kernels see the twins only: numbers are copied
+there before they run, and back when they are done.  An address that was not handed out is an error.
 """
 
 import ctypes
