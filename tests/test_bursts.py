@@ -2,6 +2,7 @@
 
 import collections
 import os
+import sys
 import time
 
 import numpy as np
@@ -94,7 +95,8 @@ def test_a_worker_ends_with_the_process_that_began_it(tmp_path):
     )
     code = f"import subprocess, sys\nsubprocess.run([sys.executable, {str(script)!r}])"
     began = time.monotonic()
-    workers = [int(worker) for worker in python(code).stdout.split()]
+    path = os.pathsep.join(sys.path)
+    workers = [int(worker) for worker in python(code, PYTHONPATH=path).stdout.split()]
     assert len(workers) == 2
     assert not ended_within(60, workers)
     print(f"{time.monotonic() - began:.1f} s, with {interrupts.WATCH_SECONDS} s between looks")
