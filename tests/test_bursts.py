@@ -2,6 +2,7 @@
 
 import collections
 import os
+import sys
 import time
 
 import numpy as np
@@ -94,7 +95,54 @@ def test_a_worker_ends_with_the_process_that_began_it(tmp_path):
     )
     code = f"import subprocess, sys\nsubprocess.run([sys.executable, {str(script)!r}])"
     began = time.monotonic()
-    workers = [int(worker) for worker in python(code).stdout.split()]
+    path = os.pathsep.join(sys.path)
+    workers = [int(worker) for worker in python(code, PYTHONPATH=path).stdout.split()]
     assert len(workers) == 2
     assert not ended_within(60, workers)
     print(f"{time.monotonic() - began:.1f} s, with {interrupts.WATCH_SECONDS} s between looks")
+
+
+def test_a_pool_is_used_again_after_a_burst(tmp_path):
+    """Of the parent and its workers, at work and between chunks."""
+    from conftest import python
+
+    script = tmp_path / "program.py"
+    script.write_text(
+        "import os, signal, multiprocessing, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "import numpy as np\n"
+        "import fastnn\n"
+        "from fastnn import collecting\n"
+        "X, y = fastnn.datasets.xor()\n"
+        "net = fastnn.Network([2, 2, 1])\n"
+        "def add(self, part, add=collecting.Columns.add):\n"
+        "    add(self, part)\n"
+        "    if bursts and self.ended > 2000:\n"
+        "        for pause in bursts.pop():\n"
+        "            os.killpg(0, signal.SIGINT); time.sleep(pause)\n"
+        "bursts = [(0.0, 0.02, 0.01), (0.0,) * 5, (0.03,) * 5]\n"
+        "if __name__ == '__main__':\n"
+        "    def train(restarts, executor=None):\n"
+        "        return fastnn.train_many(net, X, y, restarts=restarts, epochs=500,\n"
+        "            executor=executor, chunk=200)\n"
+        "    with ProcessPoolExecutor(2, multiprocessing.get_context('fork')) as executor:\n"
+        "        train(4, executor); collecting.Columns.add = add\n"
+        "        while bursts:\n"
+        "            try: train(10**7, executor)\n"
+        "            except fastnn.Interrupted as interrupted: ended = interrupted.runs\n"
+        "            else: raise AssertionError\n"
+        "            assert len(ended) > 2000\n"
+        "        last = train(3000, executor)\n"
+        "    expected = train(3000)\n"
+        "    assert (last.loss == expected.loss).all()\n"
+        "    print(executor._broken)\n"
+    )
+    code = (
+        "import subprocess, sys\n"
+        f"done = subprocess.run([sys.executable, {str(script)!r}], start_new_session=True,\n"
+        "                      timeout=120)\n"
+        "sys.exit(done.returncode)\n"
+    )
+    done = python(code, PYTHONPATH=os.pathsep.join(sys.path))
+    assert (done.stdout, done.stderr) == ("False\n", "")

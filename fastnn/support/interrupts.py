@@ -110,11 +110,12 @@ class WorkersCtrlC:
 
     def __enter__(self) -> np.ndarray | None:
         in_main = threading.current_thread() is threading.main_thread()
+        if in_main:
+            _end_with_parent()
         ours = signal.default_int_handler, self._handle
         if in_main and self._flag is None and signal.getsignal(signal.SIGINT) in ours:
             self._flag = np.zeros(1, dtype=np.int64)
             signal.signal(signal.SIGINT, self._handle)
-            _end_with_parent()
             return self._flag
         return None
 
