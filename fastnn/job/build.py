@@ -46,7 +46,7 @@ def make_job(
     restarts: int | None = None,
     parallel: str = "restarts",
     grid: Grid | None = None,
-    before: Before | None = None,
+    before: Checkpoint | None = None,
 ) -> Job:
     """Check every argument and put it into the kernels' form; `restarts` is None for one run.
 
@@ -130,7 +130,7 @@ def make_job(
 
 
 @dataclass(frozen=True)
-class Before:
+class Checkpoint:
     """Where restarts stand that go on training."""
 
     net: Network
@@ -151,7 +151,7 @@ class Before:
     """X and y, which the rules' memory is of too."""
 
 
-def _going_on(job: Job, before: Before) -> Job:
+def _going_on(job: Job, before: Checkpoint) -> Job:
     """The job, begun where restarts stand; rules begin anew with others or other data."""
     if before.net != job.net:
         raise ValueError(f"continue_from: expected results of {job.net!r}, got {before.net!r}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..job.build import Before, check_inputs
+from ..job.build import Checkpoint, check_inputs
 from ..job.job import MAX_RESTART
 from ..kernels.predict import predict
 from ..spec.grid import Grid
@@ -181,7 +181,7 @@ class Runs(RunColumns, Savable):
             job=self.job.alone(int(self.indices[position]) - self.job.first) or self.job,
         )
 
-    def before(self, restarts: int | None) -> Before:
+    def before(self, restarts: int | None) -> Checkpoint:
         """What training goes on from."""
         state = self._columns.get("state")
         if self.parameters is None or state is None or "epochs" not in self._columns:
@@ -194,7 +194,7 @@ class Runs(RunColumns, Savable):
             raise ValueError("continue_from: expected restarts of consecutive indices, got others")
         start = int(self.indices[0]) - self.job.first
         job = self.job.only(start, start + len(self))
-        return Before(
+        return Checkpoint(
             self.network, self.parameters, state, self.epochs, job.rules, job.optimizer,
             job.loss, job.seed, job.first, (job.X, job.y),
         )  # fmt: skip
