@@ -266,7 +266,7 @@ def check_combination(job: Job) -> None:
         raise ValueError(
             f"loss: {optimizer} with arctanh_error needs SSE or MSE, got {job.loss.name}"
         )
-    in_order = job.only_in_lanes or job.watches or job.validation is not None
+    in_order = job.requires_lanes or job.watches or job.validation is not None
     if job.parallel == "samples" and in_order:
         raise ValueError(
             "parallel: 'samples' goes without validation, SSEBelow of another loss, ErrorsWithin, "

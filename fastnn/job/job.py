@@ -222,7 +222,7 @@ class Job:
         return 0 if self.start_epochs is None else self.start_epochs[indices - self.first]
 
     @property
-    def only_in_lanes(self) -> bool:
+    def requires_lanes(self) -> bool:
         """Whether only the kernels for many networks can do it, if need be with idle lanes."""
         return self.has_own_weights or self.setup.compute is not None
 
