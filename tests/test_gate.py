@@ -173,7 +173,7 @@ def jobs():
         "shuffle": job(batch_size=2, shuffle=True),
         "samples": job(parallel="samples"),
         "going on": going_on,
-        "picked": job().pick(np.array([3, 1])),
+        "picked": job().select_positions(np.array([3, 1])),
         "newton": job(optimizer=fastnn.LevenbergMarquardt()),
         "float32": job(dtype=np.float32, loss=fastnn.SSE(l2=0.1), **VALIDATION),
     }

@@ -135,7 +135,7 @@ def train_chunk(
         raise ValueError(f"expected positions from 0 to {job.restarts}, got {start} and {stop}")
     if stop_flag is None:
         stop_flag = np.zeros(1, dtype=np.int64)
-    part = job.rows(start, stop)
+    part = job.expand_range(start, stop)
     count = part.restarts
     lanes = lanes_for(job, count) if lanes is None else lanes
     kept, goes_on = keep_parameters, keep_parameters and keep_state

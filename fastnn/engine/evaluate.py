@@ -147,7 +147,7 @@ def jacobian(
     result = np.empty((job.restarts, *shape), dtype=job.dtype)
     group = max(1, GROUP // result[0].size)
     for first in range(0, job.restarts, group):
-        part = job.rows(first, min(job.restarts, first + group))
+        part = job.expand_range(first, min(job.restarts, first + group))
         _evaluate(part, gradient=False, jacobian=result[first : first + part.restarts])
     return result[0] if alone else result
 

@@ -92,7 +92,7 @@ def train_many(
         sample_weight=sample_weight, seed=seed, init=init, dtype=dtype, first=first,
         restarts=restarts,
     )  # fmt: skip
-    runs = [train_job(job.rows(i, i + 1), 0) for i in range(restarts)]
+    runs = [train_job(job.expand_range(i, i + 1), 0) for i in range(restarts)]
     return Runs(
         job,
         indices=np.arange(job.first, job.first + restarts, dtype=np.int64),

@@ -32,8 +32,8 @@ def run_again(
     `epochs` and `status`, if they are known, tell where it ends, which saves looking for it.
     """
     start = index - job.first
-    own = job.alone(start)
-    alone = own or job.rows(start, start + 1)
+    own = job.isolate_restart(start)
+    alone = own or job.expand_range(start, start + 1)
     if epochs is None:
         run = train_one(alone, history)
         return run if own else replace(run, job=job)

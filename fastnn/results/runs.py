@@ -178,7 +178,7 @@ class Runs(RunColumns, Savable):
             restart=int(self.indices[position]),
             loss_name=self.job.loss_name,
             state=None if state is None else state[position],
-            job=self.job.alone(int(self.indices[position]) - self.job.first) or self.job,
+            job=self.job.isolate_restart(int(self.indices[position]) - self.job.first) or self.job,
         )
 
     def before(self, restarts: int | None) -> Checkpoint:
@@ -193,7 +193,7 @@ class Runs(RunColumns, Savable):
         if not len(self) or (np.diff(self.indices) != 1).any():
             raise ValueError("continue_from: expected restarts of consecutive indices, got others")
         start = int(self.indices[0]) - self.job.first
-        job = self.job.only(start, start + len(self))
+        job = self.job.isolate_range(start, start + len(self))
         return Checkpoint(
             self.network, self.parameters, state, self.epochs, job.rules, job.optimizer,
             job.loss, job.seed, job.first, (job.X, job.y),

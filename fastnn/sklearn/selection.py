@@ -122,7 +122,8 @@ def _trained(
 ) -> tuple[Runs, np.ndarray]:
     """Those restarts, trained, and their scores; of the whole runs parameters are kept too."""
     start, stop = int(positions[0]), int(positions[-1]) + 1
-    picked = job.cut(start, stop) if stop - start == len(positions) else job.pick(positions)
+    follows = stop - start == len(positions)
+    picked = job.select_range(start, stop) if follows else job.select_positions(positions)
     kept = make_keep("parameters" if whole or score is not None else "outcomes", picked)
     runs: Runs = run_job(
         picked, Columns(picked, kept), workers=threads, executor=None, chunk=None,
