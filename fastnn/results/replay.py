@@ -19,7 +19,7 @@ HISTORY_LIMIT = 2**30
 TOGETHER = 1024
 
 
-def run_again(
+def replay(
     job: Job,
     index: int,
     history: int = 0,
@@ -52,7 +52,7 @@ def run_again(
     return replace(run, job=own or job)
 
 
-def run_with_history(
+def replay_with_history(
     job: Job, k: Any, *, epochs: int | None = None, status: Status | None = None
 ) -> Run:
     """The run of restart k with every loss, or every n-th where all took over `HISTORY_LIMIT`.
@@ -62,11 +62,11 @@ def run_with_history(
     index = integer("restart", k, job.first, job.first + job.restarts - 1)
     size = job.dtype.itemsize
     if epochs is None and (job.epochs + 1) * size > HISTORY_LIMIT:
-        run = run_again(job, index)
+        run = replay(job, index)
         epochs, status = run.epochs, run.status
     most = job.epochs if epochs is None else epochs
     every = 1 + (most + 1) * size // HISTORY_LIMIT
-    return run_again(job, index, every, epochs=epochs, status=status)
+    return replay(job, index, every, epochs=epochs, status=status)
 
 
 def asked_indices(which: Any) -> np.ndarray:
@@ -78,7 +78,7 @@ def asked_indices(which: Any) -> np.ndarray:
     return wanted
 
 
-def parameters_again(job: Job, indices: np.ndarray) -> np.ndarray:
+def replay_parameters(job: Job, indices: np.ndarray) -> np.ndarray:
     """The parameters of the restarts of these indices, neighbours trained together."""
     rows = indices - job.first
     result = np.empty((len(rows), job.net.n_parameters), job.dtype)

@@ -17,7 +17,7 @@ from ..support.checks import as_array, integer, shown
 from ..support.gate import frozen
 from ..support.savable import Savable
 from .censoring import CutOff
-from .replay import asked_indices, parameters_again, run_again, run_with_history
+from .replay import asked_indices, replay_parameters, replay, replay_with_history
 from .run import Run, sse_of
 from .run_columns import RunColumns
 from .summary import Summary, frame_of, summarize
@@ -144,7 +144,7 @@ class Runs(RunColumns, Savable):
             If k is not among `indices`.
         """
         position = self._position(k)
-        return run_with_history(self.job, self.indices[position], **self._ending(position))
+        return replay_with_history(self.job, self.indices[position], **self._ending(position))
 
     @property
     def best(self) -> Run:
@@ -164,7 +164,7 @@ class Runs(RunColumns, Savable):
         position = int(lowest[np.argmin(self.indices[lowest])])
         state = self._columns.get("state")
         if self.parameters is None or "epochs" not in self._columns:
-            return run_again(self.job, int(self.indices[position]), **self._ending(position))
+            return replay(self.job, int(self.indices[position]), **self._ending(position))
         return Run(
             network=self.network,
             parameters=self.parameters[position],
@@ -269,7 +269,7 @@ class Runs(RunColumns, Savable):
         if self.parameters is not None:
             chosen = np.ascontiguousarray(self.parameters[positions])
         else:
-            chosen = parameters_again(self.job, self.indices[positions])
+            chosen = replay_parameters(self.job, self.indices[positions])
         return predict(self.network, chosen, inputs)
 
     def summary(self) -> Summary:

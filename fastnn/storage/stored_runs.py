@@ -11,7 +11,7 @@ import numpy as np
 
 from ..job.keep import Keep, check_ranges
 from ..results.censoring import CutOff
-from ..results.replay import asked_indices, run_with_history
+from ..results.replay import asked_indices, replay_with_history
 from ..results.run import Run
 from ..results.runs import Runs
 from ..results.statistics import Statistics
@@ -271,7 +271,7 @@ class StoredRuns:
         ValueError
             If k is not one.
         """
-        return run_with_history(self.job, k)
+        return replay_with_history(self.job, k)
 
     @property
     def best(self) -> Run:
