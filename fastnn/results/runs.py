@@ -17,7 +17,7 @@ from ..support.checks import as_array, integer, shown
 from ..support.gate import frozen
 from ..support.savable import Savable
 from .censoring import CutOff
-from .replay import asked_indices, replay_parameters, replay, replay_with_history
+from .replay import asked_indices, replay, replay_parameters, replay_with_history
 from .run import Run, sse_of
 from .run_columns import RunColumns
 from .summary import Summary, frame_of, summarize

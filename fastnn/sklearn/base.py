@@ -29,9 +29,9 @@ from ..support.checks import shown
 from ..support.machine import available_threads
 from ..training import train_many
 from .checking import check_parameters
+from .parameters import ACTIVATIONS, solver_of
 from .problem import problem_of
 from .selection import Best, best_of, best_restarts
-from .words import ACTIVATIONS, solver_of
 
 
 def is_stochastic(estimator: Any) -> bool:

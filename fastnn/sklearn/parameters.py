@@ -1,4 +1,4 @@
-"""scikit-learn's words and what they are called in fastnn."""
+"""scikit-learn's parameters and what they are called in fastnn."""
 
 from __future__ import annotations
 
@@ -149,8 +149,8 @@ PARAMETERS = """Parameters
         Of the hidden layers: "logistic" or a name of fastnn's, such as "tanh".
     solver : str or optimizer, default "lbfgs"
         "lbfgs", "sgd", "adam", "adamw", "rprop", "quickprop" or "lm"; see
-        `fastnn.sklearn.words.TABLE` for what is what.  An optimizer of fastnn's or of your own,
-        such as ``fastnn.RPROP(max_step=1.0)``, brings its numbers along.
+        `fastnn.sklearn.parameters.TABLE` for what is what.  An optimizer of fastnn's or of your
+        own, such as ``fastnn.RPROP(max_step=1.0)``, brings its numbers along.
     alpha : float, default 0.0001
         Penalty on the squares of the weights, as scikit-learn has it; "lm" goes without, "adamw"
         takes it as its decay.
