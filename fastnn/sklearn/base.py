@@ -31,7 +31,7 @@ from ..training import train_many
 from .checking import check_parameters
 from .parameters import ACTIVATIONS, solver_of
 from .problem import problem_of
-from .selection import Best, best_of, best_restarts
+from .selection import Selection, best_of, best_restarts
 
 
 def is_stochastic(estimator: Any) -> bool:
@@ -300,7 +300,7 @@ class BaseMLP(BaseEstimator):
         same = type(before.job.optimizer) is type(options["optimizer"])
         return same and not any(isinstance(rule, Validation) for rule in rules)
 
-    def _keep(self, net: Network, best: Best, *, warn: bool) -> None:
+    def _keep(self, net: Network, best: Selection, *, warn: bool) -> None:
         self.network_ = net
         self.parameters_ = best.parameters
         self.coefs_, self.intercepts_ = net.unpack(best.parameters[0])
