@@ -40,7 +40,7 @@ BYTES = 2**28
 
 
 @dataclass(frozen=True)
-class Parts:
+class Split:
     """The rows of a table that train, that choose among restarts, and that test."""
 
     train: np.ndarray
@@ -117,7 +117,7 @@ def network_for(
 def fit(
     X: np.ndarray,
     target: Target,
-    parts: Parts,
+    parts: Split,
     net: Network,
     loss: Penalized,
     optimizer: Optimizer,

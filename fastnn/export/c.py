@@ -339,7 +339,7 @@ def _hexadecimal(value: float) -> str:
 
 
 def _string(text: str) -> str:
-    """A string as C writes it, in as many pieces as fit in lines."""
+    """A string as C writes it, in as many strings as fit in lines."""
     data = text.encode()
     if len(data) > LONGEST_LABEL or 0 in data:
         raise ValueError(

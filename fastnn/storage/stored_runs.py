@@ -105,7 +105,7 @@ class StoredRuns:
 
     @property
     def shards(self) -> int:
-        """In how many pieces the results lie."""
+        """In how many files the results lie."""
         return len(self._shards)
 
     @property
