@@ -15,8 +15,6 @@ import fastnn
 
 def about():
     """Which fastnn this is."""
-    from fastnn.job.job import job
-
     folder = Path(fastnn.__file__).parent
     command = ["git", "-C", str(folder), "log", "-1", "--format=%h", "--", "."]
     try:
@@ -27,7 +25,7 @@ def about():
     return {
         "version": fastnn.__version__,
         "commit": commit,
-        "numerics_version": job.NUMERICS_VERSION,
+        "numerics_version": fastnn.NUMERICS_VERSION,
         "folder": str(folder),
     }
 

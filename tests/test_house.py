@@ -98,6 +98,36 @@ def test_files_are_short_and_say_what_they_are(path):
     assert not text or ast.get_docstring(ast.parse(text))
 
 
+def defined_in(tree):
+    """Every name that a module defines, at whatever depth."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names
+
+
+def module_of(path, node):
+    """The file of fastnn's that a ``from … import …`` takes names from; None for a package."""
+    base = path.parents[node.level - 1] if node.level else ROOT
+    source = base.joinpath(*(node.module or "").split(".")).with_suffix(".py")
+    return source if node.module and source.is_relative_to(ROOT / "fastnn") else None
+
+
+@pytest.mark.parametrize("path", ALL, ids=name)
+def test_names_are_imported_from_where_they_are_defined(path):
+    """Only the `__init__` of a package passes names on."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        source = module_of(path, node) if isinstance(node, ast.ImportFrom) else None
+        if source is not None and source.is_file():
+            passed_on = {alias.name for alias in node.names} - defined_in(
+                ast.parse(source.read_text())
+            )
+            assert not passed_on, f"{node.module} does not define {passed_on}"
+
+
 def test_wings_import_only_downwards():
     """The layers in pyproject.toml, also for imports within functions and for type checkers."""
     command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
