@@ -83,14 +83,14 @@ def run(options: argparse.Namespace) -> int:
             f"--optimizer: expected another than lm for {net.n_parameters} parameters, more than "
             f"{MOST_OF_LM}, got lm"
         )
-    make, epochs = OPTIMIZERS[name]
+    optimizer, epochs = OPTIMIZERS[name]
     _print_data(options, features, X, target, parts)
     restarts = options.restarts or default_restarts(len(parts.train), net, name)
     fewer = ", for so large a file" if options.restarts is None and restarts < RESTARTS else ""
     print(f"{net}, {name}, {restarts:,} restarts{fewer}", flush=True)
     begin = time.perf_counter()
     found = fit(
-        X, target, parts, net, loss, make(), restarts=restarts,
+        X, target, parts, net, loss, optimizer, restarts=restarts,
         epochs=epochs if options.epochs is None else options.epochs, seed=options.seed,
         threads=options.threads, time_limit=options.time_limit, features=features,
     )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..lanes.rounding import in_standard_mode
-from ..optimizers import OPTIMIZERS, GradientDescent, Optimizer
+from ..optimizers import Optimizer, make_optimizer
 from ..spec.grid import Grid
 from ..spec.initialization import EXPLICIT, Start, Uniform, start_values
 from ..spec.losses import SSE, Penalized, make_loss
@@ -19,6 +19,7 @@ from ..spec.sample_weights import make_weighting
 from ..spec.stopping import LossBelow, Rule, SSEBelow, Validation, make_rules
 from ..support.checks import float_type, integer, per_restart, real_array, shown
 from ..support.gate import frozen
+from ..support.suggestions import hint
 from .job import MAX_RESTART, MAX_SEED, Job, check_epochs
 
 PARALLEL = ("restarts", "samples")
@@ -30,7 +31,7 @@ def make_job(
     X: Any,
     y: Any,
     *,
-    optimizer: Optimizer | None = None,
+    optimizer: Optimizer | str | None = None,
     loss: Any = None,
     epochs: int = 1000,
     target_sse: float | None = None,
@@ -59,10 +60,7 @@ def make_job(
     if before is not None:  # what is not given stays
         optimizer = before.optimizer if optimizer is None else optimizer
         loss = before.loss if loss is None else loss
-    optimizer = GradientDescent() if optimizer is None else optimizer
-    if not isinstance(optimizer, Optimizer):
-        known = ", ".join(f"fastnn.{kind.__name__}" for kind in OPTIMIZERS)
-        raise TypeError(f"optimizer: expected one of {known}, got {shown(optimizer)}")
+    optimizer = make_optimizer(optimizer)
     count = 1 if restarts is None else integer("restarts", restarts, 1, 10**12)
     first_name = "restart" if restarts is None else "first"
     first = integer(first_name, first, 0, MAX_RESTART - count)
@@ -74,6 +72,7 @@ def make_job(
     if not isinstance(parallel, str) or parallel not in PARALLEL:
         raise ValueError(
             f"parallel: expected {' or '.join(map(repr, PARALLEL))}, got {shown(parallel)}"
+            f"{hint(parallel, PARALLEL)}"
         )
     objective = make_loss(loss)
     objective.check(net, targets)
@@ -244,7 +243,7 @@ def _fields_of(optimizer: Optimizer, axes: dict[str, Any], net: Network) -> dict
         else:
             raise ValueError(
                 f"grid: expected axes among {', '.join(names)}, numbers of "
-                f"{type(optimizer).__name__}, got {name}"
+                f"{type(optimizer).__name__}, got {name}{hint(name, names, str)}"
             )
     return found
 

@@ -11,6 +11,7 @@ from ..engine.chunk import train_chunk
 from ..job.job import Job
 from ..spec.status import Status
 from ..support.checks import as_array, integer, shown
+from ..support.suggestions import hint
 from .run import Run, train_one
 
 HISTORY_LIMIT = 2**30
@@ -73,8 +74,9 @@ def asked_indices(which: Any) -> np.ndarray:
     """Indices of restarts, if `which` is an array of such."""
     wanted = as_array(which)
     if wanted.ndim != 1 or (wanted.dtype.kind not in "iu" and wanted.size):
+        meant = hint(which, ("best", "all"))
         kind = ValueError if isinstance(which, str) else TypeError
-        raise kind(f"which: expected 'best', 'all' or indices, got {shown(which)}")
+        raise kind(f"which: expected 'best', 'all' or indices, got {shown(which)}{meant}")
     return wanted
 
 

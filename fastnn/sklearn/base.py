@@ -27,6 +27,7 @@ from ..spec.status import Status
 from ..spec.stopping import Validation
 from ..support.checks import shown
 from ..support.machine import available_threads
+from ..support.suggestions import suggests
 from ..training import train_many
 from .checking import check_parameters
 from .parameters import ACTIVATIONS, solver_of
@@ -53,6 +54,7 @@ def _dense(X: Any) -> np.ndarray:
 class BaseMLP(BaseEstimator):
     """The base of both estimators; their docstrings say what the parameters are."""
 
+    @suggests
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),

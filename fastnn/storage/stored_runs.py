@@ -21,6 +21,7 @@ from ..spec.network import Network
 from ..support.atomic_files import DamagedFile
 from ..support.checks import check_path, integer
 from ..support.gate import frozen
+from ..support.suggestions import suggests
 from .cut_off import add_cut_off, read_cut_off
 from .lazy_columns import Column, Indices
 from .manifest import NAME, Manifest, read_manifest
@@ -310,6 +311,7 @@ class StoredRuns:
         )
 
 
+@suggests
 def open_run(path: str | os.PathLike[str]) -> StoredRuns:
     """The restarts in a run directory that ``train_many(…, out=path)`` wrote or is writing.
 
