@@ -121,7 +121,7 @@ def add_activation(
 
 @suggests
 def add_optimizer(kind: Kind) -> Kind:
-    """Let files, grids and the command line know an optimizer of your own; a class decorator.
+    """Let files, grids, names and the command line know an optimizer of your own; a decorator.
 
     Parameters
     ----------
