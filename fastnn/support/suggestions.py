@@ -176,7 +176,7 @@ def suggests(function: Function) -> Function:
             if not unknown:
                 raise
         of_class = function.__name__ == "__init__"
-        owner = type(args[0]).__name__ if of_class else function.__name__
+        owner = type(args[0]).__name__ if of_class and args else function.__name__
         meaning = _hint_of_argument(unknown[0], known)
         arguments = f"; its arguments are {', '.join(known)}" if known else ""
         raise TypeError(f"{owner}: expected no argument {unknown[0]}{meaning or arguments}")
