@@ -109,23 +109,23 @@ def defined_in(tree):
     return names
 
 
-def module_of(path, node):
-    """The file of fastnn's that a ``from … import …`` takes names from; None for a package."""
+def home_of(path, node):
+    """The folder or file, without its ending, that a ``from … import …`` takes names from."""
     base = path.parents[node.level - 1] if node.level else ROOT
-    source = base.joinpath(*(node.module or "").split(".")).with_suffix(".py")
-    return source if node.module and source.is_relative_to(ROOT / "fastnn") else None
+    return base.joinpath(*(node.module or "").split("."))
 
 
 @pytest.mark.parametrize("path", ALL, ids=name)
 def test_names_are_imported_from_where_they_are_defined(path):
     """Only the `__init__` of a package passes names on."""
     for node in ast.walk(ast.parse(path.read_text())):
-        source = module_of(path, node) if isinstance(node, ast.ImportFrom) else None
-        if source is not None and source.is_file():
-            passed_on = {alias.name for alias in node.names} - defined_in(
-                ast.parse(source.read_text())
-            )
-            assert not passed_on, f"{node.module} does not define {passed_on}"
+        home = home_of(path, node) if isinstance(node, ast.ImportFrom) else ROOT
+        if home.is_dir() or not home.is_relative_to(ROOT / "fastnn"):
+            continue
+        source = home.with_suffix(".py")
+        assert source.is_file(), f"there is no {node.module}"
+        passed_on = {each.name for each in node.names} - defined_in(ast.parse(source.read_text()))
+        assert not passed_on, f"{node.module} does not define {passed_on}"
 
 
 def test_wings_import_only_downwards():
