@@ -35,7 +35,7 @@ from threadpoolctl import threadpool_limits
 import fastnn
 import fastnn.sklearn
 from fastnn.cli.bench import PINNED
-from fastnn.sklearn.words import TABLE
+from fastnn.sklearn.parameters import TABLE
 from fastnn.support.machine import describe
 
 RECORD = Path(__file__).with_suffix(".json")

@@ -2,6 +2,12 @@
 
 import numpy as np
 
+__all__ = ["xor"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 def xor() -> tuple[np.ndarray, np.ndarray]:
     """The truth table of exclusive or.

@@ -26,7 +26,7 @@ class Options(TypedDict, total=False):
     """The arguments that do not decide what it returns."""
 
     restarts: int | None
-    optimizer: Optimizer | None
+    optimizer: Optimizer | str | None
     loss: Penalized | str | None
     epochs: int
     target_sse: float | None

@@ -29,6 +29,7 @@ from .storage.stored_runs import StoredRuns
 from .storage.writer import Shards, check_out, is_begun, sole_writer
 from .support.checks import integer, real_array, shown
 from .support.machine import available_threads
+from .support.suggestions import suggests
 from .support.threads import are_native
 from .train_options import Folder, Options, Rows
 
@@ -38,12 +39,13 @@ MOST_SECONDS = 10.0**9
 WORK_OF_A_THREAD = 50_000
 
 
+@suggests
 def train(
     net: Network,
     X: ArrayLike,
     y: ArrayLike,
     *,
-    optimizer: Optimizer | None = None,
+    optimizer: Optimizer | str | None = None,
     loss: Penalized | str | None = None,
     epochs: int = 1000,
     target_sse: float | None = None,
@@ -73,8 +75,10 @@ def train(
         Inputs, finite, at least one sample.
     y : (n, n_out) array of float, or (n,) for one output
         Targets, finite.
-    optimizer : GradientDescent, Adam, AdamW, RPROP, Quickprop, LevenbergMarquardt or LBFGS
-        By default ``GradientDescent(learning_rate=0.1)``.
+    optimizer : GradientDescent, Adam, AdamW, RPROP, Quickprop, LevenbergMarquardt, LBFGS, or a name
+        By default ``GradientDescent(learning_rate=0.1)``.  Names are "gradient_descent", "gd" and
+        "sgd", "adam", "adamw", "rprop", "quickprop", "levenberg_marquardt" and "lm", and "lbfgs";
+        they stand for the optimizer with its defaults.
     loss : SSE, MSE, Huber, BinaryCrossEntropy, CrossEntropy, or a name such as "mse", default SSE
         What is minimised, penalties included.
     epochs : int, default 1000
@@ -190,13 +194,14 @@ def train_many(
     net: Network, X: ArrayLike, y: ArrayLike, *,
     keep: Rows | str | None = None, out: Folder | None = None, **others: Unpack[Options],
 ) -> Runs | Statistics | StoredRuns: ...  # fmt: skip
+@suggests
 def train_many(
     net: Network,
     X: ArrayLike,
     y: ArrayLike,
     *,
     restarts: int | None = None,
-    optimizer: Optimizer | None = None,
+    optimizer: Optimizer | str | None = None,
     loss: Penalized | str | None = None,
     epochs: int = 1000,
     target_sse: float | None = None,

@@ -186,7 +186,7 @@ class RandomJob:
         if "parameters" in found.columns and len(found):
             yield found.predict(self.X[:7].astype(found.parameters.dtype), "all")
             yield found.restart(int(found.indices[0])).parameters
-        picked = found.job.pick(np.arange(0, self.restarts, 2))
+        picked = found.job.select_positions(np.arange(0, self.restarts, 2))
         yield train_chunk(picked, 0, picked.restarts).loss
         if self.arguments["keep"] == "all" and "validation" not in self.arguments:
             more = fastnn.train_many(

@@ -67,7 +67,7 @@ def test_reading_some_rows(folder, expected):
     assert stored.loss[-1] == expected.loss[-1]
     np.testing.assert_array_equal(stored.parameters[3], expected.parameters[3])
     np.testing.assert_array_equal(list(stored.epochs), expected.epochs)
-    np.testing.assert_array_equal(np.concatenate(list(stored.epochs.pieces())), expected.epochs)
+    np.testing.assert_array_equal(np.concatenate(list(stored.epochs.shards())), expected.epochs)
     assert stored.epochs.ndim == 1
     assert stored.parameters.ndim == 2
     for key, kind in (

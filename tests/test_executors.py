@@ -364,7 +364,7 @@ def big_job(samples=20_000, restarts=5000):
 
 def test_a_chunk_that_is_sent_has_no_numbers_of_other_restarts():
     job = big_job(samples=10)
-    whole, sent = (len(pickle.dumps(part)) for part in (job, job.to_send(100, 110)))
+    whole, sent = (len(pickle.dumps(part)) for part in (job, job.compact_range(100, 110)))
     assert whole > 5000 * 12 * 8
     assert sent < 10_000
 
@@ -372,7 +372,7 @@ def test_a_chunk_that_is_sent_has_no_numbers_of_other_restarts():
 @pytest.mark.parametrize("keep", ["statistics", fastnn.Best(3)], ids=str)
 def test_a_part_that_comes_back_has_no_data(keep):
     job = big_job()
-    sent = job.to_send(100, 110)
+    sent = job.compact_range(100, 110)
     part = train_part(sent, 0, 10, make_keep(keep, job), at=100)
     assert len(pickle.dumps(sent)) > job.X.nbytes
     assert len(pickle.dumps(part)) < job.X.nbytes // 4

@@ -95,7 +95,7 @@ from fastnn.scheduling.worker import train_sent
 net, (X, y) = fastnn.Network([2, 2, 1]), fastnn.datasets.xor()
 job = make_job(net, X, y, restarts=10_000_000, epochs=2000)
 keep = make_keep("outcomes", job)
-short = job.to_send(0, 10)
+short = job.compact_range(0, 10)
 train_sent(short, keep, at=0, only_whole=True)
 for only_whole in (True, False):
     threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()

@@ -173,7 +173,7 @@ def jobs():
         "shuffle": job(batch_size=2, shuffle=True),
         "samples": job(parallel="samples"),
         "going on": going_on,
-        "picked": job().pick(np.array([3, 1])),
+        "picked": job().select_positions(np.array([3, 1])),
         "newton": job(optimizer=fastnn.LevenbergMarquardt()),
         "float32": job(dtype=np.float32, loss=fastnn.SSE(l2=0.1), **VALIDATION),
     }
@@ -185,7 +185,7 @@ JOBS = jobs()
 def test_every_pointer_of_a_record_passed_the_gate(spy):
     for made in map(replace, JOBS.values()):  # without what was made of them before
         for lanes in (1, 8):
-            if (made.only_in_lanes and lanes == 1) or (made.parallel == "samples" and lanes > 1):
+            if (made.requires_lanes and lanes == 1) or (made.parallel == "samples" and lanes > 1):
                 continue
             history = np.zeros(made.epochs + 1, made.dtype)
             train_chunk(made, 0, made.restarts, lanes=lanes)

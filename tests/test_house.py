@@ -98,6 +98,36 @@ def test_files_are_short_and_say_what_they_are(path):
     assert not text or ast.get_docstring(ast.parse(text))
 
 
+def defined_in(tree):
+    """Every name that a module defines, at whatever depth."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names
+
+
+def home_of(path, node):
+    """The folder or file, without its ending, that a ``from … import …`` takes names from."""
+    base = path.parents[node.level - 1] if node.level else ROOT
+    return base.joinpath(*(node.module or "").split("."))
+
+
+@pytest.mark.parametrize("path", ALL, ids=name)
+def test_names_are_imported_from_where_they_are_defined(path):
+    """Only the `__init__` of a package passes names on."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        home = home_of(path, node) if isinstance(node, ast.ImportFrom) else ROOT
+        if home.is_dir() or not home.is_relative_to(ROOT / "fastnn"):
+            continue
+        source = home.with_suffix(".py")
+        assert source.is_file(), f"there is no {node.module}"
+        passed_on = {each.name for each in node.names} - defined_in(ast.parse(source.read_text()))
+        assert not passed_on, f"{node.module} does not define {passed_on}"
+
+
 def test_wings_import_only_downwards():
     """The layers in pyproject.toml, also for imports within functions and for type checkers."""
     command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]

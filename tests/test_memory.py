@@ -74,7 +74,7 @@ def test_lanes_take_no_more_than_some_times_the_data(kind, dtype):
         data = job.X.nbytes + job.y.nbytes
         taken, fewest = planned_bytes(job), register_bytes() // job.dtype.itemsize
         assert taken < room + 2 * fewest * data
-        assert job.only_in_lanes or taken < one + 2 * data
+        assert job.requires_lanes or taken < one + 2 * data
 
 
 @pytest.mark.parametrize("kind", OWN)

@@ -127,7 +127,7 @@ def check_round_trip(made):
     assert_same(trained(again), expected)
     for start, stop in ((0, 4), (5, 12)):
         if stop <= made.restarts:
-            sent = pickle.loads(pickle.dumps(made.to_send(start, stop)))
+            sent = pickle.loads(pickle.dumps(made.compact_range(start, stop)))
             part = [values[start:stop] for values in expected]
             assert_same(trained(sent, 0, stop - start), part)
 
@@ -224,7 +224,7 @@ def test_the_digest_tells_jobs_apart(monkeypatch):
 ])  # fmt: skip
 def test_what_is_sent_is_small(options):
     made = job(restarts=10**6, first=0, **options(10**6))
-    sent = pickle.dumps(made.to_send(5000, 6000))
+    sent = pickle.dumps(made.compact_range(5000, 6000))
     assert len(sent) < 100_000
     assert_same(trained(pickle.loads(sent), 0, 9), trained(made, 5000, 5009))
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastnn
-from fastnn.results.summary import wilson_interval
+from fastnn.results.censoring import wilson_interval
 
 
 @pytest.fixture(scope="module")

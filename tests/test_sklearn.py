@@ -20,7 +20,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import fastnn
 from fastnn.sklearn import MLPClassifier, MLPRegressor
-from fastnn.sklearn.words import SOLVERS, TABLE
+from fastnn.sklearn.parameters import SOLVERS, TABLE
 
 IRIS, KINDS = load_iris(return_X_y=True)
 IRIS = StandardScaler().fit_transform(IRIS)

@@ -13,6 +13,7 @@ run = fastnn.train(
     net, X, y, optimizer=fastnn.GradientDescent(0.5), epochs=100, init=fastnn.Uniform(0, 1)
 )
 assert_type(run, fastnn.Run)
+assert_type(fastnn.train(net, X, y, optimizer="adam", epochs=10), fastnn.Run)
 assert_type(run.weights, list[np.ndarray])
 assert_type(run.parameters, np.ndarray)
 assert_type(run.history, np.ndarray | None)
@@ -68,7 +69,7 @@ def primitives(parameters: np.ndarray) -> None:
 
 if TYPE_CHECKING:  # what is wrong is found before it runs
     fastnn.train(net, X, y, epochs="many")  # type: ignore[arg-type]
-    fastnn.train(net, X, y, optimizer="adam")  # type: ignore[arg-type]
+    fastnn.train(net, X, y, optimizer=0.5)  # type: ignore[arg-type]
     fastnn.train(net, X, y, epoch=10)  # type: ignore[call-arg]
     fastnn.train_many(net, X, y, restarts="many")  # type: ignore[call-overload]
     fastnn.train_many(net, X, y, restart=10)  # type: ignore[call-overload]

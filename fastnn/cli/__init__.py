@@ -8,8 +8,10 @@ import re
 import sys
 from collections.abc import Sequence
 
+from ..support.suggestions import hint
 from ..support.version import __version__
 from . import bench, export, info, predict, restarts, train, xor
+from .arguments import Parser
 
 # Exit codes: bad arguments as argparse has it, failures of the system, and as shells do for Ctrl-C
 # and for a reader of the output that left.
@@ -18,7 +20,7 @@ USAGE, FAILURE, INTERRUPTED, BROKEN_PIPE = 2, 1, 130, 141
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments`, by default the process's own; returns the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="fastnn", description="Train small neural networks, one or a million at a time."
     )
     parser.add_argument("--version", action="version", version=f"fastnn {__version__}")
@@ -34,7 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         module.add_arguments(command)
         command.set_defaults(run=module.run)
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        known = re.findall(r"--[\w-]+", commands.choices[options.command].format_usage())
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint(unknown[0], known, str)}")
     try:
         if arguments is None and options.command == "bench":
             bench.restart_fairly()

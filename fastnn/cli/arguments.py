@@ -1,9 +1,22 @@
-"""How numbers are written on the command line."""
+"""How arguments are written on the command line."""
 
 import argparse
 from typing import Any
 
 from ..job.keep import Best
+from ..support.suggestions import hint
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that tells what a wrong choice was perhaps meant to be."""
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            names = [str(choice) for choice in action.choices]
+            raise argparse.ArgumentError(
+                action,
+                f"expected one of {', '.join(names)}, got {value!r}{hint(value, names)}",
+            )
 
 
 def whole(text: str) -> int:

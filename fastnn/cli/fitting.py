@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.evaluate import loss as loss_of
-from ..optimizers import LBFGS, RPROP, Adam, LevenbergMarquardt, Optimizer
+from ..optimizers import Adam, Optimizer, make_optimizer
 from ..results.model import Model, Scaling
 from ..scheduling.scheduler import Interrupted
 from ..spec.initialization import GlorotUniform
@@ -19,12 +19,12 @@ from ..spec.stopping import Validation
 from ..tabular.target import Target
 from ..training import train_many
 
-# Of each optimizer how it is made, and the most epochs.
-OPTIMIZERS: dict[str, tuple[Any, int]] = {
-    "lm": (LevenbergMarquardt, 100),
-    "lbfgs": (LBFGS, 300),
-    "rprop": (RPROP, 1000),
-    "adam": (lambda: Adam(0.01), 2000),
+# The optimizers to choose from, by name, and the most epochs with each.
+OPTIMIZERS = {
+    "lm": (make_optimizer("lm"), 100),
+    "lbfgs": (make_optimizer("lbfgs"), 300),
+    "rprop": (make_optimizer("rprop"), 1000),
+    "adam": (Adam(0.01), 2000),
 }
 PATIENCE = 20
 """Epochs without a smaller loss on the validation set after which a restart ends."""
@@ -40,7 +40,7 @@ BYTES = 2**28
 
 
 @dataclass(frozen=True)
-class Parts:
+class Split:
     """The rows of a table that train, that choose among restarts, and that test."""
 
     train: np.ndarray
@@ -117,7 +117,7 @@ def network_for(
 def fit(
     X: np.ndarray,
     target: Target,
-    parts: Parts,
+    parts: Split,
     net: Network,
     loss: Penalized,
     optimizer: Optimizer,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import time
 from dataclasses import fields
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets import xor
-from ..optimizers import OPTIMIZERS, GradientDescent, Optimizer
+from ..optimizers import GradientDescent, Optimizer, optimizers_by_name
 from ..results.runs import Runs
 from ..results.statistics import Statistics
 from ..scheduling.scheduler import Interrupted
@@ -27,18 +26,14 @@ from .files import check_figure, check_output, new_figure, save_figure
 RESTARTS = 100_000
 
 
-def optimizers_by_name() -> dict[str, Any]:
-    """All that there are now, by the names they have here."""
-    names = {"RPROP": "rprop", "LBFGS": "lbfgs", "AdamW": "adamw"}
-    return {
-        names.get(kind.__name__, re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()): kind
-        for kind in OPTIMIZERS
-    }
+def optimizers() -> dict[str, Any]:
+    """All that there are now, by their names, which are written with hyphens here."""
+    return {name.replace("_", "-"): kind for name, kind in optimizers_by_name().items()}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add, names = parser.add_argument, optimizers_by_name()
+    add, names = parser.add_argument, optimizers()
     add(
         "restarts", type=whole, nargs="?",
         help=f"how many, default {RESTARTS}, with --resume as many as the run in the folder has",
@@ -81,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def make_optimizer(options: argparse.Namespace) -> Optimizer:
     """The optimizer that the options ask for."""
-    kind = optimizers_by_name()[options.optimizer]
+    kind = optimizers()[options.optimizer]
     names = [field.name for field in fields(kind)]
     given = {"learning_rate": options.learning_rate, "momentum": options.momentum}
     numbers = {name: value for name, value in given.items() if value is not None}

@@ -32,7 +32,7 @@ from .fitting import (
     OPTIMIZERS,
     RESTARTS,
     Fit,
-    Parts,
+    Split,
     default_optimizer,
     default_restarts,
     fit,
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     path = _checked(options)
     features, X, target = _read(options)
     try:
-        parts = Parts(*split(target, options.validation, options.test, options.seed))
+        parts = Split(*split(target, options.validation, options.test, options.seed))
     except ValueError as error:
         raise TableError(options.file, str(error)) from None
     net, loss = network_for(target, len(features), options.hidden, options.activation, False)
@@ -83,14 +83,14 @@ def run(options: argparse.Namespace) -> int:
             f"--optimizer: expected another than lm for {net.n_parameters} parameters, more than "
             f"{MOST_OF_LM}, got lm"
         )
-    make, epochs = OPTIMIZERS[name]
+    optimizer, epochs = OPTIMIZERS[name]
     _print_data(options, features, X, target, parts)
     restarts = options.restarts or default_restarts(len(parts.train), net, name)
     fewer = ", for so large a file" if options.restarts is None and restarts < RESTARTS else ""
     print(f"{net}, {name}, {restarts:,} restarts{fewer}", flush=True)
     begin = time.perf_counter()
     found = fit(
-        X, target, parts, net, loss, make(), restarts=restarts,
+        X, target, parts, net, loss, optimizer, restarts=restarts,
         epochs=epochs if options.epochs is None else options.epochs, seed=options.seed,
         threads=options.threads, time_limit=options.time_limit, features=features,
     )  # fmt: skip
@@ -178,7 +178,7 @@ def _read(options: argparse.Namespace) -> tuple[list[str], np.ndarray, Target]:
 
 
 def _print_data(
-    options: argparse.Namespace, features: list[str], X: np.ndarray, target: Target, parts: Parts
+    options: argparse.Namespace, features: list[str], X: np.ndarray, target: Target, parts: Split
 ) -> None:
     what = "classification" if target.classes is not None else "regression"
     print(f"{options.file}: {len(X):,} rows, {len(features)} inputs")
@@ -202,7 +202,7 @@ def _predicted(found: Fit, X: np.ndarray, target: Target, rows: np.ndarray) -> n
     return places
 
 
-def _print_scores(found: Fit, X: np.ndarray, target: Target, parts: Parts) -> None:
+def _print_scores(found: Fit, X: np.ndarray, target: Target, parts: Split) -> None:
     named = parts.named()
     predicted = {name: _predicted(found, X, target, rows) for name, rows in named.items()}
     if target.classes is None:

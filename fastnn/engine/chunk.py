@@ -83,7 +83,7 @@ def most_lanes(job: Job) -> int:
     held = 2 * net.n_parameters + job.n_state + job.setup.scratch
     own = own_bytes(job)
     large = held * size * width > LARGE or own * width > MOST_OWN_BYTES
-    if (large or job.parallel == "samples") and not job.only_in_lanes:
+    if (large or job.parallel == "samples") and not job.requires_lanes:
         return 1
     most = SPECIAL_LANES if is_small(job, width) else MOST_LANES
     values = ROWS * (sum(net.sizes[1:]) + 2 * max(net.sizes[1:]))
@@ -102,7 +102,7 @@ def lanes_for(job: Job, restarts: int) -> int:
     """
     most = most_lanes(job)
     width = register_bytes() // job.dtype.itemsize
-    if most == 1 or (restarts <= FEW and not job.only_in_lanes):
+    if most == 1 or (restarts <= FEW and not job.requires_lanes):
         return 1
     if job.judged:
         most = max(min(most, 4 * width), min(most, restarts // REFILLS // width * width))
@@ -135,7 +135,7 @@ def train_chunk(
         raise ValueError(f"expected positions from 0 to {job.restarts}, got {start} and {stop}")
     if stop_flag is None:
         stop_flag = np.zeros(1, dtype=np.int64)
-    part = job.rows(start, stop)
+    part = job.expand_range(start, stop)
     count = part.restarts
     lanes = lanes_for(job, count) if lanes is None else lanes
     kept, goes_on = keep_parameters, keep_parameters and keep_state

@@ -17,6 +17,7 @@ from ..optimizers.gradient_descent import plain_update
 from ..spec.activations import SOFTMAX
 from ..spec.network import Network
 from ..support.checks import real_array, shown
+from ..support.suggestions import suggests
 from .chunk import lanes_for
 from .launch import Outputs, launch_of, train
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 GROUP = 2**22
 
 
+@suggests
 def forward(net: Network, parameters: ArrayLike, X: ArrayLike) -> np.ndarray:
     """The outputs of one network or many.
 
@@ -51,6 +53,7 @@ def forward(net: Network, parameters: ArrayLike, X: ArrayLike) -> np.ndarray:
     return outputs[0] if alone else outputs
 
 
+@suggests
 def loss(
     net: Network,
     parameters: ArrayLike,
@@ -84,6 +87,7 @@ def loss(
     return float(losses[0]) if alone else losses
 
 
+@suggests
 def gradient(
     net: Network,
     parameters: ArrayLike,
@@ -115,6 +119,7 @@ def gradient(
     return gradients[0] if alone else gradients
 
 
+@suggests
 def jacobian(
     net: Network, parameters: ArrayLike, X: ArrayLike, y: ArrayLike | None = None
 ) -> np.ndarray:
@@ -147,7 +152,7 @@ def jacobian(
     result = np.empty((job.restarts, *shape), dtype=job.dtype)
     group = max(1, GROUP // result[0].size)
     for first in range(0, job.restarts, group):
-        part = job.rows(first, min(job.restarts, first + group))
+        part = job.expand_range(first, min(job.restarts, first + group))
         _evaluate(part, gradient=False, jacobian=result[first : first + part.restarts])
     return result[0] if alone else result
 

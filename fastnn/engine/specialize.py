@@ -33,6 +33,7 @@ from ..kernels.pieces import Kind, Piece, Sizes
 from ..kernels.train_loop import train_epochs
 from ..spec.activations import BY_NAME
 from ..support.locks import sole_holder
+from ..support.suggestions import hint
 
 if TYPE_CHECKING:
     from ..job.job import Job
@@ -67,7 +68,9 @@ def mode() -> str:
     """
     asked = os.environ.get("FASTNN_KERNELS", MODES[0]) or MODES[0]
     if asked not in MODES:
-        raise ValueError(f"FASTNN_KERNELS: expected one of {', '.join(MODES)}, got {asked!r}")
+        raise ValueError(
+            f"FASTNN_KERNELS: expected one of {', '.join(MODES)}, got {asked!r}{hint(asked, MODES)}"
+        )
     return asked
 
 

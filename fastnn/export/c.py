@@ -14,6 +14,7 @@ from ..results.model import Model, as_model
 from ..spec.activations import LEAK, SOFTMAX
 from ..support.atomic_files import destination
 from ..support.checks import shown
+from ..support.suggestions import suggests
 from ..support.version import __version__
 from .common import form_of, labels_of, layers_of, write
 
@@ -100,6 +101,7 @@ static inline int NAME_classify(const double *x)
 """
 
 
+@suggests
 def to_c(model: Any, path: Any = None, name: str = "model") -> str:
     """A model as a self-contained C99 header, which is C++17 as well.
 
@@ -339,7 +341,7 @@ def _hexadecimal(value: float) -> str:
 
 
 def _string(text: str) -> str:
-    """A string as C writes it, in as many pieces as fit in lines."""
+    """A string as C writes it, in as many strings as fit in lines."""
     data = text.encode()
     if len(data) > LONGEST_LABEL or 0 in data:
         raise ValueError(

@@ -13,6 +13,7 @@ from ..results.model import Model, Scaling, as_model
 from ..spec.network import Network
 from ..support.atomic_files import DamagedFile, destination, record_in, refuse_others, sealed
 from ..support.checks import float_type, real_array, shown
+from ..support.suggestions import suggests
 from ..support.version import __version__
 from .common import labels_of, layers_of, network_model, write
 
@@ -23,6 +24,7 @@ NAMES = {"format", "version", "members", "dtype"}
 MORE_NAMES = {"fastnn", "inputs", "outputs", "classes", "features", "targets", "digest"}
 
 
+@suggests
 def to_json(model: Any, path: Any = None) -> str:
     """A model as JSON: one object, every number written so that it reads back to the same bits.
 
@@ -106,6 +108,7 @@ def to_json(model: Any, path: Any = None) -> str:
     return text
 
 
+@suggests
 def from_json(source: str | os.PathLike[str]) -> Model:
     """The model in a JSON file, or in a text, as `to_json` writes it.
 

@@ -12,6 +12,7 @@ from ..results.model import Model, Scaling, as_model
 from ..spec.activations import LEAK
 from ..support.atomic_files import destination
 from ..support.checks import shown
+from ..support.suggestions import suggests
 from ..support.version import __version__
 from .common import Layer, form_of, labels_of, layers_of, write
 
@@ -106,6 +107,7 @@ FORMS: dict[str, Callable[[_Graph, str], str]] = {
 }
 
 
+@suggests
 def to_onnx(model: Any, path: Any = None) -> Any:
     """A model as ONNX, in standard operators (opset 18, IR version 8).
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..results.model import Model, Scaling
 from ..support.checks import real_array, shown
+from ..support.suggestions import hint, suggests
 from .common import layers_of, network_model, single
 
 ACTIVATIONS = {
@@ -21,6 +22,7 @@ ACTIVATIONS = {
 """scikit-learn's names, and fastnn's."""
 
 
+@suggests
 def to_sklearn(model: Any, *, fold: bool = False) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """A model's weights as scikit-learn's multi-layer perceptrons hold them.
 
@@ -57,6 +59,7 @@ def to_sklearn(model: Any, *, fold: bool = False) -> tuple[list[np.ndarray], lis
     )
 
 
+@suggests
 def from_sklearn(
     source: Any,
     activation: str | Sequence[str] | None = None,
@@ -145,6 +148,7 @@ def _of_estimator(estimator: Any) -> tuple[list[str], Any, Any]:
         if name not in ACTIVATIONS:
             raise ValueError(
                 f"activation: expected one of {', '.join(ACTIVATIONS)}, got {shown(name)}"
+                f"{hint(name, ACTIVATIONS)}"
             )
     names = [ACTIVATIONS[name] for name in asked]
     return names, list(estimator.coefs_), list(estimator.intercepts_)

@@ -10,9 +10,11 @@ import numpy as np
 
 from ..results.model import Model, Scaling
 from ..support.checks import real_array, shown
+from ..support.suggestions import suggests
 from .common import layers_of, network_model, single
 
 
+@suggests
 def to_torch(model: Any, *, fold: bool = False) -> dict[str, Any]:
     """A model's weights as the state of a PyTorch ``nn.Sequential(Linear, activation, Linear, …)``.
 
@@ -56,6 +58,7 @@ def to_torch(model: Any, *, fold: bool = False) -> dict[str, Any]:
     return state
 
 
+@suggests
 def from_torch(
     state_dict: Mapping[str, Any],
     activation: str | Sequence[str],

@@ -25,6 +25,7 @@ from ..spec import activations
 from ..spec.activations import Activation
 from ..spec.network import Network
 from ..support.checks import integer, shown
+from ..support.suggestions import suggests
 from . import formulas, pieces
 
 __all__ = ["add_activation", "add_optimizer", "formulas", "pieces", "remove"]
@@ -33,6 +34,11 @@ Kind = TypeVar("Kind", bound=type[Optimizer])
 _OWN = tuple(OPTIMIZERS)
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
+@suggests
 def add_activation(
     name: str,
     *,
@@ -113,8 +119,9 @@ def add_activation(
     )
 
 
+@suggests
 def add_optimizer(kind: Kind) -> Kind:
-    """Let files, grids and the command line know an optimizer of your own; a class decorator.
+    """Let files, grids, names and the command line know an optimizer of your own; a decorator.
 
     Parameters
     ----------
@@ -140,8 +147,8 @@ def add_optimizer(kind: Kind) -> Kind:
     name = kind.__name__
     if not (is_dataclass(kind) and kind.__dataclass_params__.frozen):
         raise TypeError(f"{name}: expected a dataclass with frozen=True, got another class")
-    same = {other.__name__.lower() for other in OPTIMIZERS}  # which the command line has
-    if kind_of(name) is not None or name.lower() in same:
+    same = {other.__name__.replace("_", "").lower() for other in OPTIMIZERS}  # as arguments have it
+    if kind_of(name) is not None or name.replace("_", "").lower() in same:
         raise ValueError(f"{name}: expected a new name, got one that there is already")
     for methods in (["setup"], ["numpy_step", "numpy_search"]):
         if all(getattr(kind, method) is getattr(Optimizer, method) for method in methods):
@@ -158,6 +165,7 @@ def add_optimizer(kind: Kind) -> Kind:
     return kind
 
 
+@suggests
 def remove(added: str | type[Optimizer]) -> None:
     """Take back what was added, so that it can be added in another form.
 

@@ -36,3 +36,7 @@ __all__ = [
     "tanh",
     "with_sign",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

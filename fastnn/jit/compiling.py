@@ -90,7 +90,6 @@ _INNER = {
 }
 kernel = numba.njit(**_INNER)
 inlined = numba.njit(**_INNER, forceinline=True)
-glue = numba.njit(**FLAGS, inline="always")
 
 
 def once(make: Callable[..., Any]) -> Any:

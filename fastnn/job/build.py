@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..lanes.rounding import in_standard_mode
-from ..optimizers import OPTIMIZERS, GradientDescent, Optimizer
+from ..optimizers import Optimizer, make_optimizer
 from ..spec.grid import Grid
 from ..spec.initialization import EXPLICIT, Start, Uniform, start_values
 from ..spec.losses import SSE, Penalized, make_loss
@@ -19,6 +19,7 @@ from ..spec.sample_weights import make_weighting
 from ..spec.stopping import LossBelow, Rule, SSEBelow, Validation, make_rules
 from ..support.checks import float_type, integer, per_restart, real_array, shown
 from ..support.gate import frozen
+from ..support.suggestions import hint
 from .job import MAX_RESTART, MAX_SEED, Job, check_epochs
 
 PARALLEL = ("restarts", "samples")
@@ -30,7 +31,7 @@ def make_job(
     X: Any,
     y: Any,
     *,
-    optimizer: Optimizer | None = None,
+    optimizer: Optimizer | str | None = None,
     loss: Any = None,
     epochs: int = 1000,
     target_sse: float | None = None,
@@ -46,7 +47,7 @@ def make_job(
     restarts: int | None = None,
     parallel: str = "restarts",
     grid: Grid | None = None,
-    before: Before | None = None,
+    before: Checkpoint | None = None,
 ) -> Job:
     """Check every argument and put it into the kernels' form; `restarts` is None for one run.
 
@@ -59,10 +60,7 @@ def make_job(
     if before is not None:  # what is not given stays
         optimizer = before.optimizer if optimizer is None else optimizer
         loss = before.loss if loss is None else loss
-    optimizer = GradientDescent() if optimizer is None else optimizer
-    if not isinstance(optimizer, Optimizer):
-        known = ", ".join(f"fastnn.{kind.__name__}" for kind in OPTIMIZERS)
-        raise TypeError(f"optimizer: expected one of {known}, got {shown(optimizer)}")
+    optimizer = make_optimizer(optimizer)
     count = 1 if restarts is None else integer("restarts", restarts, 1, 10**12)
     first_name = "restart" if restarts is None else "first"
     first = integer(first_name, first, 0, MAX_RESTART - count)
@@ -74,6 +72,7 @@ def make_job(
     if not isinstance(parallel, str) or parallel not in PARALLEL:
         raise ValueError(
             f"parallel: expected {' or '.join(map(repr, PARALLEL))}, got {shown(parallel)}"
+            f"{hint(parallel, PARALLEL)}"
         )
     objective = make_loss(loss)
     objective.check(net, targets)
@@ -130,7 +129,7 @@ def make_job(
 
 
 @dataclass(frozen=True)
-class Before:
+class Checkpoint:
     """Where restarts stand that go on training."""
 
     net: Network
@@ -151,7 +150,7 @@ class Before:
     """X and y, which the rules' memory is of too."""
 
 
-def _going_on(job: Job, before: Before) -> Job:
+def _going_on(job: Job, before: Checkpoint) -> Job:
     """The job, begun where restarts stand; rules begin anew with others or other data."""
     if before.net != job.net:
         raise ValueError(f"continue_from: expected results of {job.net!r}, got {before.net!r}")
@@ -244,7 +243,7 @@ def _fields_of(optimizer: Optimizer, axes: dict[str, Any], net: Network) -> dict
         else:
             raise ValueError(
                 f"grid: expected axes among {', '.join(names)}, numbers of "
-                f"{type(optimizer).__name__}, got {name}"
+                f"{type(optimizer).__name__}, got {name}{hint(name, names, str)}"
             )
     return found
 
@@ -266,7 +265,7 @@ def check_combination(job: Job) -> None:
         raise ValueError(
             f"loss: {optimizer} with arctanh_error needs SSE or MSE, got {job.loss.name}"
         )
-    in_order = job.only_in_lanes or job.watches or job.validation is not None
+    in_order = job.requires_lanes or job.watches or job.validation is not None
     if job.parallel == "samples" and in_order:
         raise ValueError(
             "parallel: 'samples' goes without validation, SSEBelow of another loss, ErrorsWithin, "

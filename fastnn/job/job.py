@@ -222,13 +222,16 @@ class Job:
         return 0 if self.start_epochs is None else self.start_epochs[indices - self.first]
 
     @property
-    def only_in_lanes(self) -> bool:
+    def requires_lanes(self) -> bool:
         """Whether only the kernels for many networks can do it, if need be with idle lanes."""
         return self.has_own_weights or self.setup.compute is not None
 
-    def rows(self, start: int, stop: int) -> Job:
-        """The job of the restarts at positions ``start … stop - 1``, with their hyperparameters."""
-        part = self.cut(start, stop)
+    def expand_range(self, start: int, stop: int) -> Job:
+        """The job of the restarts at positions ``start … stop - 1``, with their hyperparameters.
+
+        Values of a grid are written out.
+        """
+        part = self.select_range(start, stop)
         if part.grid is None:
             return part
         values = part.grid.values(np.arange(part.first, part.first + part.restarts))
@@ -239,8 +242,8 @@ class Job:
             hyper[:, column] = values[axis]
         return replace(part, hyper=hyper, grid=None)
 
-    def cut(self, start: int, stop: int) -> Job:
-        """The same, with a grid as it is."""
+    def select_range(self, start: int, stop: int) -> Job:
+        """The job of the restarts at these positions, with a grid as it is."""
         if (start, stop) == (0, self.restarts):
             return self
 
@@ -263,14 +266,16 @@ class Job:
             restarts=stop - start,
         )
 
-    def pick(self, positions: np.ndarray) -> Job:
+    def select_positions(self, positions: np.ndarray) -> Job:
         """The job of the restarts at these positions, in this order; it is to be trained only."""
 
         def own(values: np.ndarray) -> np.ndarray:
             return values[positions] if len(values) > 1 else values
 
         if self.grid is not None or self.start_state is not None or self.indices is not None:
-            raise ValueError("pick: expected a job of new restarts without a grid, got another")
+            raise ValueError(
+                "positions: expected a job of new restarts without a grid, got another"
+            )
         weighting = self.weighting
         return replace(
             self,
@@ -281,7 +286,7 @@ class Job:
             restarts=len(positions),
         )
 
-    def only(self, start: int, stop: int) -> Job:
+    def isolate_range(self, start: int, stop: int) -> Job:
         """The job of these restarts, whose optimizer and start have only their numbers too."""
         axes = self.axes_of_numbers()
         values = {} if self.grid is None else self.grid.values(np.arange(start, stop) + self.first)
@@ -291,7 +296,7 @@ class Job:
             return array[start:stop] if axis is None else values[axis]
 
         return replace(
-            self.rows(start, stop),
+            self.expand_range(start, stop),
             optimizer=with_numbers(self.optimizer, own),
             init=with_numbers(self.init, own),
             grid_columns=(),
@@ -304,12 +309,12 @@ class Job:
         numbers = list(self.setup.numbers.values())
         return {id(numbers[column]): axis for column, axis in self.grid_columns}
 
-    def alone(self, position: int) -> Job | None:
+    def isolate_restart(self, position: int) -> Job | None:
         """The job of one restart, all of whose parts have its own numbers instead of arrays.
 
         None if that is of another kind, as one without momentum is where others have some.
         """
-        one = self.only(position, position + 1)
+        one = self.isolate_range(position, position + 1)
         optimizer, init = (
             with_numbers(part, lambda array: float(array[0])) for part in (one.optimizer, one.init)
         )
@@ -317,12 +322,15 @@ class Job:
         same = made.setup.kind == self.setup.kind and made.n_state == self.n_state
         return made if same else None
 
-    def to_send(self, start: int, stop: int) -> Job:
-        """The same, small: without the other restarts' numbers in the optimizer and the start."""
+    def compact_range(self, start: int, stop: int) -> Job:
+        """The same, small: without the other restarts' numbers in the optimizer and the start.
+
+        It is what another process is sent.
+        """
         optimizer = with_numbers(self.optimizer, _ends)
-        part = self.cut(start, stop)
+        part = self.select_range(start, stop)
         if part.grid is not None and part.grid.bytes > part.restarts * part.hyper[0].nbytes:
-            part = part.rows(0, part.restarts)
+            part = part.expand_range(0, part.restarts)
         return replace(part, optimizer=optimizer, init=None)
 
 

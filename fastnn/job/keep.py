@@ -13,6 +13,7 @@ from ..spec.status import Status
 from ..support.checks import by_name, integer, shown
 from ..support.gate import kept
 from ..support.machine import physical_memory
+from ..support.suggestions import hint
 from .job import Job
 
 COLUMNS = ("loss", "epochs", "status", "parameters", "state")
@@ -186,11 +187,13 @@ def _asked(keep: Any) -> Keep | None:
     )
     if not isinstance(keep, list | tuple) or not keep:
         raise (ValueError if isinstance(keep, str) else TypeError)(
-            f"keep: expected {expected}, got {shown(keep)}"
+            f"keep: expected {expected}, got {shown(keep)}{hint(keep, NAMED)}"
         )
     for name in keep:
         if name not in COLUMNS:
-            raise ValueError(f"keep: expected {expected}, got {shown(name)} among them")
+            raise ValueError(
+                f"keep: expected {expected}, got {shown(name)} among them{hint(name, COLUMNS)}"
+            )
     # Which restarts have ended is needed of any column.
     return Keep(tuple(name for name in COLUMNS if name in {*keep, "status"}))
 

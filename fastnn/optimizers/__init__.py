@@ -1,5 +1,10 @@
 """The optimizers: one file each, holding hyperparameters, compiled update and NumPy update."""
 
+import re
+from typing import Any
+
+from ..support.checks import shown
+from ..support.suggestions import hint
 from .adam import Adam, AdamW
 from .common import Optimizer, Setup
 from .gradient_descent import GradientDescent
@@ -13,11 +18,16 @@ OPTIMIZERS: list[type[Optimizer]] = [
     GradientDescent, RPROP, Quickprop, Adam, AdamW, LevenbergMarquardt, LBFGS,
 ]  # fmt: skip
 """All of them, for whoever goes through all; `fastnn.extend` adds those of users."""
+SHORT_NAMES: dict[str, type[Optimizer]] = {
+    "gd": GradientDescent, "sgd": GradientDescent, "lm": LevenbergMarquardt,
+}  # fmt: skip
+"""What the field calls some of them."""
 
 __all__ = [
     "LBFGS",
     "OPTIMIZERS",
     "RPROP",
+    "SHORT_NAMES",
     "Adam",
     "AdamW",
     "CosineDecay",
@@ -28,4 +38,42 @@ __all__ = [
     "Quickprop",
     "Setup",
     "StepDecay",
+    "make_optimizer",
+    "name_of",
+    "optimizers_by_name",
 ]
+
+
+def name_of(kind: type[Optimizer]) -> str:
+    """How arguments call an optimizer: RPROP is "rprop", GradientDescent "gradient_descent"."""
+    if kind in (RPROP, LBFGS, AdamW):
+        return kind.__name__.lower()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
+
+
+def optimizers_by_name() -> dict[str, type[Optimizer]]:
+    """All that there are now, by all their names; a user's own goes before a short name."""
+    named = {name_of(kind): kind for kind in OPTIMIZERS}
+    return named | SHORT_NAMES | named
+
+
+def make_optimizer(optimizer: Any) -> Optimizer:
+    """`optimizer`, an optimizer, its name or None for gradient descent, as an optimizer.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is none.
+    """
+    if optimizer is None:
+        return GradientDescent()
+    if isinstance(optimizer, Optimizer):
+        return optimizer
+    by_name = optimizers_by_name()
+    if isinstance(optimizer, str) and optimizer.lower() in by_name:
+        return by_name[optimizer.lower()]()
+    kinds = ", ".join(f"fastnn.{kind.__name__}" for kind in OPTIMIZERS)
+    raise (ValueError if isinstance(optimizer, str) else TypeError)(
+        f"optimizer: expected one of {kinds}, or {', '.join(map(repr, by_name))}, got "
+        f"{shown(optimizer)}{hint(optimizer, by_name)}"
+    )

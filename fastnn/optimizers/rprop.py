@@ -13,6 +13,7 @@ from ..jit.compiling import inlined
 from ..kernels.pieces import piece
 from ..lanes.operations import at_least, at_most, like, select
 from ..support.checks import by_name, shown
+from ..support.suggestions import hint
 from .common import TINY, Optimizer, Setup
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class RPROP(Optimizer):
         if not isinstance(self.variant, str) or self.variant not in VARIANTS:
             raise ValueError(
                 f"variant: expected one of {', '.join(VARIANTS)}, got {shown(self.variant)}"
+                f"{hint(self.variant, VARIANTS)}"
             )
         self.check_numbers(
             increase=(1.0, math.inf),

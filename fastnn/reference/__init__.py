@@ -18,11 +18,19 @@ from ..results.run import Run
 from ..results.runs import Runs
 from ..spec.network import Network
 from ..support.checks import integer
+from ..support.suggestions import suggests
 from ..training import history_interval
 from .plain import forward, layers_of
 from .train import train_job
 
+__all__ = ["predict", "train", "train_many"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+@suggests
 def predict(net: Network, parameters: ArrayLike, X: ArrayLike) -> np.ndarray:
     """Outputs (n, n_out) of one network, `parameters` a flat vector, for `X` (n, n_in)."""
     flat = np.asarray(parameters)
@@ -32,12 +40,13 @@ def predict(net: Network, parameters: ArrayLike, X: ArrayLike) -> np.ndarray:
         return forward(layers, inputs)[-1]
 
 
+@suggests
 def train(
     net: Network,
     X: ArrayLike,
     y: ArrayLike,
     *,
-    optimizer: Optimizer | None = None,
+    optimizer: Optimizer | str | None = None,
     loss: Any = None,
     epochs: int = 1000,
     target_sse: float | None = None,
@@ -61,13 +70,14 @@ def train(
     return train_job(job, history_interval(history, job))
 
 
+@suggests
 def train_many(
     net: Network,
     X: ArrayLike,
     y: ArrayLike,
     *,
     restarts: int,
-    optimizer: Optimizer | None = None,
+    optimizer: Optimizer | str | None = None,
     loss: Any = None,
     epochs: int = 1000,
     target_sse: float | None = None,
@@ -92,7 +102,7 @@ def train_many(
         sample_weight=sample_weight, seed=seed, init=init, dtype=dtype, first=first,
         restarts=restarts,
     )  # fmt: skip
-    runs = [train_job(job.rows(i, i + 1), 0) for i in range(restarts)]
+    runs = [train_job(job.expand_range(i, i + 1), 0) for i in range(restarts)]
     return Runs(
         job,
         indices=np.arange(job.first, job.first + restarts, dtype=np.int64),

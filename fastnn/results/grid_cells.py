@@ -10,6 +10,7 @@ import numpy as np
 from ..job.job import Job
 from ..spec.status import Status
 from ..support.checks import as_array, shown
+from ..support.suggestions import hint
 
 if TYPE_CHECKING:
     from .runs import Runs
@@ -33,6 +34,7 @@ def grid_cells(runs: Runs, job: Job, values: Any) -> np.ndarray:
         if values not in columns:
             raise ValueError(
                 f"values: expected 'success', 'epochs', 'loss' or an array, got {values!r}"
+                f"{hint(values, columns)}"
             )
         column = columns[values]()
     else:

@@ -15,6 +15,7 @@ from ..spec.activations import SOFTMAX
 from ..spec.network import Network
 from ..support.checks import real_array, shown
 from ..support.savable import Savable
+from ..support.suggestions import suggests
 from .run import Run
 
 SHARES = ("sigmoid", SOFTMAX)
@@ -41,6 +42,7 @@ class Scaling:
     mean: np.ndarray
     scale: np.ndarray
 
+    @suggests
     def __init__(self, mean: ArrayLike, scale: ArrayLike) -> None:
         for name, value in (("mean", mean), ("scale", scale)):
             array = real_array(name, value)
@@ -125,6 +127,7 @@ class Model(Savable):
     features: tuple[str, ...] | None
     targets: tuple[str, ...] | None
 
+    @suggests
     def __init__(
         self,
         network: Network,

@@ -11,6 +11,7 @@ from ..engine.chunk import train_chunk
 from ..job.job import Job
 from ..spec.status import Status
 from ..support.checks import as_array, integer, shown
+from ..support.suggestions import hint
 from .run import Run, train_one
 
 HISTORY_LIMIT = 2**30
@@ -19,7 +20,7 @@ HISTORY_LIMIT = 2**30
 TOGETHER = 1024
 
 
-def run_again(
+def replay(
     job: Job,
     index: int,
     history: int = 0,
@@ -32,8 +33,8 @@ def run_again(
     `epochs` and `status`, if they are known, tell where it ends, which saves looking for it.
     """
     start = index - job.first
-    own = job.alone(start)
-    alone = own or job.rows(start, start + 1)
+    own = job.isolate_restart(start)
+    alone = own or job.expand_range(start, start + 1)
     if epochs is None:
         run = train_one(alone, history)
         return run if own else replace(run, job=job)
@@ -52,7 +53,7 @@ def run_again(
     return replace(run, job=own or job)
 
 
-def run_with_history(
+def replay_with_history(
     job: Job, k: Any, *, epochs: int | None = None, status: Status | None = None
 ) -> Run:
     """The run of restart k with every loss, or every n-th where all took over `HISTORY_LIMIT`.
@@ -62,23 +63,24 @@ def run_with_history(
     index = integer("restart", k, job.first, job.first + job.restarts - 1)
     size = job.dtype.itemsize
     if epochs is None and (job.epochs + 1) * size > HISTORY_LIMIT:
-        run = run_again(job, index)
+        run = replay(job, index)
         epochs, status = run.epochs, run.status
     most = job.epochs if epochs is None else epochs
     every = 1 + (most + 1) * size // HISTORY_LIMIT
-    return run_again(job, index, every, epochs=epochs, status=status)
+    return replay(job, index, every, epochs=epochs, status=status)
 
 
 def asked_indices(which: Any) -> np.ndarray:
     """Indices of restarts, if `which` is an array of such."""
     wanted = as_array(which)
     if wanted.ndim != 1 or (wanted.dtype.kind not in "iu" and wanted.size):
+        meant = hint(which, ("best", "all"))
         kind = ValueError if isinstance(which, str) else TypeError
-        raise kind(f"which: expected 'best', 'all' or indices, got {shown(which)}")
+        raise kind(f"which: expected 'best', 'all' or indices, got {shown(which)}{meant}")
     return wanted
 
 
-def parameters_again(job: Job, indices: np.ndarray) -> np.ndarray:
+def replay_parameters(job: Job, indices: np.ndarray) -> np.ndarray:
     """The parameters of the restarts of these indices, neighbours trained together."""
     rows = indices - job.first
     result = np.empty((len(rows), job.net.n_parameters), job.dtype)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..engine.chunk import NOT_RUN, train_chunk
-from ..job.build import Before, check_inputs
+from ..job.build import Checkpoint, check_inputs
 from ..job.job import Job
 from ..kernels.predict import predict
 from ..spec.network import Network
@@ -132,11 +132,11 @@ class Run(Savable):
         """The biases, layer by layer; empty without biases."""
         return self.network.unpack(self.parameters)[1]
 
-    def before(self) -> Before:
+    def before(self) -> Checkpoint:
         """What training goes on from."""
         if self.state is None or self.job is None:
             raise ValueError("continue_from: expected a run of fastnn.train, got one without state")
-        return Before(
+        return Checkpoint(
             self.network,
             self.parameters[np.newaxis],
             self.state[np.newaxis],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..job.build import Before, check_inputs
+from ..job.build import Checkpoint, check_inputs
 from ..job.job import MAX_RESTART
 from ..kernels.predict import predict
 from ..spec.grid import Grid
@@ -17,7 +17,7 @@ from ..support.checks import as_array, integer, shown
 from ..support.gate import frozen
 from ..support.savable import Savable
 from .censoring import CutOff
-from .replay import asked_indices, parameters_again, run_again, run_with_history
+from .replay import asked_indices, replay, replay_parameters, replay_with_history
 from .run import Run, sse_of
 from .run_columns import RunColumns
 from .summary import Summary, frame_of, summarize
@@ -144,7 +144,7 @@ class Runs(RunColumns, Savable):
             If k is not among `indices`.
         """
         position = self._position(k)
-        return run_with_history(self.job, self.indices[position], **self._ending(position))
+        return replay_with_history(self.job, self.indices[position], **self._ending(position))
 
     @property
     def best(self) -> Run:
@@ -164,7 +164,7 @@ class Runs(RunColumns, Savable):
         position = int(lowest[np.argmin(self.indices[lowest])])
         state = self._columns.get("state")
         if self.parameters is None or "epochs" not in self._columns:
-            return run_again(self.job, int(self.indices[position]), **self._ending(position))
+            return replay(self.job, int(self.indices[position]), **self._ending(position))
         return Run(
             network=self.network,
             parameters=self.parameters[position],
@@ -178,10 +178,10 @@ class Runs(RunColumns, Savable):
             restart=int(self.indices[position]),
             loss_name=self.job.loss_name,
             state=None if state is None else state[position],
-            job=self.job.alone(int(self.indices[position]) - self.job.first) or self.job,
+            job=self.job.isolate_restart(int(self.indices[position]) - self.job.first) or self.job,
         )
 
-    def before(self, restarts: int | None) -> Before:
+    def before(self, restarts: int | None) -> Checkpoint:
         """What training goes on from."""
         state = self._columns.get("state")
         if self.parameters is None or state is None or "epochs" not in self._columns:
@@ -193,8 +193,8 @@ class Runs(RunColumns, Savable):
         if not len(self) or (np.diff(self.indices) != 1).any():
             raise ValueError("continue_from: expected restarts of consecutive indices, got others")
         start = int(self.indices[0]) - self.job.first
-        job = self.job.only(start, start + len(self))
-        return Before(
+        job = self.job.isolate_range(start, start + len(self))
+        return Checkpoint(
             self.network, self.parameters, state, self.epochs, job.rules, job.optimizer,
             job.loss, job.seed, job.first, (job.X, job.y),
         )  # fmt: skip
@@ -269,7 +269,7 @@ class Runs(RunColumns, Savable):
         if self.parameters is not None:
             chosen = np.ascontiguousarray(self.parameters[positions])
         else:
-            chosen = parameters_again(self.job, self.indices[positions])
+            chosen = replay_parameters(self.job, self.indices[positions])
         return predict(self.network, chosen, inputs)
 
     def summary(self) -> Summary:

@@ -17,7 +17,7 @@ from ..support.savable import Savable
 from .epoch_statistics import EpochStatistics
 from .histogram import LOSS_EDGES, quantile, span
 from .minima import Minima, Minimum
-from .replay import run_again, run_with_history
+from .replay import replay, replay_with_history
 from .run import Run
 from .statistics_arrays import UNIT, fill, to_arrays
 from .summary import QUARTILES, Summary
@@ -247,7 +247,7 @@ class Statistics(EpochStatistics, Savable):
         """
         if self._best < 0:
             raise ValueError(f"best: expected a restart with a finite loss, got {self!r}")
-        return run_again(self.job, self._best)
+        return replay(self.job, self._best)
 
     def restart(self, k: int) -> Run:
         """Train restart k again, with its history; every bit is the same.
@@ -259,7 +259,7 @@ class Statistics(EpochStatistics, Savable):
         ValueError
             If k is none of the job's.
         """
-        return run_with_history(self.job, k)
+        return replay_with_history(self.job, k)
 
     def predict(self, X: Any) -> np.ndarray:
         """The outputs (n, n_out) of the best network."""

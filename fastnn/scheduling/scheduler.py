@@ -151,7 +151,7 @@ class _Flight:
                     train_part, self.job, start, stop, keep, stop_flag=self.flag, **options
                 )
             else:  # without the numbers of all the others
-                part = self.job.to_send(start, stop)
+                part = self.job.compact_range(start, stop)
                 future = self.pool.submit(train_sent, part, keep, at=start, **options)
         except Exception as error:  # broken, shut down, or closed
             raise _failure(self.pool, error) from error

@@ -1,4 +1,4 @@
-"""A part of a run: a chunk of restarts, trained a piece at a time and reduced to what is kept."""
+"""A part of a run: a chunk of restarts, trained a slice at a time and reduced to what is kept."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..support.threads import Pool
 
 # Bytes that a kernel's results may take before they are reduced: large beside what a drain of all
 # lanes costs, small beside what a process may take.
-PIECE_BYTES = 2**24
+SLICE_BYTES = 2**24
 
 _ctrl_c = WorkersCtrlC()
 
@@ -47,10 +47,10 @@ class Part:
     """Restarts that were begun, but have no row."""
 
 
-def piece_rows(job: Job) -> int:
+def rows_of_a_slice(job: Job) -> int:
     """How many restarts of `job` to train before their results are reduced."""
     columns = ("loss", "epochs", "status", "parameters", "state", "restart")
-    return max(PIECE_BYTES // row_bytes(job, columns), REFILLS * most_lanes(job), 1)
+    return max(SLICE_BYTES // row_bytes(job, columns), REFILLS * most_lanes(job), 1)
 
 
 def train_part(
@@ -70,10 +70,10 @@ def train_part(
     """
     began = time.perf_counter()
     types = column_types(job)
-    pieces: list[dict[str, np.ndarray]] = []
+    slices: list[dict[str, np.ndarray]] = []
     statistics = Statistics.empty(job) if keep.statistics else None
     reached, ended, converged, lane_ticks = start, 0, 0, 0
-    size, cut = piece_rows(job), CutOff.none()
+    size, cut = rows_of_a_slice(job), CutOff.none()
     while reached < stop and not (stop_flag is not None and stop_flag[0]):
         chunk = train_chunk(
             job,
@@ -101,11 +101,11 @@ def train_part(
         converged += int(np.count_nonzero(columns["status"] == Status.CONVERGED))
         wanted = (*keep.columns, "restart") if keep.best else keep.columns
         kept = {name: columns[name].astype(types[name][0], copy=False) for name in wanted}
-        pieces.append(best_rows(kept, keep.best) if keep.best else kept)
+        slices.append(best_rows(kept, keep.best) if keep.best else kept)
         reached += rows
         if len(left):
             break
-    joined = _joined(pieces)
+    joined = _joined(slices)
     return Part(
         start=at + start,
         rows=reached - start,
@@ -185,7 +185,7 @@ def _columns(chunk: ChunkResult, rows: int, first: int) -> dict[str, np.ndarray]
     return {name: values[:rows] for name, values in columns.items() if values is not None}
 
 
-def _joined(pieces: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    if len(pieces) <= 1:
-        return pieces[0] if pieces else {}
-    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+def _joined(slices: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    if len(slices) <= 1:
+        return slices[0] if slices else {}
+    return {name: np.concatenate([each[name] for each in slices]) for name in slices[0]}

@@ -27,11 +27,12 @@ from ..spec.status import Status
 from ..spec.stopping import Validation
 from ..support.checks import shown
 from ..support.machine import available_threads
+from ..support.suggestions import suggests
 from ..training import train_many
 from .checking import check_parameters
+from .parameters import ACTIVATIONS, solver_of
 from .problem import problem_of
-from .selection import Best, best_of, best_restarts
-from .words import ACTIVATIONS, solver_of
+from .selection import Selection, best_of, best_restarts
 
 
 def is_stochastic(estimator: Any) -> bool:
@@ -53,6 +54,7 @@ def _dense(X: Any) -> np.ndarray:
 class BaseMLP(BaseEstimator):
     """The base of both estimators; their docstrings say what the parameters are."""
 
+    @suggests
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),
@@ -300,7 +302,7 @@ class BaseMLP(BaseEstimator):
         same = type(before.job.optimizer) is type(options["optimizer"])
         return same and not any(isinstance(rule, Validation) for rule in rules)
 
-    def _keep(self, net: Network, best: Best, *, warn: bool) -> None:
+    def _keep(self, net: Network, best: Selection, *, warn: bool) -> None:
         self.network_ = net
         self.parameters_ = best.parameters
         self.coefs_, self.intercepts_ = net.unpack(best.parameters[0])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..support.checks import integer, real_array, shown
-from .words import activation_of, solver_of
+from .parameters import activation_of, solver_of
 
 # Names, bounds, and whether the bounds are allowed too.
 NUMBERS = (

@@ -13,7 +13,7 @@ from sklearn.utils.validation import column_or_1d
 from ..results.model import check_numbers
 from ..spec.losses import MSE, BinaryCrossEntropy, CrossEntropy, Penalized
 from .base import BaseMLP, is_stochastic
-from .words import documented, solver_of
+from .parameters import documented, solver_of
 
 
 @documented

@@ -11,7 +11,7 @@ from ..spec.initialization import GlorotUniform
 from ..spec.network import Network
 from ..spec.stopping import GradientBelow, NoProgress, Rule, Validation
 from .checking import hidden_sizes
-from .words import GAINS, Solver, activation_of, solver_of
+from .parameters import GAINS, Solver, activation_of, solver_of
 
 # With fewer samples, or parameters, the lanes of a vector carry networks, else samples of one.
 # Wine with Adam: 10 hidden units, 173 parameters, 28 and 38 ms; 100, 1,703 parameters, 394 and 276.

@@ -10,7 +10,7 @@ from sklearn.utils.validation import column_or_1d
 
 from ..spec.losses import MSE, Penalized
 from .base import BaseMLP
-from .words import documented
+from .parameters import documented
 
 
 @documented

@@ -32,7 +32,7 @@ Score = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Best:
+class Selection:
     """The best restarts, best first, and what became of all."""
 
     indices: np.ndarray
@@ -46,12 +46,12 @@ class Best:
     status: np.ndarray
 
 
-def best_of(runs: Runs, count: int, score: Score | None) -> Best:
-    """The best of restarts that are all there; Best.losses are the scores of all."""
+def best_of(runs: Runs, count: int, score: Score | None) -> Selection:
+    """The best of restarts that are all there; its `losses` are the scores of all."""
     assert runs.parameters is not None
     scores = runs.loss if score is None else score(runs.parameters)
     best = _order(scores)[:count]
-    return Best(
+    return Selection(
         runs.indices[best], runs.parameters[best], scores, runs.loss[best], runs.epochs[best],
         runs.status[best],
     )  # fmt: skip
@@ -65,7 +65,7 @@ def best_restarts(
     threads: int,
     progress: bool,
     score: Score | None = None,
-) -> Best:
+) -> Selection:
     """The `count` restarts of `job` of the lowest score, which is a function of their parameters.
 
     By default it is the loss.  With `halving`, all are trained for a small share of the epochs
@@ -80,12 +80,12 @@ def best_restarts(
         epochs = math.ceil(job.epochs / FACTOR**left)
         if epochs < job.epochs:
             shorter = replace(job, epochs=epochs)
-            for part in _parts(positions, job):
+            for part in _slices(positions, job):
                 losses[part] = _trained(shorter, part, threads, progress, score)[1]
             keep = max(count, math.ceil(len(positions) / FACTOR))
             positions = np.sort(positions[_order(losses[positions])[:keep]])
     best: list[tuple[Runs, np.ndarray, np.ndarray]] = []
-    for part in _parts(positions, job):
+    for part in _slices(positions, job):
         runs, scores = _trained(job, part, threads, progress, score, whole=True)
         losses[part] = scores
         first = _order(scores)[:count]
@@ -98,11 +98,11 @@ def best_restarts(
     ]
     order = _order(columns[-1])[:count]
     parameters, loss, epochs_made, status, at, _ = (column[order] for column in columns)
-    return Best(job.first + at, parameters, losses, loss, epochs_made, status)
+    return Selection(job.first + at, parameters, losses, loss, epochs_made, status)
 
 
-def _parts(positions: np.ndarray, job: Job) -> list[np.ndarray]:
-    """As few parts as hold what memory may."""
+def _slices(positions: np.ndarray, job: Job) -> list[np.ndarray]:
+    """As few slices as hold what memory may."""
     size = max(1, BYTES // (job.net.n_parameters * job.dtype.itemsize))
     return [positions[i : i + size] for i in range(0, len(positions), size)]
 
@@ -122,7 +122,8 @@ def _trained(
 ) -> tuple[Runs, np.ndarray]:
     """Those restarts, trained, and their scores; of the whole runs parameters are kept too."""
     start, stop = int(positions[0]), int(positions[-1]) + 1
-    picked = job.cut(start, stop) if stop - start == len(positions) else job.pick(positions)
+    follows = stop - start == len(positions)
+    picked = job.select_range(start, stop) if follows else job.select_positions(positions)
     kept = make_keep("parameters" if whole or score is not None else "outcomes", picked)
     runs: Runs = run_job(
         picked, Columns(picked, kept), workers=threads, executor=None, chunk=None,

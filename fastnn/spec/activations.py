@@ -25,6 +25,7 @@ from ..lanes.math import exponentials as elementary
 from ..lanes.math.logarithms import softplus
 from ..lanes.math.trigonometry import cos, sin
 from ..support.checks import shown
+from ..support.suggestions import hint
 
 LEAK = 0.01
 
@@ -209,6 +210,7 @@ def unknown(name: str) -> str:
     return (
         f"activation: expected one of {', '.join(CODES)}, got {shown(name)}; one of your own has "
         "to be added in every process that uses it (fastnn.extend.add_activation)"
+        f"{hint(name, CODES)}"
     )
 
 

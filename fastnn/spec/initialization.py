@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..support.checks import by_name, hyperparameter, per_restart, real_array, shown
+from ..support.suggestions import hint
 from .per_layer import PerLayer, layer_numbers
 
 if TYPE_CHECKING:
@@ -292,7 +293,9 @@ def _explicit(
             raise ValueError(f"{expected}; got {shown(array)}")
         return array.reshape(-1, net.n_parameters)
     if not isinstance(init, list | tuple) or not init:
-        raise TypeError(f"{expected}; got {shown(init)}")
+        names = [kind.__name__ for kind in INITIALIZATIONS]
+        meant = hint(init, names, "fastnn.{}()".format)
+        raise TypeError(f"{expected}; got {shown(init)}{meant}")
     if not any(isinstance(item, list | tuple | np.ndarray) for item in init):
         return _explicit(real_array("init", init, dtype), net, restarts, dtype, expected)
     weights, biases = _layers(init, net, expected)

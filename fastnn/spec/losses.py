@@ -17,6 +17,7 @@ import numpy as np
 from ..lanes.formulas import Term, at_least, at_most, fma, formula, magnitude, select
 from ..lanes.math.logarithms import atanh_of, softplus_rest_of
 from ..support.checks import by_name, real_array, shown
+from ..support.suggestions import hint
 from .activations import SOFTMAX
 
 if TYPE_CHECKING:
@@ -335,7 +336,7 @@ _SSE = SSE()
 
 
 def make_loss(loss: Any) -> Penalized:
-    """`loss`, a loss, its class, its name or None for the SSE, as a loss."""
+    """`loss`, a loss, its name or None for the SSE, as a loss."""
     if loss is None:
         return _SSE
     if isinstance(loss, Penalized):
@@ -345,4 +346,5 @@ def make_loss(loss: Any) -> Penalized:
     expected = ", ".join(f"fastnn.{kind.__name__}" for kind in LOSSES)
     raise (ValueError if isinstance(loss, str) else TypeError)(
         f"loss: expected one of {expected}, or {', '.join(map(repr, BY_NAME))}, got {shown(loss)}"
+        f"{hint(loss, BY_NAME)}"
     )

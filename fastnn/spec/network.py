@@ -11,6 +11,7 @@ import numpy as np
 
 from ..support.checks import integer, real_array, shown
 from ..support.savable import Savable
+from ..support.suggestions import suggests
 from .activations import CODES, SOFTMAX, unknown
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Network(Savable):
     activation: tuple[str, ...]
     bias: bool
 
+    @suggests
     def __init__(
         self,
         sizes: Sequence[int] | np.ndarray,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from ..support.checks import hyperparameter, shown
+from ..support.suggestions import suggests
 
 if TYPE_CHECKING:
     from .network import Network
@@ -31,6 +32,7 @@ class PerLayer:
 
     values: tuple[Any, ...]
 
+    @suggests
     def __init__(self, *values: ArrayLike) -> None:
         if not values:
             raise ValueError("PerLayer: expected a number for each layer, got none")

@@ -2,6 +2,9 @@
 
 from enum import IntEnum
 
+from ..support.checks import shown
+from ..support.suggestions import hint
+
 
 class Status(IntEnum):
     """How a restart ended; new members go to the end, since files hold the numbers."""
@@ -20,6 +23,14 @@ class Status(IntEnum):
     """Its gradient became small enough."""
     VALIDATION = 6
     """Its loss on the validation set stopped improving."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> None:
+        names = [status.name for status in cls]
+        raise ValueError(
+            f"status: expected one of {', '.join(names)}, or its number, got {shown(value)}"
+            f"{hint(value, names, 'fastnn.Status.{}'.format)}"
+        )
 
     def __str__(self) -> str:
         return self.name

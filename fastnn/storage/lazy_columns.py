@@ -14,7 +14,7 @@ Ranges = list[tuple[int, int]]
 
 
 def _ends(ranges: Ranges) -> np.ndarray:
-    """The position after the last row of each piece."""
+    """The position after the last row of each shard."""
     return np.cumsum([stop - start for start, stop in ranges], dtype=np.int64)
 
 
@@ -41,8 +41,8 @@ class _Lazy(NDArrayOperatorsMixin):
         """As of an array."""
         return 1 + len(self.row_shape)
 
-    def pieces(self) -> Iterator[np.ndarray]:
-        """The column piece by piece."""
+    def shards(self) -> Iterator[np.ndarray]:
+        """The column shard by shard."""
         raise NotImplementedError
 
     def take(self, positions: np.ndarray | slice) -> np.ndarray:
@@ -78,8 +78,8 @@ class _Lazy(NDArrayOperatorsMixin):
         return self.take(self.positions(key))
 
     def __iter__(self) -> Iterator[Any]:
-        for piece in self.pieces():
-            yield from piece
+        for shard in self.shards():
+            yield from shard
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
@@ -107,15 +107,15 @@ class Column(_Lazy):
         dtype: np.dtype,
         row_shape: tuple[int, ...],
     ) -> None:
-        """`ranges` are the indices of the restarts of each piece, in order; `read` reads one."""
+        """`ranges` are the indices of the restarts of each shard, in order; `read` reads one."""
         self.ranges = ranges
         self.dtype = dtype
         self.row_shape = row_shape
         self._read = read
         self._ends = _ends(ranges)
 
-    def pieces(self) -> Iterator[np.ndarray]:
-        """The column piece by piece, as the files have it: epochs in the smallest type."""
+    def shards(self) -> Iterator[np.ndarray]:
+        """The column shard by shard, as the files have it: epochs in the smallest type."""
         return map(self._read, range(len(self.ranges)))
 
     def take(self, positions: np.ndarray | slice) -> np.ndarray:
@@ -128,9 +128,9 @@ class Column(_Lazy):
         result = np.empty((len(positions), *self.row_shape), dtype=self.dtype)
         if not len(positions):
             return result
-        piece = np.searchsorted(self._ends, positions, side="right")
-        order = np.argsort(piece, kind="stable")
-        numbers, first = np.unique(piece[order], return_index=True)
+        shard = np.searchsorted(self._ends, positions, side="right")
+        order = np.argsort(shard, kind="stable")
+        numbers, first = np.unique(shard[order], return_index=True)
         for i, rows in zip(numbers, np.split(order, first[1:]), strict=True):
             start = self._ends[i] - (self.ranges[i][1] - self.ranges[i][0])
             result[rows] = self._read(int(i))[positions[rows] - start]
@@ -160,24 +160,24 @@ class Indices(_Lazy):
         self._starts = np.array([start for start, _ in ranges], dtype=np.int64)
         self._stops = np.array([stop for _, stop in ranges], dtype=np.int64)
 
-    def pieces(self) -> Iterator[np.ndarray]:
-        """The indices piece by piece."""
+    def shards(self) -> Iterator[np.ndarray]:
+        """The indices shard by shard."""
         return (np.arange(start, stop, dtype=np.int64) for start, stop in self.ranges)
 
     def take(self, positions: np.ndarray | slice) -> np.ndarray:
         """The indices at `positions`."""
         if isinstance(positions, slice):
             positions = np.arange(positions.start, positions.stop, positions.step)
-        piece = np.searchsorted(self._ends, positions, side="right")
-        return np.asarray(self._stops[piece] - self._ends[piece] + positions)
+        shard = np.searchsorted(self._ends, positions, side="right")
+        return np.asarray(self._stops[shard] - self._ends[shard] + positions)
 
     def find(self, indices: np.ndarray) -> np.ndarray:
         """The positions of the restarts of these indices; -1 where one is not there."""
         wanted = np.asarray(indices).astype(np.int64)
-        piece = np.searchsorted(self._stops, wanted, side="right")
+        shard = np.searchsorted(self._stops, wanted, side="right")
         found = np.full(len(wanted), -1, dtype=np.int64)
-        inside = piece < len(self._stops)
-        inside[inside] = self._starts[piece[inside]] <= wanted[inside]
-        rows = piece[inside]
+        inside = shard < len(self._stops)
+        inside[inside] = self._starts[shard[inside]] <= wanted[inside]
+        rows = shard[inside]
         found[inside] = self._ends[rows] - self._stops[rows] + wanted[inside]
         return found

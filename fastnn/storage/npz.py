@@ -38,6 +38,7 @@ from ..support.atomic_files import (
 from ..support.checks import check_path, integer, shown
 from ..support.gate import check_array, frozen
 from ..support.savable import Savable, writes
+from ..support.suggestions import suggests
 from ..support.version import NUMERICS_VERSION, __version__
 
 FORMAT, VERSION = "fastnn", 1
@@ -88,6 +89,7 @@ def save(thing: Savable, path: str | os.PathLike[str]) -> None:
     write_file(path, lambda file: np.savez(file, allow_pickle=False, about=text, **arrays))
 
 
+@suggests
 def load(path: str | os.PathLike[str]) -> Any:
     """What was saved in a file by `save` of a network, a model, a run, many runs or statistics.
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..job.keep import Keep, check_ranges
 from ..results.censoring import CutOff
-from ..results.replay import asked_indices, run_with_history
+from ..results.replay import asked_indices, replay_with_history
 from ..results.run import Run
 from ..results.runs import Runs
 from ..results.statistics import Statistics
@@ -21,6 +21,7 @@ from ..spec.network import Network
 from ..support.atomic_files import DamagedFile
 from ..support.checks import check_path, integer
 from ..support.gate import frozen
+from ..support.suggestions import suggests
 from .cut_off import add_cut_off, read_cut_off
 from .lazy_columns import Column, Indices
 from .manifest import NAME, Manifest, read_manifest
@@ -105,7 +106,7 @@ class StoredRuns:
 
     @property
     def shards(self) -> int:
-        """In how many pieces the results lie."""
+        """In how many files the results lie."""
         return len(self._shards)
 
     @property
@@ -271,7 +272,7 @@ class StoredRuns:
         ValueError
             If k is not one.
         """
-        return run_with_history(self.job, k)
+        return replay_with_history(self.job, k)
 
     @property
     def best(self) -> Run:
@@ -310,6 +311,7 @@ class StoredRuns:
         )
 
 
+@suggests
 def open_run(path: str | os.PathLike[str]) -> StoredRuns:
     """The restarts in a run directory that ``train_many(…, out=path)`` wrote or is writing.
 

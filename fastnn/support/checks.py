@@ -9,7 +9,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from .suggestions import hint, suggests
+
 MAX_COUNT = 10**15
+FLOATS = ("float64", "float32")
 Kind = TypeVar("Kind", bound=type[Any])
 
 
@@ -44,7 +47,7 @@ def by_name(kind: Kind) -> Kind:
             )
         make(self, *args, **kwargs)
 
-    kind.__init__ = checked
+    kind.__init__ = suggests(checked)
     return kind
 
 
@@ -156,5 +159,7 @@ def float_type(value: Any) -> np.dtype:
     except Exception:  # numpy raises several kinds
         dtype = None
     if value is None or dtype not in (np.float64, np.float32):
-        raise ValueError(f"dtype: expected float64 or float32, got {shown(value)}")
+        raise ValueError(
+            f"dtype: expected float64 or float32, got {shown(value)}{hint(value, FLOATS)}"
+        )
     return dtype

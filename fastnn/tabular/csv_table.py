@@ -7,7 +7,6 @@ that hold line breaks.
 from __future__ import annotations
 
 import csv
-import difflib
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import TextIO
 import numpy as np
 
 from ..support.checks import shown
+from ..support.suggestions import hint
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 """Those that are recognised, the first of equally likely ones."""
@@ -227,9 +227,7 @@ class Table:
         """Raise unless there are columns of these names; `option` tells who asked for them."""
         for name in names:
             if name not in self._places:
-                close = difflib.get_close_matches(name, self.names, n=1, cutoff=0.6)
-                close += [other for other in self.names if other.lower() == name.lower()]
-                meant = f"; did you mean {shown(close[-1])}?" if close else ""
+                meant = hint(name, self.names, shown)
                 listed = ", ".join(map(shown, self.names[:LISTED]))
                 more = f" and {len(self.names) - LISTED} more" if len(self.names) > LISTED else ""
                 raise TableError(

@@ -1,4 +1,4 @@
-"""scikit-learn's words and what they are called in fastnn."""
+"""scikit-learn's parameters and what they are called in fastnn."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from ..optimizers import (
 )
 from ..spec.activations import BY_NAME
 from ..spec.network import Network
+from ..support.suggestions import hint
 
 ACTIVATIONS = {"logistic": "sigmoid"}
 """Activations that scikit-learn calls otherwise."""
@@ -119,8 +120,9 @@ def activation_of(name: Any) -> str:
     """The name in fastnn of an activation of hidden layers; ValueError for an unknown one."""
     own = ACTIVATIONS.get(name, name) if isinstance(name, str) else None
     if own not in BY_NAME:
-        known = ", ".join(map(repr, [*ACTIVATIONS, *BY_NAME]))
-        raise ValueError(f"activation: expected one of {known}, got {name!r}")
+        names = [*ACTIVATIONS, *BY_NAME]
+        known, meant = ", ".join(map(repr, names)), hint(name, names)
+        raise ValueError(f"activation: expected one of {known}, got {name!r}{meant}")
     return str(own)
 
 
@@ -137,7 +139,9 @@ def solver_of(name: Any) -> Solver:
         )
     if not isinstance(name, str) or name not in SOLVERS:
         known = ", ".join(map(repr, SOLVERS))
-        raise ValueError(f"solver: expected one of {known}, or an optimizer, got {name!r}")
+        raise ValueError(
+            f"solver: expected one of {known}, or an optimizer, got {name!r}{hint(name, SOLVERS)}"
+        )
     return SOLVERS[name]
 
 
@@ -149,8 +153,8 @@ PARAMETERS = """Parameters
         Of the hidden layers: "logistic" or a name of fastnn's, such as "tanh".
     solver : str or optimizer, default "lbfgs"
         "lbfgs", "sgd", "adam", "adamw", "rprop", "quickprop" or "lm"; see
-        `fastnn.sklearn.words.TABLE` for what is what.  An optimizer of fastnn's or of your own,
-        such as ``fastnn.RPROP(max_step=1.0)``, brings its numbers along.
+        `fastnn.sklearn.parameters.TABLE` for what is what.  An optimizer of fastnn's or of your
+        own, such as ``fastnn.RPROP(max_step=1.0)``, brings its numbers along.
     alpha : float, default 0.0001
         Penalty on the squares of the weights, as scikit-learn has it; "lm" goes without, "adamw"
         takes it as its decay.

@@ -1,0 +1,184 @@
+"""What a wrong name was perhaps meant to be."""
+
+import difflib
+from collections.abc import Callable, Iterable
+from functools import cache, wraps
+from inspect import signature
+from typing import Any, TypeVar, cast
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# What the field, or another part of fastnn, calls something: the words, and the names here that may
+# be meant.
+WORDS = """
+lr eta rate step_size learning_rate: learning_rate learning_rate_init
+alpha: learning_rate l2
+step_size: every
+epoch epochs n_epochs num_epochs nb_epoch max_epochs max_iter n_iter steps: epochs max_iter
+iterations max_iterations: epochs max_iter
+patience n_iter_no_change: epochs patience n_iter_no_change
+epochs: patience
+restarts n_restarts num_restarts n_init runs n_runs trials n_trials: restarts n_restarts
+index: restart
+seed random_state random_seed rng: seed random_state
+layers layer_sizes hidden hidden_sizes hidden_units units: sizes hidden_layer_sizes
+hidden_layer_sizes: sizes
+sizes: hidden_layer_sizes
+activations nonlinearity: activation
+biases use_bias: bias
+net network model: net network model
+x inputs data features x_train: X
+targets labels y_train: y
+optimizer optim opt solver algorithm method: optimizer solver
+criterion objective loss_function loss_fn cost: loss
+target_loss goal target: target_sse
+callbacks early_stopping stopping: stop
+validation_data val_data eval_set: validation
+batch minibatch mini_batch_size: batch_size
+sample_weights weights: sample_weight
+initializer initialization kernel_initializer start starts: init
+precision: dtype
+threads n_threads num_threads n_jobs workers num_workers: threads n_jobs
+client pool: executor
+chunk_size chunksize: chunk
+progress verbose progress_bar: progress verbose
+folder directory output path: out path
+filename file: path
+timeout max_time: time_limit
+warm_start resume_from: continue_from
+mu: momentum damping mean
+nesterov nesterovs_momentum: nesterov nesterovs_momentum
+clipnorm clip_norm max_norm max_grad_norm: clip
+scheduler lr_scheduler: schedule
+beta1 beta_1: beta1 beta_1
+beta2 beta_2: beta2 beta_2
+eps: epsilon
+wd: weight_decay
+l2 reg regularization ridge: l2 alpha
+lasso: l1
+min_improvement tol min_delta: min_improvement tol
+lambda_ lam: damping
+eta_plus: increase
+eta_minus: decrease
+history_size: memory
+minval: low
+maxval: high
+loc: mean
+sigma stddev scale: std
+scale: gain
+n_splits n_folds: folds
+gamma: factor
+logistic expit: sigmoid
+linear none: identity
+sin: sine
+l2: sse mse
+sum_of_squares sum_squared_error: sse
+mean_squared_error squared_error: mse
+bce log_loss binary_crossentropy: binary_cross_entropy
+categorical_crossentropy nll softmax_cross_entropy: cross_entropy
+levenberg marquardt trainlm: lm
+gradient backprop traingd: gd
+xavier xavier_uniform glorot: GlorotUniform
+xavier_normal: GlorotNormal
+kaiming_uniform: HeUniform
+kaiming he kaiming_normal: HeNormal
+initnw: NguyenWidrow
+stats counts: statistics
+"""
+# What is a number of an argument, and not an argument itself: the argument, and how it is written.
+PARTS = {
+    "learning_rate": ("optimizer", "fastnn.GradientDescent(learning_rate=…)"),
+    "momentum": ("optimizer", "fastnn.GradientDescent(momentum=…)"),
+    "nesterov": ("optimizer", "fastnn.GradientDescent(nesterov=…)"),
+    "clip": ("optimizer", "fastnn.GradientDescent(clip=…)"),
+    "schedule": ("optimizer", "fastnn.GradientDescent(schedule=…)"),
+    "beta1": ("optimizer", "fastnn.Adam(beta1=…)"),
+    "beta2": ("optimizer", "fastnn.Adam(beta2=…)"),
+    "epsilon": ("optimizer", "fastnn.Adam(epsilon=…)"),
+    "weight_decay": ("optimizer", "fastnn.AdamW(weight_decay=…)"),
+    "damping": ("optimizer", "fastnn.LevenbergMarquardt(damping=…)"),
+    "l2": ("loss", "fastnn.SSE(l2=…)"),
+    "l1": ("loss", "fastnn.SSE(l1=…)"),
+    "patience": ("stop", "fastnn.NoProgress(epochs=…)"),
+    "min_improvement": ("stop", "fastnn.NoProgress(min_improvement=…)"),
+    "sizes": ("net", "fastnn.Network(sizes=…)"),
+    "activation": ("net", "fastnn.Network(activation=…)"),
+    "bias": ("net", "fastnn.Network(bias=…)"),
+}
+
+
+def _bare(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
+@cache
+def _synonyms() -> dict[str, list[str]]:
+    """The names that a word may mean, by the word."""
+    names: dict[str, list[str]] = {}
+    for line in WORDS.strip().splitlines():
+        words, _, meant = line.partition(":")
+        for word in words.split():
+            names.setdefault(_bare(word), []).extend(meant.split())
+    return names
+
+
+def _written(name: str, known: Iterable[str]) -> list[str]:
+    """Those of the `known` names that are `name` in other letters."""
+    return [other for other in known if _bare(other) == _bare(name)]
+
+
+def _synonymous(name: str, known: Iterable[str]) -> list[str]:
+    """Those of the `known` names that the field calls `name`."""
+    meant = _synonyms().get(_bare(name), [])
+    return [other for other in known if other in meant]
+
+
+def _close(name: str, known: Iterable[str]) -> list[str]:
+    """The one of the `known` names that is spelled most alike, if any is."""
+    by_bare = {_bare(other): other for other in known}
+    found = difflib.get_close_matches(_bare(name), by_bare, n=1, cutoff=0.7)
+    return [by_bare[bare] for bare in found]
+
+
+def hint(name: Any, known: Iterable[str], form: Callable[[str], str] = repr) -> str:
+    """The end of an error message: which of the `known` names was perhaps meant; often empty."""
+    if not isinstance(name, str):
+        return ""
+    known = list(known)
+    for find in (_written, _synonymous, _close):
+        if found := find(name, known):
+            return f"; did you mean {' or '.join(map(form, found))}?"
+    return ""
+
+
+def _hint_of_argument(name: str, known: list[str]) -> str:
+    """The same of an argument, which may also be a number of one of the `known`."""
+    inner = [part for part, (argument, _) in PARTS.items() if argument in known]
+    meant = _synonyms().get(_bare(name), [])
+    if not _written(name, known) and ({name, *meant} & {*inner} or not hint(name, known)):
+        return hint(name, inner, lambda part: "=".join(PARTS[part]))
+    return hint(name, known, str)
+
+
+def suggests(function: Function) -> Function:
+    """Make a function tell what an argument that it does not have was perhaps meant to be.
+
+    It looks for that only after Python has refused the call.
+    """
+
+    @wraps(function)
+    def suggesting(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except TypeError:
+            known = [name for name in signature(function).parameters if name != "self"]
+            unknown = [name for name in kwargs if name not in known]
+            if not unknown:
+                raise
+        of_class = function.__name__ == "__init__"
+        owner = type(args[0]).__name__ if of_class and args else function.__name__
+        meaning = _hint_of_argument(unknown[0], known)
+        arguments = f"; its arguments are {', '.join(known)}" if known else ""
+        raise TypeError(f"{owner}: expected no argument {unknown[0]}{meaning or arguments}")
+
+    return cast(Function, suggesting)
