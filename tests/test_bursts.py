@@ -146,3 +146,42 @@ def test_a_pool_is_used_again_after_a_burst(tmp_path):
     )
     done = python(code, PYTHONPATH=os.pathsep.join(sys.path))
     assert (done.stdout, done.stderr) == ("False\n", "")
+
+
+@pytest.mark.parametrize("limit", [None, 1.0], ids=["interrupted", "at the time limit"])
+def test_a_worker_may_die_after_a_run_was_left(limit, tmp_path):
+    """Python's pool would not bear it, had what waits in it been taken back."""
+    from conftest import python
+
+    script = tmp_path / "program.py"
+    script.write_text(
+        "import multiprocessing, os, signal, threading, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "import fastnn\n"
+        "X, y = fastnn.datasets.xor()\n"
+        "if __name__ == '__main__':\n"
+        f"    limit = {limit}\n"
+        "    with ProcessPoolExecutor(4, multiprocessing.get_context('fork')) as executor:\n"
+        "        net = fastnn.Network([2, 2, 1])\n"
+        "        fastnn.train_many(net, X, y, restarts=800, chunk=100, executor=executor)\n"
+        "        if limit is None:\n"
+        "            press = lambda: os.kill(os.getpid(), signal.SIGINT)\n"
+        "            threading.Timer(1.0, press).start()\n"
+        "        try:\n"
+        "            fastnn.train_many(net, X, y, restarts=10**9,\n"
+        "                keep='statistics', executor=executor, time_limit=limit, epochs=10**4,\n"
+        "                chunk=10**4)\n"
+        "        except fastnn.Interrupted: print('interrupted')\n"
+        "        os.kill(list(executor._processes)[0], signal.SIGKILL)\n"
+        "        time.sleep(0.5)\n"  # the pool sees it before it is told to shut down
+        "    print('ended', flush=True)\n"
+    )
+    code = (
+        "import subprocess, sys\n"
+        f"done = subprocess.run([sys.executable, {str(script)!r}], start_new_session=True,\n"
+        "                      timeout=120)\n"
+        "sys.exit(done.returncode)\n"
+    )
+    done = python(code, PYTHONPATH=os.pathsep.join(sys.path))
+    assert (done.stdout, done.stderr) == ("interrupted\n" * (limit is None) + "ended\n", "")

@@ -163,6 +163,8 @@ def test_an_executor_that_is_shut_down_on_the_way_ends_the_run(xor):
 
 def test_chunks_that_wait_in_a_busy_executor_are_taken_back(xor):
     release = threading.Event()
+    # A shell may have it ignored in what it begins.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with ThreadPoolExecutor(1) as executor:
         executor.submit(release.wait)
 
@@ -178,6 +180,7 @@ def test_chunks_that_wait_in_a_busy_executor_are_taken_back(xor):
         finally:
             release.set()
             timer.join()
+            signal.signal(signal.SIGINT, before)
     assert len(interrupted.value.runs) == 0
 
 

@@ -68,7 +68,10 @@ class CtrlC:
 
     @contextmanager
     def raising(self) -> Iterator[None]:
-        """While entered the first raises, for what looks at no flag, such as compilations."""
+        """While entered each raises, for what looks at no flag, such as compilations.
+
+        A compilation may lose it in a function that LLVM calls; then leaving raises it.
+        """
         self._raises = True
         try:
             yield
@@ -89,7 +92,6 @@ class CtrlC:
         self.flag[0] = 1
         late = self._last - self._first > ENDING_SECONDS
         if self._raises or late:
-            self._raises = False
             raise KeyboardInterrupt
         if first:
             self.wake()
