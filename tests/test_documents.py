@@ -103,3 +103,17 @@ def test_nothing_in_the_project_names_a_machine_or_another_folder():
     for path in paths:
         text = re.sub(r"\]\([./]+/", "](", path.read_text())  # pictures that pages show
         assert not re.search(r"\.\./\w|/(home|root|Users)/\w", text), path
+
+
+def test_nothing_is_installed_by_this_name_from_the_index():
+    """There the name fastnn belongs to another project: this one comes from its checkout."""
+    by_name = re.compile(r"\binstall +(?:-\S+ +)*[\"']?fastnn\b")
+    assert by_name.search('pip install -U "fastnn[onnx]"')
+    assert by_name.search("pip install 'fastnn-cpu'")
+    assert not by_name.search('pip install -e ".[onnx]" && fastnn xor')
+    paths = [path for suffix in ("py", "md") for path in ROOT.glob(f"*/**/*.{suffix}")]
+    paths += [ROOT / "pyproject.toml", ROOT / "README.md", *ABOUT]
+    assert len(paths) > 50
+    for path in paths:
+        if path != Path(__file__):
+            assert not by_name.search(path.read_text()), path
