@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fastnn.job.job.job import NUMERICS_VERSION
 
 import fastnn
+from fastnn.support.version import NUMERICS_VERSION
 
 WORKER = Path(__file__).with_name("earlier_worker.py")
 

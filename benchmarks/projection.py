@@ -26,11 +26,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from fastnn.job.job.build import make_job
-from fastnn.job.job.job import Job
-from fastnn.job.job.keep import make_keep
-
 import fastnn
+from fastnn.job.build import make_job
+from fastnn.job.job import Job
+from fastnn.job.keep import make_keep
 from fastnn.scheduling.work import CHUNKS_PER_SECOND, Sizes
 from fastnn.scheduling.worker import train_part
 from fastnn.storage.writer import Shards

@@ -5,9 +5,9 @@ from itertools import islice
 from types import SimpleNamespace
 
 import numpy as np
-from fastnn.job.job.build import make_job
 
 import fastnn
+from fastnn.job.build import make_job
 from fastnn.reference.problem import Problem
 from fastnn.reference.train import initial_parameters
 

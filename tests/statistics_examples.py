@@ -7,9 +7,9 @@ from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
-from fastnn.job.job.build import make_job
 
 import fastnn
+from fastnn.job.build import make_job
 from fastnn.kernels.statistics import FORMS, N_EPOCH_BINS, N_LOSS_BINS
 from fastnn.results.statistics import Statistics
 from fastnn.spec.activations import BY_NAME

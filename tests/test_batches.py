@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from conftest import assert_same_bits, bits
-from fastnn.job.job.build import make_job
 
 import fastnn
 from fastnn import (
@@ -17,6 +16,7 @@ from fastnn import (
     StepDecay,
 )
 from fastnn.engine.chunk import train_chunk
+from fastnn.job.build import make_job
 
 EPOCHS, SAMPLES = 200, 23
 NET = fastnn.Network([3, 4, 2], activation=["tanh", "identity"])

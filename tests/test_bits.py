@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from conftest import assert_same_bits, bits
-from fastnn.job.job.build import make_job
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastnn
 from fastnn.engine.chunk import train_chunk
+from fastnn.job.build import make_job
 from fastnn.spec.activations import ACTIVATIONS
 
 NAMES = [activation.name for activation in ACTIVATIONS]

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from conftest import bits
-from fastnn.job.job.keep import COLUMNS, best_rows
 
 import fastnn
+from fastnn.job.keep import COLUMNS, best_rows
 from fastnn.storage.shards import FOLDER, read_shards, shard_paths
 from fastnn.storage.stored_runs import StoredRuns
 from fastnn.support.atomic_files import write_new, write_record

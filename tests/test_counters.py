@@ -47,7 +47,7 @@ def test_what_float32_cannot_count_is_refused_before_training(options, message):
 @pytest.mark.parametrize("changed", [{"dtype": "float64"}, {"epochs": 2**24}])
 @pytest.mark.parametrize("options", [options for options, _ in CASES], ids=range(len(CASES)))
 def test_what_is_never_reached_or_can_be_counted_is_taken(options, changed):
-    from fastnn.job.job.build import make_job
+    from fastnn.job.build import make_job
 
     make_job(NET, X, Y, **{"epochs": 2**24 + 1, "dtype": "float32", **options, **changed})
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from conftest import assert_same_bits, bits, python
 from directory_examples import JOB, NET, RESTARTS, X, Y, many
-from fastnn.job.job.keep import COLUMNS, NAMED, make_keep
 
 import fastnn
+from fastnn.job.keep import COLUMNS, NAMED, make_keep
 from fastnn.storage.shards import FOLDER
 from fastnn.storage.writer import Shards, gaps, sole_writer
 

@@ -16,10 +16,10 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 from conftest import assert_same_bits, python
-from fastnn.job.job.build import make_job
 
 import fastnn
 from fastnn.engine.chunk import train_chunk
+from fastnn.job.build import make_job
 from fastnn.scheduling.work import Sizes
 from fastnn.support.machine import _container_limit, available_threads
 

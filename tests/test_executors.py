@@ -28,10 +28,10 @@ from executor_examples import (
     settings,
     sweep,
 )
-from fastnn.job.job.build import make_job
-from fastnn.job.job.keep import make_keep
 
 import fastnn
+from fastnn.job.build import make_job
+from fastnn.job.keep import make_keep
 from fastnn.scheduling.executors import name_of, workers_of
 from fastnn.scheduling.work import ATTEMPTS
 from fastnn.scheduling.worker import Part, train_part

@@ -16,11 +16,11 @@ import test_gradients
 import test_optimizers
 import test_optimizers_bits
 from conftest import assert_same_bits, bits, python
-from fastnn.job.job.record import kind_of
 from pages import blocks
 
 import fastnn
 from fastnn.cli import main
+from fastnn.job.record import kind_of
 from fastnn.optimizers import OPTIMIZERS
 from fastnn.spec.activations import CODES, KEPT
 from fastnn.storage.writer import is_begun

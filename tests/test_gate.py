@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fastnn.job.job.build import make_job
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
@@ -22,6 +21,7 @@ from tampering import (
 import fastnn
 from fastnn.engine import blueprint, launch
 from fastnn.engine.chunk import train_chunk
+from fastnn.job.build import make_job
 from fastnn.kernels import predict, workspace
 from fastnn.kernels.layout import POINTERS
 from fastnn.support.gate import address_of, frozen, kept

@@ -104,8 +104,7 @@ def test_an_order_needs_batches():
 
 def test_large_systems_are_left_to_a_thread():
     """Where Ctrl-C can reach the caller: a trial of this network takes many milliseconds."""
-    from fastnn.job.job.build import make_job
-
+    from fastnn.job.build import make_job
     from fastnn.results.run import QUICK
 
     rng = np.random.default_rng(0)

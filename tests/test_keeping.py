@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from conftest import assert_same_bits, python
 from directory_examples import NET, RESTARTS, X, Y, many
-from fastnn.job.job.keep import Best, make_keep
 
 import fastnn
+from fastnn.job.keep import Best, make_keep
 from fastnn.scheduling.collectors import Columns
 
 

@@ -7,13 +7,13 @@ from functools import cache
 import numpy as np
 import pytest
 from conftest import assert_same_bits, bits
-from fastnn.job.job.build import make_job
 from levenberg_marquardt_examples import random_problem
 from loss_examples import LOSSES, problem
 
 import fastnn
 from fastnn import LBFGS, Bootstrap, GradientBelow, PerLayer, Status
 from fastnn.engine.chunk import train_chunk
+from fastnn.job.build import make_job
 
 DTYPES = ("float64", "float32")
 RESTARTS = 60

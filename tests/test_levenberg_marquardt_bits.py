@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import assert_same_bits, bits, outputs
-from fastnn.job.job.build import make_job
 from levenberg_marquardt_examples import FORMS, random_problem
 from test_machines import TARGETS
 
 import fastnn
 from fastnn import Bootstrap, LevenbergMarquardt, Status
 from fastnn.engine.chunk import train_chunk
+from fastnn.job.build import make_job
 
 DTYPES = ("float64", "float32")
 RESTARTS = 60

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from conftest import assert_same_bits, bits
-from fastnn.job.job.build import make_job
 from loss_examples import LOSSES, PENALTIES, RESTARTS, WEIGHTS, one, problem, settings
 
 import fastnn
 from fastnn.engine.chunk import train_chunk
+from fastnn.job.build import make_job
 
 EPOCHS = 200
 

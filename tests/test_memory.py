@@ -4,13 +4,13 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from fastnn.job.job.build import make_job
 
 import fastnn
 from fastnn.engine import blueprint
 from fastnn.engine import chunk as chunks
 from fastnn.engine.chunk import lanes_for, most_lanes, train_chunk
 from fastnn.engine.launch import Launch
+from fastnn.job.build import make_job
 from fastnn.lanes.types import register_bytes
 
 NET = fastnn.Network([2, 2, 1])

@@ -6,7 +6,6 @@ from functools import cache
 import numpy as np
 import pytest
 from conftest import assert_same_bits, bits
-from fastnn.job.job.build import make_job
 from optimizer_examples import EXAMPLES, regression_problem, xor_problem
 
 import fastnn
@@ -22,6 +21,7 @@ from fastnn import (
     StepDecay,
 )
 from fastnn.engine.chunk import train_chunk
+from fastnn.job.build import make_job
 
 # Many restarts end early, at different epochs, so that lanes are refilled: what an optimizer
 # remembers must begin anew.

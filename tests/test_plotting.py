@@ -6,7 +6,7 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 
 import fastnn
-from fastnn.results.plots import BLUE, ORANGE
+from fastnn.support.figures import BLUE, ORANGE
 
 
 @pytest.fixture(autouse=True)

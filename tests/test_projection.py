@@ -10,10 +10,10 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
 import projection  # noqa: E402
-from fastnn.job.job.build import make_job  # noqa: E402
 from projection import Costs, count_chunks, project, simulate, sizes_for  # noqa: E402
 from sections import section_of  # noqa: E402
 
+from fastnn.job.build import make_job  # noqa: E402
 from fastnn.scheduling.work import CHUNKS_PER_SECOND, LONGEST_SECONDS, PART_BYTES  # noqa: E402
 
 FREE = Costs(handed=0.0)

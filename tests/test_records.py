@@ -9,12 +9,12 @@ import optimizer_examples
 import pytest
 import stopping_examples
 from conftest import bits
-from fastnn.job.job.build import make_job
-from fastnn.job.job.record import job_digest, job_of, job_record, network_of, network_record
 from loss_examples import LOSSES, PENALTIES, WEIGHTS
 
 import fastnn
 from fastnn.engine.chunk import train_chunk
+from fastnn.job.build import make_job
+from fastnn.job.record import job_digest, job_of, job_record, network_of, network_record
 from fastnn.optimizers import OPTIMIZERS
 from fastnn.optimizers.schedules import SCHEDULES
 from fastnn.spec import losses, stopping

@@ -5,11 +5,11 @@ from itertools import permutations
 import numpy as np
 import pytest
 from conftest import assert_same_bits, bits
-from fastnn.job.job.build import make_job
 
 import fastnn
 from fastnn import Adam, Bootstrap, GradientDescent, KFold
 from fastnn.engine.chunk import train_chunk
+from fastnn.job.build import make_job
 from fastnn.kernels import workspace
 from fastnn.reference.train import permutation
 

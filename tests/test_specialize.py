@@ -12,7 +12,6 @@ from threading import Event
 import numpy as np
 import pytest
 from conftest import assert_same_bits, bits, python
-from fastnn.job.job.build import make_job
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from fastnn.engine import blueprint, specialize
 from fastnn.engine.chunk import train_chunk
 from fastnn.engine.launch import launch_of
 from fastnn.jit import cache
+from fastnn.job.build import make_job
 from fastnn.kernels.layout import PLACES
 from fastnn.kernels.pieces import Kind, piece
 from fastnn.kernels.train_loop import train_epochs

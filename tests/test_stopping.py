@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pytest
 from conftest import assert_same_bits, bits
-from fastnn.job.job.build import make_job
 from stopping_examples import (
     EPOCHS,
     LARGE_VALIDATION,
@@ -33,6 +32,7 @@ from fastnn import (
     Validation,
 )
 from fastnn.engine.chunk import train_chunk
+from fastnn.job.build import make_job
 
 
 def assert_near(found, expected):

@@ -6,11 +6,11 @@ import os
 import numpy as np
 import pytest
 from conftest import bits
-from fastnn.job.job.build import make_job
-from fastnn.job.job.record import job_digest, job_of, job_record
 
 import fastnn
 from fastnn import DamagedFile, Grid
+from fastnn.job.build import make_job
+from fastnn.job.record import job_digest, job_of, job_record
 from fastnn.support.atomic_files import RECORD_BYTES
 
 NET = fastnn.Network([2, 2, 1])

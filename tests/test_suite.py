@@ -8,12 +8,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from fastnn.job.job.build import make_job
 
 import fastnn
 from fastnn.engine.chunk import lanes_for
 from fastnn.engine.launch import launch_of
 from fastnn.engine.specialize import is_small
+from fastnn.job.build import make_job
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))

@@ -5,7 +5,6 @@ import re
 import numpy as np
 import pytest
 from conftest import assert_same_bits, bits
-from fastnn.job.job.build import make_job
 from matplotlib import pyplot
 from matplotlib.colors import LogNorm
 
@@ -23,6 +22,7 @@ from fastnn import (
     Status,
 )
 from fastnn.engine.chunk import train_chunk
+from fastnn.job.build import make_job
 
 NET = fastnn.Network([2, 3, 1])
 X, Y = fastnn.datasets.xor()
