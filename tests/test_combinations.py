@@ -1,6 +1,6 @@
 """Every optimizer with every loss and kind of batches: kernels and reference for 200 epochs.
 
-What the README's table leaves out is refused, with an error that names what would do.
+What the table on the page of options leaves out is refused, with an error that names what would do.
 """
 
 import numpy as np
@@ -47,7 +47,7 @@ def arguments(kind, loss, batches):
 
 
 def allowed(kind, loss, batches):
-    """The README's table."""
+    """The table on the page of options."""
     if kind is fastnn.LevenbergMarquardt and loss not in ("SSE", "MSE"):
         return False
     batched = (fastnn.GradientDescent, fastnn.Adam, fastnn.AdamW)

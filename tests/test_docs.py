@@ -1,11 +1,15 @@
 """The documentation: it builds without a warning, and leaves nothing public out."""
 
+import html
+import itertools
 import re
 import subprocess
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
+from pages import blocks
 
 import fastnn
 import fastnn.export
@@ -14,6 +18,8 @@ import fastnn.sklearn
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = sorted((DOCS / "pages").glob("*.md"))
+COLUMN = 88
+"""Characters of code that a page shows without a scroll bar."""
 
 
 def test_it_builds_without_warnings(tmp_path):
@@ -42,7 +48,13 @@ def test_it_builds_without_warnings(tmp_path):
         assert shown in text, shown
     assert ">Type<" not in api  # a description up to its colon
     images = {path.name for path in (tmp_path / "_images").iterdir()}
-    assert {"trainability.png", "basins.png", "learning.gif", "lanes.svg"} <= images
+    assert {
+        "xor.png",
+        "trainability.png",
+        "learning.gif",
+        "lanes.svg",
+        "architecture.svg",
+    } <= images
 
 
 def test_every_page_is_listed():
@@ -50,8 +62,35 @@ def test_every_page_is_listed():
     listed = index.partition("{toctree}")[2]
     for page in PAGES:
         assert f"pages/{page.stem}\n" in listed, page
-        if page.stem != "api":
-            assert f"(pages/{page.stem}.md)" in index, page
+        assert f"(pages/{page.stem}.md)" in index, page
+
+
+@pytest.mark.parametrize("page", [DOCS / "index.md", *PAGES], ids=lambda path: path.stem)
+def test_code_fits_its_column(page):
+    for block in blocks(page.read_text(), "python", "py", "sh", "c", "console", "text"):
+        for line in block.splitlines():
+            assert len(line) <= COLUMN, line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_figures_that_programs_save_are_shown(page):
+    text = page.read_text()
+    saved = re.findall(r'savefig\("([\w.]+)"|--figure ([\w.]+)', text)
+    for name in filter(None, itertools.chain(*saved)):
+        assert re.search(rf"!\[[^\]]+\]\(\.\./figures/{name}\)", text), name
+        assert (DOCS / "figures" / name).stat().st_size < 100_000
+
+
+def test_the_tour_names_every_wing_and_its_figure_is_of_these_imports():
+    spec = spec_from_file_location("architecture", DOCS / "figures" / "architecture.py")
+    architecture = module_from_spec(spec)
+    spec.loader.exec_module(architecture)
+    page = (DOCS / "pages" / "architecture.md").read_text()
+    wings = {wing for row in architecture.layers() for wing in row}
+    assert wings == set(re.findall(r"`(\w+)`", "\n".join(re.findall(r"^\| (`.*?) \|", page, re.M))))
+    assert wings >= {wing for wing, _ in architecture.DOWN + architecture.UP}
+    said = architecture.described(architecture.reduced(architecture.imports()))
+    assert html.escape(said) in architecture.FILE.read_text(), "draw it anew"
 
 
 def test_the_tables_of_the_page_on_estimators_are_those_recorded(monkeypatch):

@@ -1,6 +1,7 @@
 """The README's code and commands, and the examples, do what they say."""
 
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -56,6 +57,31 @@ def test_set_up_is_two_commands_in_the_first_thirty_lines():
     assert commands[1].endswith("-m pytest")
 
 
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 160
+
+
+def test_the_readme_fits_a_file_and_writes_it_for_a_microcontroller(tmp_path):
+    (tmp_path / "examples").mkdir()
+    shutil.copy(ROOT / "examples" / "iris.csv", tmp_path / "examples")
+    commands = re.findall(r"^\.venv/bin/fastnn (.*iris.*)$", README, flags=re.MULTILINE)
+    assert [command.split()[0] for command in commands] == ["train", "export"]
+    output = ""
+    for command in commands:
+        done = run([sys.executable, "-m", "fastnn", *command.split()], tmp_path)
+        assert done.returncode == 0, done.stderr
+        output += done.stdout
+    (shown,) = blocks(README, "console")
+    for part in re.split(r"\.\.\.", shown):
+        assert part.strip() in output
+    (program,) = blocks(README, "c")
+    if shutil.which("cc"):
+        (tmp_path / "program.c").write_text(program)
+        assert run(["cc", "-std=c99", "program.c", "-lm"], tmp_path).returncode == 0
+        (printed,) = re.findall(r"/\* (.+) \*/", program)
+        assert run(["./a.out"], tmp_path).stdout == f"{printed}\n"
+
+
 def test_commands_that_documents_name_exist(capsys):
     text = "\n".join(path.read_text() for path in [*DOCUMENTS, *ABOUT])
     shell = "\n".join(blocks(text, "sh"))
@@ -81,7 +107,8 @@ def test_examples_run(example, tmp_path):
     assert all(figure.read_bytes().startswith((b"\x89PNG", b"GIF89a")) for figure in figures)
 
 
-def test_the_readme_names_all_that_there_is():
+def test_the_page_of_options_names_all_that_there_is():
+    page = (ROOT / "docs" / "pages" / "options.md").read_text()
     from fastnn.optimizers import OPTIMIZERS
     from fastnn.spec.activations import NAMES
     from fastnn.spec.initialization import INITIALIZATIONS
@@ -90,9 +117,9 @@ def test_the_readme_names_all_that_there_is():
 
     for registry in (OPTIMIZERS, LOSSES, INITIALIZATIONS, RULES):
         for kind in registry:
-            assert f"`{kind.__name__}" in README, kind
+            assert f"`{kind.__name__}" in page, kind
     for name in NAMES:
-        assert name in README
+        assert name in page
 
 
 def test_nothing_in_the_project_names_a_machine_or_another_folder():
@@ -103,3 +130,17 @@ def test_nothing_in_the_project_names_a_machine_or_another_folder():
     for path in paths:
         text = re.sub(r"\]\([./]+/", "](", path.read_text())  # pictures that pages show
         assert not re.search(r"\.\./\w|/(home|root|Users)/\w", text), path
+
+
+def test_nothing_is_installed_by_this_name_from_the_index():
+    """There the name fastnn belongs to another project: this one comes from its checkout."""
+    by_name = re.compile(r"\binstall +(?:-\S+ +)*[\"']?fastnn\b")
+    assert by_name.search('pip install -U "fastnn[onnx]"')
+    assert by_name.search("pip install 'fastnn-cpu'")
+    assert not by_name.search('pip install -e ".[onnx]" && fastnn xor')
+    paths = [path for suffix in ("py", "md") for path in ROOT.glob(f"*/**/*.{suffix}")]
+    paths += [ROOT / "pyproject.toml", ROOT / "README.md", *ABOUT]
+    assert len(paths) > 50
+    for path in paths:
+        if path != Path(__file__):
+            assert not by_name.search(path.read_text()), path

@@ -132,6 +132,6 @@ def test_errors_are_one_line(arguments, code, message, saved, capsys, monkeypatc
 def test_without_onnx_it_says_what_to_do(saved, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     assert run(capsys, saved / "model.npz", saved / "a.onnx") == (
-        1, "", "fastnn: error: to_onnx needs onnx: pip install 'fastnn[onnx]'\n",
+        1, "", "fastnn: error: to_onnx needs onnx: pip install onnx\n",
     )  # fmt: skip
     assert not (saved / "a.onnx").exists()

@@ -1,4 +1,4 @@
-"""The benchmark suite's report: tables, targets, plots and the README's section, from a record."""
+"""The benchmark suite's report: tables, targets, plots and sections of documents, from a record."""
 
 import json
 import sys
@@ -12,6 +12,7 @@ sys.path.insert(0, str(BENCHMARKS))
 import figures  # noqa: E402
 import report  # noqa: E402
 import sections  # noqa: E402
+import speed_sections  # noqa: E402
 import tables  # noqa: E402
 from figures_of import MANY, Figures, NoFigureError  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
@@ -114,9 +115,9 @@ def test_targets_against_an_earlier_fastnn_need_one(record):
 def test_the_earlier_fastnn_is_named(record):
     text = "\n".join(tables.report(with_before(record)))
     assert "W2: 1.60 times as fast as fastnn 0.0 (abc1234)" in text
-    readme = tables.readme(record)
-    assert "| two threads | fastnn 0.0 (abc1234) | NumPy loop |" in readme
-    assert "| W2: XOR | 10.0 |  | 1.60 | 2,500 |" in readme
+    page = speed_sections.full(record)
+    assert "| work | fastnn, ns | fastnn 0.0 (abc1234) |" in page
+    assert "| W2: XOR | 10.0 | 1.60 |" in page
 
 
 def test_a_limit_slower_than_fastnn_is_broken(record):
@@ -125,7 +126,8 @@ def test_a_limit_slower_than_fastnn_is_broken(record):
     limit = next(row for row in record["rows"] if row["contender"] == "limit")
     limit["ns"]["turns"] = [11.0, 11.0, 22.0]
     assert f"BROKEN: {said}, so it is none: W2 (1.10 ×)" in "\n".join(tables.report(record))
-    assert "The C++ limit is slower than fastnn, so it is none, on W2." in tables.readme(record)
+    page = speed_sections.full(record)
+    assert "The C++ limit is slower than fastnn, so it is none, on W2." in page
     record["rows"] = [limit]  # as in a run of a part
     assert Figures(record).broken_limits() == {}
     assert said not in "\n".join(tables.report(record))
@@ -134,7 +136,9 @@ def test_a_limit_slower_than_fastnn_is_broken(record):
 def test_general_kernels_have_a_column(record):
     record["rows"].append(row("W2", f"{MANY}, general", "fastnn", 15.0, 15.0, 30.0))
     assert Figures(record).own("W2") == MANY
-    assert "| W2: XOR | 10.0 |  | 1.50 | 2,500 |" in tables.readme(record)
+    page = speed_sections.full(record)
+    assert "| work | fastnn, ns | general kernels |" in page
+    assert "| W2: XOR | 10.0 | 1.50 |" in page
 
 
 def test_sigmoids_stand_beside_w2(record):
@@ -142,7 +146,7 @@ def test_sigmoids_stand_beside_w2(record):
     expected = (  # 4 samples, 3 units
         "W2: sigmoids alone take 3.00 ns of the 10.0 ns, and their divisions alone 2.40 ns."
     )
-    assert expected in tables.readme(record)
+    assert expected in speed_sections.full(record)
     assert expected in list(tables.report(record))
 
 
@@ -169,21 +173,27 @@ def test_terminal_tables(record):
         assert f"{target.work}: {target.what}" in text
 
 
-def test_readme_section(record):
-    text = tables.readme(record)
-    assert "2026-01-01" in text
-    assert "Made-up 3000" in text
-    assert "| two threads | NumPy loop | NumPy | JAX | C++ limit |" in text
-    assert "| W2: XOR | 10.0 |  | 2,500 | 2,500 | 4.00 | **0.90** |" in text
-    assert "| W3: 10-5-10 encoder | 200 |  |  |  | **0.80** |  |" in text
-    assert "- W2, JAX vmap: 4.00 ×, target ≥ 4.5 ×" in text
-    assert "PyTorch, vmap: torch not installed" in text
+def test_sections_of_documents(record):
+    page, readme = speed_sections.full(record), speed_sections.brief(record)
+    for text in (page, readme):
+        assert "2026-01-01" in text
+        assert "Made-up 3000" in text
+        assert "| work | fastnn, ns | NumPy loop | NumPy | JAX | C++ limit |" in text
+    assert "| W2: XOR | 10.0 | 2,500 | 2,500 | 4.00 | **0.90** |" in page
+    assert "| W3: 10-5-10 encoder | 200 |  |  | **0.80** |  |" in page
+    assert "- W2, JAX vmap: 4.00 ×, target ≥ 4.5 ×" in page
+    assert "PyTorch, vmap: torch not installed" in page
+    assert "| XOR, 100 networks | 10.0 | 2,500 | 2,500 | 4.00 | **0.90** |" in readme
+    assert readme.count("\n| ") == 3  # W1 has no figure
+    met = sum(outcome.met is True for outcome in outcomes(Figures(record)))
+    for text in (page, readme):
+        assert f"Of the suite's {len(TARGETS)} targets {met} are met" in text
 
 
-def test_readme_markers(record):
+def test_markers(record):
     begin, end = sections.markers("speed")
     before = f"# Title\n\n{begin}\nold\n{end}\n\nrest\n"
-    section = tables.readme(record)
+    section = speed_sections.full(record)
     once = sections.with_section(before, "speed", section)
     assert once == f"# Title\n\n{begin}\n{section}\n{end}\n\nrest\n"
     assert sections.with_section(once, "speed", section) == once
@@ -228,7 +238,7 @@ def test_plots_without_numbers_are_left_out(record, tmp_path):
     record["measurements"] = {}
     drawn = figures.draw_all(record, tmp_path)
     assert [path.name for path in drawn] == ["ratios.png"]
-    assert "restarts.png" not in tables.readme(record)
+    assert "restarts.png" not in speed_sections.full(record)
 
 
 def test_the_readme_begins_with_the_recorded_million():
@@ -243,18 +253,22 @@ def test_the_readme_begins_with_the_recorded_million():
     assert f"NumPy loop would take {hours:.0f} hours" in head
 
 
-def test_the_readme_is_what_the_record_makes():
+@pytest.mark.parametrize("document", report.WRITTEN, ids=lambda path: path.name)
+def test_documents_are_what_the_record_makes(document):
     record = json.loads(report.RECORD.read_text())
-    assert sections.section_of(report.README.read_text(), report.SECTION) == tables.readme(
-        record
-    ).strip("\n")
+    written = sections.section_of(document.read_text(), report.SECTION)
+    assert written == report.WRITTEN[document](record).strip("\n")
+
+
+def test_the_page_shows_every_figure():
+    page = report.PAGE.read_text()
     for file in set(figures.DRAWINGS) & {path.name for path in (BENCHMARKS / "figures").iterdir()}:
-        assert f"benchmarks/figures/{file}" in report.README.read_text()
+        assert page.count(f"](../../benchmarks/figures/{file})") == 1
 
 
-def test_the_billion_of_the_readme_is_that_of_its_record():
+def test_the_billion_of_the_page_on_runs_is_that_of_its_record():
     record = json.loads((BENCHMARKS.parent / "examples" / "a_billion.json").read_text())
-    text = " ".join((BENCHMARKS.parent / "README.md").read_text().split())
+    text = " ".join((report.PAGE.parent / "runs_and_clusters.md").read_text().split())
     assert record["restarts"] == 10**9
     assert record["kills"] >= 5
     assert record["of_other_bits"] == 0

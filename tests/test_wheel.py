@@ -18,7 +18,9 @@ import fastnn
 
 ROOT = Path(fastnn.__file__).parent.parent
 MODULES = {path.relative_to(ROOT).as_posix() for path in (ROOT / "fastnn").rglob("*.py")}
-OF_NO_BUILD = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "*.egg-info", "results")
+OF_NO_BUILD = shutil.ignore_patterns(
+    ".*", "__pycache__", "build", "dist", "*.egg-info", "benchmarks"
+)
 
 
 def run(*command, cwd):
@@ -79,9 +81,9 @@ def names_in(path):
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel):
-    about = f"fastnn-{fastnn.__version__}.dist-info/"
+    about = f"fastnn_cpu-{fastnn.__version__}.dist-info/"
     inside = names_in(wheel)
-    assert wheel.name == f"fastnn-{fastnn.__version__}-py3-none-any.whl"
+    assert wheel.name == f"fastnn_cpu-{fastnn.__version__}-py3-none-any.whl"
     assert {name for name in inside if not name.startswith(about)} == MODULES | {"fastnn/py.typed"}
     assert about + "licenses/LICENSE" in inside
 
@@ -94,9 +96,9 @@ def test_the_source_distribution_holds_what_a_wheel_is_built_from(sdist):
 
 def test_the_metadata_are_valid_and_those_of_the_project(wheel):
     with zipfile.ZipFile(wheel) as archive:
-        text = archive.read(f"fastnn-{fastnn.__version__}.dist-info/METADATA")
+        text = archive.read(f"fastnn_cpu-{fastnn.__version__}.dist-info/METADATA")
     metadata = Metadata.from_email(text, validate=True)
-    assert metadata.name == "fastnn"
+    assert metadata.name == "fastnn-cpu"
     assert metadata.version == Version(fastnn.__version__)
     assert metadata.license_expression == "MIT"
     assert metadata.license_files == ["LICENSE"]

@@ -158,7 +158,7 @@ def to_onnx(model: Any, path: Any = None) -> Any:
     try:
         import onnx
     except ImportError as error:
-        raise ImportError("to_onnx needs onnx: pip install 'fastnn[onnx]'") from error
+        raise ImportError("to_onnx needs onnx: pip install onnx") from error
     graph = _Graph(onnx, model.dtype)
     n_in, n_out = model.network.sizes[0], model.network.sizes[-1]
     inputs = [_described(graph, "X", model.dtype, n_in)]

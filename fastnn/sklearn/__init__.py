@@ -3,7 +3,7 @@
 try:
     import sklearn as _sklearn  # noqa: F401
 except ImportError as error:  # pragma: no cover
-    raise ImportError("fastnn.sklearn needs scikit-learn: pip install 'fastnn[sklearn]'") from error
+    raise ImportError("fastnn.sklearn needs scikit-learn: pip install scikit-learn") from error
 
 from .classifier import MLPClassifier
 from .regressor import MLPRegressor
