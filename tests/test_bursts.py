@@ -113,7 +113,7 @@ def test_a_pool_is_used_again_after_a_burst(tmp_path):
         "from concurrent.futures import ProcessPoolExecutor\n"
         "import numpy as np\n"
         "import fastnn\n"
-        "from fastnn import collecting\n"
+        "from fastnn.scheduling import collectors as collecting\n"
         "X, y = fastnn.datasets.xor()\n"
         "net = fastnn.Network([2, 2, 1])\n"
         "def add(self, part, add=collecting.Columns.add):\n"

@@ -38,7 +38,7 @@ def forked(function):
 """
 
 FORK_WHILE_COMPILING = """
-from fastnn.lanes import compiling
+from fastnn.jit import compiling
 compiling_now = threading.Event()
 compile_uncached = compiling.Function._compile_uncached
 

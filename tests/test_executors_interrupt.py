@@ -21,7 +21,7 @@ PREPARE = """
 import multiprocessing, os, sys, time
 import numpy as np
 import fastnn
-from fastnn import collecting
+from fastnn.scheduling import collectors as collecting
 from fastnn.storage import writer
 
 def children():
@@ -87,7 +87,7 @@ WORKER = """
 import os, signal, threading, time
 import numpy as np
 import fastnn
-from fastnn import interrupts
+from fastnn.support import interrupts
 from fastnn.job.build import make_job
 from fastnn.job.keep import make_keep
 from fastnn.scheduling.worker import train_sent

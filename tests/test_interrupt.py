@@ -18,7 +18,7 @@ PREPARE = """
 import os, signal, sys, threading, time
 import numpy as np
 import fastnn
-from fastnn import collecting
+from fastnn.scheduling import collectors as collecting
 
 X, y = fastnn.datasets.xor()
 net = fastnn.Network([2, 2, 1], bias=False)

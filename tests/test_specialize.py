@@ -31,7 +31,7 @@ NAMES = [activation.name for activation in ACTIVATIONS]
 XOR = fastnn.datasets.xor()
 CODE = """
 import fastnn
-from fastnn import specialize
+from fastnn.engine import specialize
 from fastnn.job.build import make_job
 from fastnn.engine.launch import launch_of
 
