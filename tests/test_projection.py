@@ -95,7 +95,7 @@ def test_chunks_cover_all_restarts(xor):
 @pytest.mark.parametrize("restarts", [10**8, 10**12])
 def test_chunks_are_as_long_as_can_be_handed_out(cores, keep, restarts, xor, monkeypatch):
     """And as a long run wants, but no longer than their results, all in flight together, fit."""
-    monkeypatch.setattr("fastnn.scheduling.scheduler.physical_memory", lambda: 2.0**36)
+    monkeypatch.setattr("fastnn.scheduling.work.physical_memory", lambda: 2.0**36)
     pace = 3e-5
     sizes = sizes_for(job(restarts, xor), pace, cores, keep, far=True)
     assert sizes.size * sizes.kept <= PART_BYTES
