@@ -62,7 +62,8 @@ def behind(run, value, column):
     """`run` as if so many epochs had been trained and counted in a column of its state."""
     state = run.state.copy()
     state[column] = value
-    return replace(run, state=state, epochs=value)
+    job = replace(run.job, epochs=value)
+    return replace(run, state=state, epochs=value, job=job, history=None, history_every=0)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

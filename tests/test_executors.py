@@ -195,7 +195,8 @@ def test_a_chunk_that_was_interrupted_in_its_worker_is_handed_out_again(xor):
         if number == 3:
             half = {name: values[:50] for name, values in part.columns.items()}
             counts = part.ended // 2, part.converged // 2
-            part = Part(part.start, 50, half, part.statistics, *counts, part.seconds, 0)
+            times = part.seconds, 0
+            part = Part(part.start, 50, half, part.statistics, *counts, *times, part.cut)
         future.set_result(part)
 
     arguments = settings()

@@ -148,7 +148,7 @@ def test_ends_of_basins():
     # Rows go up by the second weight, columns to the right by the first.
     start = fastnn.train(
         basins["NET"], *fastnn.datasets.xor(), restart=5, epochs=0, init=fastnn.Uniform(-2, 2)
-    ).parameters
+    ).parameters.copy()
     side = np.linspace(-basins["REACH"], basins["REACH"], 30)
     start[list(basins["VARIED"])] = side[4], side[20]
     one = fastnn.train(

@@ -19,7 +19,7 @@ LOAD = f"""
 import os, sys, signal, time
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-spec = spec_from_file_location("locks", {os.path.join(ROOT, "fastnn", "locks.py")!r})
+spec = spec_from_file_location("locks", {os.path.join(ROOT, "fastnn", "support", "locks.py")!r})
 locks = module_from_spec(spec)
 spec.loader.exec_module(locks)
 path = Path(sys.argv[1])

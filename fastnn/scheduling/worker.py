@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.chunk import REFILLS, ChunkResult, most_lanes, train_chunk
-from ..job.job import Job
+from ..job.job import Job, as_made
 from ..job.keep import Keep, best_rows, check_ranges, column_types, row_bytes
 from ..results.censoring import CutOff
 from ..results.statistics import Statistics
@@ -124,7 +124,7 @@ def train_sent(job: Job, keep: Keep, *, at: int, only_whole: bool) -> Part:
 
     Where Ctrl-C reaches it, what has ended by then is returned, and not an error.
     """
-    arguments = job, 0, job.restarts, keep
+    arguments = as_made(job), 0, job.restarts, keep
     with _ctrl_c as flag:
         if flag is None:
             return train_part(*arguments, at=at, only_whole=only_whole)

@@ -30,6 +30,7 @@ from ..support.checks import shown
 from ..support.locks import sole_holder
 from ..support.machine import available_threads
 from ..support.threads import Pool
+from .cut_off import NAME as CUT_OFF
 from .cut_off import read_cut_off, remove_cut_off, write_cut_off
 from .manifest import (
     DATA,
@@ -123,7 +124,7 @@ def _of_others(folder: Path) -> list[str]:
     found = [LOCK] if content and not own else []
     found += [
         name
-        for name in sorted({*names} - {LOCK, DATA, FOLDER})
+        for name in sorted({*names} - {LOCK, DATA, FOLDER} - ({CUT_OFF} if own else set()))
         if not name.startswith(".") or (is_temporary(name) and not own)
     ]
     for name in sorted({DATA, FOLDER} & {*names}):
