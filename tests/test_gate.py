@@ -62,14 +62,18 @@ def used_names(path):
         (
             {"__array_interface__", "__array_struct__", "ctypes", "addressof", "from_buffer",
              "from_address", "byte_bounds", "unsafe_carray_from_ptr"},
-            {"gate.py"},
+            {"support/gate.py"},
         ),
-        ({"address_of"}, {"gate.py", "kernels/workspace.py"}),
-        ({"run_piece"}, {"kernels/pieces.py", "kernels/predict.py", "launch.py"}),
-        ({"import entry"}, {"kernels/pieces.py", "kernels/statistics.py"}),
+        ({"address_of"}, {"support/gate.py", "kernels/workspace.py"}),
+        ({"run_piece"}, {"kernels/pieces.py", "kernels/predict.py", "engine/launch.py"}),
+        # The entries of the processor's mode take no array.
+        (
+            {"import entry"},
+            {"kernels/pieces.py", "kernels/statistics.py", "lanes/rounding.py"},
+        ),
         ({"POINTERS"}, {"kernels/layout.py", "kernels/workspace.py"}),
         ({"PLACES"}, {"kernels/layout.py", "kernels/workspace.py", "kernels/views.py",
-                      "blueprint.py", "launch.py"}),
+                      "engine/blueprint.py", "engine/launch.py"}),
     ],
 )  # fmt: skip
 def test_addresses_come_from_the_gate(names, files):
