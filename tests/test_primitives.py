@@ -338,7 +338,7 @@ CASES = [
     (WITH_LOSS, {"loss": "cross_entropy"}, ValueError,
      "loss: CrossEntropy needs a network whose last activation is 'softmax', got 'identity'"),
     (WITH_LOSS, {"loss": fastnn.MSE(l2=(1, 2, 3))}, ValueError, "l2: expected a number or 2, one"),
-    (WITH_LOSS, {"loss": Huber(1e60), "w": W.astype("f4")}, ValueError, "Huber(l2=): expected num"),
+    (WITH_LOSS, {"loss": Huber(1e60), "w": W.astype("f4")}, ValueError, "Huber(delta=): expected"),
     (WITH_LOSS, {"net": fastnn.Network([3, 2], activation="softmax"), "w": np.ones(8)},
      ValueError, "loss: the output 'softmax' needs fastnn.CrossEntropy(), got SSE"),
     (("jacobian",), {"net": fastnn.Network([3, 2], activation="softmax"), "w": np.ones(8)},
