@@ -87,7 +87,7 @@ def test_epochs_behind_count_too():
 
 
 def test_a_schedule_falls_at_the_last_number_that_counts():
-    optimizer = descent(fastnn.StepDecay(2**24, 0.25))
+    optimizer = descent(fastnn.StepDecay(2**24, factor=0.25))
     options = {"optimizer": optimizer, "dtype": "float32"}
     run = fastnn.train(NET, X, Y, epochs=3, **options)
     (count,) = np.flatnonzero(run.state == 3)
