@@ -21,7 +21,7 @@ import numpy as np
 from .blueprint import vector_width
 from .chunks import lanes_for, most_lanes, train_chunk
 from .collecting import Collector
-from .executors import name_of, options_of, shares_memory
+from .executors import most_in_flight, name_of, options_of, shares_memory, takes_back
 from .interrupts import CtrlC
 from .job import Job
 from .keeping import Keep, row_bytes
@@ -107,7 +107,7 @@ class _Sizes:
 
     def __init__(
         self, job: Job, workers: int, fixed: int | None, *, keep: Keep | None = None,
-        far: bool = False,
+        far: bool = False, most: int | None = None,
     ) -> None:  # fmt: skip
         self.lanes = most_lanes(job)
         self.width = vector_width(self.lanes, job.dtype)
@@ -120,6 +120,7 @@ class _Sizes:
         self.size = max(self.smallest, int(CHUNK_SECONDS / self.pace))
         self.restarts = job.restarts
         self.workers = workers
+        self.most = most or 2 * workers
         self.far = far
         self.fixed = fixed
 
@@ -141,9 +142,9 @@ class _Sizes:
 
     @property
     def flight(self) -> int:
-        """How many chunks may be in flight: one waits behind each that is trained."""
+        """How many chunks may be in flight."""
         size = (self.fixed or self.size) * self.kept
-        return max(1, min(2 * self.workers, int(self.memory / size) if size else 2 * self.workers))
+        return max(1, min(self.most, int(self.memory / size) if size else self.most))
 
     def learn(self, size: int, seconds: float) -> None:
         """A chunk of `size` restarts took `seconds`."""
@@ -280,9 +281,12 @@ class _Flight:
 
         Own threads have seen the flag, and are waited for.  Of other executors not all tell what
         is at work: it is those that were handed out first.  Where processes may be dying nothing is
-        taken back at first, which Python 3.11's pool would stumble over, and never shut down.
+        taken back at first.
         """
         running = list(self.pending)
+        if not takes_back(self.pool):
+            wait(running, timeout=patience)
+            return running
         if self.here or orderly:
             kept = set() if self.here else set(running[: self.workers])
             running = [future for future in running if future in kept or not future.cancel()]
@@ -309,7 +313,8 @@ def _run_chunks(
     with ctrl_c.raising():
         train_chunk(job, 0, 0, lanes=lanes_for(job, job.restarts))
     far = collector.on_disk or not shares_memory(pool)
-    work = _Work(collector, _Sizes(job, workers, chunk, keep=collector.keep, far=far))
+    most = most_in_flight(pool, workers)
+    work = _Work(collector, _Sizes(job, workers, chunk, keep=collector.keep, far=far, most=most))
     bar = progress_bar(job, collector.ended, progress)
     flight = _Flight(job, collector, pool, workers, ctrl_c.flag)
     ctrl_c.wake = lambda: flight.finished.put(None)

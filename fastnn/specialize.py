@@ -132,7 +132,9 @@ _CODE = """
 import json, sys
 text = sys.stdin.read()
 sys.path[:] = json.loads(text)["path"]
+from fastnn.interrupts import end_with_parent
 from fastnn.specialize import compile_here
+end_with_parent()
 compile_here(text)
 """
 
