@@ -70,7 +70,7 @@ if __name__ == "__main__":
         repeat(lambda: command("restarts", "20000", "--save", folder + ".npz"))
     elif kind == "train":
         path = table()
-        repeat(lambda: command("train", path, "--target", "c", "--save", folder + ".fastnn"))
+        repeat(lambda: command("train", path, "--target", "c", "--model", folder + ".npz"))
     elif kind == "stored":
         stored()
     else:
@@ -160,6 +160,8 @@ def burst(kind, number, folder):
         process.wait()
         listener.join()
         process.stdout.close()
+    # A program that could not begin its work has shown nothing.
+    assert "fastnn: error" not in "".join(said), "".join(said)
     if kind.startswith("stored"):
         check_folder(folder / "run")
     return became, seconds, f"{again}, {moment:.3f} s since {since!r}, {times}: {''.join(said)}"

@@ -102,6 +102,24 @@ def test_a_worker_ends_with_the_process_that_began_it(tmp_path):
     print(f"{time.monotonic() - began:.1f} s, with {interrupts.WATCH_SECONDS} s between looks")
 
 
+def test_a_compilation_ends_with_the_process_that_began_it():
+    """A worker is not asked before it is ended, and so cannot end it."""
+    from conftest import python
+    from executor_examples import ended_within
+
+    code = (
+        "import os\n"
+        "from fastnn import specialize\n"
+        "wait = 'import time\\ntime.sleep(600)\\n'\n"
+        "specialize._CODE = specialize._CODE.replace('compile_here(text)', wait)\n"
+        "specialize.to_text = lambda kind: '{\"path\": ' + repr(PATH).replace(\"'\", '\"') + '}'\n"
+        "print(specialize.begin_compiling(None).pid, flush=True)\n"
+        "import time; time.sleep(3)\n"
+        "os._exit(0)\n"
+    ).replace("PATH", repr(sys.path))
+    assert not ended_within(60, [int(python(code).stdout)])
+
+
 def test_a_pool_is_used_again_after_a_burst(tmp_path):
     """Of the parent and its workers, at work and between chunks."""
     from conftest import python

@@ -140,6 +140,8 @@ import json, sys
 text = sys.stdin.read()
 sys.path[:] = json.loads(text)["path"]
 from fastnn.engine.specialize import compile_here
+from fastnn.support.interrupts import end_with_parent
+end_with_parent()
 compile_here(text)
 """
 

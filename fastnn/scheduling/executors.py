@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
@@ -24,6 +25,24 @@ def workers_of(executor: Executor | None) -> int:
 def shares_memory(executor: Executor) -> bool:
     """Whether its workers are threads of this process, which see a flag that is set here."""
     return isinstance(executor, ThreadPoolExecutor)
+
+
+def takes_back(executor: Executor) -> bool:
+    """Whether chunks that wait in it may be cancelled.
+
+    If a worker of Python's pool of processes dies after that, the pool's own thread ends with an
+    InvalidStateError, nobody ends the other workers, and the program waits for them for ever.
+    """
+    process = sys.modules.get("concurrent.futures.process")
+    return process is None or not isinstance(executor, process.ProcessPoolExecutor)
+
+
+def most_in_flight(executor: Executor, workers: int) -> int:
+    """How many chunks to hand out at once: one waits behind each that is trained.
+
+    Of what could not be taken back only as many as Python's pool sends on to its workers anyway.
+    """
+    return 2 * workers if takes_back(executor) else workers + 1
 
 
 def options_of(executor: Executor) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from ..job.job import Job
 from ..support.interrupts import CtrlC
 from ..support.threads import Pool
 from .collectors import Collector
-from .executors import name_of, options_of, shares_memory
+from .executors import most_in_flight, name_of, options_of, shares_memory, takes_back
 from .progress import progress_bar
 from .work import Sizes, Work
 from .worker import Part, check_part, train_part, train_sent
@@ -180,9 +180,12 @@ class _Flight:
 
         Own threads have seen the flag, and are waited for.  Of other executors not all tell what
         is at work: it is those that were handed out first.  Where processes may be dying nothing is
-        taken back at first, which Python 3.11's pool would stumble over, and never shut down.
+        taken back at first.
         """
         running = list(self.pending)
+        if not takes_back(self.pool):
+            wait(running, timeout=patience)
+            return running
         if self.here or orderly:
             kept = set() if self.here else set(running[: self.workers])
             running = [future for future in running if future in kept or not future.cancel()]
@@ -209,7 +212,9 @@ def _run_chunks(
     with ctrl_c.raising():
         train_chunk(job, 0, 0, lanes=lanes_for(job, job.restarts))
     far = collector.on_disk or not shares_memory(pool)
-    work = Work(collector.todo, Sizes(job, workers, chunk, keep=collector.keep, far=far))
+    most = most_in_flight(pool, workers)
+    sizes = Sizes(job, workers, chunk, keep=collector.keep, far=far, most=most)
+    work = Work(collector.todo, sizes)
     bar = progress_bar(job, collector.ended, progress)
     flight = _Flight(job, collector, pool, workers, ctrl_c.flag)
     ctrl_c.wake = lambda: flight.finished.put(None)

@@ -36,7 +36,7 @@ class Sizes:
 
     def __init__(
         self, job: Job, workers: int, fixed: int | None, *, keep: Keep | None = None,
-        far: bool = False,
+        far: bool = False, most: int | None = None,
     ) -> None:  # fmt: skip
         self.lanes = most_lanes(job)
         self.width = vector_width(self.lanes, job.dtype)
@@ -49,6 +49,7 @@ class Sizes:
         self.size = max(self.smallest, int(CHUNK_SECONDS / self.pace))
         self.restarts = job.restarts
         self.workers = workers
+        self.most = most or 2 * workers
         self.far = far
         self.fixed = fixed
 
@@ -70,9 +71,9 @@ class Sizes:
 
     @property
     def flight(self) -> int:
-        """How many chunks may be in flight: one waits behind each that is trained."""
+        """How many chunks may be in flight."""
         size = (self.fixed or self.size) * self.kept
-        return max(1, min(2 * self.workers, int(self.memory / size) if size else 2 * self.workers))
+        return max(1, min(self.most, int(self.memory / size) if size else self.most))
 
     def learn(self, size: int, seconds: float) -> None:
         """A chunk of `size` restarts took `seconds`."""

@@ -112,8 +112,9 @@ class WorkersCtrlC:
 
     def __enter__(self) -> np.ndarray | None:
         in_main = threading.current_thread() is threading.main_thread()
-        if in_main:
-            _end_with_parent()
+        # One that `multiprocessing` did not begin may live on alone.
+        if in_main and multiprocessing.parent_process() is not None:
+            end_with_parent()
         ours = signal.default_int_handler, self._handle
         if in_main and self._flag is None and signal.getsignal(signal.SIGINT) in ours:
             self._flag = np.zeros(1, dtype=np.int64)
@@ -138,12 +139,9 @@ _watching: set[int] = set()
 """The processes that watch their parents: this one, and after a fork it is another."""
 
 
-def _end_with_parent() -> None:
-    """From now on a worker ends as its pool would end it, by SIGTERM, once that is gone.
-
-    A process that was not begun by `multiprocessing` may live on alone, and is left alone.
-    """
-    if os.getpid() in _watching or multiprocessing.parent_process() is None:
+def end_with_parent() -> None:
+    """From now on this process ends as a pool ends its workers, by SIGTERM, once its parent has."""
+    if os.getpid() in _watching:
         return
     _watching.add(os.getpid())
     parent = os.getppid()
