@@ -109,7 +109,7 @@ def test_a_compilation_ends_with_the_process_that_began_it():
 
     code = (
         "import os\n"
-        "from fastnn import specialize\n"
+        "from fastnn.engine import specialize\n"
         "wait = 'import time\\ntime.sleep(600)\\n'\n"
         "specialize._CODE = specialize._CODE.replace('compile_here(text)', wait)\n"
         "specialize.to_text = lambda kind: '{\"path\": ' + repr(PATH).replace(\"'\", '\"') + '}'\n"

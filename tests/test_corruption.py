@@ -83,9 +83,8 @@ def check_content(folder, template, whole, *, complete=False):
         assert stored.complete
         assert stored.restarts == RESTARTS
     expected = fastnn.Statistics.empty(stored.job)
-    for start, _, statistics in template.parts:
-        if start in indices:
-            expected += statistics
+    for statistics in (part for start, _, part in template.parts if start in indices):
+        expected += statistics
     expected.accounted = stored.complete
     assert stored.statistics == expected
     part = {name: values[rows] for name, values in whole.items()}
