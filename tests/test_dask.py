@@ -241,7 +241,7 @@ def warm():
 
 def test_time_limit(client, xor, exercise, tmp_path):
     arguments = {"restarts": 10**8, "epochs": 10_000, **exercise}
-    limits = {"executor": client.get_executor(), "time_limit": 0.5, "chunk": 50}
+    limits = {"executor": client.get_executor(), "time_limit": 2.0, "chunk": 50}
     client.run(warm)  # a worker that has yet to load its kernels may not end a chunk in time
     began = time.monotonic()
     stored = fastnn.train_many(*xor, out=tmp_path, keep="outcomes", **limits, **arguments)
