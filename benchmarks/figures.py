@@ -1,4 +1,4 @@
-"""The README's plots, drawn from a record."""
+"""Plots of the page on speed, drawn from a record."""
 
 from __future__ import annotations
 

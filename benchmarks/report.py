@@ -1,4 +1,4 @@
-"""Tables, plots and the README's section on speed, made from the recorded file.
+"""Tables, plots and the sections on speed of README and page, made from the recorded file.
 
 ``python benchmarks/report.py`` reads ``benchmarks/record.json``; with ``--take`` it first takes
 over what the last run of the suite left in ``benchmarks/results``.
@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import speed_sections
 import tables
 from figures import draw_all
 from sections import with_section
@@ -19,7 +20,10 @@ from sections import with_section
 FOLDER = Path(__file__).parent
 RECORD = FOLDER / "record.json"
 README = FOLDER.parent / "README.md"
+PAGE = FOLDER.parent / "docs" / "pages" / "speed.md"
 SECTION = "speed"
+WRITTEN = {README: speed_sections.brief, PAGE: speed_sections.full}
+"""Who writes the section of each document."""
 
 
 def left_unmeasured(record: dict[str, Any]) -> str:
@@ -29,7 +33,7 @@ def left_unmeasured(record: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Print the tables, draw the plots, write the README's section."""
+    """Print the tables, draw the plots, write the sections."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--take", action="store_true", help="take over the last run's record")
     options = parser.parse_args()
@@ -43,8 +47,9 @@ def main() -> None:
     print("\n".join(tables.report(record)))
     for path in draw_all(record, FOLDER / "figures"):
         print(f"drawn {path.relative_to(FOLDER.parent)}")
-    README.write_text(with_section(README.read_text(), SECTION, tables.readme(record)))
-    print(f"written {README.name}")
+    for document, section in WRITTEN.items():
+        document.write_text(with_section(document.read_text(), SECTION, section(record)))
+        print(f"written {document.relative_to(FOLDER.parent)}")
 
 
 if __name__ == "__main__":

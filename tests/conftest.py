@@ -87,13 +87,40 @@ def outputs(code, environments):
         return [process.stdout for process in done]
 
 
+# Files of tests that take long, or go into depth: the default leaves them out.
+THOROUGH = frozenset(
+    "test_" + name
+    for name in """
+    assembly batches batches_divergence bursts cache cache_trust cli_train combinations concurrency
+    corruption dask documents elementary executors executors_interrupt extend folders_of_others
+    forged fuzz gallery guard kills lanes lbfgs lbfgs_bits levenberg_marquardt
+    levenberg_marquardt_bits loss_gradients loss_sums losses_torch machines optimizers_bits
+    optimizers_torch primitives samples shares shuffling sklearn specialize stopping
+    stopping_together suite sweeps sweeps_input threads wheel
+    """.split()
+)
+
+
 def pytest_addoption(parser):
-    """Slow tests are asked for."""
-    parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
+    """Three tiers: the default, all, and with the slow ones."""
+    parser.addoption("--all", action="store_true", help="run all tests but those marked slow")
+    parser.addoption("--rest", action="store_true", help="run what the default leaves out")
+    parser.addoption("--slow", action="store_true", help="run all tests, those marked slow too")
 
 
 def pytest_collection_modifyitems(config, items):
-    """Skip slow tests unless they are asked for."""
+    """Leave out what was not asked for; files that are named on the command line are asked for."""
+    all_asked = config.getoption("--all") or config.getoption("--slow")
+    by_default = config.args_source is not pytest.Config.ArgsSource.ARGS
+    chosen = items[:]
+    if config.getoption("--rest"):
+        chosen = [item for item in items if item.path.stem in THOROUGH]
+    elif by_default and not all_asked:
+        chosen = [item for item in items if item.path.stem not in THOROUGH]
+    left_out = set(items) - set(chosen)
+    if left_out:
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = chosen
     if not config.getoption("--slow"):
         for item in items:
             if item.get_closest_marker("slow"):

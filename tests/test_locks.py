@@ -13,7 +13,7 @@ from fastnn.engine import specialize
 from fastnn.support.locks import _held, sole_holder
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(specialize.__file__)))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(specialize.__file__))))
 # Of the module alone: the package takes a second to import.
 LOAD = f"""
 import os, sys, signal, time
