@@ -90,14 +90,54 @@ def outputs(code, environments):
 # Files of tests that take long, or go into depth: the default leaves them out.
 THOROUGH = frozenset(
     "test_" + name
-    for name in """
-    assembly batches batches_divergence bursts cache cache_trust cli_train combinations concurrency
-    corruption dask documents elementary executors executors_interrupt extend folders_of_others
-    forged fuzz gallery guard kills lanes lbfgs lbfgs_bits levenberg_marquardt
-    levenberg_marquardt_bits loss_gradients loss_sums losses_torch machines optimizers_bits
-    optimizers_torch primitives samples shares shuffling sklearn specialize stopping
-    stopping_together suite sweeps sweeps_input threads wheel
-    """.split()
+    for name in [
+        "assembly",
+        "batches",
+        "batches_divergence",
+        "bursts",
+        "cache",
+        "cache_trust",
+        "cli_train",
+        "combinations",
+        "concurrency",
+        "corruption",
+        "dask",
+        "documents",
+        "elementary",
+        "executors",
+        "executors_interrupt",
+        "extend",
+        "folders_of_others",
+        "forged",
+        "fuzz",
+        "gallery",
+        "guard",
+        "kills",
+        "lanes",
+        "lbfgs",
+        "lbfgs_bits",
+        "levenberg_marquardt",
+        "levenberg_marquardt_bits",
+        "loss_gradients",
+        "loss_sums",
+        "losses_torch",
+        "machines",
+        "optimizers_bits",
+        "optimizers_torch",
+        "primitives",
+        "samples",
+        "shares",
+        "shuffling",
+        "sklearn",
+        "specialize",
+        "stopping",
+        "stopping_together",
+        "suite",
+        "sweeps",
+        "sweeps_input",
+        "threads",
+        "wheel",
+    ]
 )
 
 
