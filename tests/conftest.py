@@ -1,8 +1,10 @@
 """What many tests use: the exercise's network and data, and subprocesses."""
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import matplotlib
@@ -86,6 +88,11 @@ def outputs(code, environments):
         done = pool.map(lambda environment: python(code, **environment), environments)
         return [process.stdout for process in done]
 
+
+# A shell begins what runs in its background with SIGINT ignored, and children inherit that: a test
+# that interrupts one would wait for ever.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Files of tests that take long, or go into depth: the default leaves them out.
 THOROUGH = frozenset(
