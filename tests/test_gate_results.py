@@ -245,3 +245,22 @@ def test_parts_that_workers_spoil_are_trained_again(keep):
     found = many(keep=keep, executor=Eager(spoil), chunk=3, threads=1)
     for name, values in expected.columns.items():
         np.testing.assert_array_equal(found.columns[name], values)
+
+
+def test_arrays_that_begin_anywhere_in_a_message_are_laid_out_again():
+    """As Dask hands them on, without a copy; training goes on with the same bits."""
+    X, y = fastnn.datasets.xor()
+    runs = fastnn.train_many(fastnn.Network([2, 2, 1]), X, y, restarts=9, epochs=5, keep="all")
+    buffers = []
+    message = pickle.dumps(runs, protocol=5, buffer_callback=buffers.append)
+    moved = []
+    for buffer in buffers:
+        room = bytearray(len(buffer.raw()) + 1)
+        room[1:] = buffer.raw()
+        moved.append(memoryview(room)[1:])
+    again = pickle.loads(message, buffers=moved)
+    assert again.restart(4).parameters.tobytes() == runs.parameters[4].tobytes()
+    more = {"epochs": 3, "keep": "all"}
+    found = fastnn.train_many(again.network, X, y, continue_from=again, **more)
+    expected = fastnn.train_many(runs.network, X, y, continue_from=runs, **more)
+    assert found.parameters.tobytes() == expected.parameters.tobytes()

@@ -276,8 +276,7 @@ def check_combination(job: Job) -> None:
 def _check_counts(job: Job) -> None:
     """Whether rules and schedules count right, in numbers of the job's dtype, to its last epoch."""
     most = 2 ** (np.finfo(job.dtype).nmant + 1)
-    behind = 0 if job.start_epochs is None else int(job.start_epochs.max(initial=0))
-    if behind + job.epochs <= most:
+    if job.most_epochs <= most:
         return
     counts: list[tuple[str, Any, float]] = [("stop", rule, rule.count) for rule in job.rules]
     schedule = getattr(job.optimizer, "schedule", None)

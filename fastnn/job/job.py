@@ -137,6 +137,10 @@ class Job:
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what was pickled; arrays that come in one message, as with Dask, begin anywhere."""
+        vars(self).update({name: _laid_out(part) for name, part in state.items()})
+
     @property
     def work(self) -> float:
         """About how many multiplications an epoch of one restart takes."""
@@ -216,6 +220,24 @@ class Job:
         more = np.array([(count, -1) for count, _ in slots], dtype=np.int64).reshape(-1, 2)
         constants = np.array([value for _, value in slots], dtype=np.float64)
         return np.concatenate([rows, more]), np.concatenate([values, constants])
+
+    @cached_property
+    def column_types(self) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
+        """Of every column the type in which parts and files hold it, and the shape of a row."""
+        return {
+            "loss": (self.dtype, ()),
+            "epochs": (np.min_scalar_type(self.most_epochs), ()),
+            "status": (np.dtype(np.int8), ()),
+            "parameters": (self.dtype, (self.net.n_parameters,)),
+            "state": (self.dtype, (self.n_state,)),
+            "restart": (np.dtype(np.int64), ()),
+        }
+
+    @cached_property
+    def most_epochs(self) -> int:
+        """The most that any restart may reach, with those that it has behind it."""
+        behind = 0 if self.start_epochs is None else int(self.start_epochs.max(initial=0))
+        return behind + self.epochs
 
     def epochs_before(self, indices: Any) -> Any:
         """The epochs that the restarts of these indices have behind them."""
@@ -353,19 +375,10 @@ def with_numbers(part: Any, number: Callable[[np.ndarray], Any]) -> Any:
     return made
 
 
-def as_made(job: Job) -> Job:
-    """A job that was sent, whose arrays lie as compiled code reads them.
-
-    What comes in one message, as with Dask, may begin anywhere in it.
-    """
-
-    def plain(part: Any) -> Any:
-        if isinstance(part, tuple):
-            return tuple(map(plain, part))
-        if isinstance(part, Start):
-            return replace(part, numbers=plain(part.numbers), table=plain(part.table))
-        return np.require(part, requirements=["C", "A"]) if isinstance(part, np.ndarray) else part
-
-    parts = {field.name: getattr(job, field.name) for field in fields(job)}
-    made = {name: plain(part) for name, part in parts.items()}
-    return replace(job, **{name: part for name, part in made.items() if part is not parts[name]})
+def _laid_out(part: Any) -> Any:
+    """A part of a job whose arrays lie as compiled code reads them."""
+    if isinstance(part, tuple):
+        return tuple(map(_laid_out, part))
+    if isinstance(part, Start):
+        return replace(part, numbers=_laid_out(part.numbers), table=_laid_out(part.table))
+    return np.require(part, requirements=["C", "A"]) if isinstance(part, np.ndarray) else part

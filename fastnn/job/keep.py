@@ -69,19 +69,6 @@ class Keep:
         return repr(named[0] if named else list(self.columns))
 
 
-def column_types(job: Job) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
-    """Of every column the type in which parts and files hold it, and the shape of a row."""
-    before = 0 if job.start_epochs is None else int(job.start_epochs.max(initial=0))
-    return {
-        "loss": (job.dtype, ()),
-        "epochs": (np.min_scalar_type(job.epochs + before), ()),
-        "status": (np.dtype(np.int8), ()),
-        "parameters": (job.dtype, (job.net.n_parameters,)),
-        "state": (job.dtype, (job.n_state,)),
-        "restart": (np.dtype(np.int64), ()),
-    }
-
-
 def result_columns(
     job: Job, indices: Any, columns: Mapping[str, Any]
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -93,7 +80,7 @@ def result_columns(
         If one is not of its shape and dtype, or its numbers are such as no restart has.
     """
     rows, made = np.size(indices), {}
-    for name, (dtype, shape) in column_types(job).items():
+    for name, (dtype, shape) in job.column_types.items():
         if columns.get(name) is not None or name == "status":
             dtype = np.dtype(np.int64) if name == "epochs" else dtype
             made[name] = kept(name, columns.get(name), dtype, (rows, *shape))
@@ -139,7 +126,7 @@ def _outside(numbers: np.ndarray, highest: int) -> bool:
 
 def row_bytes(job: Job, columns: tuple[str, ...]) -> int:
     """Bytes of a row of these columns."""
-    types = column_types(job)
+    types = job.column_types
     return sum(types[name][0].itemsize * math.prod(types[name][1]) for name in columns)
 
 

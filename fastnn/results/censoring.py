@@ -65,7 +65,7 @@ class CutOff:
     @classmethod
     def none(cls, *, accounted: bool = True) -> CutOff:
         """No restarts."""
-        return cls(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int8), accounted)
+        return _NONE if accounted else _UNKNOWN
 
     @classmethod
     def of(cls, epochs: np.ndarray, status: np.ndarray) -> CutOff:
@@ -76,7 +76,9 @@ class CutOff:
     @classmethod
     def joined(cls, parts: Iterable[CutOff]) -> CutOff:
         """Those of all parts."""
-        found = [cls.none(), *parts]
+        found = [part for part in parts if len(part.epochs) or not part.accounted]
+        if len(found) < 2:
+            return found[0] if found else cls.none()
         return cls(
             np.concatenate([part.epochs for part in found]),
             np.concatenate([part.status for part in found]),
@@ -102,6 +104,13 @@ class CutOff:
         if not only_converged:
             events = ~cut
         return incidence_of(values, counted(events), counted(~events & ~cut), counted(cut))
+
+
+# Parts of a run that is whole have the first: there are many of them.
+_NONE, _UNKNOWN = (
+    CutOff(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int8), accounted)
+    for accounted in (True, False)
+)
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ class EpochStatistics:
         self._epoch_sums = [0] * len(Status)
         self._epoch_least = np.full(len(Status), NO_EPOCHS)
         self._epoch_most = np.full(len(Status), -1)
-        # Epochs of restarts that a run's end cut off: see `CutOff`.
-        self._cut_bins = np.zeros_like(self._epoch_bins)
+        # Epochs of restarts that a run's end cut off, if there are any: see `CutOff`.
+        self._cut_bins: np.ndarray | None = None
         self.accounted = True
 
     def _add_epochs(self, other: EpochStatistics) -> None:
@@ -35,13 +35,17 @@ class EpochStatistics:
         self._epoch_sums = [a + b for a, b in zip(self._epoch_sums, other._epoch_sums, strict=True)]
         self._epoch_least = np.minimum(self._epoch_least, other._epoch_least)
         self._epoch_most = np.maximum(self._epoch_most, other._epoch_most)
-        self._cut_bins += other._cut_bins
+        if other._cut_bins is not None:
+            self._cut_bins = other._cut_bins + (0 if self._cut_bins is None else self._cut_bins)
         self.accounted = self.accounted and other.accounted
 
     def cut_short(self, cut: CutOff) -> None:
         """Count restarts that were begun, but have not ended or are not kept."""
-        places = np.searchsorted(EPOCH_EDGES, cut.epochs, side="right") - 1
-        np.add.at(self._cut_bins, (cut.status.astype(np.int64), places), 1)
+        if len(cut.epochs):
+            if self._cut_bins is None:
+                self._cut_bins = np.zeros_like(self._epoch_bins)
+            places = np.searchsorted(EPOCH_EDGES, cut.epochs, side="right") - 1
+            np.add.at(self._cut_bins, (cut.status.astype(np.int64), places), 1)
         self.accounted = self.accounted and cut.accounted
 
     @property
@@ -93,25 +97,21 @@ class EpochStatistics:
     @property
     def cut_off(self) -> int:
         """How many restarts were at work when the run ended early."""
-        return int(self._cut_bins[Status.NOT_RUN].sum())
+        return 0 if self._cut_bins is None else int(self._cut_bins[Status.NOT_RUN].sum())
 
     def incidence(self) -> Incidence | None:
         """The share that converged by epoch, or ended, without a target; None if none is cut off.
 
         Epochs from 128 on are those of histograms, within 1/64.
         """
-        if not self._cut_bins.any():
+        if self._cut_bins is None:
             return None
         rows, bins = self._rows(True), self._epoch_bins + self._cut_bins
         cut = bins[Status.NOT_RUN].copy()
         bins[Status.NOT_RUN] = 0
         events = bins[rows].sum(axis=0)
-        most = int(
-            self.job.epochs + (0 if self.job.start_epochs is None else self.job.start_epochs.max())
-        )
-        return incidence_of(
-            np.minimum(EPOCH_EDGES[1:] - 1, most), events, bins.sum(axis=0) - events, cut
-        )
+        epochs = np.minimum(EPOCH_EDGES[1:] - 1, self.job.most_epochs)
+        return incidence_of(epochs, events, bins.sum(axis=0) - events, cut)
 
     @property
     def mean_epochs(self) -> float | None:
@@ -139,9 +139,10 @@ class EpochStatistics:
         -------
         float, or None if there are none
         """
-        found = self.incidence() if converged else None
-        if found is not None and q not in (0, 1):
-            return found.quantile(share_of("q", q))
+        q = share_of("q", q)
+        found = self.incidence() if converged and q not in (0, 1) else None
+        if found is not None:
+            return found.quantile(q)
         rows = self._rows(converged)
         low, high = int(self._epoch_least[rows].min()), int(self._epoch_most[rows].max())
         return quantile(q, self._epoch_bins[rows].sum(axis=0), EPOCH_EDGES, low, high)

@@ -37,9 +37,10 @@ EARLY = ("cut_places", "cut_counts", "accounted")
 def to_arrays(statistics: Statistics) -> dict[str, np.ndarray]:
     """The content, of histograms only what is not zero, and integers of any length as text."""
     epochs, losses = statistics._epoch_bins.ravel(), statistics._loss_bins.ravel()
-    columns, cut = statistics._minima.columns(), statistics._cut_bins.ravel()
+    columns, bins = statistics._minima.columns(), statistics._cut_bins
+    cut = np.zeros(0, dtype=np.int64) if bins is None else bins.ravel()
     early = np.flatnonzero(cut), cut[cut > 0], np.array(statistics.accounted)
-    ended_early = cut.any() or not statistics.accounted
+    ended_early = bins is not None or not statistics.accounted
     return {
         **(dict(zip(EARLY, early, strict=True)) if ended_early else {}),
         "epochs_places": np.flatnonzero(epochs),
@@ -92,7 +93,9 @@ def fill(statistics: Statistics, arrays: Mapping[str, Any]) -> None:
 
 def fill_cut_off(statistics: Statistics, arrays: Mapping[str, Any], most: int) -> None:
     """Put what a run's end cut off, at most so many restarts, into statistics without any."""
-    _fill_bins("cut", arrays, statistics._cut_bins, most)
+    bins = np.zeros_like(statistics._epoch_bins)
+    _fill_bins("cut", arrays, bins, most)
+    statistics._cut_bins = bins if bins.any() else None
     statistics.accounted = bool(_read(arrays, "accounted", np.dtype(np.bool_), ()))
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..job.job import Job
-from ..job.keep import Keep, best_rows, column_types
+from ..job.keep import Keep, best_rows
 from ..results.censoring import CutOff
 from ..results.runs import Runs
 from ..results.statistics import Statistics
@@ -22,7 +23,7 @@ class Collector:
     Attributes
     ----------
     keep : Keep
-    cut : list of CutOff
+    cut : CutOff
         Restarts that were begun, but will not be among the results.
     todo : list of (int, int)
         The positions that are wanted, as ranges (start, stop).
@@ -36,7 +37,7 @@ class Collector:
         self.job, self.keep = job, keep
         self.todo = [(0, job.restarts)]
         self.ended = self.converged = 0
-        self.cut: list[CutOff] = []
+        self.cut = CutOff.none()
 
     @property
     def advice(self) -> str:
@@ -47,14 +48,14 @@ class Collector:
         """Take in a part."""
         self.ended += part.ended
         self.converged += part.converged
-        self.cut.append(part.cut)
+        self.cut = CutOff.joined([self.cut, part.cut])
 
     def tell(self, reached: int, not_begun: list[tuple[int, int]]) -> None:
         """Tell up to which position restarts were handed out, and which ranges nobody began."""
 
     def lose(self) -> None:
         """Tell that restarts were begun of which nothing came back."""
-        self.cut.append(CutOff.none(accounted=False))
+        self.cut = replace(self.cut, accounted=False)
 
     def result(self) -> Any:
         """What there is of it."""
@@ -67,7 +68,7 @@ class Columns(Collector):
     def __init__(self, job: Job, keep: Keep) -> None:
         super().__init__(job, keep)
         self.arrays: dict[str, np.ndarray] = {}
-        for name, (dtype, shape) in column_types(job).items():
+        for name, (dtype, shape) in job.column_types.items():
             if name in keep.columns:
                 dtype = np.dtype(np.int64) if name == "epochs" else dtype
                 self.arrays[name] = np.empty((job.restarts, *shape), dtype=dtype)
@@ -90,7 +91,7 @@ class Columns(Collector):
             columns = {name: values[ended] for name, values in columns.items()}
         for values in columns.values():
             frozen(values)
-        return Runs(job, **columns, cut=CutOff.joined(self.cut))
+        return Runs(job, **columns, cut=self.cut)
 
 
 class Tallies(Collector):
@@ -111,7 +112,7 @@ class Tallies(Collector):
 
     def result(self) -> Runs | Statistics:
         """The best restarts, or the statistics."""
-        self.statistics.cut_short(CutOff.joined(self.cut))
+        self.statistics.cut_short(self.cut)
         if not self.keep.best:
             return self.statistics
         return runs_of_best(self.job, self.keep, self.best, self.statistics)
@@ -128,7 +129,7 @@ def better_of(
 
 def runs_of_best(job: Job, keep: Keep, best: dict[str, np.ndarray], statistics: Statistics) -> Runs:
     """The best restarts as results."""
-    types = column_types(job)
+    types = job.column_types
     columns: dict[str, Any] = best or {
         name: np.empty((0, *types[name][1]), types[name][0]) for name in (*keep.columns, "restart")
     }

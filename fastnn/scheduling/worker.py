@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..engine.chunk import REFILLS, ChunkResult, most_lanes, train_chunk
-from ..job.job import Job, as_made
-from ..job.keep import Keep, best_rows, check_ranges, column_types, row_bytes
+from ..job.job import Job
+from ..job.keep import Keep, best_rows, check_ranges, row_bytes
 from ..results.censoring import CutOff
 from ..results.statistics import Statistics
 from ..spec.status import Status
@@ -33,7 +33,7 @@ class Part:
     start: int
     rows: int
     columns: dict[str, np.ndarray]
-    """As `column_types` has them; of the best only, with their "restart"."""
+    """As `Job.column_types` has them; of the best only, with their "restart"."""
     statistics: dict[str, np.ndarray] | None
     """As arrays: the job that they are of, with its data, does not go back to who sent it."""
     ended: int
@@ -69,7 +69,7 @@ def train_part(
     `only_whole`, with the last restart before which all have ended.
     """
     began = time.perf_counter()
-    types = column_types(job)
+    types = job.column_types
     slices: list[dict[str, np.ndarray]] = []
     statistics = Statistics.empty(job) if keep.statistics else None
     reached, ended, converged, lane_ticks = start, 0, 0, 0
@@ -124,7 +124,7 @@ def train_sent(job: Job, keep: Keep, *, at: int, only_whole: bool) -> Part:
 
     Where Ctrl-C reaches it, what has ended by then is returned, and not an error.
     """
-    arguments = as_made(job), 0, job.restarts, keep
+    arguments = job, 0, job.restarts, keep
     with _ctrl_c as flag:
         if flag is None:
             return train_part(*arguments, at=at, only_whole=only_whole)
@@ -157,7 +157,7 @@ def check_part(part: Any, job: Job, keep: Keep, start: int, stop: int) -> None:
     indices = np.arange(job.first + start, job.first + start + rows)
     if keep.best:
         indices, rows = columns["restart"], len(columns["restart"])
-    for name, (dtype, shape) in column_types(job).items():
+    for name, (dtype, shape) in job.column_types.items():
         if name in keep.columns:
             # One that was sent counts epochs in a type that fits its own restarts.
             unsigned = name == "epochs" and columns[name].dtype.kind == "u"

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 
 from ..results.statistics import Statistics
-from ..results.statistics_arrays import fill_cut_off, to_arrays
+from ..results.statistics_arrays import EARLY, fill_cut_off, to_arrays
 from ..support.atomic_files import DamagedFile, read_record, replace_file, write_record
 from ..support.checks import integer
 from .manifest import Manifest
 
 NAME = "cut_off.json"
 FORMAT, VERSION = "fastnn cut off", 1
-COLUMNS = ("cut_places", "cut_counts")
+COLUMNS = EARLY[:2]
 
 
 def write_cut_off(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..job.job import Job
-from ..job.keep import COLUMNS, Keep, column_types
+from ..job.keep import COLUMNS, Keep
 from ..job.record import fixed_restarts, job_digest, job_of, job_record
 from ..support.atomic_files import (
     DamagedFile,
@@ -54,7 +54,7 @@ class Manifest:
     def types(self) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
         """Of every column in a shard the type, and the shape of a row."""
         names = (*self.keep.columns, "restart") if self.keep.best else self.keep.columns
-        types = column_types(self.job)
+        types = self.job.column_types
         return {name: types[name] for name in names}
 
 

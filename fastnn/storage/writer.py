@@ -14,7 +14,6 @@ from typing import Any
 from ..job.job import Job
 from ..job.keep import Keep
 from ..job.record import fixed_restarts, job_digest, job_record
-from ..results.censoring import CutOff
 from ..results.statistics import Statistics
 from ..scheduling.collectors import Collector
 from ..scheduling.worker import Part
@@ -179,13 +178,13 @@ class Shards(Collector):
             self.manifest = write_manifest(folder, job, replace(keep, statistics=True))
         super().__init__(job, self.manifest.keep)
         remove_unfinished(folder)
-        begun = bool(shard_paths(folder))
-        there = _usable(list(read_shards(shard_paths(folder), self.manifest)), self.manifest)
+        paths = shard_paths(folder)
+        there = _usable(list(read_shards(paths, self.manifest)), self.manifest)
         self.todo = gaps([(shard.start, shard.stop) for shard, _ in there], job)
         # Restarts of a committed shard have all ended.
         self.ended = sum(shard.stop - shard.start for shard, _ in there)
         before = read_cut_off(folder, self.manifest, self.ended)
-        self.accounted = not begun if before is None else bool(before["accounted"])
+        self.accounted = not paths if before is None else bool(before["accounted"])
         self.reached = 0 if before is None else int(before["reached"])
         remove_cut_off(folder)
         if job.has_targets:
@@ -206,11 +205,9 @@ class Shards(Collector):
 
     def add(self, part: Part) -> None:
         """Commit a part."""
-        if not part.rows:
-            self.cut.append(part.cut)
-            return
         try:
-            write_shard(self.folder, part, self.manifest)
+            if part.rows:
+                write_shard(self.folder, part, self.manifest)
         except OSError as error:
             raise OSError(
                 error.errno,
@@ -222,7 +219,7 @@ class Shards(Collector):
     def result(self) -> StoredRuns:
         """The run, to be read."""
         cut = Statistics.empty(self.job)
-        cut.cut_short(CutOff.joined(self.cut))
+        cut.cut_short(self.cut)
         cut.accounted &= self.accounted
         with suppress(OSError):  # such as of a full disk: then nobody knows
             write_cut_off(self.folder, self.manifest, cut, ended=self.ended, reached=self.reached)

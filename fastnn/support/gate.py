@@ -24,7 +24,10 @@ _exported: Callable[[Any], Any] = c_byte.from_buffer
 
 def check_array(name: str, array: Any, dtype: np.dtype, shape: tuple[int, ...]) -> None:
     """TypeError for what is no array, ValueError for one of another shape or dtype."""
-    if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
+    # `numpy.ma` takes 8 ms to be imported: not for plain arrays.
+    if type(array) is not np.ndarray and (
+        not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray)
+    ):
         raise TypeError(f"{name}: expected an array without a mask, got {shown(array)}")
     if array.dtype != dtype or array.shape != shape:
         raise ValueError(

@@ -8,9 +8,9 @@ may be used again; a worker whose pool is gone ends.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -113,7 +113,8 @@ class WorkersCtrlC:
     def __enter__(self) -> np.ndarray | None:
         in_main = threading.current_thread() is threading.main_thread()
         # One that `multiprocessing` did not begin may live on alone.
-        if in_main and multiprocessing.parent_process() is not None:
+        process = sys.modules.get("multiprocessing")
+        if in_main and process is not None and process.parent_process() is not None:
             end_with_parent()
         ours = signal.default_int_handler, self._handle
         if in_main and self._flag is None and signal.getsignal(signal.SIGINT) in ours:

@@ -1,6 +1,5 @@
 """What a wrong name was perhaps meant to be."""
 
-import difflib
 from collections.abc import Callable, Iterable
 from functools import cache, wraps
 from inspect import signature
@@ -135,6 +134,8 @@ def _synonymous(name: str, known: Iterable[str]) -> list[str]:
 
 def _close(name: str, known: Iterable[str]) -> list[str]:
     """The one of the `known` names that is spelled most alike, if any is."""
+    import difflib  # only where something was misspelled
+
     by_bare = {_bare(other): other for other in known}
     found = difflib.get_close_matches(_bare(name), by_bare, n=1, cutoff=0.7)
     return [by_bare[bare] for bare in found]
