@@ -245,7 +245,7 @@ struct Trainer {
 extern "C" void run(const T *x, const T *y, const T *start, T rate, int64_t epochs,
                     int64_t restarts, T *sse) {
     constexpr int LANES = Trainer::LANES, PARAMETERS = Trainer::Net::parameters();
-    alignas(64) static thread_local Trainer trainers[STRIPS];
+    Trainer trainers[STRIPS];
     for (int64_t first = 0; first < restarts; first += LANES * STRIPS) {
         for (int64_t u = 0; u < STRIPS; u++)
             for (int lane = 0; lane < LANES; lane++) {
