@@ -159,9 +159,9 @@ def train(
         integer("threads", threads, 1, MAX_THREADS)
         if threads > 1 and parallel == "samples" and not are_native():
             raise ValueError(
-                "threads: expected 1 with parallel='samples' where a library such as gevent took "
-                f"the place of Python's threads, got {threads}: they would wait for each other for "
-                "ever; patch_all(thread=False, queue=False) leaves Python's"
+                "threads: expected 1 with parallel='samples' when a library such as gevent has "
+                f"replaced Python's threads, got {threads}, which would wait for each other "
+                "forever; use patch_all(thread=False, queue=False) to keep Python's threads"
             )
     elif parallel == "samples":
         work = len(job.X) * net.n_parameters
@@ -300,8 +300,8 @@ def train_many(
     if continue_from is not None:
         if not isinstance(continue_from, Runs):
             raise TypeError(
-                f"continue_from: expected fastnn.Runs, got {shown(continue_from)}; of a folder "
-                "it is what load() gives"
+                f"continue_from: expected fastnn.Runs, got {shown(continue_from)}; for a run in a "
+                "folder, use its load()"
             )
         before = continue_from.before(restarts)
         seed, first = _same("seed", seed, before.seed), _same("first", first, before.first)
@@ -361,7 +361,7 @@ def _same(name: str, value: int, before: int) -> int:
     """The value of before; another may not be asked for."""
     if value not in (0, before):
         raise ValueError(
-            f"{name}: expected none or {before} with continue_from, got {shown(value)}"
+            f"{name}: expected {before}, or leave it out, with continue_from, got {shown(value)}"
         )
     return before
 
@@ -372,7 +372,7 @@ def history_interval(history: Any, job: Job) -> int:
     size = (job.epochs // every + 1) * job.dtype.itemsize if every else 0
     if size > HISTORY_LIMIT:
         raise ValueError(
-            f"history: {job.epochs} epochs would take {size / 2**30:.1f} GiB; expected False or "
-            f"an interval of at least {-(-job.epochs * job.dtype.itemsize // HISTORY_LIMIT)}"
+            f"history: {job.epochs} epochs would take {size / 2**30:.1f} GiB; use False or an "
+            f"interval of at least {-(-job.epochs * job.dtype.itemsize // HISTORY_LIMIT)}"
         )
     return every

@@ -122,7 +122,7 @@ def check(folder, template, whole):
         assert refused
         assert error.path.relative_to(folder).parts[0] in ("manifest.json", "data", FOLDER)
         # Shards are trained again; what is none is no one's to remove.
-        assert error.path.parent.name != FOLDER or "expected shards only" in str(error)
+        assert error.path.parent.name != FOLDER or "expected only shards" in str(error)
         assert str(error).startswith(f"{error.path}: ")
     elif error and not (folder / "manifest.json").exists():  # shards without one are kept
         assert str(error).startswith(f"out: expected a new or an empty folder, got {folder}")

@@ -26,7 +26,7 @@ CASES = [
     ),
     (
         {"optimizer": descent(fastnn.StepDecay(2**24 + 1))},
-        "schedule: expected StepDecay of up to 16777216 epochs, as float32 counts no further, got",
+        "schedule: expected StepDecay of up to 16777216 epochs, the most that float32 can count",
     ),
     (
         {"optimizer": fastnn.Adam(schedule=fastnn.CosineDecay(2**24 + 2))},

@@ -64,7 +64,9 @@ def predict(net: Network, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
             f"{net!r}, got shape {parameters.shape} and dtype {parameters.dtype}"
         )
     if X.ndim != 2 or X.shape[1] != net.sizes[0] or not X.flags.c_contiguous:
-        raise ValueError(f"X: expected a contiguous (n, {net.sizes[0]}) array, got {X.shape}")
+        raise ValueError(
+            f"X: expected a contiguous array of shape (n, {net.sizes[0]}), got shape {X.shape}"
+        )
     parameters = np.ascontiguousarray(parameters)
     group = CACHE_LINE // X.itemsize
     plan = make_single_plan(net, len(X), X.itemsize, group, False, Needs())

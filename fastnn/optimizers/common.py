@@ -112,7 +112,7 @@ class Optimizer:
             least, most = getattr(self, low), getattr(self, high)
             if np.ndim(least) and np.ndim(most) and np.shape(least) != np.shape(most):
                 raise ValueError(
-                    f"{low}, {high}: expected arrays of one length, got {np.size(least)} and "
+                    f"{low}, {high}: expected arrays of equal length, got {np.size(least)} and "
                     f"{np.size(most)}"
                 )
             if np.any(falls(least, most)):

@@ -88,9 +88,8 @@ class LevenbergMarquardt(Optimizer):
         dual = memory.is_dual(net, samples)
         if net.n_parameters > MAX_PARAMETERS:
             raise ValueError(
-                f"optimizer: LevenbergMarquardt takes networks of up to {MAX_PARAMETERS} "
-                f"parameters; expected LBFGS, RPROP or Adam for {net!r}, which has "
-                f"{net.n_parameters}"
+                f"optimizer: expected at most {MAX_PARAMETERS} parameters for LevenbergMarquardt, "
+                f"got {net.n_parameters} in {net!r}; use LBFGS, RPROP or Adam"
             )
         names = (
             "increase", "decrease", "min_damping", "max_damping", "gradient_tolerance",

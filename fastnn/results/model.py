@@ -65,7 +65,9 @@ class Scaling:
         """
         array = real_array("columns", columns)
         if array.ndim != 2 or array.size == 0:
-            raise ValueError(f"columns: expected shape (n, columns), got {array.shape}")
+            raise ValueError(
+                f"columns: expected an array of shape (n, columns), got shape {array.shape}"
+            )
         # Around a value of the column itself, so that columns of one value deviate by exactly 0.
         shifted = array - array[0]
         deviation = shifted.std(axis=0)
@@ -155,7 +157,7 @@ class Model(Savable):
                     f"{name}: expected a scale for {count} columns, got {len(scaling.mean)}"
                 )
         if classes is not None and outputs is not None:
-            raise ValueError("outputs: expected no scale of outputs that are classes, got one")
+            raise ValueError("outputs: expected None with classes, got a scaling")
         object.__setattr__(self, "network", network)
         object.__setattr__(self, "parameters", rows)
         object.__setattr__(self, "inputs", inputs)
@@ -222,11 +224,14 @@ class Model(Savable):
             nor a softmax, or the network overflows so that no output is a number.
         """
         if self.classes is None:
-            raise ValueError("probabilities: expected a model of classes, got one of numbers")
+            raise ValueError(
+                "probabilities: expected a classification model, got one for regression; use "
+                "evaluate"
+            )
         if not self.has_shares:
             raise ValueError(
-                "probabilities: expected outputs that are shares, of the activation 'sigmoid' or "
-                f"'softmax', got {self.network.activation[-1]!r}; predict and scores work"
+                "probabilities: expected the output activation 'sigmoid' or 'softmax', got "
+                f"{self.network.activation[-1]!r}; use predict or scores"
             )
         return self.scores(X)
 
@@ -250,7 +255,9 @@ class Model(Savable):
             output is a number.
         """
         if self.classes is None:
-            raise ValueError("scores: expected a model of classes, got one of numbers")
+            raise ValueError(
+                "scores: expected a classification model, got one for regression; use evaluate"
+            )
         outputs = self.evaluate(X)
         if self.divides:
             total = outputs.sum(axis=1, keepdims=True)
@@ -327,8 +334,8 @@ def check_numbers(outputs: np.ndarray) -> None:
     rows = np.flatnonzero(np.isnan(outputs).any(axis=1))
     if len(rows):
         raise ValueError(
-            "X: expected inputs for which the network gives numbers, got "
-            f"{len(rows)} rows, the first at index {rows[0]}, for which it overflows and gives NaN"
+            f"X: expected inputs for which the network's outputs are numbers, got {len(rows)} "
+            f"rows, the first at index {rows[0]}, for which it overflows and outputs NaN"
         )
 
 
@@ -341,7 +348,8 @@ def as_model(thing: Any) -> Model:
     if hasattr(thing, "to_model") and not isinstance(thing, type):
         return as_model(thing.to_model())
     raise TypeError(
-        f"model: expected a fastnn.Model, a Run or a fitted estimator of fastnn, got {shown(thing)}"
+        "model: expected a fastnn.Model, a fastnn.Run or a fitted estimator of fastnn, got "
+        f"{shown(thing)}"
     )
 
 
@@ -350,7 +358,10 @@ def _labels(classes: Any, n_out: int) -> np.ndarray | None:
         return None
     labels = np.array(classes)
     if labels.ndim != 1 or labels.dtype.kind not in "Uiufb":
-        raise TypeError(f"classes: expected labels of one simple type, got {shown(classes)}")
+        raise TypeError(
+            "classes: expected labels all of one type (str, int, float or bool), got "
+            f"{shown(classes)}"
+        )
     expected = max(2, n_out)
     if len(labels) != expected or len(np.unique(labels)) != expected:
         raise ValueError(f"classes: expected {expected} different labels, got {shown(classes)}")

@@ -29,8 +29,8 @@ def plot_history(run: Run, ax: Axes | None = None, *, log: bool = True) -> Axes:
     """The loss of `run` against the epoch."""
     if run.history is None:
         raise ValueError(
-            "plot: expected a run with a history; train with history=True, or take "
-            "runs.restart(k) of many runs"
+            "plot: expected a run with a history, got one without; train with history=True, or "
+            "plot runs.restart(k)"
         )
     ax = new_axes(ax)
     epochs = np.arange(len(run.history)) * run.history_every

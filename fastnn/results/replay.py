@@ -45,7 +45,7 @@ def run_again(
     run = train_one(replace(alone, epochs=made), history)
     if run.epochs != epochs or status not in (None, run.status):
         raise ValueError(
-            f"restart: expected results of their job, got others: restart {index} ends as "
+            f"restart: expected results of this job, got others: restart {index} ends as "
             f"{run.status} after {run.epochs} epochs, not as {status} after {epochs}"
         )
     # That a file can hold, and that training goes on with as it went.

@@ -82,7 +82,7 @@ class Run(Savable):
         if not isinstance(net, Network):
             raise TypeError(f"network: expected a fastnn.Network, got {shown(net)}")
         if job is not None and not (isinstance(job, Job) and job.is_sound):
-            raise TypeError(f"job: expected that of a run or None, got {shown(job)}")
+            raise TypeError(f"job: expected the job of a run or None, got {shown(job)}")
         if not isinstance(self.status, Status):
             raise TypeError(f"status: expected a member of fastnn.Status, got {shown(self.status)}")
         for name, value in (("loss", self.loss), ("sse", self.sse)):
@@ -107,13 +107,13 @@ class Run(Savable):
         """Whether it can be a run of that job."""
         for name, own, its in (("network", self.network, job.net), ("seed", self.seed, job.seed)):
             if own is not its and own != its:
-                raise ValueError(f"{name}: expected {its!r}, that of its job, got {shown(own)}")
+                raise ValueError(f"{name}: expected {its!r}, as in its job, got {shown(own)}")
         k = integer("restart", self.restart, job.first, job.first + job.restarts - 1)
         before = int(job.epochs_before(k))
         made = integer("epochs", self.epochs, before, before + job.epochs) - before
         if self.status == Status.EPOCH_LIMIT and made != job.epochs:
             raise ValueError(
-                f"epochs: expected {before + job.epochs} of a run that ended as EPOCH_LIMIT, got "
+                f"epochs: expected {before + job.epochs} for a run that ended as EPOCH_LIMIT, got "
                 f"{self.epochs}"
             )
         if self.history is not None and len(self.history) != made // self.history_every + 1:
@@ -135,7 +135,10 @@ class Run(Savable):
     def before(self) -> Before:
         """What training goes on from."""
         if self.state is None or self.job is None:
-            raise ValueError("continue_from: expected a run of fastnn.train, got one without state")
+            raise ValueError(
+                "continue_from: expected a run of fastnn.train, got one without the optimizer's "
+                "state"
+            )
         return Before(
             self.network,
             self.parameters[np.newaxis],

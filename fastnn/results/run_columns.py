@@ -37,11 +37,11 @@ class RunColumns:
         cut: CutOff | None = None,
     ) -> None:
         if not (isinstance(job, Job) and job.is_sound):
-            raise TypeError(f"job: expected that of a run, got {shown(job)}")
+            raise TypeError(f"job: expected the job of a run, got {shown(job)}")
         if not isinstance(statistics, Statistics | None):
             raise TypeError(f"statistics: expected fastnn.Statistics, got {shown(statistics)}")
         if not isinstance(cut, CutOff | None):
-            raise TypeError(f"cut: expected what a run cut off, got {shown(cut)}")
+            raise TypeError(f"cut: expected a CutOff or None, got {shown(cut)}")
         given = {"loss": loss, "epochs": epochs, "status": status, "parameters": parameters,
                  "state": state}  # fmt: skip
         own, columns = result_columns(job, indices, given)
@@ -58,7 +58,7 @@ class RunColumns:
         """Other content passes the same checks as the first."""
         given = self.__getstate__()
         if name not in {*given, *COLUMNS}:
-            raise AttributeError(f"{name}: expected the name of a column, got another")
+            raise AttributeError(f"{name}: expected the name of a column, got something else")
         RunColumns.__init__(self, **given | {name: value})
 
     @property
@@ -98,5 +98,7 @@ class RunColumns:
 
     def _kept(self, name: str) -> np.ndarray:
         if name not in self._columns:
-            raise ValueError(f"{name}: expected results with keep= that has {name!r}, got others")
+            raise ValueError(
+                f"{name}: not kept in these results; train with a keep= that includes {name!r}"
+            )
         return self._columns[name]

@@ -70,7 +70,9 @@ class Runs(RunColumns, Savable):
             if isinstance(rule, SumOfLosses):
                 return self._kept("state")[:, at : at + 2]
             at += rule_numbers((rule,), self.network.n_parameters)
-        raise ValueError("loss_sums: expected runs with stop=fastnn.SumOfLosses(), got others")
+        raise ValueError(
+            "loss_sums: expected runs with stop=fastnn.SumOfLosses(), got runs without"
+        )
 
     @property
     def grid(self) -> Grid | None:
@@ -186,12 +188,14 @@ class Runs(RunColumns, Savable):
         state = self._columns.get("state")
         if self.parameters is None or state is None or "epochs" not in self._columns:
             raise ValueError(
-                "continue_from: expected results that were kept with keep='all', got others"
+                "continue_from: expected results of keep='all', got results with fewer columns"
             )
         if restarts is not None and restarts != len(self):
             raise ValueError(f"restarts: expected None or {len(self)}, got {shown(restarts)}")
         if not len(self) or (np.diff(self.indices) != 1).any():
-            raise ValueError("continue_from: expected restarts of consecutive indices, got others")
+            raise ValueError(
+                "continue_from: expected at least one restart and consecutive indices, got others"
+            )
         start = int(self.indices[0]) - self.job.first
         job = self.job.only(start, start + len(self))
         return Before(
@@ -326,6 +330,6 @@ class Runs(RunColumns, Savable):
         found = np.flatnonzero(self.indices == index)
         if not len(found):
             raise ValueError(
-                f"restart: expected one of the {len(self)} indices of these runs, got {k}"
+                f"restart: expected one of the {len(self)} restart indices of these runs, got {k}"
             )
         return int(found[0])

@@ -93,7 +93,7 @@ class Statistics(EpochStatistics, Savable):
         if status.dtype.kind not in "iu" or status.shape != (size,):
             raise ValueError(f"status: expected shape ({size},) and integers, got {shown(status)}")
         if size and not (status.min() >= 0 and status.max() < len(Status)):
-            raise ValueError("status: expected numbers of fastnn.Status, got others")
+            raise ValueError("status: expected values of fastnn.Status, got other numbers")
         if size and not (epochs.min() >= 0 and epochs.max() <= MAX_COUNT):
             raise ValueError(f"epochs: expected numbers from 0 to {MAX_COUNT}, got others")
         found = tally(job.net, loss, epochs, status.astype(np.int8), parameters, first)
@@ -121,7 +121,9 @@ class Statistics(EpochStatistics, Savable):
         try:
             self.job = joined_job(self.job, other.job)
         except ValueError:
-            text = f"expected statistics of one job, got {self!r} and {other!r} of others"
+            text = (
+                f"expected statistics of the same job, got {self!r} and {other!r} of different jobs"
+            )
             raise ValueError(text) from None
         self._add_epochs(other)
         self._loss_bins += other._loss_bins

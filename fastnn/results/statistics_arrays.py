@@ -66,7 +66,7 @@ def most_bytes(restarts: int) -> int:
 def fill(statistics: Statistics, arrays: Mapping[str, Any]) -> None:
     """Put the content of `arrays` into empty statistics; ValueError if no restarts can give it."""
     if unknown := sorted(arrays.keys() - to_arrays(statistics).keys() - {*EARLY}):
-        raise ValueError(f"statistics: expected their own arrays, got {shown(unknown[0])} too")
+        raise ValueError(f"statistics: expected only known arrays, got {shown(unknown[0])}")
     job = statistics.job
     first, stop = job.first, job.first + job.restarts
     _fill_bins("epochs", arrays, statistics._epoch_bins, job.restarts)
@@ -86,7 +86,7 @@ def fill(statistics: Statistics, arrays: Mapping[str, Any]) -> None:
     if flaw is not None:
         _refuse("minima", flaw)
     if sum(minima.counts.tolist()) > statistics._loss_bins[0].sum():
-        _refuse("minima_counts", "as many restarts as have other losses")
+        _refuse("minima_counts", "the counts of restarts to agree with the losses")
     statistics._minima = minima
 
 
@@ -101,7 +101,7 @@ def _fill_bins(name: str, arrays: Mapping[str, Any], bins: np.ndarray, restarts:
     counts = _read(arrays, f"{name}_counts", INT, (len(places),))
     low = N_EPOCH_BINS * (Status.NOT_RUN + 1) if name == "epochs" else 0
     if not (np.all(places[1:] > places[:-1]) and np.all((places >= low) & (places < bins.size))):
-        _refuse(f"{name}_places", "numbers of bins in order")
+        _refuse(f"{name}_places", "numbers of bins in ascending order")
     if np.any(counts < 1) or sum(counts.tolist()) > restarts:
         _refuse(f"{name}_counts", f"positive numbers that sum to at most {restarts}")
     bins.reshape(-1)[places] = counts
@@ -122,7 +122,9 @@ def _fill_epochs(statistics: Statistics, arrays: Mapping[str, Any]) -> None:
             fits = fits and _are_ends(low, high, counts, EPOCH_EDGES)
             fits = fits and total * low <= sums[status] <= total * high
         if not fits:
-            _refuse("epochs_sums, epochs_least, epochs_most", "what fits the histogram")
+            _refuse(
+                "epochs_sums, epochs_least, epochs_most", "values consistent with the histogram"
+            )
     statistics._epoch_sums, statistics._epoch_least, statistics._epoch_most = sums, least, most
 
 
@@ -144,7 +146,7 @@ def _fill_losses(statistics: Statistics, arrays: Mapping[str, Any], first: int, 
         fits = fits and _are_ends(low, high, statistics._loss_bins.sum(axis=0), LOSS_EDGES)
         fits = fits and total * Fraction(low) <= units * UNIT <= total * Fraction(high)
     if not fits:
-        _refuse("loss_sum, loss_range, best", "what fits the histogram")
+        _refuse("loss_sum, loss_range, best", "values consistent with the histogram")
     statistics._loss_sum, statistics._loss_range, statistics._best = units, (low, high), best
 
 

@@ -77,7 +77,7 @@ class Summary:
                 share = count / max(1, sum(self.counts.values()))
                 lines.append(f"  {name.lower().replace('_', ' '):<12} {count:>13,}  {share:7.2%}")
         if self.cut_off:
-            lines.append(f"cut off      {self.cut_off:,} at work when the run ended")
+            lines.append(f"cut off      {self.cut_off:,} in progress when the run ended")
         if self.success_rate is not None:
             lines.append(f"success rate {self.success_rate:.2%}{self._how_sure()}")
         whose = "" if self.success_rate is None else " to converge"
@@ -91,7 +91,7 @@ class Summary:
     def _how_sure(self) -> str:
         by = "" if self.followed is None else f" by epoch {self.followed:,}"
         if self.success_interval is None:
-            return f"{by} (no interval: restarts that were begun are missing)"
+            return f"{by} (no interval: some started restarts are missing)"
         low, high = self.success_interval
         how = ", Kaplan-Meier" if self.cut_off else ""
         return f"{by} (95% interval {low:.2%} to {high:.2%}{how})"

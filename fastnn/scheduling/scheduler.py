@@ -296,7 +296,7 @@ def _is_gone(error: BaseException) -> bool:
 def _failure(executor: Executor | None, error: BaseException) -> _WorkerFailed:
     text = str(error).strip()
     if isinstance(error, CancelledError) and not text:
-        text = "it was shut down, or the connection to it was lost"
+        text = "it was shut down, or its connection was lost"
     named = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if executor is None or isinstance(executor, Pool):
         return _WorkerFailed(f"a chunk could not be trained: {named}")

@@ -149,7 +149,7 @@ def check_part(part: Any, job: Job, keep: Keep, start: int, stop: int) -> None:
     integer("start", part.start, start, start)
     rows = integer("rows", part.rows, 0, stop - start)
     if not isinstance(part.cut, CutOff):
-        raise TypeError(f"cut: expected what was cut off, got {shown(part.cut)}")
+        raise TypeError(f"cut: expected a CutOff, got {shown(part.cut)}")
     replace(part.cut)  # which checks it once more
     if not rows or not keep.columns:
         return

@@ -173,7 +173,9 @@ class BaseMLP(BaseEstimator):
         inputs, y = self._validated(X, y, reset=before is None)
         known = None if before is None else getattr(self, "classes_", None)
         if classes is not None and known is not None and set(classes) != set(known):
-            raise ValueError(f"classes: expected {known.tolist()}, as before, got {shown(classes)}")
+            raise ValueError(
+                f"classes: expected {known.tolist()}, as in the first call, got {shown(classes)}"
+            )
         targets = self._targets(y, classes if known is None else known)
         weights = self._weights(sample_weight, inputs)
         self._train(inputs, targets, weights, 1, before, keep=True, judged=False)
@@ -196,7 +198,7 @@ class BaseMLP(BaseEstimator):
             return None
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not weights.sum() > 0:
-            raise ValueError("sample_weight: expected a sum above 0, got 0")
+            raise ValueError("sample_weight: expected weights with a sum above 0, got 0")
         return weights
 
     def _split(
@@ -263,9 +265,9 @@ class BaseMLP(BaseEstimator):
             self.__dict__.pop("_runs", None)
         if not np.isfinite(best.parameters).all() or not np.isfinite(best.loss).all():
             raise ValueError(
-                "learning_rate_init: expected smaller numbers, or scaled data, got a loss that is "
-                f"not finite in {np.count_nonzero(~np.isfinite(best.losses))} of "
-                f"{self.n_restarts} restarts"
+                "learning_rate_init: expected a finite loss, got one that is not finite in "
+                f"{np.count_nonzero(~np.isfinite(best.losses))} of {self.n_restarts} restarts; use "
+                "smaller values, or scale the data"
             )
         self._keep(net, best, warn=judged)
 
@@ -283,7 +285,7 @@ class BaseMLP(BaseEstimator):
             )
         if isinstance(before, Runs) and self._asked != restarts:
             raise ValueError(
-                f"n_restarts: expected {self._asked}, as before, to go on, got {restarts}"
+                f"n_restarts: expected {self._asked}, as before, to continue, got {restarts}"
             )
         runs = before if isinstance(before, Runs) and self._same_kind(before, options) else None
         if runs is not None:
@@ -316,7 +318,7 @@ class BaseMLP(BaseEstimator):
         self.status_ = Status(int(best.status[0]))
         if warn and self.status_ == Status.EPOCH_LIMIT:
             warnings.warn(
-                f"max_iter: the best restart was still learning after {self.n_iter_} iterations",
+                f"max_iter: the best restart was still improving after {self.n_iter_} iterations",
                 ConvergenceWarning,
                 stacklevel=4,
             )

@@ -32,7 +32,7 @@ def hidden_sizes(value: Any) -> tuple[int, ...]:
         value = value.tolist()
     if not isinstance(value, list | tuple):
         raise TypeError(
-            f"hidden_layer_sizes: expected an integer or a sequence of them, got {shown(value)}"
+            f"hidden_layer_sizes: expected an integer or a sequence of integers, got {shown(value)}"
         )
     return tuple(integer(f"hidden_layer_sizes[{i}]", n, 1) for i, n in enumerate(value))
 

@@ -52,11 +52,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         unknown = np.setdiff1d(y, known)
         if len(unknown):
             raise ValueError(
-                f"y: expected the classes {known.tolist()}, got {unknown.tolist()[0]!r} too"
+                f"y: expected only the classes {known.tolist()}, got {unknown.tolist()[0]!r}"
             )
         if len(known) < 2:
             raise ValueError(
-                f"y: expected at least two classes, got one class only, {known.tolist()[0]!r}"
+                f"y: expected at least two classes, got only one class, {known.tolist()[0]!r}"
             )
         self._multilabel, self.classes_ = False, known
         codes = np.searchsorted(known, y)

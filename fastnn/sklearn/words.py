@@ -80,7 +80,7 @@ SOLVERS = {
 GAINS = {"sigmoid": 1 / math.sqrt(3)}
 
 TABLE = (
-    ("hidden_layer_sizes=(10,)", "Network([n_in, 10, n_out])", "also one number"),
+    ("hidden_layer_sizes=(10,)", "Network([n_in, 10, n_out])", "a single number works too"),
     ("activation='logistic'", "activation='sigmoid'", "all others keep their names"),
     ("solver='lbfgs'", "LBFGS()", "max_iter counts evaluations"),
     (
@@ -107,9 +107,9 @@ TABLE = (
         "of the loss",
     ),
     ("batch_size, shuffle", "batch_size, shuffle", "sgd, adam, adamw"),
-    ("random_state", "seed", "0 unless another is given"),
+    ("random_state", "seed", "0 by default"),
     ("n_restarts", "restarts", "not in scikit-learn"),
-    ("n_estimators", "the average of so many best restarts", "not in its MLP"),
+    ("n_estimators", "the average of this many best restarts", "not in its MLP"),
     ("n_jobs", "threads", "not in its MLP"),
 )
 """What users of scikit-learn write, what that is in fastnn, and remarks."""

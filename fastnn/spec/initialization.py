@@ -50,7 +50,8 @@ class Uniform:
             return
         if np.ndim(low) and np.ndim(high) and np.shape(low) != np.shape(high):
             raise ValueError(
-                f"low, high: expected arrays of one length, got {np.size(low)} and {np.size(high)}"
+                f"low, high: expected arrays of equal length, got {np.size(low)} and "
+                f"{np.size(high)}"
             )
         if np.greater(low, high).any():
             raise ValueError(f"low, high: expected low <= high, got {shown(low)}, {shown(high)}")
@@ -263,7 +264,9 @@ def start_values(init: Any, net: Network, restarts: int | None, dtype: np.dtype)
         with np.errstate(over="ignore"):
             widths = rows[:, 1] - rows[:, 0]
         if not np.isfinite(widths).all():
-            raise ValueError(f"low, high: expected a difference that fits {dtype}, got more")
+            raise ValueError(
+                f"low, high: expected a difference that fits {dtype}, got one that overflows"
+            )
         return Start(UNIFORM, rows, np.zeros((2, 0), dtype=dtype))
     if isinstance(init, Normal | _Balanced):
         code, numbers, table = init.start(net)

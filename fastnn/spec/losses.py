@@ -120,19 +120,20 @@ class Penalized:
         last = net.activation[-1]
         if self.output is not None and last != self.output:
             raise ValueError(
-                f"loss: {self.name} needs a network whose last activation is {self.output!r}, got "
+                f"loss: expected the output activation {self.output!r} for {self.name}, got "
                 f"{last!r}"
             )
         if last == SOFTMAX and self.output != SOFTMAX:
             raise ValueError(
-                f"loss: the output 'softmax' needs fastnn.CrossEntropy(), got {self.name}"
+                "loss: expected fastnn.CrossEntropy() for the output activation 'softmax', got "
+                f"{self.name}"
             )
         for name in ("l2", "l1"):
             value = getattr(self, name)
             if isinstance(value, tuple) and len(value) != net.depth:
                 raise ValueError(
-                    f"{name}: expected a number or {net.depth}, one for each layer, got "
-                    f"{len(value)}"
+                    f"{name}: expected one number, or {net.depth} numbers, one for each layer, got "
+                    f"{len(value)} numbers"
                 )
 
     @cached_property
@@ -244,7 +245,9 @@ class Huber(Penalized):
 
 def _check_share(name: str, y: np.ndarray) -> None:
     if (y < 0).any() or (y > 1).any():
-        raise ValueError(f"y: expected numbers from 0 to 1 for {name}, got others")
+        raise ValueError(
+            f"y: expected numbers from 0 to 1 for {name}, got numbers outside this range"
+        )
 
 
 @by_name
@@ -288,7 +291,7 @@ class CrossEntropy(Penalized):
         super().check(net, y)
         _check_share(self.name, y)
         if np.abs(y.sum(axis=1) - 1).max() > 1e-3:
-            raise ValueError(f"y: expected rows that add up to 1 for {self.name}, got others")
+            raise ValueError(f"y: expected rows that sum to 1 for {self.name}, got other sums")
 
     def numpy_terms(self, z: np.ndarray, y: np.ndarray, targets: np.ndarray) -> np.ndarray:
         shifted = z - z.max(axis=1, keepdims=True)

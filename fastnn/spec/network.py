@@ -227,7 +227,9 @@ def _activation_names(activation: Any, depth: int) -> tuple[str, ...]:
             f"got {len(names)}"
         )
     if SOFTMAX in names[:-1]:
-        raise ValueError("activation: expected 'softmax' at the output only, got it before")
+        raise ValueError(
+            "activation: expected 'softmax' only for the last layer, got it for a hidden layer"
+        )
     return tuple(names)
 
 

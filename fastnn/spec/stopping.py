@@ -302,7 +302,9 @@ def make_rules(stop: Any) -> tuple[Rule, ...]:
     for rule in rules:
         if not isinstance(rule, Rule):
             expected = ", ".join(f"fastnn.{kind.__name__}" for kind in RULES)
-            raise TypeError(f"stop: expected one or a list of {expected}, got {shown(rule)}")
+            raise TypeError(
+                f"stop: expected one rule or a list of rules ({expected}), got {shown(rule)}"
+            )
     if sum(isinstance(rule, Validation) for rule in rules) > 1:
         raise ValueError("stop: expected at most one fastnn.Validation, got several")
     return tuple(rules)

@@ -83,7 +83,7 @@ class _Lazy(NDArrayOperatorsMixin):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
-            raise ValueError("a column in files cannot become an array without a copy")
+            raise ValueError("a column on disk cannot become an array without a copy")
         whole = self.take(slice(0, len(self), 1))
         return whole if dtype is None else whole.astype(dtype)
 
@@ -94,7 +94,7 @@ class _Lazy(NDArrayOperatorsMixin):
         return getattr(ufunc, method)(*arrays, **options)
 
     def __repr__(self) -> str:
-        return f"<column in files, shape {self.shape}, dtype {self.dtype}>"
+        return f"<column on disk, shape {self.shape}, dtype {self.dtype}>"
 
 
 class Column(_Lazy):

@@ -113,14 +113,14 @@ def read_manifest(folder: Path) -> Manifest:
         raise DamagedFile(
             path,
             f"expected results of numerics version {NUMERICS_VERSION}, got {numerics!r}: this "
-            "fastnn would give other bits",
+            "version of fastnn would compute different bits",
         )
     try:
         arrays = {}
         for name, entry in record["data"].items():
             file = folder / DATA / f"{name}.npy"
             if Path(name).name != name:
-                raise ValueError(f"{name!r} is no name of an array")
+                raise ValueError(f"{name!r} is not the name of an array")
             check_file(file, {key: entry[key] for key in ("bytes", "sha256")})
             arrays[name] = np.array(read_array(file))
         restarts = integer("restarts", record["restarts"], 1, 10**12)
@@ -128,11 +128,13 @@ def read_manifest(folder: Path) -> Manifest:
         digest = job_digest(*job_record(job))
         columns, best = record["columns"], integer("best", record["best"], 0)
         if [name for name in COLUMNS if name in columns] != columns:
-            raise ValueError(f"{columns!r} are no names of columns")
+            raise ValueError(f"{columns!r} are not names of columns")
     except DamagedFile:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
-        raise DamagedFile(path, f"expected the record of a run, got another: {error}") from error
+        raise DamagedFile(
+            path, f"expected the record of a run, got something else: {error}"
+        ) from error
     if digest != record.get("job_digest"):
         raise DamagedFile(path, "the job does not match its digest")
     return Manifest(job, Keep(tuple(columns), best, True), digest, record)

@@ -42,7 +42,7 @@ from ..support.version import NUMERICS_VERSION, __version__
 
 FORMAT, VERSION = "fastnn", 1
 JOB, STATISTICS, CUT = "job.", "statistics.", "cut."
-FOREIGN = "expected a file that fastnn saved, got a foreign one"
+FOREIGN = "expected a file that fastnn saved, got another file"
 
 Arrays = dict[str, np.ndarray]
 
@@ -113,12 +113,12 @@ def load(path: str | os.PathLike[str]) -> Any:
     check_path(path)
     file = Path(path)
     if file.is_dir():
-        raise DamagedFile(file, "expected a file, got a folder; fastnn.open_run reads one")
+        raise DamagedFile(file, "expected a file, got a folder; fastnn.open_run reads folders")
     about, arrays = _read(file)
     try:
         return _READERS[about["kind"]](about, arrays)
     except Exception as error:
-        raise DamagedFile(file, f"what it tells of is none of fastnn's results: {error}") from error
+        raise DamagedFile(file, f"it does not describe a result of fastnn: {error}") from error
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
@@ -130,14 +130,16 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
         try:
             with zipfile.ZipFile(file) as archive:
                 if any(member.compress_type for member in archive.infolist()):
-                    raise ValueError("it is compressed, which fastnn's are not")
+                    raise ValueError("it is compressed, which fastnn's files are not")
                 members = members_of(archive, os.fstat(file.fileno()).st_size)
                 if "about" not in members:
                     raise DamagedFile(path, FOREIGN)
                 about, digest = _about(path, read_member(archive, members.pop("about")))
                 for name in members:
                     if not _belongs(about["kind"], name):
-                        raise ValueError(f"expected arrays of a {about['kind']}, got {name!r}")
+                        raise ValueError(
+                            f"expected only the arrays of a {about['kind']}, got {name!r}"
+                        )
                 # Compiled code reads them row by row.
                 arrays = {
                     name: frozen(np.asarray(read_member(archive, member), order="C"))
@@ -153,7 +155,8 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
         raise DamagedFile(
             path,
             f"expected results of numerics version {NUMERICS_VERSION}, got "
-            f"{about.get('numerics_version')!r}: this fastnn would give other bits",
+            f"{about.get('numerics_version')!r}: this version of fastnn would compute different "
+            "bits",
         )
     return about, arrays
 
@@ -238,7 +241,9 @@ def _model_again(about: dict[str, Any], arrays: Arrays) -> Model:
 
 def _run(run: Run) -> tuple[dict[str, Any], Arrays]:
     if run.job is None:
-        raise ValueError("save: expected a run of fastnn.train or of many, got one without a job")
+        raise ValueError(
+            "save: expected a run of fastnn.train or fastnn.train_many, got one without a job"
+        )
     record, arrays = _with_job(run.job)
     record |= {
         "epochs": run.epochs,

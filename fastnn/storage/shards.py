@@ -95,7 +95,7 @@ class Shard:
                 members = members_of(archive, most_bytes(rows))
                 known = Statistics.empty(manifest.job).to_arrays()
                 if unknown := sorted(members.keys() - known.keys()):
-                    raise ValueError(f"it has {unknown[0]!r} too")
+                    raise ValueError(f"it contains {unknown[0]!r}, which is unknown")
                 arrays = {name: read_member(archive, member) for name, member in members.items()}
             result = Statistics.from_arrays(manifest.job, arrays)
         except MemoryError:
@@ -104,7 +104,8 @@ class Shard:
             raise DamagedFile(path, f"expected statistics, got none: {error}") from error
         if result.restarts != rows:
             raise DamagedFile(
-                path, f"expected statistics of {rows:,} restarts, got those of {result.restarts:,}"
+                path,
+                f"expected statistics of {rows:,} restarts, got statistics of {result.restarts:,}",
             )
         return result
 
@@ -165,7 +166,9 @@ def shard_paths(folder: Path) -> list[Path]:
     names = [name for name in os.listdir(place) if not name.startswith(".")]
     for name in names:
         if _NAME.fullmatch(name) is None:
-            raise DamagedFile(place / name, "expected shards only; move it elsewhere")
+            raise DamagedFile(
+                place / name, "expected only shards in this folder; move it elsewhere"
+            )
     return [place / name for name in sorted(names, key=_restarts)]
 
 
@@ -186,13 +189,13 @@ def read_shard(path: Path, manifest: Manifest) -> Shard:
     except GONE as error:
         raise DamagedFile(path, f"expected a shard, got none ({error.strerror})") from error
     if record.get("job_digest") != manifest.digest:
-        raise DamagedFile(path, "it is of another job")
+        raise DamagedFile(path, "it belongs to another job")
     (start, stop), files = _restarts(path.name), record.get("files")
     names = {f"{name}.npy" for name in manifest.types} | {STATISTICS}
     if record.get("keep") != manifest.keep.name:
-        raise DamagedFile(path, f"expected what keep={manifest.keep.name} keeps, got other results")
+        raise DamagedFile(path, f"expected the columns of keep={manifest.keep.name}, got others")
     if (record.get("start"), record.get("stop")) != (start, stop):
-        raise DamagedFile(path, "its name is that of other restarts")
+        raise DamagedFile(path, "its name does not match its restarts")
     first, last = manifest.job.first, manifest.job.first + manifest.job.restarts
     if not first <= start < stop <= last or not isinstance(files, dict) or files.keys() != names:
         raise DamagedFile(path, "it does not belong to this run")
@@ -206,7 +209,7 @@ def read_shards(paths: list[Path], manifest: Manifest) -> Iterator[Shard | Damag
         try:
             shard = read_shard(path, manifest)
             if shard.start < reached:
-                raise DamagedFile(path, "its restarts are in another shard too")
+                raise DamagedFile(path, "its restarts are also in another shard")
         except DamagedFile as error:
             yield error
         else:

@@ -162,8 +162,8 @@ class StoredRuns:
         """The sum of squared errors at the end, where that is the loss."""
         if not self.job.loss_is_sse:
             raise ValueError(
-                f"sse: expected results whose loss is the SSE, got {self.loss_name}; "
-                "runs[…].sse computes it for some"
+                f"sse: expected results whose loss is the SSE, got {self.loss_name}; runs[…].sse "
+                "computes it for a selection"
             )
         return self._column("loss")
 
@@ -185,7 +185,8 @@ class StoredRuns:
     def _column(self, name: str) -> Column:
         if not self.keep.rows or name not in self.keep.columns:
             raise ValueError(
-                f"{name}: expected a run with keep= that has {name!r}, got keep={self.keep.name}"
+                f"{name}: expected a run with a keep= that includes {name!r}, got "
+                f"keep={self.keep.name}"
             )
         dtype, shape = self._manifest.types[name]
         return Column(

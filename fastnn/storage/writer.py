@@ -83,8 +83,8 @@ def check_out(out: Any, resume: Any) -> Path | None:
     if is_begun(folder):
         if not resume:
             raise ValueError(
-                f"out: expected a new folder, got {folder}, which holds a run; resume=True goes on "
-                "with it"
+                f"out: expected a new folder, got {folder}, which holds a run; use resume=True to "
+                "continue it"
             )
         read_record(folder / NAME, FORMAT, VERSION)  # no other's folder is written to
         for path, mode in _misplaced(folder).items():
@@ -193,7 +193,9 @@ class Shards(Collector):
     @property
     def advice(self) -> str:
         """What to do where the run ends early."""
-        return f"; what had ended is kept in {self.folder}, and resume=True goes on with it"
+        return (
+            f"; finished restarts are kept in {self.folder}, and resume=True continues from there"
+        )
 
     def tell(self, reached: int, not_begun: list[tuple[int, int]]) -> None:
         """Tell up to which position restarts were handed out, and which ranges nobody began.
@@ -213,8 +215,8 @@ class Shards(Collector):
         except OSError as error:
             raise OSError(
                 error.errno,
-                f"out: {error.strerror}; {self.ended:,} of {self.job.restarts:,} restarts "
-                f"are kept in {self.folder}; once it can be written, resume=True goes on with it",
+                f"out: {error.strerror}; {self.ended:,} of {self.job.restarts:,} restarts are kept "
+                f"in {self.folder}; once it is writable again, resume=True continues from there",
             ) from error
         super().add(part)
 
@@ -247,7 +249,7 @@ def _usable(found: list[Shard | DamagedFile], manifest: Manifest) -> list[tuple[
     for damaged in results:
         if isinstance(damaged, DamagedFile):
             path = damaged.path
-            _log.warning("%s; its restarts are trained again", damaged)
+            _log.warning("%s; its restarts will be trained again", damaged)
             remove_shard(path if path.parent.name == FOLDER else path.parent)
     return [result for result in results if not isinstance(result, DamagedFile)]
 
@@ -262,11 +264,11 @@ def _resumed(folder: Path, job: Job, keep: Keep | None) -> Manifest:
         names += [
             name for name in differences(_texts(old_arrays), _texts(arrays)) if name not in names
         ]
-        text = f"resume: expected the job of {folder}, got one of other {', '.join(names)}"
+        text = f"resume: expected the job of {folder}, got one that differs in {', '.join(names)}"
         if fixed_restarts(job) or not manifest.extendable:
             text += (
-                "; a job with an array that has a number for each restart cannot be extended to "
-                "more restarts"
+                "; a job with an array of one number for each restart cannot be extended to more "
+                "restarts"
             )
         raise ValueError(text)
     kept = replace(keep, statistics=True) if keep is not None else manifest.keep

@@ -37,7 +37,7 @@ def members_of(archive: zipfile.ZipFile, most: int) -> dict[str, zipfile.ZipInfo
     """
     members = {member.filename: member for member in archive.infolist()}
     if len(members) < len(archive.infolist()):
-        raise ValueError("expected members of different names, got one name twice")
+        raise ValueError("expected members with different names, got a name twice")
     size = sum(member.file_size for member in members.values())
     if size > most:
         raise ValueError(f"expected arrays of at most {most:,} bytes, got {size:,}")
@@ -68,14 +68,14 @@ def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray
         if file.tell() + size != member.file_size:
             raise ValueError(
                 f"{member.filename}: expected the bytes of {dtype} of shape {shape}, got "
-                f"{member.file_size:,} with the header"
+                f"{member.file_size:,} including the header"
             )
         content = np.empty(size, dtype=np.uint8)
         for begin in range(0, size, BLOCK):
             block = content[begin : begin + BLOCK]
             got = file.read(len(block))
             if len(got) < len(block):
-                raise ValueError(f"{member.filename}: it ends early")
+                raise ValueError(f"{member.filename}: the data end early")
             block[:] = np.frombuffer(got, dtype=np.uint8)
     array = content.view(dtype).reshape(shape, order="F" if by_columns else "C")
     return np.asarray(array, order="C")

@@ -243,9 +243,9 @@ def record_in(
         digest = record.pop("digest", None) if isinstance(record, dict) else None
         found = hashlib.sha256(canonical(record)).hexdigest()
     except (ValueError, RecursionError) as error:
-        raise DamagedFile(path, f"expected JSON, got other or damaged text ({error})") from error
+        raise DamagedFile(path, f"expected JSON, got damaged or other text ({error})") from error
     if not isinstance(record, dict) or record.get("format") != kind:
-        raise DamagedFile(path, f"expected the format {kind!r}, got a foreign file")
+        raise DamagedFile(path, f"expected the format {kind!r}, got another file")
     if record.get("version") != version or isinstance(record["version"], bool):
         raise DamagedFile(
             path, f"expected version {version} of its format, got {shown(record.get('version'))}"
@@ -270,7 +270,7 @@ def refuse_others(path: Path) -> None:
 
 
 def no_number(text: str) -> None:
-    raise ValueError(f"{text} is no JSON")
+    raise ValueError(f"{text} is not JSON")
 
 
 def file_entry(path: Path) -> dict[str, Any]:
@@ -323,5 +323,7 @@ def read_array(
         )
     size = path.stat().st_size
     if array.offset + array.nbytes != size:
-        raise DamagedFile(path, f"expected the bytes of its array alone, got {size:,} in all")
+        raise DamagedFile(
+            path, f"expected only the bytes of its array, got {size:,} bytes in total"
+        )
     return array

@@ -77,7 +77,7 @@ def as_array(value: Any) -> np.ndarray:
 def real_array(name: str, value: Any, dtype: Any = np.float64) -> np.ndarray:
     """A contiguous copy of `value` as floats, of any shape, all finite."""
     if np.ma.is_masked(value):
-        raise ValueError(f"{name}: expected numbers without a mask, got masked ones")
+        raise ValueError(f"{name}: expected numbers without a mask, got a masked array")
     try:
         array = np.asarray(value)
     except Exception as error:  # an object's own conversion may raise anything
@@ -144,7 +144,9 @@ def per_restart(
     with np.errstate(over="ignore"):
         rows = np.ascontiguousarray(np.stack(columns, axis=1).astype(dtype))
     if not np.isfinite(rows).all() or np.any((rows == 0) != (np.stack(columns, axis=1) == 0)):
-        raise ValueError(f"{owner}: expected numbers that fit {dtype}, got larger or smaller ones")
+        raise ValueError(
+            f"{owner}: expected numbers that fit {dtype}, got numbers outside its range"
+        )
     return rows
 
 

@@ -49,7 +49,7 @@ def address_of(name: str, array: np.ndarray, dtype: np.dtype, shape: tuple[int, 
             address: int = array.__array_interface__["data"][0]
             return address
     check_array(name, array, dtype, shape)
-    raise ValueError(f"{name}: expected a plain array, aligned and in C order, got another")
+    raise ValueError(f"{name}: expected a plain array, aligned and in C order, got one that is not")
 
 
 def frozen(array: np.ndarray) -> np.ndarray:

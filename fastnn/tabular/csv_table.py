@@ -272,8 +272,8 @@ class Table:
                 raise TableError(self.path, "expected text, got a NUL character", line=number)
             if len(line) == LONGEST_LINE:
                 raise TableError(
-                    self.path, f"expected a line of less than {LONGEST_LINE:,} characters, got a "
-                    "longer one", line=number
+                    self.path, f"expected a line of fewer than {LONGEST_LINE:,} characters, "
+                    "got a longer one", line=number
                 )  # fmt: skip
             yield line
 
@@ -332,7 +332,7 @@ def fault(cell: str) -> str | None:
         number = float(cell)
     except ValueError:
         comma = re.fullmatch(r"\s*[+-]?\d+,\d+\s*", cell)
-        hint = " with a decimal comma, which is not read" if comma else ""
+        hint = " with a decimal comma, which is not supported" if comma else ""
         return f"expected a number, got {shown(cell)}{hint}"
     if not abs(number) < np.inf:
         return f"expected a finite number, got {shown(cell)}"
@@ -382,5 +382,5 @@ class _csv_errors:  # noqa: N801  a context manager, used as a statement
         if isinstance(error, csv.Error):
             what = str(error)
             if "field limit" in what or "end of data" in what:
-                what += "; is a quotation mark not closed?"
+                what += "; is a quotation mark left open?"
             raise TableError(self.table.path, what, line=self.table._line) from None

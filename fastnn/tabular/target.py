@@ -84,7 +84,7 @@ def make_target(columns: Sequence[Labels], task: str | None = None) -> Target:
     for column in columns:
         if "" in column.texts:
             raise column.error(column.texts.index(""), "expected a label or number, got none")
-    why = "as asked"
+    why = "as requested"
     if task is None:
         task, why = _detect(columns)
     if task == CLASSIFICATION:
@@ -112,8 +112,8 @@ def _detect(columns: Sequence[Labels]) -> tuple[str, str]:
     if texts and different <= MOST_NUMBERS:
         if numbers and all(text.lower() in MISSING for text in texts):
             what = (
-                f"expected a number as in other rows, got {shown(texts[0])}; --task "
-                "classification takes it as a label"
+                f"expected a number as in other rows, got {shown(texts[0])}; --task classification "
+                "reads it as a label"
             )
             raise column.error(column.texts.index(texts[0]), what)
         return CLASSIFICATION, f"text such as {shown(texts[0])}"
@@ -155,7 +155,7 @@ def _of_classes(column: Labels, why: str) -> Target:
         raise TableError(column.path, what, column=column.name)
     if 2 * len(classes) > len(column.codes):
         what = (
-            f"expected classes of 2 rows or more on average, got {len(classes):,} in "
+            f"expected at least 2 rows for each class on average, got {len(classes):,} classes in "
             f"{len(column.codes):,} rows"
         )
         raise TableError(column.path, what, column=column.name)
@@ -208,9 +208,9 @@ def split(
     for name, part, least in wanted:
         if len(part) < least:
             raise ValueError(
-                f"expected more rows to split, got {rows}, of which {len(trained)} would train, "
-                f"{len(validated)} choose among restarts and {len(tested)} test: the {name} part "
-                f"needs {int(least)}"
+                f"expected more rows to split, got {rows}, of which {len(trained)} would be for "
+                f"training, {len(validated)} for choosing a restart and {len(tested)} for testing: "
+                f"the {name} part needs {int(least)}"
             )
     return trained, validated, tested
 
