@@ -12,7 +12,7 @@ from .schedules import CosineDecay, ExponentialDecay, StepDecay
 OPTIMIZERS: list[type[Optimizer]] = [
     GradientDescent, RPROP, Quickprop, Adam, AdamW, LevenbergMarquardt, LBFGS,
 ]  # fmt: skip
-"""All of them, for whoever goes through all; `fastnn.extend` adds those of users."""
+"""All optimizers; `fastnn.extend` adds those of users."""
 
 __all__ = [
     "LBFGS",
