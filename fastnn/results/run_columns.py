@@ -15,7 +15,7 @@ from .statistics import Statistics
 
 
 class RunColumns:
-    """Restarts of a job, column by column, and what a run's end cut off."""
+    """Restarts of a job, column by column, and the restarts cut off by a run's end."""
 
     job: Job
     indices: np.ndarray
@@ -55,7 +55,7 @@ class RunColumns:
         return own | self._columns
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Other content passes the same checks as the first."""
+        """Check assigned content like the original content."""
         given = self.__getstate__()
         if name not in {*given, *COLUMNS}:
             raise AttributeError(f"{name}: expected the name of a column, got something else")
@@ -78,7 +78,7 @@ class RunColumns:
 
     @property
     def status(self) -> np.ndarray:
-        """How each restart ended."""
+        """The status with which each restart ended."""
         return self._columns["status"]
 
     @property
@@ -88,12 +88,12 @@ class RunColumns:
 
     @property
     def columns(self) -> dict[str, np.ndarray]:
-        """All columns that were kept, by name; "state" is what `continue_from` needs."""
+        """All columns that were kept, by name; "state" is for `continue_from`."""
         return self._columns.copy()
 
     @property
     def cut_off(self) -> int:
-        """How many restarts were at work when the run ended early."""
+        """Number of restarts in progress when the run ended early."""
         return self.cut.at_work
 
     def _kept(self, name: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Statistics as plain arrays, as files hold them, and back, with nothing taken on trust."""
+"""Statistics as plain arrays for files, and back, with every array checked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .minima import Minima
 if TYPE_CHECKING:
     from .statistics import Statistics
 
-# All finite floats are multiples of it.
+# All finite floats are multiples of this unit.
 UNIT = Fraction(1, 2**1074)
 NO_EPOCHS = np.iinfo(np.int64).max
 INT, TEXT = np.dtype(np.int64), np.dtype(np.str_)
@@ -31,11 +31,11 @@ MINIMA = {
     "forms_firsts": "form_firsts",
 }
 EARLY = ("cut_places", "cut_counts", "accounted")
-"""What only statistics of a run that ended early have."""
+"""Arrays that only statistics of a run that ended early have."""
 
 
 def to_arrays(statistics: Statistics) -> dict[str, np.ndarray]:
-    """The content, of histograms only what is not zero, and integers of any length as text."""
+    """Convert the content: of histograms only the non-zero bins, and long integers as text."""
     epochs, losses = statistics._epoch_bins.ravel(), statistics._loss_bins.ravel()
     columns, cut = statistics._minima.columns(), statistics._cut_bins.ravel()
     early = np.flatnonzero(cut), cut[cut > 0], np.array(statistics.accounted)
@@ -57,14 +57,14 @@ def to_arrays(statistics: Statistics) -> dict[str, np.ndarray]:
 
 
 def most_bytes(restarts: int) -> int:
-    """The most that the arrays of statistics of so many restarts take, with headers and texts."""
+    """Maximum size of the arrays of statistics of this many restarts, with headers and texts."""
     bins = len(Status) * N_EPOCH_BINS + 2 * N_LOSS_BINS
     rows = min(restarts, N_KEYS)
     return 8 * (2 * bins + rows * 3 * (1 + FORMS)) + 2**16
 
 
 def fill(statistics: Statistics, arrays: Mapping[str, Any]) -> None:
-    """Put the content of `arrays` into empty statistics; ValueError if no restarts can give it."""
+    """Fill empty statistics from `arrays`; ValueError if no restarts can give this content."""
     if unknown := sorted(arrays.keys() - to_arrays(statistics).keys() - {*EARLY}):
         raise ValueError(f"statistics: expected only known arrays, got {shown(unknown[0])}")
     job = statistics.job
@@ -91,7 +91,7 @@ def fill(statistics: Statistics, arrays: Mapping[str, Any]) -> None:
 
 
 def fill_cut_off(statistics: Statistics, arrays: Mapping[str, Any], most: int) -> None:
-    """Put what a run's end cut off, at most so many restarts, into statistics without any."""
+    """Add the restarts cut off by a run's end, at most `most`, to statistics without any."""
     _fill_bins("cut", arrays, statistics._cut_bins, most)
     statistics.accounted = bool(_read(arrays, "accounted", np.dtype(np.bool_), ()))
 
@@ -151,7 +151,7 @@ def _fill_losses(statistics: Statistics, arrays: Mapping[str, Any], first: int, 
 
 
 def _are_ends(low: float, high: float, counts: np.ndarray, edges: np.ndarray) -> bool:
-    """Whether the extremes lie in the first and the last bin that hold any."""
+    """Return whether the extremes lie in the first and the last non-empty bin."""
     places = np.flatnonzero(counts)
     return place_of(low, edges) == int(places[0]) and place_of(high, edges) == int(places[-1])
 
@@ -159,7 +159,7 @@ def _are_ends(low: float, high: float, counts: np.ndarray, edges: np.ndarray) ->
 def _read(
     arrays: Mapping[str, Any], name: str, dtype: np.dtype, shape: tuple[int | None, ...]
 ) -> np.ndarray:
-    """A copy of one of the arrays, if it has that dtype and shape; None fits every length."""
+    """Copy one of the arrays after a check of its dtype and shape; None allows any length."""
     try:
         array = np.array(arrays[name])
     except KeyError:

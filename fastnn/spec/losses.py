@@ -1,7 +1,7 @@
 """The losses: one definition each, compiled and in textbook NumPy.
 
-A loss adds a term for every output of every sample, times the sample's factor: its weight, and
-1 over a count where the loss is a mean.  Penalties on the weights are added to the whole.
+A loss adds a term for every output of every sample, times the sample's factor: its weight, divided
+by a count if the loss is a mean.  Penalties on the weights are added to the sum.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .network import Network
 
 MEAN, SUM, MEAN_OF_SAMPLES = range(3)
-# Beyond this error the arctanh would grow without bound: Fahlman's program goes to 17.
+# Beyond this error the arctanh would grow without bound; Fahlman's program uses 17.
 ALMOST_ONE, LARGEST_ARCTANH = 0.9999999, 17.0
 
 
@@ -58,7 +58,7 @@ def _huber_slope(y: Term, target: Term, delta: Term) -> Term:
 
 @formula
 def _binary(x: Term, target: Term) -> Term:
-    # Not softplus(x) - t x, which loses the small losses of large inputs of the right sign.
+    # Not softplus(x) - t x, which loses the small losses of large inputs with the right sign.
     return fma(-target, x, at_least(x, 0.0)) + softplus_rest_of(x)
 
 
@@ -76,9 +76,9 @@ class Penalized:
     ----------
     l2, l1 : float or sequence of float, default 0
         ``l2 * w**2`` and ``l1 * abs(w)`` are added to the loss for every weight w: one number for
-        all layers or one for each, finite and not negative.  The slope of ``abs`` at 0 is 0.
+        all layers or one for each, finite and non-negative.  The slope of ``abs`` at 0 is 0.
     penalize_biases : bool, default False
-        Whether biases count as weights here.
+        Whether to penalize biases too.
 
     Raises
     ------
@@ -94,7 +94,7 @@ class Penalized:
     code: ClassVar[int]
     scale: ClassVar[int] = MEAN
     output: ClassVar[str | None] = None
-    """The activation that the last layer must have, whose input the term is a function of."""
+    """The required output activation, if the term is a function of its input."""
 
     def __post_init__(self) -> None:
         for name in ("l2", "l1"):
@@ -116,7 +116,7 @@ class Penalized:
             )
 
     def check(self, net: Network, y: np.ndarray) -> None:
-        """Whether the loss fits the network and the targets `y`, or an error."""
+        """Raise unless the loss fits the network and the targets `y`."""
         last = net.activation[-1]
         if self.output is not None and last != self.output:
             raise ValueError(
@@ -138,7 +138,7 @@ class Penalized:
 
     @cached_property
     def has_penalties(self) -> bool:
-        """Whether anything is added for the weights."""
+        """True if there is any penalty."""
         return any(
             any(value) if isinstance(value, tuple) else value > 0 for value in (self.l2, self.l1)
         )
@@ -161,7 +161,7 @@ class Penalized:
         return np.array(rows)
 
     def factor(self, samples: int, n_out: int) -> float:
-        """What every sample's terms are multiplied by in a pass over `samples` samples."""
+        """Factor of every sample's terms in a pass over `samples` samples."""
         return {SUM: 1.0, MEAN: 1.0 / (samples * n_out), MEAN_OF_SAMPLES: 1.0 / samples}[self.scale]
 
     @property
@@ -170,11 +170,11 @@ class Penalized:
         return 0.0
 
     def numpy_terms(self, z: np.ndarray, y: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """The terms of all outputs, from the last layer's input z and output y."""
+        """Compute the terms of all outputs from the last layer's input z and output y."""
         raise NotImplementedError
 
     def numpy_delta(self, y: np.ndarray, targets: np.ndarray, slope: Any) -> np.ndarray:
-        """Their derivatives by z; `slope` is the last activation's."""
+        """Compute their derivatives with respect to z; `slope` is the last activation's."""
         raise NotImplementedError
 
 
@@ -206,7 +206,7 @@ class MSE(SSE):
 @by_name
 @dataclass(frozen=True)
 class Huber(Penalized):
-    """The mean of ``e**2 / 2`` for errors below `delta`, ``delta * (abs(e) - delta / 2)`` beyond.
+    """The mean of ``e**2 / 2`` for errors up to `delta`, ``delta * (abs(e) - delta / 2)`` beyond.
 
     P. J. Huber, "Robust estimation of a location parameter", Annals of Mathematical Statistics 35
     (1964) 73–101.
@@ -253,7 +253,7 @@ def _check_share(name: str, y: np.ndarray) -> None:
 @by_name
 @dataclass(frozen=True)
 class BinaryCrossEntropy(Penalized):
-    """``-t log(y) - (1 - t) log(1 - y)``, its mean over samples and outputs.
+    """The mean of ``-t log(y) - (1 - t) log(1 - y)`` over samples and outputs.
 
     The last activation must be "sigmoid": the term is computed from its input, without overflow.
     """
@@ -276,10 +276,10 @@ class BinaryCrossEntropy(Penalized):
 @by_name
 @dataclass(frozen=True)
 class CrossEntropy(Penalized):
-    """``-sum(t log(y))`` over the outputs of a softmax, its mean over samples.
+    """The mean over samples of ``-sum(t log(y))``, a sum over the outputs of a softmax.
 
-    The last activation must be "softmax"; targets are shares that add up to 1, such as one 1 for
-    each sample.
+    The last activation must be "softmax"; the targets of a sample must sum to 1, such as one-hot
+    vectors.
     """
 
     name = "CrossEntropy"
@@ -317,7 +317,7 @@ class ArctanhSSE(SSE):
 
 
 LOSSES = (SSE, MSE, Huber, BinaryCrossEntropy, CrossEntropy)
-"""All of them, for whoever goes through all."""
+"""All losses."""
 BY_NAME: dict[str, type[Penalized]] = {
     "sse": SSE,
     "mse": MSE,
@@ -325,7 +325,7 @@ BY_NAME: dict[str, type[Penalized]] = {
     "binary_cross_entropy": BinaryCrossEntropy,
     "cross_entropy": CrossEntropy,
 }
-# The compiled term and slope of each code; cross-entropy couples outputs and has its own pass.
+# The compiled term and slope for each code; cross-entropy couples outputs and has its own pass.
 TERMS: dict[int, tuple[Callable[..., Any], Callable[..., Any]]] = {
     SSE.code: (_square, _square_slope),
     Huber.code: (_huber, _huber_slope),
@@ -338,7 +338,7 @@ _SSE = SSE()
 
 
 def make_loss(loss: Any) -> Penalized:
-    """`loss`, a loss, its class, its name or None for the SSE, as a loss."""
+    """Convert a loss, its class, its name, or None for the SSE to a loss."""
     if loss is None:
         return _SSE
     if isinstance(loss, Penalized):

@@ -1,25 +1,26 @@
-"""How a restart ended."""
+"""Status of a restart."""
 
 from enum import IntEnum
 
 
 class Status(IntEnum):
-    """How a restart ended; new members go to the end, since files hold the numbers."""
+    """Status with which a restart ended; new members go to the end, since files hold the
+    numbers."""
 
     NOT_RUN = 0
-    """It was not trained, or not to its end."""
+    """Not trained, or not to its end."""
     EPOCH_LIMIT = 1
-    """It trained for as many epochs as were allowed."""
+    """Trained for the maximum number of epochs."""
     CONVERGED = 2
-    """It met its target."""
+    """Met a target."""
     DIVERGED = 3
-    """Its loss was not finite at the start of an epoch."""
+    """Had a loss that was not finite at the start of an epoch."""
     STALLED = 4
-    """It made no more progress."""
+    """Made no more progress."""
     GRADIENT = 5
-    """Its gradient became small enough."""
+    """Reached a sufficiently small gradient."""
     VALIDATION = 6
-    """Its loss on the validation set stopped improving."""
+    """Stopped improving on the validation set."""
 
     def __str__(self) -> str:
         return self.name
