@@ -1,4 +1,4 @@
-"""Where parts of a run come together, in memory; on disk: `fastnn.storage`."""
+"""Collectors of the parts of a run in memory; for disk see `fastnn.storage`."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from .worker import Part
 
 
 class Collector:
-    """What takes in parts of a run, in any order: the base of all.
+    """The base of all collectors, which receive the parts of a run in any order.
 
     Attributes
     ----------
     keep : Keep
     cut : list of CutOff
-        Restarts that were begun, but will not be among the results.
+        Restarts that were started, but will not be among the results.
     todo : list of (int, int)
-        The positions that are wanted, as ranges (start, stop).
+        The positions to train, as ranges (start, stop).
     ended, converged : int
-        How many restarts have ended, and how many of them met a target.
+        Numbers of restarts that have ended, and that met a target.
     """
 
     on_disk = False
@@ -40,29 +40,30 @@ class Collector:
 
     @property
     def advice(self) -> str:
-        """What to do where the run ends early, for the end of an error."""
+        """Advice for the end of an error message, if the run ends early."""
         return ""
 
     def add(self, part: Part) -> None:
-        """Take in a part."""
+        """Add a part."""
         self.ended += part.ended
         self.converged += part.converged
         self.cut.append(part.cut)
 
     def tell(self, reached: int, not_begun: list[tuple[int, int]]) -> None:
-        """Tell up to which position restarts were handed out, and which ranges nobody began."""
+        """Report the position up to which restarts were handed out, and the ranges never
+        started."""
 
     def lose(self) -> None:
-        """Tell that restarts were begun of which nothing came back."""
+        """Report that restarts were started of which nothing came back."""
         self.cut.append(CutOff.none(accounted=False))
 
     def result(self) -> Any:
-        """What there is of it."""
+        """Return the result so far."""
         raise NotImplementedError
 
 
 class Columns(Collector):
-    """Collects a row for every restart in arrays."""
+    """Collect a row for every restart in arrays."""
 
     def __init__(self, job: Job, keep: Keep) -> None:
         super().__init__(job, keep)
@@ -74,14 +75,14 @@ class Columns(Collector):
         self.arrays["status"][:] = Status.NOT_RUN
 
     def add(self, part: Part) -> None:
-        """Take in a part."""
+        """Add a part."""
         rows = slice(part.start, part.start + part.rows)
         for name, values in part.columns.items():
             self.arrays[name][rows] = values
         super().add(part)
 
     def result(self) -> Runs:
-        """The restarts that have ended."""
+        """Return the restarts that have ended."""
         job = self.job
         indices = np.arange(job.first, job.first + job.restarts, dtype=np.int64)
         columns: dict[str, Any] = {"indices": indices, **self.arrays}
@@ -94,7 +95,7 @@ class Columns(Collector):
 
 
 class Tallies(Collector):
-    """Collects statistics, and the best restarts if there are to be any."""
+    """Collect statistics, and the best restarts if they are to be kept."""
 
     def __init__(self, job: Job, keep: Keep) -> None:
         super().__init__(job, keep)
@@ -102,7 +103,7 @@ class Tallies(Collector):
         self.best: dict[str, np.ndarray] = {}
 
     def add(self, part: Part) -> None:
-        """Take in a part."""
+        """Add a part."""
         if part.statistics is not None:
             self.statistics.add(Statistics.from_arrays(self.job, part.statistics))
         if self.keep.best and part.columns:
@@ -110,7 +111,7 @@ class Tallies(Collector):
         super().add(part)
 
     def result(self) -> Runs | Statistics:
-        """The best restarts, or the statistics."""
+        """Return the best restarts, or the statistics."""
         self.statistics.cut_short(CutOff.joined(self.cut))
         if not self.keep.best:
             return self.statistics

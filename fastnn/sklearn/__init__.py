@@ -1,4 +1,5 @@
-"""Estimators for scikit-learn: its words, and the best of many restarts from `fit`."""
+"""Estimators for scikit-learn, with its parameter names; `fit` returns the best of many
+restarts."""
 
 try:
     import sklearn as _sklearn  # noqa: F401

@@ -1,4 +1,4 @@
-"""What classifier and regressor share: from scikit-learn's parameters to a job, and back."""
+"""The base of classifier and regressor: from scikit-learn's parameters to a job, and back."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from .words import ACTIVATIONS, solver_of
 def is_stochastic(estimator: Any) -> bool:
     try:
         stochastic = solver_of(estimator.solver).stochastic
-    except ValueError:  # which `fit` is to raise
+    except ValueError:  # `fit` will raise it
         stochastic = False
     if stochastic:
         return True
@@ -51,7 +51,7 @@ def _dense(X: Any) -> np.ndarray:
 
 
 class BaseMLP(BaseEstimator):
-    """The base of both estimators; their docstrings say what the parameters are."""
+    """The base of both estimators, whose docstrings describe the parameters."""
 
     def __init__(
         self,
@@ -107,18 +107,18 @@ class BaseMLP(BaseEstimator):
         self.n_jobs = n_jobs
 
     def _targets(self, y: Any, classes: Any = None) -> np.ndarray:
-        """`y` as the network's targets (n, n_out); sets what it tells of classes."""
+        """Convert `y` to the network's targets (n, n_out); sets the attributes about classes."""
         raise NotImplementedError
 
     def _objective(self, penalty: float) -> tuple[Penalized, str, float]:
-        """Loss, activation of the output, and how much larger the loss is than scikit-learn's.
+        """Loss, output activation, and the ratio of the loss to scikit-learn's.
 
-        `penalty` is the factor of the squares in scikit-learn's loss.
+        `penalty` is the factor of the squared weights in scikit-learn's loss.
         """
         raise NotImplementedError
 
     def _strata(self, targets: np.ndarray) -> np.ndarray | None:
-        """What a split of the samples is to keep the shares of."""
+        """Classes whose shares a split of the samples should keep, or None."""
         return None
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
@@ -129,7 +129,7 @@ class BaseMLP(BaseEstimator):
         X : (n, n_features) array, sparse matrix or data frame of float
         y : (n,) or (n, n_outputs) array
         sample_weight : (n,) array of float, optional
-            Not negative, not all 0.
+            Non-negative, not all 0.
 
         Returns
         -------
@@ -138,7 +138,7 @@ class BaseMLP(BaseEstimator):
         Raises
         ------
         TypeError, ValueError
-            If a parameter or the data are not of their kind, before any training.
+            If a parameter or the data are invalid, before any training.
         """
         check_parameters(self)
         before = self._before() if self.warm_start else None
@@ -182,7 +182,8 @@ class BaseMLP(BaseEstimator):
         return self
 
     def _before(self) -> Runs | np.ndarray | None:
-        """What training goes on from: all restarts, or what was kept of a fit to the end."""
+        """The state from which training continues: all restarts, or the parameters kept by a full
+        fit."""
         runs: Runs | None = getattr(self, "_runs", None)
         return getattr(self, "parameters_", None) if runs is None else runs
 
@@ -224,9 +225,9 @@ class BaseMLP(BaseEstimator):
         keep: bool,
         judged: bool = True,
     ) -> None:
-        """Train, and keep what came out; all of it, for training that goes on, if `keep`.
+        """Train, and store the result; with `keep` all of it, to continue training.
 
-        Not `judged`: all epochs are made, without rules.
+        If not `judged`, all epochs are trained, without rules.
         """
         solver, seed, validation, held_weights = solver_of(self.solver), self._seed(), None, None
         if self.early_stopping:
@@ -274,9 +275,9 @@ class BaseMLP(BaseEstimator):
     def _going_on(
         self, net: Network, options: dict[str, Any], before: Runs | np.ndarray | None
     ) -> tuple[Runs | None, int | None]:
-        """What `train_many` continues from, and how many restarts it is told of.
+        """Arguments of `train_many` for continued training: the runs, and the number of restarts.
 
-        Where the optimizer cannot go on, `options` begin with the parameters of before.
+        If the optimizer cannot continue, `options` start from the previous parameters.
         """
         restarts: int | None = int(self.n_restarts)
         if before is not None and self.network_ != net:
@@ -291,13 +292,13 @@ class BaseMLP(BaseEstimator):
         if runs is not None:
             restarts = None
             options |= {"seed": runs.job.seed, "parallel": runs.job.parallel, "init": None}
-        elif before is not None:  # the optimizer begins anew
+        elif before is not None:  # the optimizer starts anew
             options["init"] = before.parameters if isinstance(before, Runs) else before
             restarts = len(options["init"])
         return runs, restarts
 
     def _same_kind(self, before: Runs, options: dict[str, Any]) -> bool:
-        """Whether training can go on with what the optimizer remembers."""
+        """Return whether training can continue with the optimizer's memory."""
         rules = (*before.job.rules, *(options["stop"] or ()))
         same = type(before.job.optimizer) is type(options["optimizer"])
         return same and not any(isinstance(rule, Validation) for rule in rules)
@@ -329,18 +330,18 @@ class BaseMLP(BaseEstimator):
         return int(check_random_state(self.random_state).randint(2**31))
 
     def _threads(self) -> int:
-        """The threads of a fit: a worker of joblib's takes no more than its share."""
+        """Number of threads for a fit; a joblib worker takes no more than its share."""
         cpus = available_threads()
         if self.n_jobs is not None:
             return self.n_jobs if self.n_jobs > 0 else max(1, cpus + 1 + self.n_jobs)
         if get_active_backend()[0].nesting_level == 0:
             return cpus
-        # A worker of joblib's: its processes are told their share, its threads are not.
+        # A joblib worker: its processes know their share, its threads do not.
         share = os.environ.get("NUMBA_NUM_THREADS", "")
         return max(1, min(cpus, int(share))) if share.isdecimal() else 1
 
     def _inputs(self, X: Any) -> np.ndarray:
-        """Inputs of a fitted estimator."""
+        """Check inputs of a fitted estimator."""
         check_is_fitted(self, "parameters_")
         return _dense(
             validate_data(self, X, accept_sparse=["csr", "csc"], dtype=np.float64, reset=False)
@@ -350,7 +351,7 @@ class BaseMLP(BaseEstimator):
         return Model(self.network_, self.parameters_, **meaning)
 
     def to_model(self) -> Model:
-        """What was trained, as a `fastnn.Model`, which can be saved and exported.
+        """Convert to a `fastnn.Model`, which can be saved and exported.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""scikit-learn's words and what they are called in fastnn."""
+"""scikit-learn's parameters and their counterparts in fastnn."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from ..spec.activations import BY_NAME
 from ..spec.network import Network
 
 ACTIVATIONS = {"logistic": "sigmoid"}
-"""Activations that scikit-learn calls otherwise."""
+"""Activations with another name in scikit-learn."""
 
 
 @dataclass(frozen=True)
 class Solver:
-    """How a solver of scikit-learn's, or one beside its own, is called and set up."""
+    """A solver, as named in scikit-learn or in addition to it, and its setup."""
 
     make: Callable[[Any, float], Optimizer]
-    """From an estimator, and by how much its loss is larger than scikit-learn's."""
+    """Makes the optimizer from an estimator and the ratio of its loss to scikit-learn's."""
     stochastic: bool = False
-    """Whether it makes an update for each batch, and `partial_fit` goes on with it."""
+    """True if it makes an update for each batch and supports `partial_fit`."""
     squares: bool = False
-    """Whether it wants a sum of squares."""
+    """True if it needs a sum of squares."""
     penalized: bool = True
-    """Whether `alpha` is a penalty in the loss."""
+    """True if `alpha` is a penalty in the loss."""
     by_gradient: bool = False
-    """Whether it ends at a small gradient, mostly soon, instead of when the loss does not fall."""
+    """True if it ends at a small gradient, usually soon, and not when the loss stops decreasing."""
 
 
 SOLVERS = {
@@ -74,7 +74,7 @@ SOLVERS = {
         lambda e, scale: LevenbergMarquardt(), squares=True, penalized=False, by_gradient=True
     ),
 }
-"""Of all values of `solver`."""
+"""Solvers for all values of `solver`."""
 
 # The bound of the uniform start is sqrt(6 / (n_in + n_out)), with sigmoids sqrt(2 / …), as there.
 GAINS = {"sigmoid": 1 / math.sqrt(3)}
@@ -112,11 +112,11 @@ TABLE = (
     ("n_estimators", "the average of this many best restarts", "not in its MLP"),
     ("n_jobs", "threads", "not in its MLP"),
 )
-"""What users of scikit-learn write, what that is in fastnn, and remarks."""
+"""Table of scikit-learn's parameters, their counterparts in fastnn, and remarks."""
 
 
 def activation_of(name: Any) -> str:
-    """The name in fastnn of an activation of hidden layers; ValueError for an unknown one."""
+    """fastnn's name for an activation of hidden layers; ValueError for an unknown one."""
     own = ACTIVATIONS.get(name, name) if isinstance(name, str) else None
     if own not in BY_NAME:
         known = ", ".join(map(repr, [*ACTIVATIONS, *BY_NAME]))
@@ -125,7 +125,7 @@ def activation_of(name: Any) -> str:
 
 
 def solver_of(name: Any) -> Solver:
-    """The solver of that name, or of an optimizer; ValueError for anything else."""
+    """The solver with this name, or for an optimizer; ValueError for anything else."""
     if isinstance(name, Optimizer):
         setup = type(name)().setup(Network([1, 1]), 1)
         return Solver(
@@ -220,8 +220,8 @@ ATTRIBUTES = """network_ : fastnn.Network
 
 
 def documented(kind: Any) -> Any:
-    """Fill in what both estimators' docstrings share."""
-    text = cleandoc(kind.__doc__)  # from Python 3.13 on it has no indentation
+    """Fill in the common parts of both estimators' docstrings."""
+    text = cleandoc(kind.__doc__)  # from Python 3.13 on it is not indented
     text = text.replace("{parameters}", cleandoc(PARAMETERS))
     kind.__doc__ = text.replace("{attributes}", cleandoc(ATTRIBUTES))
     return kind
