@@ -146,77 +146,78 @@ PARAMETERS = """Parameters
     hidden_layer_sizes : int or sequence of int, default (100,)
         Units of each hidden layer.
     activation : str, default "relu"
-        Of the hidden layers: "logistic" or a name of fastnn's, such as "tanh".
+        Activation of the hidden layers: "logistic" or a name of fastnn, such as "tanh".
     solver : str or optimizer, default "lbfgs"
         "lbfgs", "sgd", "adam", "adamw", "rprop", "quickprop" or "lm"; see
-        `fastnn.sklearn.words.TABLE` for what is what.  An optimizer of fastnn's or of your own,
-        such as ``fastnn.RPROP(max_step=1.0)``, brings its numbers along.
+        `fastnn.sklearn.words.TABLE` for their counterparts.  An optimizer of fastnn or your own,
+        such as ``fastnn.RPROP(max_step=1.0)``, brings its own numbers.
     alpha : float, default 0.0001
-        Penalty on the squares of the weights, as scikit-learn has it; "lm" goes without, "adamw"
-        takes it as its decay.
+        Penalty on the squares of the weights, as in scikit-learn; "lm" has no penalty, "adamw"
+        uses it as its weight decay.
     batch_size : int or "auto", default "auto"
-        Samples of each update of "sgd", "adam" and "adamw", and of other optimizers that take
-        batches; "auto" is 200, or all if they are fewer.
+        Samples per update of "sgd", "adam" and "adamw", and of other optimizers that support
+        batches; "auto" is 200, or all samples if there are fewer.
     learning_rate_init : float, default 0.001
-        Of "sgd", "adam", "adamw" and "quickprop".
+        Learning rate of "sgd", "adam", "adamw" and "quickprop".
     max_iter : int, default 200
-        The most epochs; of "lbfgs" and "lm" each trial step is one.
+        Maximum number of epochs; each trial step of "lbfgs" and "lm" counts as one.
     shuffle : bool, default True
-        Whether batches are drawn in random order.
+        Whether to draw batches in random order.
     random_state : int, RandomState or None, default 0
-        With the number of a restart the key of all its random numbers.
+        Seed: with the number of a restart, the key of all its random numbers.
     tol : float, default 0.0001
         "lbfgs" and "lm" end when the root mean square of the gradient is below it, the others when
         the loss has not fallen by it for `n_iter_no_change` epochs.
     verbose : bool, default False
-        Whether to show a bar of restarts.
+        Whether to show a progress bar of restarts.
     warm_start : bool, default False
-        Whether `fit` goes on with all restarts where the last one ended: m and then n epochs on the
-        same data have the bits of m + n.  With `early_stopping` the optimizer begins anew.
+        Whether `fit` continues all restarts where the last fit ended: m and then n epochs on the
+        same data give the same bits as m + n.  With `early_stopping` the optimizer starts anew.
     momentum : float, default 0.9
         Of "sgd".
     nesterovs_momentum : bool, default True
         Of "sgd".
     early_stopping : bool, default False
-        Whether each restart ends when its loss on a validation set has not fallen by `tol` for
+        Whether to end each restart when its loss on a validation set has not fallen by `tol` for
         `n_iter_no_change` epochs, and keeps its best parameters there; the best restart is then
         that of the lowest loss on the validation set, else on the training data.
     validation_fraction : float, default 0.1
-        The share of the validation set.
+        Share of the samples for the validation set.
     beta_1, beta_2, epsilon : float, default 0.9, 0.999, 1e-8
         Of "adam" and "adamw".
     n_iter_no_change : int, default 10
     n_restarts : int, default 10
-        Networks that are trained from random starts.
+        Number of networks to train from random starts.
     halving : bool, default True
-        Whether restarts are trained in rounds: all for a sixteenth of `max_iter`, the better
+        Whether to train restarts in rounds: all for a sixteenth of `max_iter`, the better
         quarter of them for a quarter, and the better quarter of these to their end.  It takes about
         a fifth of the time, and finds the third best of a hundred, on average.  Otherwise, with
         `warm_start`, and with "lbfgs" and "lm", which take few epochs, all are trained to their
         end.
     n_estimators : int, default 1
-        How many of the best are kept; their outputs are averaged.
+        Number of best restarts to keep; their outputs are averaged.
     n_jobs : int, optional
-        Threads; by default all CPUs that the process may use, in workers of joblib their share."""
+        Number of threads, by default the CPUs available to the process; for a joblib worker its
+        share."""
 ATTRIBUTES = """network_ : fastnn.Network
     parameters_ : (n_estimators, n_parameters) array
-        Of the restarts that were kept, the best first.
+        Parameters of the restarts that were kept, the best first.
     coefs_, intercepts_ : lists of (n_in, n_out) and (n_out,) arrays
-        The best one's, layer by layer.
+        Those of the best restart, layer by layer.
     restarts_ : (n_estimators,) array of int
-        Their numbers: with `random_state` the key of their random numbers.
+        Their numbers: with `random_state`, the keys of their random numbers.
     restart_losses_ : (n_restarts,) array of float
-        The loss of each restart at the end of its last round; with `early_stopping` on the
+        The loss of each restart at the end of its last round, with `early_stopping` on the
         validation set; NaN or infinite where it diverged.
     loss_, n_iter_, status_ : float, int, fastnn.Status
-        Of the best restart: its loss on the training data, its epochs, and how it ended.
+        Loss on the training data, epochs and status of the best restart.
     n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_
         As in scikit-learn.
 
     Raises
     ------
     TypeError, ValueError
-        From `fit`: if a parameter or the data are not of their kind, before any training."""
+        From `fit`, before any training: if a parameter or the data are invalid."""
 
 
 def documented(kind: Any) -> Any:

@@ -1,8 +1,7 @@
-"""Archives of arrays, ``.npz``, of which nothing is believed before it is unpacked.
+"""Archives of arrays, ``.npz``, checked before they are unpacked.
 
-A few bytes can be packed that unpack to gigabytes, and a list of members may name one of them many
-times over.  So names and sizes are checked first: those in the list of members, and those that
-each array's own header tells.
+A few bytes can unpack to gigabytes, and a list of members may name one member many times.  So names
+and sizes are checked first: those in the list of members, and those in each array's own header.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import numpy as np
 
 SUFFIX = ".npy"
 BLOCK = 2**20
-"""Bytes that are unpacked at a time."""
+"""Bytes to unpack at a time."""
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -28,12 +27,12 @@ def members_of(archive: zipfile.ZipFile, most: int) -> dict[str, zipfile.ZipInfo
     ----------
     archive : ZipFile
     most : int
-        Bytes that all of them may take, unpacked.
+        Maximum bytes of all members, unpacked.
 
     Raises
     ------
     ValueError
-        If one is listed twice or is no array, or they take more.
+        If a member is listed twice or is not an array, or they take more.
     """
     members = {member.filename: member for member in archive.infolist()}
     if len(members) < len(archive.infolist()):
@@ -48,14 +47,14 @@ def members_of(archive: zipfile.ZipFile, most: int) -> dict[str, zipfile.ZipInfo
 
 
 def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    """The array of a member, in C order.
+    """Read the array of a member, in C order.
 
     Raises
     ------
     ValueError
-        If it has objects, or a size that its header does not tell of.
+        If it has objects, or its size does not match its header.
     Exception
-        Of other kinds if it is damaged.
+        Of other kinds, if it is damaged.
     """
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)

@@ -1,9 +1,9 @@
-"""Ctrl-C as a flag that kernels look at, instead of an exception at any instruction.
+"""Ctrl-C as a flag that kernels check, instead of an exception at any instruction.
 
-Whoever presses it often means it once.  In the process that hands work out, the first sets the
-flag, and more of them do nothing until the work has ended and none has come for a moment.  In a
-worker of a pool it does nothing between chunks, so that no half of a message is sent and the pool
-may be used again; a worker whose pool is gone ends.
+Repeated presses count as one.  In the main process, the first sets the flag, and further ones do
+nothing until the work has ended and none has come for a moment.  In a pool's worker, Ctrl-C does
+nothing between chunks, so that no message is cut in half and the pool remains usable; a worker
+whose pool is gone ends.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from typing import Any
 
 import numpy as np
 
-# So long after a chunk its worker sends the part that it was, and fetches another.
+# Seconds that a worker takes, after a chunk, to send the part and fetch another chunk.
 BETWEEN_SECONDS = 10.0
-# So long after the first, one raises as usual: what should have ended by then does not.
+# Seconds after the first Ctrl-C when another one raises as usual, since the work has not ended.
 ENDING_SECONDS = 3.0
-# One that comes so long after another is of the same burst.
+# Maximum seconds between two presses of the same burst.
 QUIET_SECONDS = 0.2
-# How often a worker looks whether the process that began it is there.
+# Seconds between a worker's checks that its parent process is alive.
 WATCH_SECONDS = 0.5
 
 
 class CtrlC:
-    """While entered, Ctrl-C sets a flag and calls `wake`; more of them do nothing.
+    """Context in which Ctrl-C sets a flag and calls `wake`; further ones do nothing.
 
     An exception thrown into the bookkeeping of futures can leave one of their locks held and the
-    process hanging.  Leaving waits until a burst is over, whose rest would otherwise hit whoever
-    keeps what had ended.  One that comes `ENDING_SECONDS` after the first raises as usual.  Outside
-    the main thread, and where a program has a handler of its own, nothing is changed.
+    process hanging.  Leaving waits until a burst is over; otherwise its rest could interrupt
+    whoever stores the results.  A Ctrl-C that comes `ENDING_SECONDS` after the first raises as
+    usual.  Outside the main thread, and if a program has its own handler, nothing is changed.
 
     Attributes
     ----------
     flag : (1,) array of int64
-        Not zero once Ctrl-C was pressed, or the work is to stop for another reason.
+        Non-zero once Ctrl-C was pressed, or the work should stop for another reason.
     pressed : bool
     """
 
@@ -68,7 +68,7 @@ class CtrlC:
 
     @contextmanager
     def raising(self) -> Iterator[None]:
-        """While entered the first raises, for what looks at no flag, such as compilations."""
+        """Let the first Ctrl-C raise, for work that checks no flag, such as compilations."""
         self._raises = True
         try:
             yield
