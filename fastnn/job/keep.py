@@ -50,7 +50,7 @@ class Keep:
     columns: tuple[str, ...]
     """Names from `COLUMNS`, in that order."""
     best: int = 0
-    """If not 0, keep only this many restarts, those of lowest loss."""
+    """Number of restarts of lowest loss to keep; 0 keeps all."""
     statistics: bool = False
     """True if statistics of all restarts are kept."""
 
@@ -69,7 +69,7 @@ class Keep:
 
 
 def column_types(job: Job) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
-    """For every column, its type in parts and files, and the shape of a row."""
+    """The type of every column in parts and files, and the shape of a row."""
     before = 0 if job.start_epochs is None else int(job.start_epochs.max(initial=0))
     return {
         "loss": (job.dtype, ()),

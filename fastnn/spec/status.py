@@ -8,7 +8,7 @@ class Status(IntEnum):
     numbers."""
 
     NOT_RUN = 0
-    """Not trained, or not to its end."""
+    """Missing: not trained, or not to the end."""
     EPOCH_LIMIT = 1
     """Trained for the maximum number of epochs."""
     CONVERGED = 2

@@ -33,12 +33,12 @@ class _Lazy(NDArrayOperatorsMixin):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """As for an array."""
+        """Same as for an array."""
         return (len(self), *self.row_shape)
 
     @property
     def ndim(self) -> int:
-        """As for an array."""
+        """Same as for an array."""
         return 1 + len(self.row_shape)
 
     def pieces(self) -> Iterator[np.ndarray]:

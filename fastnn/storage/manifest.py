@@ -52,7 +52,7 @@ class Manifest:
 
     @property
     def types(self) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
-        """For every column of a shard, its type and the shape of a row."""
+        """The type of every column of a shard, and the shape of a row."""
         names = (*self.keep.columns, "restart") if self.keep.best else self.keep.columns
         types = column_types(self.job)
         return {name: types[name] for name in names}

@@ -96,7 +96,7 @@ class CtrlC:
 
 
 class WorkersCtrlC:
-    """While entered, Ctrl-C sets the flag that entering gives; soon after, it does nothing.
+    """Context in which Ctrl-C sets the flag that entering returns; soon after, Ctrl-C does nothing.
 
     A terminal sends Ctrl-C to all of its processes.  Workers that die of it while they send a part
     can leave half a message in their pool's pipe, and the pool waiting for the other half.
@@ -132,13 +132,13 @@ class WorkersCtrlC:
 
 
 _watching: set[int] = set()
-"""The processes that watch their parents: this one, and after a fork it is another."""
+"""The processes that watch their parents: this one; after a fork it is another."""
 
 
 def _end_with_parent() -> None:
-    """From now on a worker ends as its pool would end it, by SIGTERM, once that is gone.
+    """Make a worker end by SIGTERM, as its pool would end it, once the pool is gone.
 
-    A process that was not begun by `multiprocessing` may live on alone, and is left alone.
+    A process that was not started by `multiprocessing` may outlive its parent, and is left alone.
     """
     if os.getpid() in _watching or multiprocessing.parent_process() is None:
         return
@@ -154,7 +154,7 @@ def _end_with_parent() -> None:
 
 
 def _forget_in_child() -> None:
-    """In a forked process, whose work is another, Ctrl-C does what it usually does."""
+    """Restore the usual Ctrl-C in a forked process, which has other work."""
     handler = signal.getsignal(signal.SIGINT)
     if isinstance(getattr(handler, "__self__", None), CtrlC):
         signal.signal(signal.SIGINT, signal.default_int_handler)
