@@ -133,7 +133,7 @@ def train(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind, before any training.
+        If an argument has the wrong type or value, before any training.
     KeyboardInterrupt
         On Ctrl-C, within an epoch.
 
@@ -289,7 +289,7 @@ def train_many(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind, before any training.
+        If an argument has the wrong type or value, before any training.
     DamagedFile
         If the folder to resume is damaged or of another version: a ValueError that names the file.
     OSError

@@ -131,7 +131,7 @@ def test_layers_come_in_the_order_of_their_numbers():
          "state_dict: expected biases of shape (2,) for layer 0, got (3,)"),
         (arrays(3, 2) | arrays(2, 2, names=["b"], bias=False), "tanh", ValueError,
          "state_dict: expected biases for all layers or for none, got 1 for 2"),
-        ({"weight": np.ones((0, 2))}, "tanh", ValueError, "state_dict: expected weights of shape (n"),
+        ({"weight": np.ones((0, 2))}, "tanh", ValueError, "state_dict: expected weights of"),
         (arrays(3, 2), "step", ValueError, "activation: expected one of sigmoid"),
         (arrays(3, 2), ["tanh"] * 2, ValueError, "activation: expected one name or 1"),
         (arrays(3, 2), None, TypeError, "activation: expected a name or a sequence"),

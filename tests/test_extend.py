@@ -236,9 +236,7 @@ def test_exports(own, tmp_path):
         again = fastnn.export.from_json(text)
         np.testing.assert_array_equal(bits(again.predict(XOR[0])), bits(run.predict(XOR[0])))
         fastnn.extend.remove(own_name)
-        with pytest.raises(
-            ValueError, match=rf"got '{own_name}'; an activation of your own must be added"
-        ):
+        with pytest.raises(ValueError, match=rf"got '{own_name}'; an activation of your own must"):
             fastnn.export.from_json(text)
 
 
@@ -390,7 +388,7 @@ def test_optimizers_that_are_none(own):
 
 def test_what_was_not_added_is_not_taken_back(own):
     for added in ("sigmoid", "softmax", "nothing", fastnn.Adam, 3, None, np.zeros(2)):
-        with pytest.raises(ValueError, match="added: expected an activation or optimizer, got"):
+        with pytest.raises(ValueError, match="added: expected an activation or optimizer that"):
             fastnn.extend.remove(added)
     fastnn.extend.remove(own.RMSProp)
     assert kind_of("RMSProp") is None

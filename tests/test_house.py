@@ -21,6 +21,19 @@ def name(path):
     return str(path.relative_to(ROOT))
 
 
+# A docstring opens with a noun or a verb; articles and formulas may come first.
+OPENERS = """
+    what whether those how where which who whoever when while why it its they these their them that
+    this of as if from by for also so to in not up after before between like else
+""".split()
+
+
+def docstrings(tree):
+    """The docstrings of modules, classes, functions and attributes."""
+    values = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    return [ast.literal_eval(each) for each in values if isinstance(each, ast.Constant)]
+
+
 def calls(tree):
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
@@ -96,6 +109,12 @@ def test_files_are_short_and_say_what_they_are(path):
     text = path.read_text()
     assert text.count("\n") <= 400
     assert not text or ast.get_docstring(ast.parse(text))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_docstrings_open_with_a_noun_or_a_verb(path):
+    for text in docstrings(ast.parse(path.read_text())):
+        assert text.split()[0].strip(".,:;").lower() not in OPENERS, text
 
 
 def test_wings_import_only_downwards():

@@ -44,7 +44,7 @@ def forward(net: Network, parameters: ArrayLike, X: ArrayLike) -> np.ndarray:
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument has the wrong type or value.
     """
     rows, alone = _rows(net, parameters)
     outputs = predict(net, rows, check_inputs(net, X, rows.dtype))
@@ -77,7 +77,7 @@ def loss(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument has the wrong type or value.
     """
     job, alone = _job(net, parameters, X, y, loss, sample_weight)
     losses = _evaluate(job, gradient=False).loss
@@ -107,7 +107,7 @@ def gradient(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument has the wrong type or value.
     """
     job, alone = _job(net, parameters, X, y, loss, sample_weight)
     gradients = _evaluate(job, gradient=True).parameters
@@ -136,7 +136,7 @@ def jacobian(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind, or the last activation is "softmax".
+        If an argument has the wrong type or value, or the last activation is "softmax".
     """
     inputs = check_inputs(net, X, _rows(net, parameters)[0].dtype)
     if net.activation[-1] == SOFTMAX:

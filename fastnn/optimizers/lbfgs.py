@@ -55,7 +55,7 @@ class LBFGS(Optimizer):
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument has the wrong type or value.
 
     References
     ----------
@@ -322,7 +322,7 @@ def _apply_inverse_to_gradient(net, s):
 
 @inlined
 def _first_inverse(net, s):
-    """Between the loops: ``(s @ y) / (y @ y)`` of the newest pair, or 1."""
+    """The factor between the loops: ``(s @ y) / (y @ y)`` of the newest pair, or 1."""
     _, changes = _pair(net, NEWEST)
     inverse = _inverses(net)[0, s]
     one, squares = like(inverse, 1.0), _dot(net, s, changes, changes)

@@ -47,7 +47,7 @@ class Quickprop(Optimizer):
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument has the wrong type or value.
 
     References
     ----------

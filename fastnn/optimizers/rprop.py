@@ -45,7 +45,7 @@ class RPROP(Optimizer):
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument has the wrong type or value.
 
     References
     ----------

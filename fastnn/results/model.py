@@ -35,7 +35,7 @@ class Scaling:
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument has the wrong type or value.
     """
 
     mean: np.ndarray
@@ -116,7 +116,7 @@ class Model(Savable):
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument has the wrong type or value.
     """
 
     network: Network

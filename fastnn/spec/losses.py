@@ -83,7 +83,7 @@ class Penalized:
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument has the wrong type or value.
     """
 
     l2: float | tuple[float, ...] = 0.0
