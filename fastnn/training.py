@@ -62,8 +62,7 @@ def train(
     threads: int | None = None,
     continue_from: Run | None = None,
 ) -> Run:
-    """Train one network by back-propagation to minimize the sum of squared errors (SSE) or another
-    loss.
+    """Train one network by back-propagation on the sum of squared errors (SSE) or another loss.
 
     An epoch computes the loss and its gradient over all samples, then makes one update; with
     batches it makes one update for each batch.

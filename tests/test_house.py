@@ -33,7 +33,7 @@ OPENERS = re.compile(
 def docstrings(tree):
     """The docstrings of modules, classes, functions and attributes."""
     values = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
-    return [ast.literal_eval(each) for each in values if isinstance(each, ast.Constant)]
+    return [node.value for node in values if isinstance(getattr(node, "value", None), str)]
 
 
 def calls(tree):

@@ -191,8 +191,7 @@ def _seconds(call: Callable[[], Any]) -> float:
 
 
 def _check(task: Task) -> float:
-    """Return the largest relative difference from the reference; RuntimeError if it is too
-    large."""
+    """Return the largest relative difference from the reference; RuntimeError if too large."""
     worst = 0.0
     for dtype in ("float64", "float32"):
         count = min(CHECKED, task.restarts)

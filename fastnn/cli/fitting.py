@@ -76,8 +76,7 @@ class Fit:
 
 
 def default_optimizer(target: Target, rows: int, n_parameters: int) -> str:
-    """The optimizer: Levenberg–Marquardt for small regressions, where it is fast, otherwise
-    L-BFGS."""
+    """The optimizer: Levenberg–Marquardt for small regressions, otherwise L-BFGS."""
     quick = FEWEST_RESTARTS * _work(rows, target.n_out, n_parameters, True) <= WORK_OF_LM
     small = n_parameters <= MOST_OF_LM
     return "lm" if target.classes is None and small and quick else "lbfgs"

@@ -129,8 +129,7 @@ def _write(rows: Iterable[list[Any]], file: TextIO, quoting: Any) -> None:
 
 
 def is_formula(cell: Any) -> bool:
-    """Return whether spreadsheets may read a cell as a formula: a text, not a number, that begins
-    so.
+    """Return whether spreadsheets may read a cell as a formula: by its first sign, unless a number.
 
     The signs are those of OWASP's page on CSV injection, and their full-width forms.
     """

@@ -120,8 +120,7 @@ def figure_of(
     predicted: np.ndarray,
     losses: tuple[np.ndarray, str, float, str],
 ) -> Figure:
-    """A figure of a part's confusion matrix, or of predicted against true values with the
-    residuals; and of the losses.
+    """A figure of a part's confusion matrix, or of predicted values and residuals; and of losses.
 
     `true` and `predicted` are positions of classes (n,), or numbers (n, targets).  `losses` holds
     the losses of all restarts, their name, the loss of the chosen one, and its name.

@@ -60,8 +60,7 @@ def labels_of(model: Model) -> list[Any] | None:
 
 
 def single(exported: Any, layout: str, fold: bool) -> Model:
-    """The exported model as a single network without scaling, all that a layout of weights can
-    hold."""
+    """The exported model as a single network without scaling, as a layout of weights requires."""
     model = as_model(exported)
     if not isinstance(fold, bool | np.bool_):
         raise TypeError(f"fold: expected True or False, got {shown(fold)}")
@@ -125,8 +124,7 @@ def network_model(
     activation: Any,
     **options: Any,
 ) -> Model:
-    """Make a model of layers (n_in, n_out), after a check of their shapes; errors begin with
-    `name`."""
+    """Make a model of layers (n_in, n_out) after checks of shapes; errors begin with `name`."""
     if not weights:
         raise ValueError(f"{name}: expected the weights of at least one layer, got none")
     if len(biases) not in (0, len(weights)):

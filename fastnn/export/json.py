@@ -235,8 +235,7 @@ def _scaling_record(scaling: Scaling | None) -> dict[str, list[float]] | None:
 
 
 def _text(value: Any, indent: str = "") -> str:
-    """JSON text with a list of numbers or strings on one line, and everything else on its own
-    lines."""
+    """JSON text with each list of numbers or strings on one line, and all else on its own lines."""
     inner = indent + " "
     if isinstance(value, dict):
         parts = [f"{json.dumps(name)}: {_text(part, inner)}" for name, part in value.items()]

@@ -70,8 +70,7 @@ def _leaky_relu(graph: _Graph, x: str) -> str:
 
 
 def _softplus(graph: _Graph, x: str) -> str:
-    """Compute ``max(x, 0) + log1p(u)``, ``u = exp(-|x|)``, without overflow or loss of small
-    numbers.
+    """Compute ``max(x, 0) + log1p(u)``, ``u = exp(-|x|)``, without overflow or lost digits.
 
     It is the logarithm of the rounded ``v = 1 + u``, corrected for the rounding, ``u - (v - 1)``.
     """
@@ -187,8 +186,7 @@ def to_onnx(model: Any, path: Any = None) -> Any:
 
 
 def _described(graph: _Graph, name: str, dtype: Any, columns: int | None) -> Any:
-    """Description of an input or output of the graph, with a number of columns, or none, per
-    sample."""
+    """Description of an input or output of the graph, with `columns` columns, or none."""
     shape = ["n"] if columns is None else ["n", columns]
     return graph.onnx.helper.make_tensor_value_info(name, graph.type_of(dtype), shape)
 

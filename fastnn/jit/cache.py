@@ -189,8 +189,7 @@ class _FilesByKey(IndexDataCacheFile):
 
     @contextmanager
     def _open_for_write(self, filepath: str) -> Iterator[BinaryIO]:
-        """Open a new file, which nobody else may write whatever the umask, and rename it at the
-        end."""
+        """Open a new file, which nobody else may write whatever the umask; rename it at the end."""
         new = f"{filepath}.tmp.{secrets.token_hex(8)}"
         try:
             with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as file:

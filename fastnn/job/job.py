@@ -286,8 +286,7 @@ class Job:
         )
 
     def only(self, start: int, stop: int) -> Job:
-        """The job of these restarts alone, with only their numbers in the optimizer and the
-        start."""
+        """The job of these restarts, with only their numbers in the optimizer and the start."""
         axes = self.axes_of_numbers()
         values = {} if self.grid is None else self.grid.values(np.arange(start, stop) + self.first)
 

@@ -198,8 +198,7 @@ def fixed_restarts(job: Job) -> bool:
 
 
 def _described(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
-    """Convert `value` to a record; its arrays go into `arrays`, under names that begin with
-    `name`."""
+    """Convert `value` to a record; its arrays go into `arrays`, with the prefix `name`."""
     if value is None or isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, np.bool_ | np.integer | np.floating):

@@ -22,8 +22,7 @@ FACTOR_1, FACTOR_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB
 
 
 class Layers(NamedTuple):
-    """Description of a network for fingerprints: its size, and columns with a number for each
-    layer."""
+    """Description of a network for fingerprints: its size, and columns with a number per layer."""
 
     depth: int
     n_parameters: int
@@ -123,8 +122,7 @@ def rename(layers, at, rounded, rows, order):
 
 @kernel
 def mixed(value):
-    """Mix bits so that every bit of the result depends on every bit of `value`, as in
-    SplitMix64."""
+    """Mix bits as in SplitMix64: every bit of the result depends on every bit of `value`."""
     value = (value ^ (value >> SHIFT_1)) * FACTOR_1
     value = (value ^ (value >> SHIFT_2)) * FACTOR_2
     return value ^ (value >> SHIFT_3)

@@ -40,8 +40,7 @@ def square_roots(net, first, samples, roots):
 
 @inlined
 def seed(net, roots, unit, samples):
-    """``D[n] = roots[n] e``, the derivatives of the residuals of output `unit` with respect to the
-    outputs."""
+    """``D[n] = roots[n] e``, the derivatives of output `unit`'s residuals by the outputs."""
     D = deltas(net, net.depth - 1, samples)
     for n in range(samples):
         for j in range(D.columns):

@@ -40,8 +40,7 @@ def where_accepted(net, s, new, old):
 
 @inlined
 def keep_accepted(net, count, trial, accepted):
-    """Keep the trial's numbers in accepted lanes, and restore the previous ones in rejected
-    lanes."""
+    """Keep the trial's numbers in accepted lanes; restore the previous ones in rejected lanes."""
     for m in range(count):
         for s in range(net.strips):
             value = where_accepted(net, s, trial[m, s], accepted[m, s])
@@ -129,8 +128,7 @@ def judge_gradient(net):
 
 @inlined
 def take_step(net):
-    """``parameters -= step``, stored in place of the gradient, and a check whether it was too
-    short."""
+    """``parameters -= step``, stored as the gradient, and a check whether it was too short."""
     zero, one = net.losses.zero, like(net.losses.zero, 1.0)
     for s in range(net.strips):
         squares, length, tolerance = zero, zero, net.hyper[STEP_TOLERANCE, s]

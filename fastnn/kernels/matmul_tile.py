@@ -40,8 +40,7 @@ POINTER = ir.IntType(8).as_pointer()
 
 
 def columns_product(known):
-    """Make the product of some columns; with `known` sizes it is inlined in the surrounding
-    code."""
+    """Make the product of some columns; with `known` sizes it is inlined."""
 
     @intrinsic(prefer_literal=True)
     def multiply_columns(typingctx, strips, C, A, B, begin, start, first, columns, valid):
@@ -277,7 +276,7 @@ class _TileBuilder:
         return splat(builder, value, self.lanes) if self.lanes > 1 else value
 
     def _repeat(self, builder, index, count, body, after):
-        """Jump back to `body` while ``index < count``, without unrolling: an iteration is enough
+        """Jump to `body` while ``index < count``, without unrolling: an iteration is enough
         work."""
         branch = builder.cbranch(builder.icmp_signed("<", index, count), body, after)
         if self.unrolled:

@@ -219,8 +219,7 @@ def pass_in_order(kind):
 
 @kernel
 def collect(sums, strips, count, totals):
-    """Reduce `count` sums into `totals`: halves of the lanes of each are added until one is
-    left."""
+    """Reduce `count` sums into `totals`: halves of the lanes are added until one is left."""
     width = lane_count(sums.data)
     for m in range(count):
         half = strips // 2

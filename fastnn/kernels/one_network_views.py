@@ -39,8 +39,7 @@ def slopes(net, level, count):
 
 @inlined
 def deltas(net, level, count):
-    """Derivatives with respect to a layer's pre-activations, a row for each unit: see
-    `views.deltas`."""
+    """Derivatives by a layer's pre-activations, a row for each unit: see `views.deltas`."""
     region = net.other if (net.depth - level) & 1 == 0 else net.delta
     return unit_rows(net, region.data, layer_at(net, level).n_out, count)
 

@@ -76,8 +76,7 @@ class Kind:
         return known[name].make(self) if name in known else _CALLS[name]
 
     def each_layer(self, layer: Any, *, upwards: bool) -> Any:
-        """Make a function of (net, …) that calls ``layer(net, level, …)`` for all but the lowest
-        level.
+        """Make a function that calls ``layer(net, level, …)`` for all but the lowest level.
 
         With known sizes the calls are chained: for a loop, even of known length, the compiler makes
         one body for all layers (XOR, ns: 23.5 as a loop, 15 chained).
@@ -179,8 +178,7 @@ class Piece:
 
     @cache  # noqa: B019  pieces live as long as the process
     def kept_file(self, kind: Kind) -> Path | None:
-        """The cache file of its machine code, whether it exists or not; None if it is not
-        cached."""
+        """The cache file of its machine code, existing or not; None without a cache."""
         general = replace(kind, sizes=None)
         function: Function = self.function(general)
         return function.kept_file(self._name(general), self._name(kind), repr(kind))

@@ -93,8 +93,7 @@ draw_scaled = for_each_draw(START_STREAM, _scaled)
 
 @piece
 def begin_restart(net):
-    """Write the initial parameters of restart `k` into lane `lane`: given ones, or uniform
-    numbers."""
+    """Write the initial parameters of restart `k` into lane `lane`: given or uniform numbers."""
     count, init = net.n_parameters, net.init
     w = lane_at_hand(net, net.parameters, count)
     if net.init_code == EXPLICIT:

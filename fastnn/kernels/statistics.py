@@ -91,8 +91,7 @@ class Tally(NamedTuple):
     loss_bins: np.ndarray
     """(2, N_LOSS_BINS): of restarts that did not converge, and of those that did."""
     loss_sums: np.ndarray
-    """(2048, 2), by the exponent's bits: sums of the mantissas' lower 32 bits, and of the
-    others."""
+    """(2048, 2), by exponent bits: sums of the mantissas' lower 32 bits, and of the others."""
     loss_range: np.ndarray
     """(2,): minimum and maximum."""
     best: np.ndarray

@@ -16,8 +16,7 @@ from .views import View
 
 @intrinsic
 def strip_of(typingctx, net, s):
-    """The view of a run whose only strip is strip s of `net`; activations and pieces still see
-    all."""
+    """View strip s of `net` as a run with one strip; activations and pieces still see all."""
     if not (isinstance(net, View) and isinstance(s, types.Integer) and net.known is not None):
         return None
     fields = tuple({**net.fields, "strips": 1}.items())
@@ -35,8 +34,7 @@ def strip_of(typingctx, net, s):
 
 
 def by_strips(kind, work):
-    """Apply `work`, a function of (net, …), to all strips at once or, unrolled, one after the
-    other."""
+    """Apply `work`, a function of (net, …), to all strips at once or, unrolled, one by one."""
     if not kind.is_unrolled:
         return work
 

@@ -125,8 +125,7 @@ def refill(net):
 
 @inlined
 def first_phase(net, tick):
-    """The first phase: 0, a pass over all samples, if its result is needed; else 1, the first
-    batch."""
+    """The first phase: 0, a pass over all samples, if it is needed; else 1, the first batch."""
     looked_at = net.judged != 0 or tick == net.deadline or net.history_every > 0
     return np.int64(0) if net.batches == 1 or looked_at else np.int64(1)
 

@@ -79,8 +79,8 @@ class Plan:
         return start
 
     def set(self, **values: int) -> None:
-        """Write `values` other than addresses into the record, by the names of
-        `fastnn.kernels.layout`."""
+        """Write `values`, by the names of `fastnn.kernels.layout`, into the record; no
+        addresses."""
         for name, value in values.items():
             self.record[PLAIN[name]] = value
 
@@ -143,8 +143,7 @@ class Needs:
 
 
 def make_plan(net: Network, samples: int, lanes: int, itemsize: int, needs: Needs) -> Plan:
-    """The plan for `samples` samples and `lanes` networks at once, with `itemsize` bytes per
-    number."""
+    """The plan for `samples` samples and `lanes` networks, with `itemsize` bytes per number."""
     widest = max(net.sizes[1:])
     per_sample = (sum(net.sizes[1:]) + 2 * widest) * lanes * itemsize
     fewest = ROWS if per_sample < 2**20 else 1

@@ -85,8 +85,7 @@ def sum_of_halves(typingctx, vector):
 
 @intrinsic
 def sums_of_halves(typingctx, vectors, step):
-    """Compute `sum_of_halves` of every `step`-th element of a buffer, one for each lane of the
-    result.
+    """Compute `sum_of_halves` of every `step`-th element of a buffer, one per lane of the result.
 
     Two vectors are added at once, each filling half of a register, then two such sums.
     """

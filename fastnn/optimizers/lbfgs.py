@@ -125,8 +125,7 @@ class LBFGS(Optimizer):
 
 
 def _apply_inverse(pairs: list[tuple[np.ndarray, np.ndarray]], g: np.ndarray) -> np.ndarray:
-    """Multiply the approximate inverse Hessian by g, with the two loops; the newest pair is
-    first."""
+    """Multiply the approximate inverse Hessian by g in two loops; the newest pair is first."""
     q, shares = g, []
     for s, y in pairs:
         shares.append((s @ q) / (s @ y))
@@ -202,8 +201,7 @@ def lbfgs_observe(net):
 
 @inlined
 def _judge_trial(net, s):
-    """Decide whether the loss has decreased enough, to accept the trial, and to give up the
-    direction."""
+    """Decide whether the loss fell enough, the trial is accepted, and the direction is given up."""
     value, hyper, scalars = net.losses[0, s], net.hyper, _scalars(net)
     step, slope, loss = scalars[STEP, s], scalars[SLOPE, s], scalars[LOSS, s]
     one = like(value, 1.0)
@@ -219,8 +217,7 @@ def _judge_trial(net, s):
 
 @inlined
 def _remember(net, s, accepted, failed):
-    """Push the accepted pair in front of the others if ``s @ y > 0``; clear the memory if
-    `failed`."""
+    """Put the accepted pair first if ``s @ y > 0``; clear the memory where `failed`."""
     parameters, gradient, inverses = net.parameters, net.gradient, _inverses(net)
     w, g = _accepted(net)
     zero, product = inverses.zero, inverses.zero

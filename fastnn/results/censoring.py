@@ -136,8 +136,8 @@ class Incidence:
         return int(self.epochs[-1])
 
     def quantile(self, q: float) -> float | None:
-        """The epochs within which a share `q` of the restarts counted in `rate` ended; None if
-        there are none."""
+        """The epochs within which a share `q` of those counted in `rate` ended; None without
+        any."""
         if self.rate == 0:
             return None
         wanted = max(q * self.rate, np.nextafter(0, 1)) * (1 - 1e-12)

@@ -96,8 +96,7 @@ class EpochStatistics:
         return int(self._cut_bins[Status.NOT_RUN].sum())
 
     def incidence(self) -> Incidence | None:
-        """Share that converged (or ended, without a target) by epoch; None if no restart was cut
-        off.
+        """Share that converged (without a target, ended) by epoch; None if none was cut off.
 
         Epochs from 128 on come from histograms, within 1/64.
         """

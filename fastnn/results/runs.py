@@ -245,8 +245,7 @@ class Runs(RunColumns, Savable):
         return plot_grid(self, values, ax)
 
     def predict(self, X: Any, which: Any = "best") -> np.ndarray:
-        """Outputs of one network, of some, or of all; parameters that were not kept are trained
-        again.
+        """Predict with one network, some, or all; parameters that were not kept are trained again.
 
         Parameters
         ----------
@@ -317,8 +316,7 @@ class Runs(RunColumns, Savable):
         return f"Runs({self.network!r}, {len(self):,} restarts: {parts})"
 
     def _ending(self, position: int) -> dict[str, Any]:
-        """Epochs and status of the restart at `position` of the columns, as far as they were
-        kept."""
+        """Epochs and status of the restart at `position` of the columns, if they were kept."""
         if "epochs" not in self._columns:
             return {}
         return {"epochs": int(self.epochs[position]), "status": Status(int(self.status[position]))}

@@ -50,8 +50,7 @@ class Collector:
         self.cut.append(part.cut)
 
     def tell(self, reached: int, not_begun: list[tuple[int, int]]) -> None:
-        """Report the position up to which restarts were handed out, and the ranges never
-        started."""
+        """Report the position that handing out reached, and the ranges never started."""
 
     def lose(self) -> None:
         """Report that restarts were started of which nothing came back."""

@@ -63,8 +63,7 @@ def train_part(
     only_whole: bool = False,
     stop_flag: np.ndarray | None = None,
 ) -> Part:
-    """Train the restarts at positions ``start … stop - 1`` of `job`, and keep the results of
-    `keep`.
+    """Train the restarts at positions ``start … stop - 1`` of `job`, and keep what `keep` says.
 
     `job` may begin at position `at` of the run's job.  With `only_whole`, a part that is stopped
     early ends before the first restart that has not ended.

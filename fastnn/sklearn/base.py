@@ -182,8 +182,7 @@ class BaseMLP(BaseEstimator):
         return self
 
     def _before(self) -> Runs | np.ndarray | None:
-        """The state from which training continues: all restarts, or the parameters kept by a full
-        fit."""
+        """The state from which training continues: all restarts, or a fit's kept parameters."""
         runs: Runs | None = getattr(self, "_runs", None)
         return getattr(self, "parameters_", None) if runs is None else runs
 

@@ -116,8 +116,7 @@ class Activation:
     kink: float | None = None
     """Point where the function has no slope."""
     symmetry: int = 0
-    """-1 if the function is odd, 1 if it is even: then flipping all signs of a unit changes
-    nothing."""
+    """-1 if the function is odd, 1 if it is even: then a unit's signs may all be flipped."""
 
     @property
     def is_own(self) -> bool:

@@ -162,8 +162,7 @@ class GlorotUniform(_Balanced):
 
 
 class GlorotNormal(GlorotUniform):
-    """Draw normal weights with variance ``2 / (n_in + n_out)``; biases are 0: see
-    `GlorotUniform`."""
+    """Draw normal weights of variance ``2 / (n_in + n_out)``, biases 0: see `GlorotUniform`."""
 
     normal = True
 

@@ -83,8 +83,7 @@ Weighting = np.ndarray | Bootstrap | KFold | None
 
 
 def make_weighting(weights: Any, samples: int, restarts: int, dtype: np.dtype) -> Weighting:
-    """Convert `weights` to a function of k, or to finite non-negative numbers
-    ``(1 or restarts, n)``."""
+    """Convert `weights` to a function of k, or to finite numbers from 0, ``(1 or restarts, n)``."""
     if weights is None or isinstance(weights, Bootstrap | KFold):
         return weights
     array = real_array("sample_weight", weights, dtype)

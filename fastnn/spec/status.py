@@ -4,8 +4,7 @@ from enum import IntEnum
 
 
 class Status(IntEnum):
-    """Status with which a restart ended; new members go to the end, since files hold the
-    numbers."""
+    """Status of a restart at its end; new members go last, since files hold the numbers."""
 
     NOT_RUN = 0
     """Missing: not trained, or not to the end."""

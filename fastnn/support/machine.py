@@ -27,8 +27,7 @@ def available_threads() -> int:
 
 @lru_cache(maxsize=1)
 def _limit_of(read: Callable[[], float | None], second: int) -> float | None:
-    """The container's limit, cached for a second of the clock: reading it takes a quarter of a
-    ms."""
+    """The container's limit, cached for a second of the clock: reading it takes 0.25 ms."""
     return read()
 
 

@@ -1,5 +1,4 @@
-"""The target of a table, classes or numbers, and the split into training, validation and test
-rows."""
+"""The target of a table, classes or numbers, and the split of its rows into three parts."""
 
 from __future__ import annotations
 

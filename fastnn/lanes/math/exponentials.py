@@ -74,8 +74,7 @@ def _exp_ratio(r: Term) -> tuple[Term, Term]:
 
 
 def exp_of(x: Term) -> Term:
-    """Compute e**x to 1.25 ULP, denormal results included; exactly 0 and infinity beyond the
-    range."""
+    """The power e**x to 1.25 ULP, denormal results included; exact 0 and infinity beyond."""
     z = at_least(at_most(x, x.by_type(710.0, 89.0)), x.by_type(-746.0, -104.0))
     shift = rounding_shift(x)
     k = fma(z, LOG2_E, shift) - shift
