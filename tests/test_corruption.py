@@ -385,7 +385,7 @@ def test_shards_of_another_keep_are_refused(templates, tmp_path):
     path = shards_of(folder)[0]
     shutil.rmtree(path)
     shutil.copytree(template.place / "keep" / FOLDER / path.name, path)
-    with pytest.raises(fastnn.DamagedFile, match=r"expected what keep=Best\(3\) keeps"):
+    with pytest.raises(fastnn.DamagedFile, match=r"expected the columns of keep=Best\(3\)"):
         fastnn.open_run(folder)
 
 

@@ -211,7 +211,7 @@ def forged(path, extra=(), **arrays):
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize(("extra", "arrays", "reason"), [
-    ([], {"more": np.ones(3)}, "expected arrays of a network, got 'more'"),
+    ([], {"more": np.ones(3)}, "expected only the arrays of a network, got 'more'"),
     ([("x.npy", member((3,), data=bytes(24)))] * 2, {}, "got a name twice"),
     ([("x.npy", member((3,), data=bytes(24)))] * 20_000, {}, "got a name twice"),
     ([("about.npy", member((), "<U2", b"{}"))], {}, "got a name twice"),
