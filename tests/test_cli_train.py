@@ -237,7 +237,7 @@ WRONG = [
     (["--target", "what it is", "--model", "no/m.npz"], "--model: expected an existing folder"),
     (["--target", "what it is", "--figure", "f.gif"], "--figure: expected a file name ending"),
     (["--target", "what it is", "--delimiter", ",,"], "delimiter: expected one character"),
-    (["--target", "what it is", "--optimizer", "lm", "--hidden", "100"], "at most 500 parameters, got"),
+    (["--target", "what it is", "--optimizer", "lm", "--hidden", "100"], "at most 500 par"),
 ]
 
 

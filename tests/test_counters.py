@@ -19,7 +19,7 @@ def descent(schedule):
 
 CASES = [
     ({"stop": fastnn.NoProgress(2**24 + 1)}, "stop: expected NoProgress of up to 16777216 epochs"),
-    ({"stop": [fastnn.LossBelow(1), fastnn.NoProgress(2**25)]}, "stop: .*, got 33554432; expected"),
+    ({"stop": [fastnn.LossBelow(1), fastnn.NoProgress(2**25)]}, "stop: .*, got 33554432; use"),
     (
         {"stop": fastnn.Validation(2**24 + 1), "validation": (X, Y)},
         "stop: expected Validation of up to 16777216 epochs",

@@ -220,7 +220,7 @@ def test_partial_fit_learns_whatever_came_before():
         before = model.parameters_
         model.partial_fit(IRIS[10::7], KINDS[10::7])
         assert (model.parameters_ != before).any()
-    with pytest.raises(ValueError, match=r"^classes: expected \[0, 1, 2\], as before, got"):
+    with pytest.raises(ValueError, match=r"^classes: expected \[0, 1, 2\], as in the first"):
         model.partial_fit(IRIS, KINDS, classes=[0, 1])
 
 

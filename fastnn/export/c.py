@@ -108,11 +108,11 @@ def to_c(model: Any, path: Any = None, name: str = "model") -> str:
 
     - ``model_INPUTS`` and ``model_OUTPUTS``, constants;
     - ``static inline void model_predict(const double *x, double *y)``: computes from one sample's
-    inputs the outputs in the units of the data, or the probability of every class, like
-    `Model.evaluate` and `Model.scores`, and NaN if the network overflows; x and y may be the same
-    array;
+      inputs the outputs in the units of the data, or the probability of every class, like
+      `Model.evaluate` and `Model.scores`, and NaN if the network overflows; x and y may be the same
+      array;
     - for classes ``static inline int model_classify(const double *x)``, the index of the most
-    probable class, and ``model_labels``, the labels by index: ``const char *`` in UTF-8,
+      probable class, and ``model_labels``, the labels by index: ``const char *`` in UTF-8,
       ``long long`` (``unsigned`` if one needs it), ``double``, or ``int`` for bools.
 
     All other names also begin with ``model_``, so a program can include several headers with

@@ -86,7 +86,7 @@ def fill(statistics: Statistics, arrays: Mapping[str, Any]) -> None:
     if flaw is not None:
         _refuse("minima", flaw)
     if sum(minima.counts.tolist()) > statistics._loss_bins[0].sum():
-        _refuse("minima_counts", "the counts of restarts to agree with the losses")
+        _refuse("minima_counts", "counts that agree with those of the losses")
     statistics._minima = minima
 
 
