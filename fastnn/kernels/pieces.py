@@ -146,7 +146,7 @@ class Piece:
         self.home = home
         """``module:name`` of a piece that a module holds."""
         self.kept = kept
-        """True if cached on disk, whose key has a digest of the package's sources only."""
+        """True if cached on disk, where keys cover only the sources of this package."""
         self.loaded: set[Kind] = set()
         """Kinds for which it has been compiled in this process."""
 
