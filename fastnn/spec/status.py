@@ -7,7 +7,7 @@ class Status(IntEnum):
     """Status of a restart at its end; new members go last, since files hold the numbers."""
 
     NOT_RUN = 0
-    """Missing: not trained, or not to the end."""
+    """Unfinished, or not trained at all."""
     EPOCH_LIMIT = 1
     """Trained for the maximum number of epochs."""
     CONVERGED = 2
