@@ -26,8 +26,8 @@ class Setup:
     update: Piece
     """Piece that computes the next parameters from the gradient."""
     slots: tuple[tuple[int, float | str], ...] = ()
-    """Memory between steps: for each slot its size, and its initial value, a constant or the name
-    of a hyperparameter."""
+    """Slots of the memory between steps, each with its size and its initial value, a constant or
+    the name of a hyperparameter."""
     observe: Piece | None = None
     """Piece that runs after a pass and decides whether to accept its parameters."""
     compute: Piece | None = None
