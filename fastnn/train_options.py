@@ -1,4 +1,4 @@
-"""What a type checker is told of the arguments of `train_many`."""
+"""Types of the arguments of `train_many`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .spec.sample_weights import Bootstrap, KFold
 from .spec.stopping import Rule
 
 Rows = Literal["all", "parameters", "outcomes"] | list[str] | tuple[str, ...] | Best
-"""For `keep`: what leaves a row of every restart, or of the best."""
+"""Values of `keep` that leave a row for every restart, or for the best."""
 Folder = str | os.PathLike[str]
 
 
 class Options(TypedDict, total=False):
-    """The arguments that do not decide what it returns."""
+    """The arguments that do not decide the type of the result."""
 
     restarts: int | None
     optimizer: Optimizer | str | None

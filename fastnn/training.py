@@ -35,7 +35,8 @@ from .train_options import Folder, Options, Rows
 
 MAX_THREADS = 4096
 MOST_SECONDS = 10.0**9
-# Weights times samples of an epoch, about ten microseconds' work: threads meet once in each epoch.
+# Weights times samples of an epoch, about ten microseconds of work: threads meet once in each
+# epoch.
 WORK_OF_A_THREAD = 50_000
 
 
@@ -63,10 +64,10 @@ def train(
     threads: int | None = None,
     continue_from: Run | None = None,
 ) -> Run:
-    """Train one network by back-propagation, on the sum of squared errors (SSE) or another loss.
+    """Train one network by back-propagation on the sum of squared errors (SSE) or another loss.
 
     An epoch computes the loss and its gradient over all samples, then makes one update; with
-    batches it makes one for each.
+    batches it makes one update for each batch.
 
     Parameters
     ----------
@@ -80,52 +81,53 @@ def train(
         "sgd", "adam", "adamw", "rprop", "quickprop", "levenberg_marquardt" and "lm", and "lbfgs";
         they stand for the optimizer with its defaults.
     loss : SSE, MSE, Huber, BinaryCrossEntropy, CrossEntropy, or a name such as "mse", default SSE
-        What is minimised, penalties included.
+        The objective to minimize, including penalties.
     epochs : int, default 1000
-        The most updates to make; 0 gives the start itself.
+        Maximum number of epochs; 0 returns the initial parameters.
     target_sse : float, optional
-        Training ends, with status ``CONVERGED``, at the first epoch whose SSE is below it: short
-        for ``stop=SSEBelow(target_sse)``.
+        Training ends with status ``CONVERGED`` at the first epoch whose SSE is below this value;
+        short for ``stop=SSEBelow(target_sse)``.
     stop : rule or sequence of rules, optional
-        Training ends at the first epoch at whose start one of them holds; `Status` tells which
-        kind, of several the first in the list, targets of the loss before all.  They are
-        LossBelow, SSEBelow, ErrorsWithin, GradientBelow, NoProgress, MeanLossBelow, Validation and
-        SumOfLosses, which ends none.
+        Training ends at the first epoch at whose start a rule holds.  The status says which kind of
+        rule: if several hold, the first in the list, but targets of the loss come first.  The rules
+        are LossBelow, SSEBelow, ErrorsWithin, GradientBelow, NoProgress, MeanLossBelow, Validation,
+        and SumOfLosses, which never ends training.
     validation : (X, y), optional
         The data for the rule Validation.
     batch_size : int, optional
-        Samples of each update; by default all.  Losses, rules and history are of all samples, at
+        Samples per update, by default all.  Losses, rules and history always use all samples, at
         the start of an epoch.
     shuffle : bool, default False
-        Whether batches are drawn in a random order, another in every epoch, or in the given one.
+        Whether to draw batches in random order, a new one in every epoch, instead of the given
+        order.
     sample_weight : (n,) array of float, Bootstrap or KFold, optional
-        Factors of the samples' terms in the loss, not negative.
+        Factors of the samples' terms in the loss, non-negative.
     seed : int from 0 to 2**64 - 1, default 0
     restart : int, default 0
-        Index of the restart: with the seed it is the key of the random initial parameters.
+        Index of the restart.  Seed and index are the key of the random initial parameters.
     init : an initialization or explicit weights, default ``Uniform(-1, 1)``
         Initializations are Uniform, Normal, GlorotUniform, GlorotNormal, HeUniform, HeNormal and
-        NguyenWidrow.  Explicit are a flat vector, ``[W1, W2, …]``, with biases
+        NguyenWidrow.  Explicit weights are a flat vector, ``[W1, W2, …]``, or, with biases,
         ``[W1, b1, W2, b2, …]`` or ``(weights, biases)``.
     dtype : float64 or float32, default float64
-        The type of all numbers; data of other types are converted.
+        The type of all numbers; other data are converted.
     history : bool or int, default True
-        Whether to record the loss of every epoch, or of every `history`-th.
+        Record the loss of every epoch, of none, or of every `history`-th epoch.
     parallel : "restarts" or "samples", default "restarts"
-        The order of sums over samples: as in `train_many`, sample after sample, or as many sums
-        side by side as vectors have lanes, which is faster on hundreds of samples, uses several
-        threads, and gives other last digits.  The latter sums, in groups of 8 samples (16 in
-        float32), member l of each group into sum l, then adds halves of the sums; it does so for up
-        to 8 equal runs of at least 16 groups each, and adds the runs.
+        The order of sums over samples.  "restarts" adds sample after sample, as in `train_many`.
+        "samples" keeps as many partial sums as vectors have lanes, which is faster for hundreds of
+        samples, uses several threads, and gives different last digits: of each group of 8 samples
+        (16 in float32), member l goes into sum l; then halves of the sums are added.  This is done
+        for up to 8 equal runs of at least 16 groups each, and the runs are added.
     threads : int, optional
-        Threads with ``parallel="samples"``, no more than runs of samples; by default as many as
-        this process may use CPUs and are worth it.  No bit depends on it.  It is 1 where a library
-        such as gevent took the place of Python's threads.
+        Number of threads with ``parallel="samples"``, at most the number of runs of samples; by
+        default as many as pay, up to the CPUs available to this process.  No bit of the result
+        depends on it.  It is 1 if a library such as gevent has replaced Python's threads.
     continue_from : Run, optional
-        Go on where that run ended, with its seed and restart, and with its optimizer and loss
-        unless others are given: n epochs, then m more have the bits of n + m, if the other
-        arguments are the same.  The optimizer must be one of the same kind; rules begin anew with
-        other rules or other data.
+        Continue where that run ended, with its seed and restart, and with its optimizer and loss
+        unless others are given.  With the same other arguments, n epochs and then m more give the
+        same bits as n + m.  The optimizer must be of the same kind.  Rules start anew if the rules
+        or the data differ.
 
     Returns
     -------
@@ -134,7 +136,7 @@ def train(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind, before any training.
+        If an argument has the wrong type or value, before any training.
     KeyboardInterrupt
         On Ctrl-C, within an epoch.
 
@@ -163,9 +165,9 @@ def train(
         integer("threads", threads, 1, MAX_THREADS)
         if threads > 1 and parallel == "samples" and not are_native():
             raise ValueError(
-                "threads: expected 1 with parallel='samples' where a library such as gevent took "
-                f"the place of Python's threads, got {threads}: they would wait for each other for "
-                "ever; patch_all(thread=False, queue=False) leaves Python's"
+                "threads: expected 1 with parallel='samples' when a library such as gevent has "
+                f"replaced Python's threads, got {threads}, which would wait for each other "
+                "forever; use patch_all(thread=False, queue=False) to keep Python's threads"
             )
     elif parallel == "samples":
         work = len(job.X) * net.n_parameters
@@ -226,16 +228,16 @@ def train_many(
     grid: Grid | None = None,
     continue_from: Runs | None = None,
 ) -> Any:
-    """Train many networks that differ in their random start, each independently of the others.
+    """Train many networks from different random starts, each independently of the others.
 
-    Restart k has the bits that ``train(…, restart=k)`` gives, however the work is cut up.
+    Restart k has the same bits as ``train(…, restart=k)``, however the work is divided.
 
     Parameters
     ----------
     net, X, y, loss, epochs, target_sse, stop, validation, batch_size, shuffle, seed, dtype
         As for `train`.
     restarts : int
-        How many; by default as many as a grid has, or as what is continued.
+        Number of restarts; by default that of the grid, or of the runs to continue.
     optimizer : as for `train`
         Its numbers may be arrays ``(restarts,)``.
     sample_weight : (n,) or (restarts, n) array of float, Bootstrap or KFold, optional
@@ -246,56 +248,56 @@ def train_many(
     first : int, default 0
         Index of the first restart.
     keep : "all", "parameters", "outcomes", "statistics", list of names, Best or None, default None
-        What to keep of every restart: loss, epochs and status are its outcome, "parameters" adds
-        its parameters, "all" what `continue_from` needs besides; a list names columns out of
-        "loss", "epochs", "status", "parameters" and "state".  ``Best(n)`` keeps n restarts of the
-        lowest loss, "statistics" none: both take constant memory.  None keeps all up to 1 GiB, else
-        the parameters up to 1 GiB, and refuses more.
+        Results to keep of every restart.  "outcomes" are loss, epochs and status; "parameters" adds
+        the parameters, and "all" also the state for `continue_from`.  A list names columns from
+        "loss", "epochs", "status", "parameters" and "state".  ``Best(n)`` keeps the n restarts of
+        lowest loss, "statistics" none: both take constant memory.  None keeps everything up to 1
+        GiB, otherwise the parameters up to 1 GiB, and raises beyond that.
     out : str or PathLike, optional
-        A folder to write results to while they come, new or empty but for hidden files, which are
-        left alone.  A committed chunk outlives the process and the machine; only chunks that are at
-        work when these die must be trained again.
+        A folder to write results to as they arrive, new or empty except for hidden files, which are
+        left alone.  Written chunks survive a crash of the process or the machine; only chunks in
+        progress at that time must be trained again.
     resume : bool, default False
-        Go on with the run in `out`, if there is one: it must be of the same job.  Damaged chunks
+        Continue the run in `out`, if there is one, which must be of the same job.  Damaged chunks
         are trained again; more restarts than before extend the run.
     threads : int, optional
-        Worker threads; by default as many as this process may use CPUs.  With `executor`, how many
-        workers it has, twice as many chunks being in flight; by default what it says itself.
+        Number of worker threads, by default the CPUs available to this process.  With `executor`,
+        its number of workers, by default as it reports; twice as many chunks are in flight.
     executor : concurrent.futures.Executor, optional
-        Who runs the chunks instead of own threads: other threads, processes, or Dask's
-        ``Client.get_executor()``; it is not shut down.  A chunk whose worker died is handed out
-        again, five times in all; a process pool breaks with its first worker.
+        Executor for the chunks instead of fastnn's own threads: other threads, processes, or Dask's
+        ``Client.get_executor()``.  It is not shut down.  A chunk whose worker died is submitted
+        again, five times in total; a process pool breaks when its first worker dies.
     chunk : int, optional
-        Restarts in a chunk; by default what takes a quarter of a second, with `out` or another
-        process at work a second, and with more than 200 workers as many 200ths of a second; in runs
-        of days up to a minute.
+        Restarts per chunk.  The default aims at a quarter of a second per chunk; with `out` or
+        other processes at a second; with more than 200 workers at one 200th of a second for each;
+        and in runs of days at up to a minute.
     time_limit : float, optional
-        Seconds after which to return with the restarts that have ended by then.  Those that were
-        at work are counted as cut off (see `Summary`).  Chunks at work in other processes are
-        waited for as long as two chunks should take, then given up.
+        Seconds after which to return the restarts that have ended.  Restarts in progress are
+        counted as cut off (see `Summary`).  Chunks in progress in other processes are awaited for
+        about the time of two chunks, then abandoned.
     progress : bool, optional
-        Whether to show a progress bar; by default if there is a terminal.
+        Whether to show a progress bar, by default only on a terminal.
     parallel : "restarts" or "samples", default "restarts"
-        With "samples" each thread trains one network after another, and restart k has the bits that
-        ``train(…, restart=k, parallel="samples")`` gives.
+        With "samples" each thread trains one network after another, and restart k has the same bits
+        as ``train(…, restart=k, parallel="samples")``.
     grid : Grid, optional
-        Values for the optimizer's numbers, whose combinations the restarts go through.
+        Values of the optimizer's numbers; the restarts go through their combinations.
     continue_from : Runs, optional
-        Go on where those restarts ended, with their seed and indices: as for `train`.
+        Continue where those restarts ended, with their seed and indices: as for `train`.
 
     Returns
     -------
     Runs
-        With `keep` "statistics" `Statistics`, with `out` `StoredRuns`.
+        `Statistics` with ``keep="statistics"``; `StoredRuns` with `out`.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind, before any training.
+        If an argument has the wrong type or value, before any training.
     DamagedFile
         If the folder to resume is damaged or of another version: a ValueError that names the file.
     OSError
-        If `out` cannot be written; what was committed stays.
+        If `out` cannot be written; chunks already written stay.
     Interrupted
         On Ctrl-C, within a second; its `runs` are the restarts that had ended.
     Incomplete
@@ -305,8 +307,8 @@ def train_many(
     if continue_from is not None:
         if not isinstance(continue_from, Runs):
             raise TypeError(
-                f"continue_from: expected fastnn.Runs, got {shown(continue_from)}; of a folder "
-                "it is what load() gives"
+                f"continue_from: expected fastnn.Runs, got {shown(continue_from)}; for a run in a "
+                "folder, use its load()"
             )
         before = continue_from.before(restarts)
         seed, first = _same("seed", seed, before.seed), _same("first", first, before.first)
@@ -348,12 +350,12 @@ def train_many(
     goes_on = keep is None and is_begun(folder)
     kept_there = None if goes_on else make_keep(keep, job, on_disk=True)
     with sole_writer(folder):
-        check_out(out, resume)  # now that nobody else can begin a run there
+        check_out(out, resume)  # again, now that nobody else can start a run there
         return collect(Shards(folder, job, kept_there))
 
 
 def _seconds(time_limit: Any) -> float | None:
-    """`time_limit` as a positive number, None without one."""
+    """Check `time_limit`: a positive number, or None."""
     if time_limit is None:
         return None
     array = real_array("time_limit", time_limit)
@@ -363,10 +365,10 @@ def _seconds(time_limit: Any) -> float | None:
 
 
 def _same(name: str, value: int, before: int) -> int:
-    """The value of before; another may not be asked for."""
+    """Return the previous value; raise if another one is given."""
     if value not in (0, before):
         raise ValueError(
-            f"{name}: expected none or {before} with continue_from, got {shown(value)}"
+            f"{name}: expected {before}, or leave it out, with continue_from, got {shown(value)}"
         )
     return before
 
@@ -377,7 +379,7 @@ def history_interval(history: Any, job: Job) -> int:
     size = (job.epochs // every + 1) * job.dtype.itemsize if every else 0
     if size > HISTORY_LIMIT:
         raise ValueError(
-            f"history: {job.epochs} epochs would take {size / 2**30:.1f} GiB; expected False or "
-            f"an interval of at least {-(-job.epochs * job.dtype.itemsize // HISTORY_LIMIT)}"
+            f"history: {job.epochs} epochs would take {size / 2**30:.1f} GiB; use False or an "
+            f"interval of at least {-(-job.epochs * job.dtype.itemsize // HISTORY_LIMIT)}"
         )
     return every

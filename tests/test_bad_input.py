@@ -76,7 +76,7 @@ CASES = [
     (rate([1, INF]), ValueError, "learning_rate: expected finite float64 numbers"),
     (uniform(1, 0), ValueError, "low, high: expected low <= high, got 1.0, 0.0"),
     (uniform(0, INF), ValueError, "high: expected finite float64 numbers"),
-    (uniform([0, 0], [1, 1, 1]), ValueError, "low, high: expected arrays of one length"),
+    (uniform([0, 0], [1, 1, 1]), ValueError, "low, high: expected arrays of equal length"),
     (uniform(-1.7e308, 1.7e308), ValueError, "low, high: expected a finite difference"),
     (train(net="2-2-1"), TypeError, "net: expected a fastnn.Network, got '2-2-1'"),
     (train(X=X[0]), ValueError, "X: expected shape (n, 2)"),

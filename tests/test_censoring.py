@@ -121,7 +121,7 @@ def check(summary):
     assert low < summary.success_rate < high
     assert 100 < summary.epochs[2] < 300
     text = str(summary)
-    assert f"cut off      {summary.cut_off:,} at work" in text
+    assert f"cut off      {summary.cut_off:,} in progress" in text
     assert f"by epoch {summary.followed:,}" in text
     assert "of those that ended" in text
 

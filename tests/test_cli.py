@@ -192,5 +192,5 @@ def test_without_compilation_it_says_so():
     command = f"NUMBA_DISABLE_JIT=1 {sys.executable} -m fastnn restarts 5"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
-    assert done.stderr.startswith("fastnn: error: fastnn's kernels exist only compiled")
+    assert done.stderr.startswith("fastnn: error: fastnn's kernels run only when compiled")
     assert done.stderr.count("\n") == 1

@@ -59,7 +59,7 @@ def test_too_few_rows_and_folders_are_told_with_the_path(tmp_path, capsys):
     path = tmp_path / "data.csv"
     path.write_text("a,kind\n" + "1,x\n2,y\n" * 2)
     for given_path, message in [
-        (path, "expected more rows to split, got 4, of which 4 would train, 0 choose"),
+        (path, "expected more rows to split, got 4, of which 4 would be for training, 0 "),
         (tmp_path, "expected a file, got a folder"),
     ]:
         assert main(["train", str(given_path), "--target", "kind", *QUICK]) == 2
@@ -77,7 +77,7 @@ def test_many_columns_are_read_and_few_of_them_listed(tmp_path, capsys):
     assert main(["train", str(path), "--target", "y", *QUICK]) == 0
     told = capsys.readouterr().out
     assert "20 rows, 10000 inputs" in told
-    assert "the same in all training rows: c1, c2, " in told
+    assert "constant in all training rows: c1, c2, " in told
     assert re.search(r", c20 and 9,979 more\n", told)
     assert len(fastnn.load(tmp_path / "wide.npz").features) == 10_000
 

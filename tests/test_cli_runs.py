@@ -76,7 +76,7 @@ def test_what_is_not_kept_by_row(capsys, tmp_path, keep):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--out", "{}", "--save", "x.npz"], "--save: expected none with --out"),
+        (["--out", "{}", "--save", "x.npz"], "--save: not available with --out"),
         (["--resume"], "resume: expected a folder out= to resume"),
         (["--out", "{}/file"], "out: expected a folder, got the file"),
         (["--out", "{}"], "out: expected a new or an empty folder"),

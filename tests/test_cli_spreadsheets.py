@@ -42,7 +42,7 @@ def predict(tmp_path, capsys):
 def test_formulas_are_told_and_written_as_they_are(predict, to_file):
     rows, errors, _ = predict(["plain", "other", LINK], to_file=to_file)
     assert rows == [["kind"], [LINK], ["plain"]]
-    assert errors.startswith("fastnn: warning: a spreadsheet would take some of what is written")
+    assert errors.startswith("fastnn: warning: a spreadsheet would read some cells")
     assert LINK in errors
     assert "--safe-for-spreadsheets" in errors
     assert errors.count("\n") == 1

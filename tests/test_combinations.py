@@ -102,7 +102,7 @@ def test_samples_in_lanes(kind, loss):
     data, options = arguments(kind, loss, "full")
     if kind is fastnn.LevenbergMarquardt:
         if loss in ("SSE", "MSE"):
-            with pytest.raises(ValueError, match="parallel: 'samples' goes without"):
+            with pytest.raises(ValueError, match="parallel: 'samples' is not available with"):
                 fastnn.train(*data, parallel="samples", **options)
         return
     options["epochs"] = 30

@@ -122,7 +122,7 @@ def check(folder, template, whole):
         assert refused
         assert error.path.relative_to(folder).parts[0] in ("manifest.json", "data", FOLDER)
         # Shards are trained again; what is none is no one's to remove.
-        assert error.path.parent.name != FOLDER or "expected shards only" in str(error)
+        assert error.path.parent.name != FOLDER or "expected only shards" in str(error)
         assert str(error).startswith(f"{error.path}: ")
     elif error and not (folder / "manifest.json").exists():  # shards without one are kept
         assert str(error).startswith(f"out: expected a new or an empty folder, got {folder}")
@@ -385,7 +385,7 @@ def test_shards_of_another_keep_are_refused(templates, tmp_path):
     path = shards_of(folder)[0]
     shutil.rmtree(path)
     shutil.copytree(template.place / "keep" / FOLDER / path.name, path)
-    with pytest.raises(fastnn.DamagedFile, match=r"expected what keep=Best\(3\) keeps"):
+    with pytest.raises(fastnn.DamagedFile, match=r"expected the columns of keep=Best\(3\)"):
         fastnn.open_run(folder)
 
 

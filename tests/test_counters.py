@@ -19,14 +19,14 @@ def descent(schedule):
 
 CASES = [
     ({"stop": fastnn.NoProgress(2**24 + 1)}, "stop: expected NoProgress of up to 16777216 epochs"),
-    ({"stop": [fastnn.LossBelow(1), fastnn.NoProgress(2**25)]}, "stop: .*, got 33554432; expected"),
+    ({"stop": [fastnn.LossBelow(1), fastnn.NoProgress(2**25)]}, "stop: .*, got 33554432; use"),
     (
         {"stop": fastnn.Validation(2**24 + 1), "validation": (X, Y)},
         "stop: expected Validation of up to 16777216 epochs",
     ),
     (
         {"optimizer": descent(fastnn.StepDecay(2**24 + 1))},
-        "schedule: expected StepDecay of up to 16777216 epochs, as float32 counts no further, got",
+        "schedule: expected StepDecay of up to 16777216 epochs, the most that float32 can count",
     ),
     (
         {"optimizer": fastnn.Adam(schedule=fastnn.CosineDecay(2**24 + 2))},

@@ -43,7 +43,7 @@ def test_what_is_kept_is_that_of_memory(folder, expected, keep):
             assert column.dtype == values.dtype
             np.testing.assert_array_equal(np.asarray(column), values)
         else:
-            with pytest.raises(ValueError, match=f"{name}: expected a run with keep="):
+            with pytest.raises(ValueError, match=f"{name}: expected a run with a keep="):
                 getattr(stored, name)
     if columns == COLUMNS:
         assert_same_bits(stored.load(), expected)
@@ -249,7 +249,7 @@ def test_where_a_run_may_be_written(folder, tmp_path):
     (other / "notes.txt").write_text("")
     many(out=folder, restarts=20)
     for options, kind, message in (
-        ({"out": folder}, ValueError, "which holds a run; resume=True goes on"),
+        ({"out": folder}, ValueError, "which holds a run; use resume=True"),
         ({"out": tmp_path / "file"}, ValueError, "out: expected a folder, got the file"),
         ({"out": other}, ValueError, "got .* with notes.txt"),
         ({"out": 5}, TypeError, "out: expected the path of a folder, got 5"),
@@ -337,7 +337,7 @@ def test_a_damaged_shard_is_trained_again(folder, expected, caplog):
         _ = stored.loss[500]
     with caplog.at_level(logging.WARNING, "fastnn"):
         assert_same_bits(many(out=folder, resume=True).load(), expected)
-    assert "its restarts are trained again" in caplog.text
+    assert "its restarts will be trained again" in caplog.text
     assert path.parent.name in caplog.text
 
 

@@ -195,7 +195,7 @@ def test_json_that_is_none_is_damaged(folder, tmp_path):
     manifest = folder / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"restarts": 100', '"restarts": NaN'))
     with pytest.raises(
-        fastnn.DamagedFile, match=r"manifest\.json: expected JSON, got other or damaged text"
+        fastnn.DamagedFile, match=r"manifest\.json: expected JSON, got damaged or other text"
     ):
         fastnn.open_run(folder)
     about = {"format": "fastnn", "version": 1, "kind": "network"}
@@ -227,14 +227,14 @@ def test_statistics_of_other_restarts_become_those_of_all(tmp_path):
     {"init": fastnn.Uniform(0, 1)}, {"seed": 1},
 ])  # fmt: skip
 def test_statistics_of_other_jobs_are_not_added(other):
-    with pytest.raises(ValueError, match="expected statistics of one job"):
+    with pytest.raises(ValueError, match="expected statistics of the same job"):
         many(keep="statistics") + many(first=100, keep="statistics", **other)
 
 
 def test_statistics_of_jobs_with_a_number_for_each_restart_are_not_joined():
     rates = fastnn.GradientDescent(np.geomspace(0.1, 1, 100))
     one = many(keep="statistics", optimizer=rates)
-    with pytest.raises(ValueError, match="expected statistics of one job"):
+    with pytest.raises(ValueError, match="expected statistics of the same job"):
         one + many(keep="statistics", optimizer=rates, first=100)
 
 
@@ -245,9 +245,9 @@ def test_classes_that_no_file_can_name_are_refused(tmp_path):
     X, y = fastnn.datasets.xor()
     net = fastnn.Network([2, 2, 1])
     runs = fastnn.train_many(net, X, y, restarts=5, epochs=1, optimizer=Mine())
-    with pytest.raises(TypeError, match="optimizer: expected a class of fastnn's own"):
+    with pytest.raises(TypeError, match="optimizer: expected a class of fastnn,"):
         runs.save(tmp_path / "runs.npz")
-    with pytest.raises(TypeError, match="optimizer: expected a class of fastnn's own"):
+    with pytest.raises(TypeError, match="optimizer: expected a class of fastnn,"):
         fastnn.train_many(net, X, y, restarts=5, epochs=1, optimizer=Mine(), out=tmp_path / "run")
 
 

@@ -126,7 +126,7 @@ def test_a_folder_outlives_killed_workers(xor, tmp_path):
         resume = deaths > 0
         with Watched(12, kill_one) as executor, pytest.raises(fastnn.Incomplete) as raised:
             fastnn.train_many(*xor, executor=executor, out=tmp_path, resume=resume, **arguments)
-        assert "resume=True goes on with it" in str(raised.value)
+        assert "resume=True continues from there" in str(raised.value)
         kept.append(len(fastnn.open_run(tmp_path)))
         assert len(raised.value.runs) == raised.value.ended == kept[-1]
     assert 800 <= kept[0] < kept[1] < kept[2] < 4000

@@ -113,9 +113,9 @@ def test_layers_come_in_the_order_of_their_numbers():
 @pytest.mark.parametrize(
     ("state", "activation", "exception", "message"),
     [
-        (3, "tanh", TypeError, "state_dict: expected a mapping of names, got 3"),
+        (3, "tanh", TypeError, "state_dict: expected a mapping of names to tensors, got 3"),
         ({}, "tanh", ValueError, "state_dict: expected the weights of at least one layer, got non"),
-        ({1: np.ones((2, 2))}, "tanh", TypeError, "state_dict: expected names of tensors, got 1"),
+        ({1: np.ones((2, 2))}, "tanh", TypeError, "state_dict: expected names of parameters, got"),
         ({"a.weight": "x"}, "tanh", TypeError, "state_dict['a.weight']: expected real numbers"),
         ({"a.weight": [[np.nan]]}, "tanh", ValueError, "state_dict['a.weight']: expected finite"),
         ({"a.weight": np.ones(2)}, "tanh", ValueError, "state_dict: expected weights (n_out, n_in"),
@@ -124,14 +124,14 @@ def test_layers_come_in_the_order_of_their_numbers():
             "state_dict: expected weights (n_out, n_in) and biases (n_out,) of Linear layers, got "
             "'a.running_mean' of shape (2,)",
         ),
-        ({"a.bias": np.ones(2)}, "tanh", ValueError, "state_dict: expected a weight beside every"),
+        ({"a.bias": np.ones(2)}, "tanh", ValueError, "state_dict: expected a weight with every"),
         (arrays(3, 2) | arrays(4, 2, names=["b"]), "tanh", ValueError,
-         "state_dict: expected weights (2, n_out) of layer 1, got shape (4, 2) as (n_in, n_out)"),
+         "state_dict: expected weights of shape (2, n_out) for layer 1, got (4, 2)"),
         (arrays(3, 2) | {"fc1.bias": np.ones(3)}, "tanh", ValueError,
-         "state_dict: expected biases (2,) of layer 0, got shape (3,)"),
+         "state_dict: expected biases of shape (2,) for layer 0, got (3,)"),
         (arrays(3, 2) | arrays(2, 2, names=["b"], bias=False), "tanh", ValueError,
-         "state_dict: expected biases of all layers or of none, got 1 of 2"),
-        ({"weight": np.ones((0, 2))}, "tanh", ValueError, "state_dict: expected weights (n_in, n_"),
+         "state_dict: expected biases for all layers or for none, got 1 for 2"),
+        ({"weight": np.ones((0, 2))}, "tanh", ValueError, "state_dict: expected weights of"),
         (arrays(3, 2), "step", ValueError, "activation: expected one of sigmoid"),
         (arrays(3, 2), ["tanh"] * 2, ValueError, "activation: expected one name or 1"),
         (arrays(3, 2), None, TypeError, "activation: expected a name or a sequence"),
@@ -155,11 +155,11 @@ def test_without_pytorch(monkeypatch):
     [
         (None, False, TypeError, "model: expected a fastnn.Model"),
         (PLAIN, 1, TypeError, "fold: expected True or False, got 1"),
-        (SEVERAL, False, ValueError, "model: expected one network, all that "),
-        (SEVERAL, True, ValueError, "model: expected one network, all that "),
+        (SEVERAL, False, ValueError, "model: expected a single network, "),
+        (SEVERAL, True, ValueError, "model: expected a single network, "),
         (SCALED, False, ValueError, "model: expected one without scaling, which "),
         (CURVED, False, ValueError, "model: expected one without scaling, which "),
-        (CURVED, True, ValueError, "model: expected the activation 'identity' at the output"),
+        (CURVED, True, ValueError, "model: expected the output activation 'identity'"),
     ],
 )
 def test_what_a_layout_cannot_hold(export, model, fold, exception, message):
@@ -284,10 +284,15 @@ COEFS, INTERCEPTS = [np.ones((3, 2))], [np.ones(2)]
         ((COEFS, "ab"), "tanh", TypeError, "intercepts: expected a list of arrays, got 'ab'"),
         ((["a"], INTERCEPTS), "tanh", TypeError, "coefs[0]: expected real numbers"),
         ((COEFS, [[np.inf, 1]]), "tanh", ValueError, "intercepts[0]: expected finite float64"),
-        ((COEFS, [[1.0]]), "tanh", ValueError, "source: expected biases (2,) of layer 0, got sha"),
+        ((COEFS, [[1.0]]), "tanh", ValueError, "source: expected biases of shape (2,) for layer 0"),
         (([], []), "tanh", ValueError, "source: expected the weights of at least one layer"),
-        ((COEFS, INTERCEPTS * 2), "tanh", ValueError, "source: expected biases of all layers or"),
-        ((COEFS * 2, INTERCEPTS * 2), "tanh", ValueError, "source: expected weights (2, n_out) of"),
+        ((COEFS, INTERCEPTS * 2), "tanh", ValueError, "source: expected biases for all layers or"),
+        (
+            (COEFS * 2, INTERCEPTS * 2),
+            "tanh",
+            ValueError,
+            "source: expected weights of shape (2, n_out)",
+        ),
     ],
 )
 def test_weights_that_are_refused(source, activation, exception, message):
@@ -312,7 +317,7 @@ def test_estimators_that_are_refused():
     with raises(TypeError, "source: expected a fitted MLPClassifier or MLPRegressor of scikit-lea"):
         from_sklearn(type(estimator("Regressor")))
     fitted = estimator("Regressor", max_iter=2000).fit(*data())
-    with raises(ValueError, "activation: expected none with an estimator, which tells its own"):
+    with raises(ValueError, "activation: expected None with an estimator, which has its own"):
         from_sklearn(fitted, "tanh")
     fitted.out_activation_ = "exp"
     with raises(ValueError, "activation: expected one of identity, logistic"):

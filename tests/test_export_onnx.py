@@ -115,7 +115,7 @@ ENDLESS = Model(MODEL.network, MODEL.parameters, classes=[0, np.inf])
 @pytest.mark.parametrize(
     ("model", "path", "exception", "message"),
     [
-        (None, None, TypeError, "model: expected a fastnn.Model, a Run or a fitted"),
+        (None, None, TypeError, "model: expected a fastnn.Model, a fastnn.Run or a fitted"),
         (MODEL, 3, TypeError, "path: expected the path of a file, got 3"),
         (UNSIGNED, None, ValueError, "classes: expected labels that fit int64, got 9223372036"),
         (ENDLESS, None, ValueError, "classes: expected finite labels, got"),

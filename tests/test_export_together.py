@@ -107,12 +107,12 @@ def saved(tmp_path):
     [
         (["model.npz", "a.txt"], 2, "FILE: expected a file name ending in .onnx, .h, .json, got"),
         (["model.npz", "a.h", "--name", "1"], 2, "name: expected a letter, then up to 29 letters"),
-        (["model.npz", "a.json", "--name", "b"], 2, "--name: expected none but for a C header"),
+        (["model.npz", "a.json", "--name", "b"], 2, "--name: expected only with a C header"),
         (["model.npz", "/nowhere/a.h"], 2, "FILE: expected an existing folder, got /nowhere"),
         (["none.npz", "a.h"], 1, "No such file or directory: '"),
-        (["foreign.npz", "a.h"], 2, "foreign.npz: expected a file that fastnn saved, got a"),
-        (["runs.npz", "a.h"], 2, "runs.npz: expected a model or one run, got Runs"),
-        (["net.npz", "a.h"], 2, "net.npz: expected a model or one run, got Network"),
+        (["foreign.npz", "a.h"], 2, "foreign.npz: expected a file that fastnn saved, got"),
+        (["runs.npz", "a.h"], 2, "runs.npz: expected a model or a single run, got Runs"),
+        (["net.npz", "a.h"], 2, "net.npz: expected a model or a single run, got Network"),
     ],
 )
 def test_errors_are_one_line(arguments, code, message, saved, capsys, monkeypatch):

@@ -77,7 +77,7 @@ def test_a_manifest_of_others_is_not_ours(folder):
     before = content(folder)
     with pytest.raises(ValueError, match="out: expected a new folder"):
         small(out=folder)
-    with pytest.raises(fastnn.DamagedFile, match="got a foreign file"):
+    with pytest.raises(fastnn.DamagedFile, match="got another file"):
         small(out=folder, resume=True)
     assert content(folder) == before
 

@@ -103,7 +103,7 @@ def test_a_column_is_all_that_its_file_has(folder, extra):
     with open(shard / "loss.npy", "ab") as file:
         file.write(extra)
     seal(shard)
-    refused_and_trained_again(folder, "all", "expected the bytes of its array alone", expected)
+    refused_and_trained_again(folder, "all", "expected only the bytes of its array", expected)
 
 
 def member(shape, dtype="<i8", data=b""):
@@ -137,7 +137,7 @@ def with_array(name, array):
 
 BIG = 2**25
 STATISTICS_CHANGES = {
-    "one name twice": lambda members: members + members[:1],
+    "got a name twice": lambda members: members + members[:1],
     "one name many times": lambda members: members + members[:1] * 20_000,
     "another array": with_array("more.npy", np.ones(3)),
     "no array": lambda members: [*members, ("notes.txt", b"hello")],
@@ -211,10 +211,10 @@ def forged(path, extra=(), **arrays):
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize(("extra", "arrays", "reason"), [
-    ([], {"more": np.ones(3)}, "expected arrays of a network, got 'more'"),
-    ([("x.npy", member((3,), data=bytes(24)))] * 2, {}, "one name twice"),
-    ([("x.npy", member((3,), data=bytes(24)))] * 20_000, {}, "one name twice"),
-    ([("about.npy", member((), "<U2", b"{}"))], {}, "one name twice"),
+    ([], {"more": np.ones(3)}, "expected only the arrays of a network, got 'more'"),
+    ([("x.npy", member((3,), data=bytes(24)))] * 2, {}, "got a name twice"),
+    ([("x.npy", member((3,), data=bytes(24)))] * 20_000, {}, "got a name twice"),
+    ([("about.npy", member((), "<U2", b"{}"))], {}, "got a name twice"),
     ([("notes.txt", b"hello")], {}, "expected arrays, got a member 'notes.txt'"),
 ])  # fmt: skip
 def test_members_of_saved_files(tmp_path, extra, arrays, reason):
@@ -289,7 +289,7 @@ def test_more_statistics_than_there_are(tmp_path):
     path = tmp_path / "saved.npz"
     found = many(restarts=20, keep="statistics")
     arrays = found.to_arrays()
-    with pytest.raises(ValueError, match="statistics: expected their own arrays, got 'more' too"):
+    with pytest.raises(ValueError, match="statistics: expected only known arrays, got 'more'"):
         fastnn.Statistics.from_arrays(found.job, arrays | {"more": np.ones(3)})
     found.save(path)
     assert fastnn.load(path) == found

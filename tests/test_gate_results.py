@@ -89,7 +89,7 @@ def test_runs_with_jobs_of_others():
             replace(run, job=other.job)
     alone = replace(run, job=None)
     np.testing.assert_array_equal(alone.predict(X), run.predict(X))
-    with pytest.raises(ValueError, match="without state"):
+    with pytest.raises(ValueError, match="without the optimizer's state"):
         one(continue_from=alone)
 
 
@@ -141,7 +141,7 @@ def test_restarts_that_end_otherwise_than_is_told():
     runs = many(keep="outcomes")
     status = np.full(6, fastnn.Status.CONVERGED, np.int8)
     liar = Runs(runs.job, runs.indices, status=status, epochs=runs.epochs - 2)
-    with pytest.raises(ValueError, match=r"^restart: expected results of their job"):
+    with pytest.raises(ValueError, match=r"^restart: expected results of this job"):
         liar.restart(2)
 
 

@@ -34,17 +34,17 @@ def test_other_rates_and_rules_may_follow():
 CASES = [
     (
         {"optimizer": fastnn.RPROP()},
-        "continue_from: expected an optimizer like the one of before, ",
+        "continue_from: expected the same kind of optimizer as before, ",
     ),
-    ({"optimizer": fastnn.GradientDescent(momentum=0.5)}, "expected an optimizer like the one of"),
-    ({"seed": 3}, "seed: expected none or 0 with continue_from, got 3"),
-    ({"restart": 3}, "restart: expected none or 0 with continue_from, got 3"),
-    ({"init": fastnn.Uniform(0, 1)}, "init: expected None with continue_from, got one"),
+    ({"optimizer": fastnn.GradientDescent(momentum=0.5)}, "expected the same kind of optimizer"),
+    ({"seed": 3}, "seed: expected 0, or leave it out, with continue_from, got 3"),
+    ({"restart": 3}, "restart: expected 0, or leave it out, with continue_from, got 3"),
+    ({"init": fastnn.Uniform(0, 1)}, "init: expected None with continue_from, got an init"),
     ({"net": fastnn.Network([2, 3, 1])}, "continue_from: expected results of Network([2, 3, 1]"),
     ({"dtype": "float32"}, "continue_from: expected results of dtype float32, got float64"),
     (
         {"stop": fastnn.Validation(), "validation": (X, Y)},
-        "continue_from: expected no fastnn.Validation",
+        "continue_from: not available with fastnn.Validation",
     ),
 ]
 
@@ -75,7 +75,7 @@ def test_parts_of_many_restarts():
         fastnn.train_many(NET, X, Y, continue_from=runs[::2], epochs=7)
     for keep in ("outcomes", "parameters"):
         kept = fastnn.train_many(NET, X, Y, restarts=3, epochs=5, keep=keep)
-        with pytest.raises(ValueError, match="kept with keep='all'"):
+        with pytest.raises(ValueError, match="expected results of keep='all'"):
             fastnn.train_many(NET, X, Y, continue_from=kept, epochs=7)
 
 

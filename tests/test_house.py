@@ -1,6 +1,7 @@
 """House rules, read off the sources."""
 
 import ast
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -19,6 +20,20 @@ ALL = SOURCES + sorted(
 
 def name(path):
     return str(path.relative_to(ROOT))
+
+
+# A docstring opens with a noun or a verb; articles and formulas may come first.
+OPENERS = re.compile(
+    r"(what|whether|those|how|where|which|who|whoever|when|while|why|it|its|they|these|their|them|"
+    r"that|this|of|as|if|from|by|for|also|so|to|in|not|up|after|before|between|like|else)\b",
+    re.IGNORECASE,
+)
+
+
+def docstrings(tree):
+    """The docstrings of modules, classes, functions and attributes."""
+    values = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    return [node.value for node in values if isinstance(getattr(node, "value", None), str)]
 
 
 def calls(tree):

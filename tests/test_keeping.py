@@ -20,7 +20,7 @@ def test_columns_and_statistics_in_memory(expected):
     np.testing.assert_array_equal(runs.loss, expected.loss)
     np.testing.assert_array_equal(runs.status, expected.status)
     assert runs.parameters is None
-    with pytest.raises(ValueError, match="epochs: expected results with keep="):
+    with pytest.raises(ValueError, match="epochs: not kept in these results"):
         _ = runs.epochs
     assert runs.summary().epochs is None
     assert runs.summary().counts == expected.summary().counts
@@ -28,7 +28,7 @@ def test_columns_and_statistics_in_memory(expected):
     assert runs.best.restart == expected.best.restart
     np.testing.assert_array_equal(runs.best.parameters, expected.best.parameters)
     assert list(runs.to_frame().columns) == ["loss", "status"]
-    with pytest.raises(ValueError, match="loss: expected results with keep="):
+    with pytest.raises(ValueError, match="loss: not kept in these results"):
         _ = many(keep=["epochs"]).best
     statistics = many(keep="statistics")
     assert statistics.restarts == RESTARTS
@@ -80,7 +80,7 @@ def test_memory_is_constant():
 def test_what_is_too_large_is_refused():
     for options, named in (
         ({"keep": None}, "keep: 1,000,000,000,000 restarts would take"),
-        ({"keep": "outcomes"}, "more than the .* of this machine; expected less"),
+        ({"keep": "outcomes"}, "more than the .* of this machine; keep less"),
         ({"keep": Best(10**12)}, "more than the"),
     ):
         with pytest.raises(ValueError, match=named):

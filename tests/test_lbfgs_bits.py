@@ -261,13 +261,13 @@ CASES = [
     (lambda: LBFGS(c1=[0.1, 0.6], c2=0.5), ValueError, "c1, c2: expected c1 < c2, got an array"),
     (lambda: LBFGS(c1=[0.1, 0.2], c2=[0.5, 0.1]), ValueError, "c1, c2: expected c1 < c2, got an"),
     (lambda: LBFGS(c1=[0.1, 0.2], c2=[0.5] * 3), ValueError,
-     "c1, c2: expected arrays of one length, got 2 and 3"),
+     "c1, c2: expected arrays of equal length, got 2 and 3"),
     (lambda: fastnn.train(*PROBLEM, optimizer=LBFGS(c1=[0.1, 0.2])), ValueError,
      "LBFGS(c1=): expected a number or an array of shape (1,), one for each restart"),
     (lambda: fastnn.train(*PROBLEM, optimizer=LBFGS), TypeError, "optimizer: expected one of "),
     (lambda: fastnn.train(*PROBLEM, optimizer=LBFGS(), batch_size=7), ValueError,
-     "batch_size: LBFGS needs all samples in every step; expected None, or GradientDescent"),
-    (lambda: many(LBFGS(), batch_size=7, shuffle=True), ValueError, "batch_size: LBFGS needs all"),
+     "batch_size: expected None with LBFGS, which needs all samples in every step, got 7"),
+    (lambda: many(LBFGS(), batch_size=7, shuffle=True), ValueError, "batch_size: expected None"),
 ]  # fmt: skip
 
 

@@ -272,14 +272,14 @@ def train(net=INPUT[0], X=INPUT[1], y=INPUT[2], numbers=None, **options):
 BINARY = fastnn.Network([2, 2, 1], activation=["tanh", "sigmoid"])
 LARGE = fastnn.Network([2, 125, 1])  # 501 parameters
 CASES = [
-    (lambda: train(LARGE), "optimizer: LevenbergMarquardt takes networks of up to 500 parameters; "
-     "expected LBFGS, RPROP or Adam for Network([2, 125, 1]"),
-    (lambda: train(loss=fastnn.Huber()), "loss: LevenbergMarquardt needs SSE or MSE without penal"),
-    (lambda: train(BINARY, loss=fastnn.BinaryCrossEntropy()), "loss: LevenbergMarquardt needs SSE"),
-    (lambda: train(loss=fastnn.SSE(l2=0.1)), "loss: LevenbergMarquardt needs SSE or MSE without p"),
-    (lambda: train(loss=fastnn.MSE(l1=0.1)), "loss: LevenbergMarquardt needs SSE or MSE without p"),
-    (lambda: train(batch_size=2), "batch_size: LevenbergMarquardt needs all samples in every step"),
-    (lambda: train(parallel="samples"), "parallel: 'samples' goes without"),
+    (lambda: train(LARGE), "optimizer: expected at most 500 parameters for LevenbergMarquardt, got "
+     "501 in Network([2, 125, 1]"),
+    (lambda: train(loss=fastnn.Huber()), "loss: expected SSE or MSE without penalties with Levenb"),
+    (lambda: train(BINARY, loss=fastnn.BinaryCrossEntropy()), "loss: expected SSE or MSE without"),
+    (lambda: train(loss=fastnn.SSE(l2=0.1)), "loss: expected SSE or MSE without penalties with Le"),
+    (lambda: train(loss=fastnn.MSE(l1=0.1)), "loss: expected SSE or MSE without penalties with Le"),
+    (lambda: train(batch_size=2), "batch_size: expected None with LevenbergMarquardt, which needs"),
+    (lambda: train(parallel="samples"), "parallel: 'samples' is not available with"),
     (lambda: train(numbers={"max_damping": 1e60}, dtype="float32"),
      "LevenbergMarquardt: expected numbers that fit float32"),
 ]  # fmt: skip

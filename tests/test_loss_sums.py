@@ -122,5 +122,5 @@ def test_without_it_or_without_state():
     with pytest.raises(ValueError, match=r"^loss_sums: expected runs with stop=fastnn.SumOfLosse"):
         _ = runs.loss_sums
     runs = fastnn.train_many(NET, X, Y, restarts=2, epochs=3, stop=SumOfLosses(), keep="outcomes")
-    with pytest.raises(ValueError, match=r"^state: expected results with keep= that has 'state'"):
+    with pytest.raises(ValueError, match=r"^state: not kept in these results; train with a keep="):
         _ = runs.loss_sums

@@ -49,7 +49,7 @@ def test_predictions_are_what_numpy_computes(name):
     np.testing.assert_allclose(model.evaluate(X), outputs, rtol=tolerance, atol=tolerance)
     if model.classes is None:
         assert (model.predict(X) == model.evaluate(X)).all()
-        with pytest.raises(ValueError, match=r"^probabilities: expected a model of classes"):
+        with pytest.raises(ValueError, match=r"^probabilities: expected a classification model"):
             model.probabilities(X)
         return
     shares = model.probabilities(X)
@@ -81,7 +81,9 @@ def test_a_run_is_a_model():
     np.testing.assert_array_equal(as_model(run).predict(X), run.predict(X))
     assert as_model(MODELS["two"]) is MODELS["two"]
     for thing in (None, NET, Model, 3):
-        with pytest.raises(TypeError, match=r"^model: expected a fastnn.Model, a Run or a fitted"):
+        with pytest.raises(
+            TypeError, match=r"^model: expected a fastnn.Model, a fastnn.Run or a fitted"
+        ):
             as_model(thing)
 
 
@@ -110,10 +112,10 @@ def raises(exception, message):
         ({"inputs": 2}, TypeError, "inputs: expected a fastnn.Scaling, got 2"),
         ({"inputs": MONEY}, ValueError, "inputs: expected a scale for 3 columns, got 2"),
         ({"outputs": UNITS}, ValueError, "outputs: expected a scale for 2 columns, got 3"),
-        ({"classes": [1, 2], "outputs": MONEY}, ValueError, "outputs: expected no scale of"),
+        ({"classes": [1, 2], "outputs": MONEY}, ValueError, "outputs: expected None with classes"),
         ({"classes": [1, 2, 3]}, ValueError, "classes: expected 2 different labels, got [1, 2, 3]"),
         ({"classes": [1, 1]}, ValueError, "classes: expected 2 different labels, got [1, 1]"),
-        ({"classes": [None, 1]}, TypeError, "classes: expected labels of one simple type, got"),
+        ({"classes": [None, 1]}, TypeError, "classes: expected labels all of one type"),
         ({"features": ["a"]}, ValueError, "features: expected 3 names, got 1"),
         ({"features": "abc"}, TypeError, "features: expected a sequence of names, got 'abc'"),
         ({"targets": [1, 2]}, TypeError, "targets: expected a sequence of names, got [1, 2]"),

@@ -64,9 +64,9 @@ def no_kernel(monkeypatch):
 
 
 STOP = (
-    "stop: expected one or a list of fastnn.LossBelow, fastnn.SSEBelow, fastnn.ErrorsWithin, "
-    "fastnn.GradientBelow, fastnn.NoProgress, fastnn.MeanLossBelow, fastnn.Validation, "
-    "fastnn.SumOfLosses, got "
+    "stop: expected one rule or a list of rules (fastnn.LossBelow, fastnn.SSEBelow, "
+    "fastnn.ErrorsWithin, fastnn.GradientBelow, fastnn.NoProgress, fastnn.MeanLossBelow, "
+    "fastnn.Validation, fastnn.SumOfLosses), got "
 )
 LOSS = (
     "loss: expected one of fastnn.SSE, fastnn.MSE, fastnn.Huber, fastnn.BinaryCrossEntropy, "
@@ -77,8 +77,9 @@ PAIR = "validation: expected a pair (X, y), got "
 STOPPED = {"stop": Validation()}
 SHARES = np.array([[1.0, 0, 0], [0, 0.5, 0.5], [0.2, 0.3, 0.5], [0, 0, 1]])
 TOGETHER = (
-    "parallel: 'samples' goes without validation, SSEBelow of another loss, ErrorsWithin, "
-    "weights of samples by restart, and LevenbergMarquardt; expected 'restarts' with these"
+    "parallel: 'samples' is not available with validation, SSEBelow when another loss is trained, "
+    "ErrorsWithin, sample weights that differ between restarts, or LevenbergMarquardt; use "
+    "'restarts' with these"
 )
 
 
@@ -99,28 +100,28 @@ CASES = [
     ({"loss": lambda y, t: 0.0}, TypeError, f"{LOSS}<function"),
     ({"loss": LossBelow(1)}, TypeError, f"{LOSS}LossBelow(loss=1.0)"),
     ({"loss": MSE(l2=(0.1, 0.2, 0.3))}, ValueError,
-     "l2: expected a number or 2, one for each layer, got 3"),
-    ({"loss": Huber(l1=[0.1])}, ValueError, "l1: expected a number or 2, one for each layer"),
+     "l2: expected one number, or 2 numbers, one for each layer, got 3"),
+    ({"loss": Huber(l1=[0.1])}, ValueError, "l1: expected one number, or 2 numbers, one"),
     ({"loss": "cross_entropy"}, ValueError,
-     "loss: CrossEntropy needs a network whose last activation is 'softmax', got 'sigmoid'"),
+     "loss: expected the output activation 'softmax' for CrossEntropy, got 'sigmoid'"),
     ({"loss": BinaryCrossEntropy(), "net": fastnn.Network([2, 1], "tanh")}, ValueError,
-     "loss: BinaryCrossEntropy needs a network whose last activation is 'sigmoid', got 'tanh'"),
+     "loss: expected the output activation 'sigmoid' for BinaryCrossEntropy, got 'tanh'"),
     ({"loss": BinaryCrossEntropy(), "net": SOFTMAX, "y": CLASSES}, ValueError,
-     "loss: BinaryCrossEntropy needs a network whose last activation is 'sigmoid', got 'softmax'"),
+     "loss: expected the output activation 'sigmoid' for BinaryCrossEntropy, got 'softmax'"),
     ({"net": SOFTMAX, "y": CLASSES}, ValueError,
-     "loss: the output 'softmax' needs fastnn.CrossEntropy(), got SSE"),
+     "loss: expected fastnn.CrossEntropy() for the output activation 'softmax', got SSE"),
     ({"net": SOFTMAX, "y": CLASSES, "loss": Huber()}, ValueError,
-     "loss: the output 'softmax' needs fastnn.CrossEntropy(), got Huber"),
+     "loss: expected fastnn.CrossEntropy() for the output activation 'softmax', got Huber"),
     ({"loss": BinaryCrossEntropy(), "y": Y + 0.5}, ValueError,
-     "y: expected numbers from 0 to 1 for BinaryCrossEntropy, got others"),
+     "y: expected numbers from 0 to 1 for BinaryCrossEntropy, got numbers"),
     ({"loss": BinaryCrossEntropy(), "y": -Y}, ValueError,
-     "y: expected numbers from 0 to 1 for BinaryCrossEntropy, got others"),
+     "y: expected numbers from 0 to 1 for BinaryCrossEntropy, got numbers"),
     ({"loss": CrossEntropy(), "net": SOFTMAX, "y": 2 * CLASSES}, ValueError,
-     "y: expected numbers from 0 to 1 for CrossEntropy, got others"),
+     "y: expected numbers from 0 to 1 for CrossEntropy, got numbers"),
     ({"loss": CrossEntropy(), "net": SOFTMAX, "y": 0.9 * CLASSES}, ValueError,
-     "y: expected rows that add up to 1 for CrossEntropy, got others"),
+     "y: expected rows that sum to 1 for CrossEntropy, got other sums"),
     ({"loss": CrossEntropy(), "net": SOFTMAX, "y": changed(CLASSES, 0.0)}, ValueError,
-     "y: expected rows that add up to 1 for CrossEntropy, got others"),
+     "y: expected rows that sum to 1 for CrossEntropy, got other sums"),
     ({"loss": CrossEntropy(), "net": SOFTMAX, "y": [0, 1, 2, 0]}, ValueError,
      "y: expected shape (n, 3) for Network([2, 3], activation='softmax', bias=True), got (4,)"),
     ({"loss": Huber(delta=1e60), "dtype": "f4"}, ValueError,
@@ -204,24 +205,24 @@ CASES = [
     ({"init": "he"}, TypeError, "init: expected one of fastnn.Uniform(…), fastnn.Normal(…), "),
     ({"init": PerLayer(1, 1)}, TypeError, "init: expected one of fastnn.Uniform(…), fastnn.Normal"),
     ({"optimizer": RPROP(), "batch_size": 3}, ValueError,
-     "batch_size: RPROP needs all samples in every step; expected None, or GradientDescent, Adam "
-     "or AdamW with batches, got 3"),
+     "batch_size: expected None with RPROP, which needs all samples in every step, got 3; for "
+     "batches use GradientDescent, Adam or AdamW"),
     ({"optimizer": Quickprop(), "batch_size": 1}, ValueError,
-     "batch_size: Quickprop needs all samples in every step; expected None, or GradientDescent"),
+     "batch_size: expected None with Quickprop, which needs all samples in every step, got 1"),
     ({"optimizer": LevenbergMarquardt(), "batch_size": 2}, ValueError,
-     "batch_size: LevenbergMarquardt needs all samples in every step; expected None, or Gradient"),
+     "batch_size: expected None with LevenbergMarquardt, which needs all samples in every step"),
     ({"optimizer": LBFGS(), "batch_size": 2}, ValueError,
-     "batch_size: LBFGS needs all samples in every step; expected None, or GradientDescent, Adam"),
+     "batch_size: expected None with LBFGS, which needs all samples in every step, got 2; for"),
     ({"optimizer": LevenbergMarquardt(), "loss": Huber()}, ValueError,
-     "loss: LevenbergMarquardt needs SSE or MSE without penalties, got Huber(l2=0.0, l1=0.0, "),
+     "loss: expected SSE or MSE without penalties with LevenbergMarquardt, got Huber(l2=0.0, "),
     ({"optimizer": LevenbergMarquardt(), "loss": SSE(l2=0.1)}, ValueError,
-     "loss: LevenbergMarquardt needs SSE or MSE without penalties, got SSE(l2=0.1, l1=0.0, "),
+     "loss: expected SSE or MSE without penalties with LevenbergMarquardt, got SSE(l2=0.1, "),
     ({"optimizer": LevenbergMarquardt(), "loss": "binary_cross_entropy"}, ValueError,
-     "loss: LevenbergMarquardt needs SSE or MSE without penalties, got BinaryCrossEntropy("),
+     "loss: expected SSE or MSE without penalties with LevenbergMarquardt, got BinaryCross"),
     ({"optimizer": Quickprop(arctanh_error=True), "loss": Huber()}, ValueError,
-     "loss: Quickprop with arctanh_error needs SSE or MSE, got Huber"),
+     "loss: expected SSE or MSE with Quickprop and arctanh_error, got Huber"),
     ({"optimizer": Quickprop(arctanh_error=True), "loss": BinaryCrossEntropy()}, ValueError,
-     "loss: Quickprop with arctanh_error needs SSE or MSE, got BinaryCrossEntropy"),
+     "loss: expected SSE or MSE with Quickprop and arctanh_error, got BinaryCross"),
 ]  # fmt: skip
 
 
@@ -273,7 +274,10 @@ def test_shapes_of_weights_name_the_number_of_restarts():
 
 def test_activations():
     for names in ("softmax", ["softmax", "tanh", "sigmoid"], ["tanh", "softmax", "softmax"]):
-        with raises(ValueError, "activation: expected 'softmax' at the output only, got it before"):
+        with raises(
+            ValueError,
+            "activation: expected 'softmax' only for the last layer, got it for a hidden layer",
+        ):
             fastnn.Network([2, 3, 3, 2], activation=names)
     with raises(ValueError, "activation: expected one of sigmoid, tanh, relu, identity, "):
         fastnn.Network([2, 1], activation="swish")

@@ -79,7 +79,11 @@ def test_other_types(kind, name, outside, bounds):
         (NAN, ValueError, "finite float64 numbers, got nan"),
         (INF, ValueError, "finite float64 numbers, got inf"),
         ([1, NAN], ValueError, "finite float64 numbers, got nan at index (1,)"),
-        (np.ma.masked_array([1.0, 1.0], [0, 1]), ValueError, "numbers without a mask, got masked"),
+        (
+            np.ma.masked_array([1.0, 1.0], [0, 1]),
+            ValueError,
+            "numbers without a mask, got a masked",
+        ),
         ([], ValueError, "a number or an array of shape (restarts,), got an array of shape (0,)"),
         ([[1.0]], ValueError, "a number or an array of shape (restarts,), got an array of shape"),
     ]:
@@ -145,7 +149,7 @@ CASES = [
     (lambda: RPROP(min_step=[0.1, 0.2, 0.3], max_step=0.25), ValueError,
      f"min_step, max_step: expected min_step <= max_step, got {ARRAY}, 0.25"),
     (lambda: RPROP(min_step=[0.1, 0.2], max_step=[1.0] * 3), ValueError,
-     "min_step, max_step: expected arrays of one length, got 2 and 3"),
+     "min_step, max_step: expected arrays of equal length, got 2 and 3"),
     (lambda: StepDecay(2.5), ValueError, "every: expected whole numbers >= 1, got 2.5"),
     (lambda: StepDecay([1, 2.5]), ValueError, "every: expected whole numbers >= 1, got 2.5"),
     (lambda: CosineDecay(1.5), ValueError, "epochs: expected whole numbers >= 1, got 1.5"),

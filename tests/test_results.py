@@ -134,7 +134,7 @@ def test_selection(runs):
         runs[3]
     with pytest.raises(IndexError):
         runs[np.array([True, False])]
-    with pytest.raises(ValueError, match="expected one of the 10 indices"):
+    with pytest.raises(ValueError, match="expected one of the 10 restart indices"):
         runs[10:20].restart(50)
 
 

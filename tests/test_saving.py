@@ -299,10 +299,10 @@ def test_forged_content_is_refused(path):
             changed = changed[:0]
         if name not in ("epochs", "loss", "parameters"):
             forge(path, about, less)
-            refuses(path, "none of fastnn's results")
+            refuses(path, "does not describe a result of fastnn")
         for other in changed:
             forge(path, about, arrays | {name: other})
-            refuses(path, "none of fastnn's results")
+            refuses(path, "does not describe a result of fastnn")
     for name, value in (
         ("restart", [0, 1, N]), ("restart", [-1, 0, 1]), ("status", np.int8([0, 1, 99])),
         ("status", np.int8([-1, 0, 0])),
@@ -311,10 +311,10 @@ def test_forged_content_is_refused(path):
         refuses(path, f"{name}: expected")
     for value in (0, -1, 10**13, 1.5, None, "a", []):
         forge(path, about | {"restarts": value}, arrays)
-        refuses(path, "none of fastnn's results")
+        refuses(path, "does not describe a result of fastnn")
     for value in (None, [], {}, 5, "a", about["job"] | {"seed": -1}, about["job"] | {"more": 1}):
         forge(path, about | {"job": value}, arrays)
-        refuses(path, "none of fastnn's results")
+        refuses(path, "does not describe a result of fastnn")
 
 
 def test_a_failed_write_leaves_the_older_file(path, monkeypatch):

@@ -131,7 +131,7 @@ def test_other_outputs_have_scores_but_no_shares(activation, n, tmp_path):
     model = model_of([[1.0, -2.0, 0.5][:n]], activation=activation)
     X = np.array([[-3.0], [0.0], [2.0], [800.0], [-800.0]])
     with pytest.raises(
-        ValueError, match=rf"^probabilities: expected outputs that are shares.*got '{activation}'"
+        ValueError, match=rf"^probabilities: expected the output activation.*got '{activation}'"
     ):
         model.probabilities(X)
     outputs = model.evaluate(X)
@@ -155,7 +155,7 @@ def test_a_network_that_overflows_is_no_answer(activation):
 
 def test_numbers_have_no_scores():
     model = Model(fastnn.Network([1, 1]), [1.0, 0.0])
-    with pytest.raises(ValueError, match=r"^scores: expected a model of classes"):
+    with pytest.raises(ValueError, match=r"^scores: expected a classification model"):
         model.scores([[1.0]])
 
 

@@ -204,7 +204,7 @@ def test_partial_fit_is_an_epoch():
     np.testing.assert_array_equal(bits(parts.parameters_), bits(whole.parameters_))
     parts = quick(MLPClassifier, **options).partial_fit(IRIS[:50], KINDS[:50], classes=[0, 1, 2])
     assert parts.partial_fit(IRIS, KINDS).predict_proba(IRIS).shape == (150, 3)
-    with pytest.raises(ValueError, match=r"^y: expected the classes \[0, 1, 2\], got 5 too"):
+    with pytest.raises(ValueError, match=r"^y: expected only the classes \[0, 1, 2\], got 5"):
         parts.partial_fit(IRIS, KINDS + 5)
     assert not hasattr(quick(MLPClassifier, solver="lbfgs"), "partial_fit")
     assert hasattr(quick(MLPRegressor, solver="sgd"), "partial_fit")
@@ -220,7 +220,7 @@ def test_partial_fit_learns_whatever_came_before():
         before = model.parameters_
         model.partial_fit(IRIS[10::7], KINDS[10::7])
         assert (model.parameters_ != before).any()
-    with pytest.raises(ValueError, match=r"^classes: expected \[0, 1, 2\], as before, got"):
+    with pytest.raises(ValueError, match=r"^classes: expected \[0, 1, 2\], as in the first"):
         model.partial_fit(IRIS, KINDS, classes=[0, 1])
 
 
@@ -248,7 +248,7 @@ def test_going_on_after_an_ordinary_fit():
     assert model.loss_ < loss
     # Another solver begins with the parameters; another number of restarts is refused.
     fitted(model.set_params(solver="rprop"), DIABETES, PROGRESS)
-    with pytest.raises(ValueError, match=r"^n_restarts: expected 8, as before, to go on, got 9"):
+    with pytest.raises(ValueError, match=r"^n_restarts: expected 8, as before, to continue, got 9"):
         fitted(model.set_params(n_restarts=9), DIABETES, PROGRESS)
 
 
@@ -354,7 +354,7 @@ def test_pickles_and_models(name, tmp_path):
 
 
 def test_a_warning_says_that_it_was_still_learning():
-    with pytest.warns(ConvergenceWarning, match=r"^max_iter: the best restart was still learning"):
+    with pytest.warns(ConvergenceWarning, match=r"^max_iter: the best restart was still improving"):
         quick(MLPClassifier, solver="adam").fit(IRIS, KINDS)
 
 

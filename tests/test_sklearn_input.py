@@ -34,7 +34,7 @@ BAD = [
     (
         {"solver": "lm", "hidden_layer_sizes": 300},
         ValueError,
-        "optimizer: LevenbergMarquardt takes networks of",
+        "optimizer: expected at most 500 parameters",
     ),
 ]
 
@@ -47,11 +47,11 @@ def test_bad_parameters_are_refused_by_fit(options, exception, message):
 
 
 def test_bad_data_are_refused():
-    with pytest.raises(ValueError, match="one class only"):
+    with pytest.raises(ValueError, match="only one class"):
         quick(MLPClassifier).fit(IRIS, np.zeros(150))
     with pytest.raises(ValueError, match="Unknown label type"):
         quick(MLPClassifier).fit(IRIS, PROGRESS[:150])
-    with pytest.raises(ValueError, match=r"learning_rate_init: expected smaller numbers"):
+    with pytest.raises(ValueError, match=r"learning_rate_init: expected a finite loss"):
         quick(MLPRegressor, solver="sgd", learning_rate_init=1e6).fit(IRIS, KINDS * 1.0)
     with pytest.raises(ValueError, match=r"^early_stopping: expected False with partial_fit"):
         quick(MLPClassifier, solver="adam", early_stopping=True).partial_fit(IRIS, KINDS)

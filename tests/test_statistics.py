@@ -102,7 +102,7 @@ def test_others_are_told_apart():
         job_of(targets=False),
     ]
     for other in others:
-        with pytest.raises(ValueError, match="expected statistics of one job"):
+        with pytest.raises(ValueError, match="expected statistics of the same job"):
             mine.merge(Statistics.empty(other))
         assert Statistics.empty(other) != Statistics.empty(job)
     assert mine != statistics_of(job, rows, 0, 25)

@@ -134,7 +134,7 @@ def test_more_minima_than_losses_are_refused():
     arrays = example(job)
     whole = arrays["forms_counts"][:, -1] > 0
     arrays["minima_counts"][whole] += 1000
-    with pytest.raises(ValueError, match="minima_counts: expected as many"):
+    with pytest.raises(ValueError, match="minima_counts: expected counts"):
         Statistics.from_arrays(job, arrays)
 
 

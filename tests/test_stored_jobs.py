@@ -70,9 +70,9 @@ def test_records_that_leave_something_out_or_say_more():
     ):
         with pytest.raises(ValueError, match=r"."):
             job_of(record | change, arrays, 5)
-    with pytest.raises(ValueError, match=r"in another form"):
+    with pytest.raises(ValueError, match=r"got another form"):
         job_of(record, arrays | {"more": np.zeros(3)}, 5)
-    with pytest.raises(ValueError, match=r"in another form"):
+    with pytest.raises(ValueError, match=r"got another form"):
         job_of(record, arrays | {"X": X.astype(bool)}, 5)
 
 

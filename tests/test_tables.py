@@ -179,7 +179,11 @@ def test_classes_are_told_from_numbers(write, column, task, classes):
     [
         ("x x x", None, "column 'kind': expected several classes, got 'x' in every row"),
         ("1.5 1.5", None, "column 'kind': expected different numbers, got 1.5 in every row"),
-        ("x y z", None, "expected classes of 2 rows or more on average, got 3 in 3 rows"),
+        (
+            "x y z",
+            None,
+            "expected at least 2 rows for each class on average, got 3 classes in 3 rows",
+        ),
         (" ".join(f"k{i // 2}" for i in range(2002)), None, "expected up to 1,000 classes, got 1"),
         ("1 2 x", "regression", "line 4, column 'kind': expected a number, got 'x'"),
         (

@@ -118,7 +118,7 @@ def test_threads_that_are_not_the_systems_are_refused(monkeypatch):
     monkeypatch.setattr(threads, "_place", lambda: "")
     with monkeypatch.context() as patch:
         patch.setattr("fastnn.training.train_one", lambda *args: pytest.fail("training began"))
-        with pytest.raises(ValueError, match=r"^threads: expected 1 with parallel='samples' .* 2:"):
+        with pytest.raises(ValueError, match=r"^threads: expected 1 with parallel='samples' .* 2,"):
             fastnn.train(*samples(), epochs=5, parallel="samples", threads=2)
     for given in (None, 1):
         run = fastnn.train(*samples(), epochs=5, parallel="samples", threads=given)

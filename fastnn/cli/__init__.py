@@ -13,8 +13,8 @@ from ..support.version import __version__
 from . import bench, export, info, predict, restarts, train, xor
 from .arguments import Parser
 
-# Exit codes: bad arguments as argparse has it, failures of the system, and as shells do for Ctrl-C
-# and for a reader of the output that left.
+# Exit codes: argparse's for bad arguments, one for failures of the system, and those of shells for
+# Ctrl-C and for a closed pipe.
 USAGE, FAILURE, INTERRUPTED, BROKEN_PIPE = 2, 1, 130, 141
 
 
@@ -63,5 +63,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _in_one_line(text: str) -> str:
-    """Line breaks and the like, which names of columns may have, as Python writes them."""
+    """Escape line breaks and the like, which column names may contain."""
     return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text)

@@ -20,7 +20,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def whole(text: str) -> int:
-    """A whole number, also as 1e6 or 1_000_000."""
+    """Parse a whole number, also written as 1e6 or 1_000_000."""
     try:
         return int(text)
     except ValueError:
@@ -35,12 +35,12 @@ def whole(text: str) -> int:
 
 
 def sizes(text: str) -> list[int]:
-    """Whole numbers with commas between them, or none."""
+    """Parse whole numbers separated by commas, possibly none."""
     return [whole(part) for part in text.split(",")] if text else []
 
 
 def kept(text: str) -> Any:
-    """What to keep: a name, or best=N."""
+    """Parse what to keep: a name, or best=N."""
     name, equals, number = text.partition("=")
     if name != "best" or not equals:
         return text

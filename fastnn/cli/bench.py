@@ -1,7 +1,7 @@
 """Measure how fast training is on this machine, against the NumPy reference.
 
-Every contender must first compute what the reference computes; then all take turns.  Takes about
-half a minute; run nothing beside it.
+Every contender must first agree with the reference; then all are timed in turns.  This takes about
+half a minute; run nothing else meanwhile.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from .files import check_output
 from .machine import CountingPool, line
 
 TOLERANCE = {"float64": 1e-9, "float32": 1e-3}
-# Settings that pin BLAS to another kind of processor, and its numbers of threads.
+# Settings that make BLAS use the code for another processor, and its numbers of threads.
 PINNED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "NVPL_BLAS_DEBUG_CPU_TYPE",
           "MKL_DEBUG_CPU_TYPE")  # fmt: skip
 BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
@@ -44,10 +44,15 @@ CHECKED = 3
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
-    add("--turns", type=whole, default=5, help="how often all take turns, default %(default)s")
+    add("--turns", type=whole, default=5, help="rounds of measurement, default %(default)s")
     add("--restarts", type=whole, default=20_000,
-        help="networks of the XOR rows; the others have fewer, default %(default)s")  # fmt: skip
-    add("--save", type=Path, metavar="FILE.json", help="save machine and figures")
+        help="networks in the XOR rows, default %(default)s; other rows have fewer")  # fmt: skip
+    add(
+        "--save",
+        type=Path,
+        metavar="FILE.json",
+        help="save the results and a description of the machine",
+    )
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class Task:
     target_sse: float | None = None
 
     def settings(self, **changes: Any) -> dict[str, Any]:
-        """Keyword arguments of every way of training."""
+        """Keyword arguments for every way of training."""
         return {
             "optimizer": GradientDescent(self.rate), "init": self.init, "epochs": self.epochs,
             "target_sse": self.target_sse, **changes,
@@ -92,7 +97,7 @@ class Row:
     call: Callable[[], Any]
     networks: int
     epochs: int
-    """Of all networks together."""
+    """Total over all networks."""
     seconds: list[float] = field(default_factory=list)
 
     def ns(self) -> list[float]:
@@ -101,7 +106,7 @@ class Row:
 
 
 def tasks(restarts: int) -> list[Task]:
-    """XOR, XOR that stops, an encoder, and a wider network on random data."""
+    """XOR, XOR with a target, an encoder, and a wider network on random data."""
     random = np.random.default_rng(0)
     unit, default = Uniform(0, 1), Uniform(-1, 1)
     exercise = Network([2, 2, 1], bias=False)
@@ -119,17 +124,17 @@ def tasks(restarts: int) -> list[Task]:
 def fair_environment(variables: Mapping[str, str]) -> dict[str, str]:
     """`variables` without those that slow NumPy down, and with one thread for its products.
 
-    Threads of BLAS would also go on spinning while others are timed.
+    BLAS threads would also keep spinning while other contenders are timed.
     """
     kept = {name: value for name, value in variables.items() if name not in PINNED}
     return {**kept, **dict.fromkeys(BLAS_THREADS, "1")}
 
 
 def restart_fairly() -> None:
-    """Begin the command anew in a fair environment, which NumPy reads when it is imported."""
+    """Restart the command in a fair environment, which NumPy reads on import."""
     environment = fair_environment(os.environ)
     if environment != dict(os.environ):
-        # As it was begun: `-m` would look for modules in the current folder too.
+        # The same command line: `-m` would also look for modules in the current folder.
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
 
 
@@ -143,7 +148,7 @@ def run(options: argparse.Namespace) -> int:
     print(line(machine))
     loading = _load()
     for name, seconds in loading.items():
-        print(f"kernels of {name} loaded or compiled in {seconds:.2f} s")
+        print(f"kernels for {name} loaded or compiled in {seconds:.2f} s")
     todo = tasks(options.restarts)
     worst = max(_check(task) for task in todo)
     print(f"all agree with the NumPy reference; largest relative difference {worst:.1e}\n")
@@ -169,7 +174,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _load() -> dict[str, float]:
-    """How long each compiled entry took to be ready."""
+    """Seconds until each compiled entry was ready."""
     task = tasks(64)[0]
     calls: dict[str, Callable[[], Any]] = {
         "train": lambda: train(task.net, task.X, task.y, epochs=0),
@@ -186,35 +191,35 @@ def _seconds(call: Callable[[], Any]) -> float:
 
 
 def _check(task: Task) -> float:
-    """The largest relative difference to the reference; raises RuntimeError if it is too large."""
+    """Return the largest relative difference from the reference; RuntimeError if too large."""
     worst = 0.0
     for dtype in ("float64", "float32"):
         count = min(CHECKED, task.restarts)
-        # More than are compared, so that they are trained in lanes.
+        # More than are compared, so that they train in lanes.
         found = task.many(dtype=dtype, restarts=max(64, count))
         for k in range(count):
-            # A stop one epoch earlier or later is another result: both make as many epochs.
+            # Stopping an epoch earlier or later changes the result, so both train equally long.
             epochs = int(found.epochs[k])
             expected = task.reference(restart=k, epochs=epochs, target_sse=None).sse
             difference = abs(float(found.loss[k]) - expected) / expected
             if not difference <= TOLERANCE[dtype]:
                 raise RuntimeError(
-                    f"{task.title}, {dtype}: restart {k} ends with SSE {found.loss[k]}, in the "
-                    f"reference with {expected}"
+                    f"{task.title}, {dtype}: restart {k} ends with SSE {found.loss[k]}, but with "
+                    f"{expected} in the reference"
                 )
             worst = max(worst, difference) if dtype == "float64" else worst
     return worst
 
 
 def _lanes_busy(task: Task) -> float:
-    """Epochs that restarts trained, of all that the kernel computed in its lanes."""
+    """Share of the epochs computed in the lanes that trained a restart."""
     with CountingPool(1) as pool:
         runs = task.many(executor=pool)
     return float(runs.epochs.sum() / max(1, pool.lane_ticks))
 
 
 def _rows(task: Task) -> Iterator[Row]:
-    """The contenders on one task."""
+    """Time the contenders on one task."""
     if task.reference_epochs:
         epochs = task.reference_epochs
         yield Row(task, "reference, NumPy", lambda: task.reference(history=False), 1, epochs)
@@ -242,7 +247,7 @@ def _table(rows: list[Row]) -> Iterator[str]:
         median = statistics.median(ns)
         if row.task is not task:
             task = row.task
-            # XOR that stops is held against the same reference as XOR.
+            # XOR with a target is compared with the same reference as XOR.
             textbook = median if task.reference_epochs else textbook
             yield task.title
         cells = "".join(f"{value:>11,.1f}" for value in (median, ns[0], ns[-1]))

@@ -1,4 +1,4 @@
-"""Write a model as ONNX, as a C header, or as JSON, whichever the file's name ends in.
+"""Write a model as ONNX, as a C header, or as JSON; the file's extension decides.
 
 MODEL is a file that ``fastnn train`` or ``Model.save`` wrote, or ``run.save`` of one trained
 network.  FILE ends in .onnx (which needs the extra onnx), .h, or .json.
@@ -20,8 +20,10 @@ from .files import check_output
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("model", type=Path, metavar="MODEL", help="a saved model")
-    parser.add_argument("file", type=Path, metavar="FILE", help="the file to write")
-    parser.add_argument("--name", help="what names in C begin with (default: model)")
+    parser.add_argument(
+        "file", type=Path, metavar="FILE", help="the file to write: .onnx, .h (C) or .json"
+    )
+    parser.add_argument("--name", help="prefix of the names in C, default model")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -30,10 +32,12 @@ def run(options: argparse.Namespace) -> int:
     check_output("FILE", path, ["onnx", "h", "json"])
     suffix = path.suffix.lower()
     if options.name is not None and suffix != ".h":
-        raise ValueError(f"--name: expected none but for a C header, got {options.name}")
+        raise ValueError(f"--name: expected only with a C header (.h), got {options.name}")
     thing = load(options.model)
     if not isinstance(thing, Model | Run):
-        raise DamagedFile(options.model, f"expected a model or one run, got {type(thing).__name__}")
+        raise DamagedFile(
+            options.model, f"expected a model or a single run, got {type(thing).__name__}"
+        )
     model = as_model(thing)
     if suffix == ".h":
         to_c(model, path, name="model" if options.name is None else options.name)

@@ -1,4 +1,4 @@
-"""Files that the commands write: checked before the work starts, and never left half written."""
+"""Output files of the commands: checked before the work starts, and never left half-written."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def check_figure(path: Path) -> None:
 def save_figure(figure: Figure, path: Path) -> None:
     """Save `figure` at `path`."""
     with warnings.catch_warnings():
-        # Labels may be of any script; Matplotlib draws boxes for what its font has not.
+        # Labels may be in any script; Matplotlib draws boxes for glyphs that its font lacks.
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         write_file(
             path,

@@ -1,4 +1,4 @@
-"""Many restarts on the training part of a table, of which the validation part chooses one."""
+"""Training many restarts on the training rows of a table; the validation rows choose one."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ OPTIMIZERS = {
     "adam": (Adam(0.01), 2000),
 }
 PATIENCE = 20
-"""Epochs without a smaller loss on the validation set after which a restart ends."""
+"""Epochs without a lower validation loss after which a restart ends."""
 MOST_OF_LM = 500
 """Parameters."""
 RESTARTS, FEWEST_RESTARTS = 1000, 10
-# By default as many restarts as keep these numbers, for an epoch of all of them, below it: rows
-# times parameters, and for lm rows times outputs times squares of parameters.  That is some ten
-# seconds' work on two cores.
+# Limits on the work of one epoch of all restarts, which set the default number of restarts: rows
+# times parameters, and for lm rows times outputs times parameters squared.  That is about ten
+# seconds of work on two cores.
 WORK, WORK_OF_LM = 1e9, 1e10
-# Bytes of parameters that are held at once.
+# Bytes of parameters held in memory at once.
 BYTES = 2**28
 
 
@@ -48,22 +48,22 @@ class Split:
     test: np.ndarray
 
     def named(self) -> dict[str, np.ndarray]:
-        """Those that have rows, by name."""
+        """Non-empty parts, by name."""
         parts = {"training": self.train, "validation": self.validation, "test": self.test}
         return {name: rows for name, rows in parts.items() if len(rows)}
 
 
 @dataclass(frozen=True)
 class Fit:
-    """What came of the restarts.
+    """Result of the restarts.
 
     Attributes
     ----------
     model : Model
     losses : (restarts,) array
-        On the validation set, or on the training data without one.
+        On the validation set, or on the training data if there is none.
     restart : int
-        The index of the chosen one.
+        Index of the chosen one.
     interrupted : bool
         Whether Ctrl-C ended it early.
     """
@@ -76,21 +76,21 @@ class Fit:
 
 
 def default_optimizer(target: Target, rows: int, n_parameters: int) -> str:
-    """Levenberg–Marquardt for numbers and small networks, where it is quick, else L-BFGS."""
+    """The optimizer: Levenberg–Marquardt for small regressions, otherwise L-BFGS."""
     quick = FEWEST_RESTARTS * _work(rows, target.n_out, n_parameters, True) <= WORK_OF_LM
     small = n_parameters <= MOST_OF_LM
     return "lm" if target.classes is None and small and quick else "lbfgs"
 
 
 def default_restarts(rows: int, net: Network, optimizer: str) -> int:
-    """A thousand, fewer of large tables and networks."""
+    """Number of restarts: a thousand, or fewer for large tables and networks."""
     squares = optimizer == "lm"
     work = _work(rows, net.sizes[-1], net.n_parameters, squares)
     return int(max(FEWEST_RESTARTS, min(RESTARTS, (WORK_OF_LM if squares else WORK) / work)))
 
 
 def _work(rows: int, n_out: int, n_parameters: int, squares: bool) -> float:
-    """What an epoch of one restart takes."""
+    """Work of one epoch of one restart."""
     return float(rows) * n_parameters * (n_out * n_parameters if squares else 1)
 
 
@@ -99,8 +99,8 @@ def network_for(
 ) -> tuple[Network, Penalized]:
     """The network, and the loss that goes with its output.
 
-    Classes have the cross-entropy of a softmax, or of one sigmoid if they are two; where the
-    optimizer wants squares, they have the mean squared error of sigmoids.
+    Classification uses cross-entropy with a softmax, or with one sigmoid for two classes; with an
+    optimizer that needs squares, the mean squared error of sigmoids.
     """
     loss: Penalized
     if target.classes is None:
@@ -129,7 +129,7 @@ def fit(
     time_limit: float | None,
     features: list[str],
 ) -> Fit:
-    """Train, and choose; scales are learnt from the rows that train."""
+    """Train and choose; the scaling is computed from the training rows."""
     inputs = Scaling.of(X[parts.train])
     outputs = Scaling.of(target.values[parts.train]) if target.classes is None else None
 
@@ -179,7 +179,7 @@ def fit(
         if not sum(map(len, losses)):
             raise RuntimeError(f"no restart ended within {time_limit:g} s")
         raise ValueError(
-            f"--restarts: expected some that end with a finite loss, got none of {restarts}"
+            f"--restarts: expected at least one to end with a finite loss, got none of {restarts}"
         )
     model = Model(
         net, best[3], inputs=inputs, outputs=outputs, classes=target.classes, features=features,

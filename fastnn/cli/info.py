@@ -1,7 +1,7 @@
-"""Show versions and machine, and whether compiled kernels are at hand; or what a run holds.
+"""Show versions, machine and compiled kernels; or describe a run.
 
-With DIR, a folder that ``fastnn restarts --out`` or ``train_many(…, out=)`` writes or wrote: its
-job, how far it is, and statistics of its restarts.
+With DIR, a folder written by ``fastnn restarts --out`` or ``train_many(…, out=)``: its job, its
+progress, and statistics of its restarts.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ..support.version import NUMERICS_VERSION, __version__
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="a run's folder")
+    parser.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="the folder of a run")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -54,7 +54,7 @@ def _run_info(folder: Path) -> int:
         ("begun", f"{stored.created}, fastnn {made_with['versions']['fastnn']}"),
         ("machine", f"{made_with['processor']} ({made_with['architecture']})"),
         ("keeps", stored.keep.name),
-        ("shards", f"{stored.shards:,}, {size / 2**20:,.1f} MiB in all"),
+        ("shards", f"{stored.shards:,}, {size / 2**20:,.1f} MiB in total"),
         ("there", f"{len(stored):,} of {stored.restarts:,} restarts"),
     ]
     for name, value in rows:
@@ -65,7 +65,7 @@ def _run_info(folder: Path) -> int:
 
 
 def _size(folder: Path) -> int:
-    """Bytes of all files that stay there: one that is being written gets another name."""
+    """Bytes of all finished files; one that is being written still has a temporary name."""
     size = 0
     for place, _, names in os.walk(folder):
         for name in names:
@@ -101,14 +101,14 @@ def _machine_info() -> int:
         how = "warm: loaded from the cache" if loaded else "cold: compiled now"
         print(f"{label:<12}{how} in {seconds:.2f} s")
     folder = train_restarts.compiled(Kind(np.dtype(np.float64), 1)).cache_path
-    print(f"{'kernels':<12}{_kept(Path(folder)) if folder else 'not kept: set NUMBA_CACHE_DIR'}")
+    print(f"{'kernels':<12}{_kept(Path(folder)) if folder else 'not kept; set NUMBA_CACHE_DIR'}")
     if folder:
         print(f"{'cache':<12}{folder}")
     return 0
 
 
 def _kept(folder: Path) -> str:
-    """How many compiled kernels are kept, general ones and those for one network's sizes."""
+    """Number and size of the cached kernels, general and for one network's sizes."""
     texts = []
     special = [path for path in kept_files(folder) if SPECIAL in path.name]
     general = [path for path in kept_files(folder) if SPECIAL not in path.name]
@@ -122,7 +122,7 @@ def _kept(folder: Path) -> str:
 
 
 def _load(lanes: int) -> tuple[float, bool]:
-    """How long the kernels for float64 took to load or compile, and whether they were kept."""
+    """Seconds to load or compile the float64 kernels, and whether they came from the cache."""
     from ..datasets import xor
     from ..engine.chunk import train_chunk
     from ..job.build import make_job

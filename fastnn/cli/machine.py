@@ -1,4 +1,4 @@
-"""The machine that numbers were measured on, and how busy its lanes were."""
+"""The machine that was measured, and how busy its lanes were."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def line(machine: dict[str, Any]) -> str:
 
 
 class CountingPool(ThreadPoolExecutor):
-    """Threads for `train_many` that count how often all lanes moved on."""
+    """Thread pool for `train_many` that counts lane ticks."""
 
     def __init__(self, threads: int) -> None:
         super().__init__(threads)
@@ -30,7 +30,7 @@ class CountingPool(ThreadPoolExecutor):
         """Epochs that the kernel computed, times its lanes."""
 
     def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run `function`; a chunk's ticks are counted when it ends."""
+        """Run `function`, and count a chunk's ticks when it ends."""
         future = super().submit(function, *args, **kwargs)
         future.add_done_callback(self._count)
         return future

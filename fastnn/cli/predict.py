@@ -1,11 +1,11 @@
 """Predict with a model for every row of a CSV file.
 
 MODEL is a file that ``fastnn train`` wrote.  FILE has the model's inputs as columns, in any order,
-and may have others.  What is predicted is written as CSV, a row for each of FILE's, in its order;
-where FILE has the targets too, how good it is goes to standard error.
+and may have others.  Predictions are written as CSV, one row for each row of FILE, in order.  If
+FILE also has the targets, scores go to standard error.
 
-Names and labels are written as they are.  Spreadsheets take some for formulas: standard error says
-so, and --safe-for-spreadsheets has them written so that they are taken for text.
+Names and labels are written unchanged.  Spreadsheets read some texts as formulas: a warning says
+so, and --safe-for-spreadsheets writes them so that they are read as text.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from ..tabular.metrics import confusion
 from .files import check_output
 from .report import accuracy_text, confusion_text, errors_text
 
-# They make a formula of a cell.
+# A cell that starts with one of these is a formula.
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _WARNING = (
-    "fastnn: warning: a spreadsheet would take some of what is written for formulas: {}; "
-    "--safe-for-spreadsheets has it written as text"
+    "fastnn: warning: a spreadsheet would read some cells as formulas: {}; "
+    "--safe-for-spreadsheets writes them as text"
 )
 
 
@@ -41,13 +41,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("model", type=Path, metavar="MODEL", help="a model that fastnn train saved")
     add("file", type=Path, metavar="FILE", help="a CSV file with a header")
-    add("--out", type=Path, metavar="FILE.csv", help="by default standard output")
-    add("--probabilities", action="store_true", help="add a column for the share of each class")
+    add("--out", type=Path, metavar="FILE.csv", help="where to write, by default standard output")
+    add(
+        "--probabilities",
+        action="store_true",
+        help="add a column with the probability of each class",
+    )
     add("--delimiter", help="by default comma, semicolon or tab, as in the header")
     add(
         "--safe-for-spreadsheets",
         action="store_true",
-        help="quote all texts, and begin those with ' that a spreadsheet would take for a formula",
+        help="quote all texts, and put ' before those that a spreadsheet would read as formulas",
     )
 
 
@@ -56,20 +60,22 @@ def run(options: argparse.Namespace) -> int:
     if options.out is not None:
         check_output("--out", options.out, ["csv"])
         if options.out.exists() and options.file.exists() and options.out.samefile(options.file):
-            raise ValueError(f"--out: expected another file than {options.file}, got the same")
+            raise ValueError(f"--out: expected a file other than the input, got {options.file}")
     model = load(options.model)
     if not isinstance(model, Model):
         raise DamagedFile(options.model, f"expected a model, got {type(model).__name__}")
     if model.features is None:
         raise DamagedFile(
-            options.model, "expected a model that names its inputs, got one that does not"
+            options.model,
+            "expected a model with names of its inputs, got one without; use one that fastnn "
+            "train saved",
         )
     if options.probabilities and model.classes is None:
-        raise ValueError("--probabilities: expected a model of classes, got one of numbers")
+        raise ValueError("--probabilities: expected a classification model, got one for regression")
     if options.probabilities and not model.has_shares:
         raise ValueError(
-            "--probabilities: expected a model whose outputs are shares, of the activation "
-            f"'sigmoid' or 'softmax', got {model.network.activation[-1]!r}"
+            "--probabilities: expected a model whose last activation is 'sigmoid' or 'softmax', "
+            f"got {model.network.activation[-1]!r}"
         )
     targets = list(model.targets or ())
     with Table(options.file, options.delimiter) as table:
@@ -80,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
                                                     model.network.sizes[-1])]  # fmt: skip
     try:
         told = _scores(model, rows.numbers, rows.labels)
-    except TableError as error:  # perhaps they are not known yet
+    except TableError as error:  # perhaps the targets are not known yet
         told = f"fastnn: not scored: {error}\n"
     written = list(_rows(model, rows.numbers, names, options.probabilities))
     formulas = _formulas(written)
@@ -123,9 +129,9 @@ def _write(rows: Iterable[list[Any]], file: TextIO, quoting: Any) -> None:
 
 
 def is_formula(cell: Any) -> bool:
-    """Whether spreadsheets may take a cell for a formula: a text, but no number, that begins so.
+    """Return whether spreadsheets may read a cell as a formula: by its first sign, unless a number.
 
-    The signs are those of OWASP's page on CSV injection, with their wide forms.
+    The signs are those of OWASP's page on CSV injection, and their full-width forms.
     """
     if not isinstance(cell, str) or not cell.startswith(FORMULA_SIGNS):
         return False
@@ -137,7 +143,7 @@ def is_formula(cell: Any) -> bool:
 
 
 def _formulas(rows: Iterable[list[Any]], most: int = 3) -> list[str]:
-    """The first few different cells that are."""
+    """The first few distinct formula cells."""
     found: dict[str, None] = {}
     for row in rows:
         found |= {cell: None for cell in row if is_formula(cell)}
@@ -147,7 +153,7 @@ def _formulas(rows: Iterable[list[Any]], most: int = 3) -> list[str]:
 
 
 def _scores(model: Model, X: np.ndarray, columns: list[Labels]) -> str:
-    """How good the predictions are where the targets are known, and not left empty."""
+    """Scores of the predictions, if the targets are known and not left empty."""
     if not columns or any(column.texts == [""] for column in columns):
         return ""
     if model.classes is None:
@@ -168,7 +174,7 @@ def _scores(model: Model, X: np.ndarray, columns: list[Labels]) -> str:
 
 
 def _plain(text: str) -> str:
-    """A whole number as a class is written: 1 for 1.0."""
+    """A whole number as a class label: 1 for 1.0."""
     try:
         number = float(text)
     except ValueError:

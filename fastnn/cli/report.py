@@ -1,4 +1,4 @@
-"""What `fastnn train` and `fastnn predict` tell of predictions: as text, and as a figure."""
+"""Reports of `fastnn train` and `fastnn predict` on their predictions, as text and as a figure."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from ..tabular.target import Target
 
 PRINTED = 20
-"""Classes, and names of columns, that are printed."""
+"""Maximum number of classes, or of column names, to print."""
 LABELLED = 30
-"""Classes whose names fit beside a picture, and whose numbers fit into it."""
+"""Maximum number of classes whose names and counts fit in a figure."""
 DRAWN_TARGETS = 4
 
 
@@ -31,18 +31,18 @@ def short(label: Any, width: int = 24) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names, of which there may be many, in one line."""
+    """A list of names in one line, shortened if there are many."""
     more = f" and {len(names) - PRINTED:,} more" if len(names) > PRINTED else ""
     return ", ".join(map(short, names[:PRINTED])) + more
 
 
 def _drawn(label: Any, width: int = 24) -> str:
-    """The same for a figure, in which a dollar sign would begin a formula."""
+    """A label for a figure, where a dollar sign would begin a formula."""
     return short(label, width).replace("$", r"\$")
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """Columns side by side, the first to the left and the others to the right."""
+    """Rows as aligned text: the first column to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(
@@ -54,7 +54,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def confusion_text(counts: np.ndarray, classes: np.ndarray) -> str:
-    """A confusion matrix, or of many classes the most frequent mistakes."""
+    """A confusion matrix, or the most frequent mistakes if there are many classes."""
     if len(classes) <= PRINTED:
         names = [short(name, 12) for name in classes]
         head = [["true \\ predicted", *names]]
@@ -71,7 +71,7 @@ def confusion_text(counts: np.ndarray, classes: np.ndarray) -> str:
 
 
 def classes_text(target: Target, parts: dict[str, np.ndarray]) -> str:
-    """How many rows of each class there are, in all and in each part."""
+    """Number of rows of each class, in total and in each part."""
     assert target.classes is not None
     columns = {"rows": target.values} | {name: target.values[part] for name, part in parts.items()}
     counts = [np.bincount(values, minlength=len(target.classes)) for values in columns.values()]
@@ -88,9 +88,9 @@ def errors_text(
     parts: Iterable[tuple[str, np.ndarray, np.ndarray]],
     constants: np.ndarray | None,
 ) -> str:
-    """R², RMSE and MAE of every part and target, beside those of the mean where it is known.
+    """R², RMSE and MAE of every part and target, with those of the mean if it is known.
 
-    A part is its name, what is true and what was predicted, (n, targets) each.
+    A part is its name, its true and its predicted values, (n, targets) each.
     """
     head = ["", "rows", "R²", "RMSE", "MAE"]
     rows = [head if constants is None else [*head, "RMSE of the mean", "MAE of the mean"]]
@@ -108,7 +108,7 @@ def errors_text(
 
 
 def accuracy_text(part: str, true: np.ndarray, predicted: np.ndarray) -> str:
-    """The share of rows whose class was predicted."""
+    """Share of rows whose class was predicted correctly."""
     right = int(np.count_nonzero(true == predicted))
     return f"{part} {right / len(true):.2%} ({right:,} of {len(true):,})"
 
@@ -120,10 +120,10 @@ def figure_of(
     predicted: np.ndarray,
     losses: tuple[np.ndarray, str, float, str],
 ) -> Figure:
-    """A part's confusion matrix, or predicted against true with the residuals; and the losses.
+    """A figure of a part's confusion matrix, or of predicted values and residuals; and of losses.
 
-    `true` and `predicted` are positions of classes (n,), or numbers (n, targets); `losses` those of
-    all restarts, what to call them, that of the chosen one, and what to call it.
+    `true` and `predicted` are positions of classes (n,), or numbers (n, targets).  `losses` holds
+    the losses of all restarts, their name, the loss of the chosen one, and its name.
     """
     if target.classes is not None:
         figure = new_figure(11, 4.8)
@@ -169,7 +169,7 @@ def _draw_confusion(counts: np.ndarray, classes: np.ndarray, part: str, ax: Any)
 def _draw_predicted(
     true: np.ndarray, predicted: np.ndarray, name: str, part: str, axes: Any
 ) -> None:
-    """Points of predicted against true numbers, and of residuals against predicted ones."""
+    """Plot predicted against true values, and residuals against predicted values."""
     size, alpha = (18, 0.6) if len(true) <= 2000 else (3, 0.2)
     style: dict[str, Any] = {"s": size, "alpha": alpha, "color": BLUE, "linewidths": 0}
     style["rasterized"] = len(true) > 2000

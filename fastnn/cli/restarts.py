@@ -36,20 +36,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add, names = parser.add_argument, optimizers()
     add(
         "restarts", type=whole, nargs="?",
-        help=f"how many, default {RESTARTS}, with --resume as many as the run in the folder has",
+        help=f"number of restarts, default {RESTARTS}; with --resume, that of the run",
     )  # fmt: skip
-    add("--epochs", type=whole, default=10_000, help="the most epochs of each, default %(default)s")
+    add(
+        "--epochs",
+        type=whole,
+        default=10_000,
+        help="maximum epochs of each restart, default %(default)s",
+    )
     add(
         "--optimizer", choices=list(names), default="gradient-descent", metavar="NAME",
         help=f"{', '.join(names)}; default %(default)s",
     )  # fmt: skip
     add(
         "--learning-rate", type=float, metavar="RATE",
-        help="default 0.5 for gradient descent, else the optimizer's own",
+        help="default 0.5 for gradient descent, otherwise the optimizer's own",
     )  # fmt: skip
-    add("--momentum", type=float, help="of gradient descent, default 0")
-    add("--low", type=float, default=0.0, help="initial weights from here, default %(default)s")
-    add("--high", type=float, default=1.0, help="to here, default %(default)s")
+    add("--momentum", type=float, help="for gradient descent, default 0")
+    add(
+        "--low",
+        type=float,
+        default=0.0,
+        help="lower bound of the initial weights, default %(default)s",
+    )
+    add(
+        "--high",
+        type=float,
+        default=1.0,
+        help="upper bound of the initial weights, default %(default)s",
+    )
     target = parser.add_mutually_exclusive_group()
     target.add_argument(
         "--target", type=float, default=0.04, help="stop below this SSE, default %(default)s"
@@ -62,14 +77,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--activation", default="sigmoid", help=f"{', '.join(BY_NAME)}; default %(default)s")
     add("--bias", action="store_true", help="give the units biases")
     add("--dtype", default="float64", help="float64 (default) or float32")
-    add("--threads", type=int, help="by default as many as this process may use CPUs")
+    add("--threads", type=int, help="default: the CPUs available to this process")
     add(
         "--keep", type=kept, metavar="WHAT",
-        help="all, parameters, outcomes, statistics, or best=N; default all that fits into 1 GiB",
+        help="all, parameters, outcomes, statistics, or best=N; by default what fits in 1 GiB",
     )  # fmt: skip
-    add("--out", type=Path, metavar="DIR", help="write results to a folder while they come")
-    add("--resume", action="store_true", help="go on with the run in the folder")
-    add("--time-limit", type=float, metavar="SECONDS", help="end after so long")
+    add("--out", type=Path, metavar="DIR", help="write results to a folder as they arrive")
+    add("--resume", action="store_true", help="continue the run in the folder")
+    add("--time-limit", type=float, metavar="SECONDS", help="stop after this time")
     add("--save", type=Path, metavar="FILE.npz", help="save all results")
     add("--figure", type=Path, metavar="FILE", help="save a figure: .png, .pdf or .svg")
 
@@ -83,7 +98,10 @@ def make_optimizer(options: argparse.Namespace) -> Optimizer:
     for name in numbers:
         if name not in names:
             option = "--" + name.replace("_", "-")
-            raise ValueError(f"{option}: expected none with {options.optimizer}, which has no such")
+            raise ValueError(
+                f"{option}: expected only with an optimizer that has it, got it with "
+                f"{options.optimizer}"
+            )
     if kind is GradientDescent:
         numbers.setdefault("learning_rate", 0.5)
     optimizer: Optimizer = kind(**numbers)
@@ -91,7 +109,7 @@ def make_optimizer(options: argparse.Namespace) -> Optimizer:
 
 
 def count_of(options: argparse.Namespace) -> int:
-    """How many restarts the options ask for."""
+    """Number of restarts that the options ask for."""
     if options.restarts is not None:
         return int(options.restarts)
     begun = options.resume and options.out is not None and is_begun(options.out)
@@ -103,7 +121,9 @@ def run(options: argparse.Namespace) -> int:
     if options.save is not None:
         check_output("--save", options.save, ["npz"])
         if options.out is not None:
-            raise ValueError("--save: expected none with --out, whose folder has all that is kept")
+            raise ValueError(
+                "--save: not available with --out, whose folder already holds the results"
+            )
     if options.figure is not None:
         check_figure(options.figure)
     net = Network([2, *options.hidden, 1], activation=options.activation, bias=options.bias)
@@ -140,7 +160,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         told = runs if isinstance(runs, Statistics) else runs.statistics
         count = told.restarts
-    saved = _write(runs, options) if count else []  # before anything that could fail to be printed
+    saved = _write(runs, options) if count else []  # before any output that could fail
     print(net)
     print(told)
     rate = "" if options.resume else f", {count / seconds:,.0f} restarts/s"

@@ -1,10 +1,11 @@
 """Train a network on a CSV file: the best of many restarts, tested and saved as a model.
 
-FILE has a header and a row for each sample.  All columns but the targets and those to ignore are
-inputs and hold numbers.  The target is of classes if it holds text, or a few whole numbers, else of
-numbers; --task overrides that.  The rows are split by the seed: some train, some choose the best
-restart, some test it.  Scales are learnt from those that train, and are part of the model, which
-``fastnn predict`` applies and ``fastnn export`` writes in other formats.
+FILE has a header and a row for each sample.  All columns except the targets and the ignored ones
+are inputs and must be numeric.  A target of text, or of a few distinct whole numbers, means
+classification, any other regression; --task overrides that.  The seed splits the rows into
+training, validation (to choose the best restart) and test rows.  The scaling is computed from the
+training rows and is part of the model, which ``fastnn predict`` applies and ``fastnn export``
+writes in other formats.
 """
 
 from __future__ import annotations
@@ -46,24 +47,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("file", type=Path, metavar="FILE", help="a CSV file with a header")
     add("--target", action="append", required=True, metavar="COLUMN",
-        help="what to predict; several times for several columns of numbers")  # fmt: skip
-    add("--ignore", action="append", default=[], metavar="COLUMN", help="no input; several times")
-    add("--task", choices=TASKS, help="classes or numbers; by default told from the target")
+        help="column to predict; repeat for several numeric columns")  # fmt: skip
+    add(
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="column to leave out; may be repeated",
+    )
+    add("--task", choices=TASKS, help="kind of target, by default detected from its column")
     add("--delimiter", help="by default comma, semicolon or tab, as in the header")
-    add("--restarts", type=whole, help="default 1000, fewer, at least 10, for large files")
+    add("--restarts", type=whole, help="default 1000; fewer for large files, at least 10")
     add("--optimizer", choices=list(OPTIMIZERS),
-        help="by default lm for numbers where it is quick, else lbfgs")  # fmt: skip
+        help="by default lm for regression where it is fast, otherwise lbfgs")  # fmt: skip
     add("--hidden", type=sizes, default=[10], metavar="N[,N…]", help="hidden units, default 10")
     add("--activation", default="tanh", help=f"{', '.join(BY_NAME)}; default %(default)s")
-    add("--epochs", type=whole, help="the most epochs, by default the optimizer's own")
+    add("--epochs", type=whole, help="maximum epochs, default depends on the optimizer")
     add("--validation", type=float, default=0.2, metavar="SHARE",
-        help="of the rows, that choose the restart, default %(default)s")  # fmt: skip
+        help="share of the rows that chooses the restart, default %(default)s")  # fmt: skip
     add("--test", type=float, default=0.2, metavar="SHARE",
-        help="of the rows, that test it, default %(default)s")  # fmt: skip
+        help="share of the rows that tests it, default %(default)s")  # fmt: skip
     add("--seed", type=int, default=0, help="default %(default)s")
-    add("--threads", type=int, help="by default as many as this process may use CPUs")
-    add("--time-limit", type=float, metavar="SECONDS", help="end after so long")
-    add("--model", type=Path, metavar="FILE.npz", help="by default FILE with the ending .npz")
+    add("--threads", type=int, help="default: the CPUs available to this process")
+    add("--time-limit", type=float, metavar="SECONDS", help="stop after this time")
+    add(
+        "--model",
+        type=Path,
+        metavar="FILE.npz",
+        help="where to save the model, by default FILE with the extension .npz",
+    )
     add("--figure", type=Path, metavar="FILE", help="save a figure: .png, .pdf or .svg")
 
 
@@ -80,13 +92,13 @@ def run(options: argparse.Namespace) -> int:
     net, loss = network_for(target, len(features), options.hidden, options.activation, name == "lm")
     if name == "lm" and net.n_parameters > MOST_OF_LM:
         raise ValueError(
-            f"--optimizer: expected another than lm for {net.n_parameters} parameters, more than "
-            f"{MOST_OF_LM}, got lm"
+            f"--optimizer: lm takes at most {MOST_OF_LM} parameters, got {net.n_parameters}; use "
+            "lbfgs or fewer hidden units"
         )
     optimizer, epochs = OPTIMIZERS[name]
     _print_data(options, features, X, target, parts)
     restarts = options.restarts or default_restarts(len(parts.train), net, name)
-    fewer = ", for so large a file" if options.restarts is None and restarts < RESTARTS else ""
+    fewer = ", fewer for a large file" if options.restarts is None and restarts < RESTARTS else ""
     print(f"{net}, {name}, {restarts:,} restarts{fewer}", flush=True)
     begin = time.perf_counter()
     found = fit(
@@ -95,11 +107,11 @@ def run(options: argparse.Namespace) -> int:
         threads=options.threads, time_limit=options.time_limit, features=features,
     )  # fmt: skip
     seconds = time.perf_counter() - begin
-    found.model.save(path)  # before anything that could fail to be printed
+    found.model.save(path)  # before any output that could fail
     if found.interrupted:
         print(f"fastnn: interrupted after {len(found.losses):,} restarts", file=sys.stderr)
     elif len(found.losses) < restarts:
-        print(f"{len(found.losses):,} of {restarts:,} restarts ended in time")
+        print(f"{len(found.losses):,} of {restarts:,} restarts finished within the time limit")
     judged = loss.name if target.classes is not None else f"{loss.name} of the scaled target"
     judged += f" on the {'validation' if len(parts.validation) else 'training'} rows"
     finite = found.losses[np.isfinite(found.losses)]
@@ -123,13 +135,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _checked(options: argparse.Namespace) -> Path:
-    """Where the model is to be saved, once all options that need no data are found good."""
+    """Check all options that need no data; return the path for the model."""
     if options.file.is_dir():
         raise TableError(options.file, "expected a file, got a folder")
     path: Path = options.file.with_suffix(".npz") if options.model is None else options.model
     check_output("--model", path, ["npz"])
     if options.model is None and path.exists() and not _is_model(path):
-        raise ValueError(f"--model: expected a file name, since {path} is there and no model")
+        raise ValueError(
+            f"--model: expected a file name, since the default {path} exists and is not a model"
+        )
     if options.figure is not None:
         check_figure(options.figure)
     for name in ("validation", "test"):
@@ -138,8 +152,8 @@ def _checked(options: argparse.Namespace) -> Path:
             raise ValueError(f"--{name}: expected a share from 0 to less than 1, got {share}")
     if not options.validation + options.test < 1:
         raise ValueError(
-            "--test: expected less than 1 together with --validation, got "
-            f"{options.test} and {options.validation}"
+            f"--test: expected a sum with --validation below 1, got {options.test} and "
+            f"{options.validation}"
         )
     integer("--seed", options.seed, 0, 2**64 - 1)
     if options.restarts is not None:
@@ -165,14 +179,14 @@ def _read(options: argparse.Namespace) -> tuple[list[str], np.ndarray, Target]:
         features = [name for name in table.names if name not in left]
         if not features:
             raise TableError(
-                options.file, "expected columns of inputs besides the target, got none"
+                options.file, "expected at least one input column besides the target, got none"
             )
         try:
             rows = table.read(features, options.target)
         except TableError as error:
             if error.text:
                 hint = " ".join(f"--ignore {shlex.quote(name)}" for name in error.text)
-                raise ValueError(f"{error}; to leave columns of text out: {hint}") from None
+                raise ValueError(f"{error}; to leave text columns out: {hint}") from None
             raise
     return features, rows.numbers, make_target(rows.labels, options.task)
 
@@ -185,17 +199,17 @@ def _print_data(
     asked = "" if options.task else "; --task overrides it"
     print(f"{what} of {', '.join(target.names)}: {target.why}{asked}")
     counts = ", ".join(f"{len(rows):,} {name}" for name, rows in parts.named().items())
-    print(f"rows by seed {options.seed}: {counts}")
+    print(f"rows, split by seed {options.seed}: {counts}")
     constant = [n for n, column in zip(features, X[parts.train].T, strict=True)
                 if (column == column[0]).all()]  # fmt: skip
     if constant:
-        print(f"the same in all training rows: {listed(constant)}")
+        print(f"constant in all training rows: {listed(constant)}")
     if target.classes is not None:
         print(classes_text(target, parts.named()))
 
 
 def _predicted(found: Fit, X: np.ndarray, target: Target, rows: np.ndarray) -> np.ndarray:
-    """Positions of classes, or numbers, that the model gives for some rows."""
+    """Predictions for some rows: positions of classes, or numbers."""
     if target.classes is None:
         return found.model.evaluate(X[rows])
     places: np.ndarray = found.model.scores(X[rows]).argmax(axis=1)

@@ -1,6 +1,6 @@
 """The classic exercise: learn XOR from scratch, once and from many random starts.
 
-Trains a 2-2-1 sigmoid network without biases by back-propagation, the same by the NumPy reference,
+Trains a 2-2-1 sigmoid network without biases by back-propagation, again with the NumPy reference,
 then many random restarts, and saves a figure.
 """
 
@@ -37,7 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=whole, default=10_000, help="default %(default)s")
     parser.add_argument("--restarts", type=whole, default=100_000, help="default %(default)s")
     parser.add_argument(
-        "--figure", type=Path, default=Path("xor.png"), help="where to save it, default %(default)s"
+        "--figure",
+        type=Path,
+        default=Path("xor.png"),
+        help="where to save the figure, default %(default)s",
     )
 
 
@@ -72,12 +75,12 @@ def run(options: argparse.Namespace) -> int:
     per_epoch = options.epochs
     print(f"fastnn          {fast * 1e3:10.2f} ms {fast / per_epoch * 1e9:10,.0f} ns per epoch")
     print(f"NumPy reference {slow * 1e3:10.2f} ms {slow / per_epoch * 1e9:10,.0f} ns per epoch")
-    print(f"fastnn is {slow / fast:,.0f} times as fast; the largest relative difference is")
+    print(f"fastnn is {slow / fast:,.0f} times as fast; the largest relative differences are")
     assert textbook.history is not None
     print(f"  {_difference(history, textbook.history):.1e} in the SSE of any epoch,")
     print(f"  {_difference(trained.parameters, textbook.parameters):.1e} in the final weights")
     if first > fast + 0.1:
-        print(f"(loading or compiling the kernels took {first - fast:.1f} s before that)")
+        print(f"(before that, loading or compiling the kernels took {first - fast:.1f} s)")
 
     print(f"\n{options.restarts:,} random restarts until SSE < {TARGET_SSE}:")
     train_many(net, X, y, restarts=64, **{**settings, "epochs": 0})  # compiles
@@ -93,8 +96,8 @@ def run(options: argparse.Namespace) -> int:
     epochs = int(runs.epochs.sum())
     print(
         f"{epochs:,} epochs in {seconds:.2f} s with {available_threads()} threads: "
-        f"{seconds / max(1, epochs) * 1e9:.1f} ns per epoch; "
-        f"the reference, one after another, would take {slow / per_epoch * epochs:,.0f} s"
+        f"{seconds / max(1, epochs) * 1e9:.1f} ns per epoch; the reference, one restart after "
+        f"another, would take {slow / per_epoch * epochs:,.0f} s"
     )
 
     figure = new_figure(13, 4)

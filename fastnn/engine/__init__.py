@@ -1,1 +1,1 @@
-"""From a job to compiled kernels and back: launch records, chunks, evaluation."""
+"""The way from a job to compiled kernels and back: launch records, chunks, evaluation."""

@@ -1,7 +1,7 @@
-"""The blueprint of a launch: all that jobs of one kind have in common, made once and reused.
+"""The blueprint of a launch: everything that jobs of one kind share, made once and reused.
 
-It holds the sizes, places and kernels that a launch record has for a network, data of so many
-samples, an optimizer, a loss and rules; numbers and arrays come with each job.
+It holds the sizes, places and kernels in a launch record for a network, a number of samples, an
+optimizer, a loss and rules; numbers and arrays come with each job.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ from .specialize import has_own_parts, is_quickly_compiled, is_small, mode
 
 # Parts of the record that a special kernel contains.
 INLINED = ("compute", "update")
-# Kinds of jobs that are remembered.
+# Number of kinds of jobs to cache.
 MOST = 256
 
 
 def vector_width(lanes: int, dtype: np.dtype) -> int:
-    """How many of `lanes` networks lie in one vector, which is as long as a register."""
+    """Number of the `lanes` networks in one vector, which is as long as a register."""
     return min(lanes, register_bytes() // dtype.itemsize)
 
 
 def needs_of(job: Job) -> Needs:
-    """What the job needs room for."""
+    """The memory that the job needs."""
     setup = job.setup
     return Needs(
         n_hyper=job.hyper.shape[1],
@@ -65,16 +65,16 @@ def needs_of(job: Job) -> Needs:
 
 @dataclass(frozen=True)
 class SampleRuns:
-    """How the samples of one network are cut: into runs, and these into tiles."""
+    """Partition of one network's samples into runs, and of these into tiles."""
 
     group: int
-    """Samples side by side, as many as fill a cache line."""
+    """Number of samples side by side: as many as fill a cache line."""
     length: int
     runs: int
 
     @classmethod
     def of(cls, job: Job) -> SampleRuns:
-        """Runs are batches or, where sums are in lanes, what threads share."""
+        """Cut the samples into runs: batches or, with sums in lanes, the threads' shares."""
         samples, group = len(job.X), CACHE_LINE // job.dtype.itemsize
         length = job.batch_size
         if job.parallel == "samples" and length == samples:
@@ -84,21 +84,21 @@ class SampleRuns:
 
 
 class Blueprint:
-    """What jobs of one kind have in common."""
+    """The part of a launch that jobs of one kind share."""
 
     def __init__(self, job: Job, plan: Plan, kind: Kind, **pieces: Piece) -> None:
         self.plan = plan
         self.kind = kind
         self.pieces = pieces
-        """What does the record's fields, compiled for any sizes."""
+        """Pieces for the record's fields, compiled for any sizes."""
         self.special = kind
-        """The kind of the special kernel, if there may be one."""
+        """The kind of the special kernel, or None if there can be none."""
         self.special_file: Path | None = None
         self.uses_special = False
         self.may_change = False
-        """Whether the special kernel may take over."""
+        """True while the special kernel may still take over."""
         self.address = 0
-        """Of the loop over all restarts."""
+        """Address of the loop over all restarts."""
         self._add_numbers(job)
         self._add_pieces(job)
 
@@ -109,7 +109,7 @@ class Blueprint:
             other_option=setup.other_option,
             batch_size=job.batch_size,
             batches=-(-len(job.X) // job.batch_size),
-            # No update follows a pass that is made for rules and history.
+            # A pass made only for rules and history is not followed by an update.
             judged_forward=job.batch_size < len(job.X)
             and not any(isinstance(rule, GradientBelow) for rule in job.rules),
             observed=setup.observe is not None or setup.compute is not None,
@@ -145,7 +145,7 @@ class Blueprint:
             pieces.update(judge=judge_of(job.rules))
 
     def sizes(self, *, unrolled: bool) -> Sizes:
-        """What a kernel for jobs of this kind alone knows when it is compiled."""
+        """The constants of a kernel compiled for jobs of this kind alone."""
         plan = self.plan
         known = {name: plan.get(name) for name in (*SIZES, *REGIONS)}
         known |= {name: 0 for name in KERNELS if name not in (*self.pieces, "epochs_kernel")}
@@ -158,7 +158,7 @@ class Blueprint:
         )
 
     def prepare(self, job: Job) -> Blueprint:
-        """Choose between the special and the general kernel, and compile what is missing."""
+        """Choose the special or the general kernel, and compile what is missing."""
         asked, small = mode(), is_small(job, self.plan.get("lanes"))
         if asked == "special" or (asked == "auto" and small):
             sizes = self.sizes(unrolled=small)
@@ -175,17 +175,17 @@ class Blueprint:
         return self
 
     def _begins_special(self, job: Job) -> bool:
-        """Whether the special kernel is there, or is the quicker one to compile."""
+        """Return whether the special kernel exists, or is faster to compile."""
         if train_epochs.is_at_hand(self.special):
             return True
         general = train_epochs.is_at_hand(self.kind) or any_kernel_compiled()
         return not general and is_quickly_compiled(job)
 
     def _wanted(self, job: Job) -> list[tuple[int, Piece, Kind]]:
-        """Places in the record, and the pieces for them."""
+        """Places in the record, and the pieces that belong there."""
         pieces = dict(self.pieces)
         kind = self.special if self.uses_special else self.kind
-        # What the special kernel contains is called by address only by passes over other data.
+        # Only passes over other data call by address what the special kernel contains.
         others = job.validation is not None or job.shuffle
         if self.uses_special and not others:
             pieces = {name: piece for name, piece in pieces.items() if name not in INLINED}
@@ -199,7 +199,7 @@ class Blueprint:
         return wanted
 
     def look_for_special(self) -> bool:
-        """Whether the special kernel has come to be kept, and serves from now on."""
+        """Switch to the special kernel if it is in the cache by now; return whether it is."""
         if self.may_change and self.special_file is not None and is_kept(self.special_file):
             address = train_epochs.address(self.special)
             self.uses_special, self.may_change = True, False
@@ -208,7 +208,7 @@ class Blueprint:
 
 
 def _in_lanes(job: Job, lanes: int) -> Blueprint:
-    """For `lanes` networks at once."""
+    """Make the blueprint for `lanes` networks at once."""
     width = vector_width(lanes, job.dtype)
     plan = make_plan(job.net, len(job.X), lanes, job.dtype.itemsize, needs_of(job))
     plan.set(strips=lanes // width)
@@ -227,7 +227,7 @@ def _in_lanes(job: Job, lanes: int) -> Blueprint:
 
 
 def _one_by_one(job: Job) -> Blueprint:
-    """For one network after the other."""
+    """Make the blueprint for one network at a time."""
     samples, size, cut = len(job.X), job.dtype.itemsize, SampleRuns.of(job)
     in_lanes = job.parallel == "samples"
     rows = min(samples, cut.length)
@@ -252,7 +252,7 @@ def _one_by_one(job: Job) -> Blueprint:
 
 
 def _key(job: Job, lanes: int) -> tuple[Any, ...]:
-    """All that a blueprint depends on."""
+    """The key of a blueprint: everything that it depends on."""
     setup, loss, weighting = job.setup, job.loss, job.weighting
     given = None if weighting is None else getattr(weighting, "code", GIVEN)
     return (
@@ -271,7 +271,7 @@ _made: OrderedDict[tuple[Any, ...], Blueprint] = OrderedDict()
 
 
 def blueprint_of(job: Job, lanes: int) -> Blueprint:
-    """The blueprint for `job` with `lanes` networks at once, made for the first job of its kind."""
+    """The blueprint for `job` with `lanes` networks at once, shared by jobs of its kind."""
     key = _key(job, lanes)
     found = _made.get(key)
     if found is None:

@@ -21,33 +21,33 @@ NOT_RUN = int(Status.NOT_RUN)
 # The most networks trained at once.  XOR 2-2-1, ns per network and epoch with AVX-512: float64 6.9
 # with 32 lanes, 6.0 with 64, 5.5 with 128, 5.8 with 192; float32 2.7 with 128, 2.5 with 256 to 384.
 MOST_LANES = {np.dtype(np.float64): 128, np.dtype(np.float32): 256}
-# The same where a kernel for known sizes may train them, which has no loops to share.  XOR, ns with
+# The same for kernels of known sizes, which have no loops to share.  XOR, ns with
 # 16, 32, 64 and 128 lanes: 10.3, 10.2, 11.4, 12.9.
 SPECIAL_LANES = {np.dtype(np.float64): 32, np.dtype(np.float32): 64}
-# Bytes that all lanes together may fill, in the first-level cache.
+# Bytes of the first-level cache that all lanes together may fill.
 LANE_BYTES = 48 * 2**10
-# The same for Levenberg-Marquardt, whose long chains of divisions want many lanes.  XOR with
+# The same for Levenberg-Marquardt, whose long chains of divisions need many lanes.  XOR with
 # biases, ns per trial with 32, 64, 80 and 128 lanes: 33.0, 27.5, 27.7, 25.2.
 ROOM_OF_SYSTEMS = 160 * 2**10
 # Bytes that the samples' own weights, orders and batches of all lanes together may fill.  XOR's
 # network with Bootstrap, ns per sample and network with 8, 32 and 128 lanes: 11.4, 11.0, 12.3 for
 # 2,000 samples, 9.8, 12.7, 12.5 for 32,000.  Shuffled halves of 16,000: 32.9, 36.9, 47.4.
 OWN_BYTES = 4 * 2**20
-# The same in the fewest lanes above which one network at a time is trained: 1.1 times as slow for
+# The same for the fewest lanes; above it one network at a time is trained: 1.1 times as slow for
 # 300,000 samples, with an eighth of the memory.
 MOST_OWN_BYTES = 48 * 2**20
-# Restarts in a row for each lane, if some may end early and the chunk has enough of them.
+# Restarts for each lane, one after the other, if some may end early and there are enough.
 REFILLS = 32
-# One network at a time is as fast up to this many.
+# Up to this many networks, one at a time is as fast.
 FEW = 3
-# Bytes of parameters and gradients in the fewest lanes above which one network at a time is faster:
+# Bytes of parameters and gradients in the fewest lanes; above it one network at a time is faster:
 # 64-32-10 fills 301 KiB and takes 225 us with one, 261 us with 8 lanes.
 LARGE = 256 * 2**10
 
 
 @dataclass(frozen=True)
 class ChunkResult:
-    """What became of the restarts at positions ``start … start + len(status) - 1`` of the job."""
+    """Results of the restarts at positions ``start … start + len(status) - 1`` of the job."""
 
     start: int
     parameters: np.ndarray | None
@@ -60,13 +60,13 @@ class ChunkResult:
     """Epochs that the kernel computed, each for all its lanes."""
     lanes: int
     state: np.ndarray | None
-    """(restarts, n_state): what the optimizer and the rules remember, if it is kept."""
+    """(restarts, n_state): the memory of the optimizer and the rules, if it is kept."""
 
 
 def own_bytes(job: Job) -> int:
-    """Bytes of samples that each lane has to itself: weights; order and batch if shuffled.
+    """Bytes of samples private to each lane: weights; order and batch if shuffled.
 
-    All else that grows with the samples lies there once for all lanes, or tile by tile.
+    Everything else that grows with the samples is shared by all lanes, or lies tile by tile.
     """
     samples, size = len(job.X), job.dtype.itemsize
     weights = samples * size if job.has_own_weights else 0
@@ -77,7 +77,7 @@ def own_bytes(job: Job) -> int:
 
 
 def most_lanes(job: Job) -> int:
-    """How many networks of `job` to train at once if there are many; 1 means one at a time."""
+    """Number of networks of `job` to train at once if there are many; 1 means one at a time."""
     net, size = job.net, job.dtype.itemsize
     width = register_bytes() // size
     held = 2 * net.n_parameters + job.n_state + job.setup.scratch
@@ -95,10 +95,11 @@ def most_lanes(job: Job) -> int:
 
 
 def lanes_for(job: Job, restarts: int) -> int:
-    """How many networks to train at once in a chunk of `restarts` restarts.
+    """Number of networks to train at once in a chunk of `restarts` restarts.
 
-    As few as let every lane have equally many restarts, or one less.  Where restarts may end early,
-    lanes idle at the end of a chunk until the last has ended: there, each has `REFILLS` to train.
+    The smallest number that gives every lane the same number of restarts, or one less.  If restarts
+    may end early, lanes idle at the end of a chunk until the last one ends, so each lane gets
+    `REFILLS` restarts.
     """
     most = most_lanes(job)
     width = register_bytes() // job.dtype.itemsize
@@ -126,8 +127,8 @@ def train_chunk(
 ) -> ChunkResult:
     """Train the restarts at positions ``start … stop - 1`` of `job`.
 
-    A pure function of the first three arguments: `lanes` (networks at once) changes no bit, nor do
-    `threads` (for each network, if the job has samples in lanes).  A non-zero ``stop_flag[0]``
+    A pure function of the first three arguments: neither `lanes` (networks at once) nor `threads`
+    (for each network, if the job has samples in lanes) changes a bit.  A non-zero ``stop_flag[0]``
     (int64) ends the chunk within a tile of samples; `history` (with one lane and one restart)
     receives the loss of every `history_every`-th epoch.
     """

@@ -1,4 +1,4 @@
-"""Outputs, losses, gradients and Jacobians of given networks, by the kernels that train them."""
+"""Outputs, losses, gradients and Jacobians of given networks, computed by the training kernels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .launch import Outputs, launch_of, train
 if TYPE_CHECKING:
     from ..spec.losses import Penalized
 
-# Numbers of a group of Jacobians that is computed at once.
+# Size, in numbers, of a group of Jacobians computed at once.
 GROUP = 2**22
 
 
@@ -36,7 +36,7 @@ def forward(net: Network, parameters: ArrayLike, X: ArrayLike) -> np.ndarray:
     ----------
     net : Network
     parameters : (n_parameters,) or (networks, n_parameters) array of float
-        Flat vectors; float32 ones are computed with in float32, others in float64.
+        Flat vectors. float32 parameters compute in float32, all others in float64.
     X : (n, n_in) array of float
 
     Returns
@@ -46,7 +46,7 @@ def forward(net: Network, parameters: ArrayLike, X: ArrayLike) -> np.ndarray:
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument has the wrong type or value.
     """
     rows, alone = _rows(net, parameters)
     outputs = predict(net, rows, check_inputs(net, X, rows.dtype))
@@ -80,7 +80,7 @@ def loss(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument has the wrong type or value.
     """
     job, alone = _job(net, parameters, X, y, loss, sample_weight)
     losses = _evaluate(job, gradient=False).loss
@@ -97,7 +97,7 @@ def gradient(
     loss: Penalized | str | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> np.ndarray:
-    """The gradient of the loss by the parameters, of one network or many.
+    """The gradient of the loss with respect to the parameters, for one network or many.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def gradient(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument has the wrong type or value.
     """
     job, alone = _job(net, parameters, X, y, loss, sample_weight)
     gradients = _evaluate(job, gradient=True).parameters
@@ -123,16 +123,16 @@ def gradient(
 def jacobian(
     net: Network, parameters: ArrayLike, X: ArrayLike, y: ArrayLike | None = None
 ) -> np.ndarray:
-    """The derivatives of all outputs by all parameters, of one network or many.
+    """The derivatives of all outputs with respect to all parameters, for one network or many.
 
-    They are those of the residuals ``output - y`` too, whatever y is.
+    They are also the derivatives of the residuals ``output - y``, for any y.
 
     Parameters
     ----------
     net, parameters, X
         As for `forward`.
     y : (n, n_out) array of float, optional
-        Checked, and of no effect.
+        Checked, but without effect.
 
     Returns
     -------
@@ -141,11 +141,13 @@ def jacobian(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind, or the last activation is "softmax".
+        If an argument has the wrong type or value, or the last activation is "softmax".
     """
     inputs = check_inputs(net, X, _rows(net, parameters)[0].dtype)
     if net.activation[-1] == SOFTMAX:
-        raise ValueError("net: expected another last activation than 'softmax', got it")
+        raise ValueError(
+            "net: expected an output activation other than 'softmax', which is not supported here"
+        )
     targets = np.zeros((len(inputs), net.sizes[-1])) if y is None else y
     job, alone = _job(net, parameters, inputs, targets, None, None, _Jacobian())
     shape = (len(inputs), net.sizes[-1], net.n_parameters)
@@ -159,7 +161,7 @@ def jacobian(
 
 @dataclass(frozen=True, eq=False)
 class _Jacobian(Optimizer):
-    """A pass that writes Jacobians, for restarts of no epochs."""
+    """Optimizer stand-in whose only pass writes Jacobians, for restarts of no epochs."""
 
     def setup(self, net: Network, samples: int) -> Setup:
         return Setup(
@@ -171,7 +173,7 @@ class _Jacobian(Optimizer):
 
 
 def _rows(net: Network, parameters: Any) -> tuple[np.ndarray, bool]:
-    """`parameters` as rows, and whether they were one vector."""
+    """`parameters` as rows, and whether they were a single vector."""
     if not isinstance(net, Network):
         raise TypeError(f"net: expected a fastnn.Network, got {shown(net)}")
     single = isinstance(parameters, np.ndarray) and parameters.dtype == np.float32
@@ -202,7 +204,7 @@ def _job(
 
 
 def _evaluate(job: Job, *, gradient: bool, jacobian: np.ndarray | None = None) -> Outputs:
-    """One pass for each network of the job."""
+    """Make one pass for each network of the job."""
     count = job.restarts
     shape = (count, job.net.n_parameters)
     outputs = Outputs(

@@ -1,7 +1,7 @@
 """The launch of a compiled training run: a job as launch record, workspace and kernels.
 
-A `Launch` is made once for a job and serves all of its chunks: what differs between them is their
-rows of numbers and where results go.
+A `Launch` is made once for a job and serves all of its chunks, which differ only in their rows of
+numbers and in where results go.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..support.threads import together
 from .blueprint import Blueprint, SampleRuns, blueprint_of
 from .specialize import compilations
 
-# Seconds of an epoch of one network, however small.
+# Minimum seconds for an epoch of one network.
 EPOCH_OF_ONE = 1e-7
 # A pass for the losses alone, without weights and rules.
 VALIDATION = {
@@ -31,7 +31,7 @@ VALIDATION = {
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where kernels write what becomes of each restart."""
+    """Arrays into which kernels write the result of each restart."""
 
     parameters: np.ndarray | None
     """(restarts, n_parameters), or None if not kept."""
@@ -44,13 +44,13 @@ class Outputs:
     history: np.ndarray | None = None
     history_every: int = 0
     gradient: bool = False
-    """Whether gradients take the place of the parameters."""
+    """True if gradients are written in place of the parameters."""
     jacobian: np.ndarray | None = None
-    """(restarts, n, n_out, n_parameters), if Jacobians are computed."""
+    """(restarts, n, n_out, n_parameters), or None if Jacobians are not computed."""
 
 
 class Launch:
-    """What all chunks of a job have in common; arrays live as long as it does."""
+    """Everything that all chunks of a job share; its arrays live as long as it does."""
 
     def __init__(self, job: Job, blueprint: Blueprint) -> None:
         self.blueprint = blueprint
@@ -61,13 +61,13 @@ class Launch:
         self.n_hyper, self.n_state = job.hyper.shape[1], job.n_state
         self.plan = blueprint.plan.copy()
         self.validation: dict[str, int] = {}
-        """The numbers of the record for passes over the validation set."""
+        """Fields of the record for passes over the validation set."""
         self.checked: dict[str, tuple[np.ndarray, tuple[int, ...]]] = {}
-        """The arrays of that record, and their shapes."""
+        """Arrays of that record, and their shapes."""
         self.buffers: dict[str, int] = {}
-        """Numbers of arrays that each chunk has to itself."""
+        """Sizes of the arrays that each chunk has to itself."""
         self.expected = job.restarts * job.seconds_of_a_restart
-        """A guess, rather too long, how many seconds the whole job takes."""
+        """Estimate, on the high side, of the seconds that the whole job takes."""
         if self.plan.get("lanes") == 1:  # whose vectors wait for each other
             self.expected = 4 * self.expected + job.restarts * job.epochs * EPOCH_OF_ONE
         self._add_numbers(job)
@@ -226,7 +226,7 @@ class Launch:
         return plan.get("tick")
 
     def take_over(self, record: np.ndarray) -> bool:
-        """Go on with the special kernel in a run that is under way, if it is there."""
+        """Continue a running job with the special kernel, if it is available."""
         if not self.blueprint.look_for_special():
             return False
         record[PLACES["epochs_kernel"]] = self.blueprint.plan.get("epochs_kernel")
@@ -235,22 +235,22 @@ class Launch:
 
 @dataclass(frozen=True)
 class Shared:
-    """What threads share that train one network."""
+    """Memory shared by threads that train one network."""
 
     threads: int
     arrived: np.ndarray
     """(1,) int64."""
     sums: np.ndarray
-    """For each run of samples its part of the gradient and the loss, twice."""
+    """Each sample run's part of the gradient and the loss, twice."""
 
 
 def _rows(array: np.ndarray, count: int) -> int:
-    """How many rows an array should have: one for all restarts, or one for each."""
+    """Number of rows of an array: one for all restarts, or one for each."""
     return 1 if len(array) == 1 else count
 
 
 def launch_of(job: Job, lanes: int) -> Launch:
-    """The launch of `job` with `lanes` networks at once, made when it is first asked for."""
+    """The launch of `job` with `lanes` networks at once, made on first use."""
     if lanes not in job.launches:
         assert job.is_sound
         job.launches.setdefault(lanes, Launch(job, blueprint_of(job, lanes)))
@@ -275,5 +275,5 @@ def train(launch: Launch, part: Job, threads: int, stop_flag: np.ndarray, output
     def work(thread: int) -> int:
         return launch.run(part, stop_flag, outputs, shared, thread)
 
-    # All write the same results: of the same bits, since each adds the same shares in one order.
+    # All threads write the same bits, since each adds the same shares in the same order.
     return max(together(work, threads, abandon=lambda: stop_flag.fill(1)))

@@ -1,10 +1,10 @@
-"""Kernels for one network's sizes: when they pay, and how they are compiled beside the work.
+"""Kernels for one network's sizes: when they pay, and how they are compiled in the background.
 
 A general kernel takes any sizes; a special one is compiled for the sizes of one job, has the same
 bits, and trains small networks in half the time.  It takes one to two seconds to compile.  So
-general kernels begin, and where a job goes on for long, another process compiles the special one
-and keeps it on disk.  Running kernels look at their record for another every `TICKS_AT_ONCE`
-epochs, so that it takes over in the middle of a run; processes that come later begin with it.
+general kernels start, and if a job takes long, another process compiles the special one and keeps
+it on disk.  Running kernels check their record for a replacement every `TICKS_AT_ONCE` epochs, so
+it takes over in the middle of a run; later processes start with it.
 
 The environment variable ``FASTNN_KERNELS`` is "auto" (default), "general" or "special"; the last
 compiles special kernels before training begins.
@@ -45,21 +45,22 @@ MODES = ("auto", "general", "special")
 # network.  10-5-10 on ten samples, which has 1,150, takes 294 ns unrolled in lanes and 267 in
 # blocks, but alone 970 and 1,220.
 MOST_IN_LANES, MOST_ALONE = 500, 1200
-# The same up to which a special kernel is compiled faster than the general ones, all of which are
-# missing: it comes first then.
+# Up to this product a special kernel compiles faster than the general ones; if all of these are
+# missing, it is compiled first.
 QUICKLY_COMPILED = 200
-# Seconds that a job must have trained, and is expected to go on, before a compilation begins.
+# Seconds that a job must have trained, and must still be expected to take, before a compilation
+# starts.
 BEHIND, AHEAD = 1.0, 3.0
-# Jobs of one kind that have taken so long together begin one too.
+# Jobs of one kind that have taken this long in total start one too.
 TOGETHER = 8.0
-# How often the work that goes on is looked at.
+# Seconds between two looks at the running work.
 PAUSE = 0.1
-# Seconds that a compilation may take.
+# Maximum seconds for a compilation.
 PATIENCE = 120.0
 
 
 def mode() -> str:
-    """What ``FASTNN_KERNELS`` says.
+    """The value of ``FASTNN_KERNELS``.
 
     Raises
     ------
@@ -75,26 +76,26 @@ def mode() -> str:
 
 
 def is_small(job: Job, lanes: int) -> bool:
-    """Whether network and data are small enough for a special kernel to pay, with so many lanes."""
+    """Return whether network and data are small enough for a special kernel to pay."""
     work = len(job.X) * (job.net.n_parameters + job.setup.scratch)
     most = MOST_IN_LANES if lanes > 1 else MOST_ALONE
     return job.parallel == "restarts" and work <= most
 
 
 def is_quickly_compiled(job: Job) -> bool:
-    """Whether a special kernel takes no longer to compile than general ones."""
+    """Return whether a special kernel takes no longer to compile than general ones."""
     plain = job.setup.compute is None and job.has_plain_loss and not job.rules
     return plain and len(job.X) * job.net.n_parameters <= QUICKLY_COMPILED
 
 
 def has_own_parts(pieces: dict[str, Piece], sizes: Sizes | None) -> bool:
-    """Whether users wrote some of it: another process cannot compile that."""
+    """Return whether users wrote some of the pieces, which another process cannot compile."""
     assert sizes is not None
     own = all(activation.is_own for activation, _ in sizes.activations)
     return not own or not all(pieces[name].kept for name, _ in sizes.parts)
 
 
-# Another process.
+# In another process.
 
 
 def to_text(kind: Kind) -> str:
@@ -110,14 +111,14 @@ def to_text(kind: Kind) -> str:
             "activations": [(activation.name, keeps) for activation, keeps in sizes.activations],
             "unrolled": sizes.unrolled,
             "parts": [(name, part.home) for name, part in sizes.parts],
-            # Not the current folder, but where this package is.
+            # The folder of this package, not the current one.
             "path": [*filter(os.path.isabs, sys.path), str(Path(__file__).absolute().parents[1])],
         }
     )
 
 
 def from_text(text: str) -> Kind:
-    """The kind again, in a process that has the same sources."""
+    """The kind of a JSON text, in a process with the same sources."""
     said = json.loads(text)
 
     def part(home: str) -> Any:
@@ -134,7 +135,7 @@ def from_text(text: str) -> Kind:
     return Kind(np.dtype(said["dtype"]), said["width"], sizes)
 
 
-# Neither the current folder nor what the user's program does on import is looked at.
+# Neither the current folder nor the user's program is imported.
 _CODE = """
 import json, sys
 text = sys.stdin.read()
@@ -147,7 +148,7 @@ compile_here(text)
 
 
 def compile_here(text: str) -> None:
-    """Compile the special kernel of a kind, unless another process is at it, and keep it."""
+    """Compile the special kernel of a kind and keep it, unless another process is compiling it."""
     kind = from_text(text)
     path = train_epochs.kept_file(kind)
     if path is None or is_kept(path):
@@ -170,7 +171,7 @@ def sole_compiler(path: Path) -> Iterator[None]:
 
 
 def begin_compiling(kind: Kind) -> subprocess.Popen[bytes]:
-    """Begin to compile the special kernel of a kind in a process of its own."""
+    """Start compiling the special kernel of a kind in a process of its own."""
     environment = dict(os.environ)
     if config.CACHE_DIR:
         environment["NUMBA_CACHE_DIR"] = config.CACHE_DIR
@@ -180,7 +181,7 @@ def begin_compiling(kind: Kind) -> subprocess.Popen[bytes]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env=environment,
-        start_new_session=True,  # Ctrl-C is not for it
+        start_new_session=True,  # so that Ctrl-C does not reach it
     )
     assert process.stdin is not None
     with suppress(OSError), process.stdin as stdin:
@@ -189,13 +190,13 @@ def begin_compiling(kind: Kind) -> subprocess.Popen[bytes]:
 
 
 class Compilations:
-    """The work of this process that special kernels may take over, and those being compiled."""
+    """Running work that special kernels may take over, and the compilations under way."""
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew: a forked child has neither its parent's threads nor its processes."""
+        """Start empty: a forked child has neither its parent's threads nor its processes."""
         self.lock = Lock()
         self.running: dict[int, tuple[Launch, np.ndarray, float]] = {}
         self.spent: dict[Blueprint, float] = {}
@@ -205,22 +206,22 @@ class Compilations:
         self.idle = Event()
 
     def concern(self, launch: Launch) -> bool:
-        """Whether a special kernel may take over while this job trains."""
+        """Return whether a special kernel may take over while this job trains."""
         return launch.blueprint.may_change and launch.expected > AHEAD
 
     def begin(self, launch: Launch, record: np.ndarray) -> None:
-        """Watch a kernel that begins to train by `record`."""
+        """Start watching the kernel that trains by `record`."""
         with self.lock:
             self.running[id(record)] = launch, record, time.monotonic()
             self.idle.clear()
             if self.thread is None:
                 thread = Thread(target=self._watch, name="fastnn-kernels")
-                with suppress(RuntimeError):  # no room for one: general kernels go on
+                with suppress(RuntimeError):  # no thread available: general kernels continue
                     thread.start()
                     self.thread = thread
 
     def end(self, record: np.ndarray) -> None:
-        """Watch it no longer."""
+        """Stop watching it."""
         with self.lock:
             launch, _, began = self.running.pop(id(record))
             spent = self.spent.get(launch.blueprint, 0.0)
@@ -241,7 +242,7 @@ class Compilations:
                     self._look_at(launch, time.monotonic() - began)
 
     def _look_at(self, launch: Launch, elapsed: float) -> None:
-        """Begin a compilation where it pays; one that fails is not tried again."""
+        """Start a compilation if it pays; a failed one is not tried again."""
         blueprint = launch.blueprint
         if blueprint in self.begun:
             process, now = self.processes.get(blueprint), time.monotonic()
@@ -255,11 +256,11 @@ class Compilations:
         behind = self.spent.get(blueprint, 0.0) + elapsed
         if behind > BEHIND and (launch.expected - behind > AHEAD or behind > TOGETHER):
             self.begun[blueprint] = time.monotonic()
-            with suppress(OSError):  # no room for a process
+            with suppress(OSError):  # no process available
                 self.processes[blueprint] = begin_compiling(blueprint.special)
 
     def close(self) -> None:
-        """End what is being compiled: whoever needs it begins anew."""
+        """Stop all compilations; whoever needs one starts it again."""
         for process in self.processes.values():
             process.kill()
             process.wait()

@@ -1,4 +1,4 @@
-"""Models as a C header that needs nothing but a C99 compiler."""
+"""Models as a C header that needs only a C99 compiler."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from .common import form_of, labels_of, layers_of, write
 WIDTH = 100
 LONGEST_NAME = 30
 LONGEST_LABEL = 1000
-"""Bytes: C99 asks compilers for strings of 4,095, and one byte may take four to write."""
-# Bodies of functions of x.  In all code NAME stands for what names begin with, `real` for the type
-# of the network's numbers, LARGEST for the largest of them, @ for the ending of the mathematical
-# functions of that type.
+"""Bytes: C99 guarantees strings of 4,095 characters, and one byte may need four."""
+# Bodies of functions of x.  In all code NAME stands for the prefix of names, `real` for the type of
+# the network's numbers, LARGEST for the largest of them, @ for the suffix of the math functions of
+# that type.
 FORMS: dict[str, tuple[str, ...]] = {
     "sigmoid": ("const real e = exp@(-fabs@(x));", "return (x < 0 ? e : 1) / (1 + e);"),
     "tanh": ("return tanh@(x);",),
@@ -74,7 +74,7 @@ static inline void NAME_dense(const real *x, int n_in, const real *w,
             y[j] += x[i] * w[i * n_out + j];
 }
 """
-# Sigmoids as logarithms, which do not underflow: a softmax of these divides them by their sum.
+# Logarithms of sigmoids do not underflow; a softmax of them divides the sigmoids by their sum.
 SHARE_CODE = """
 static inline real NAME_logshare(real x)
 {
@@ -103,43 +103,46 @@ static inline int NAME_classify(const double *x)
 
 @suggests
 def to_c(model: Any, path: Any = None, name: str = "model") -> str:
-    """A model as a self-contained C99 header, which is C++17 as well.
+    """Convert a model to a self-contained C99 header, which is also valid C++17.
 
-    It includes ``<math.h>`` only, allocates nothing, and holds the weights bit for bit in ``static
-    const`` arrays.  With the name "model" it declares:
+    The header includes only ``<math.h>``, allocates nothing, and holds the weights bit for bit in
+    ``static const`` arrays.  With the name "model" it declares:
 
     - ``model_INPUTS`` and ``model_OUTPUTS``, constants;
-    - ``static inline void model_predict(const double *x, double *y)``: of one sample's inputs the
-      outputs in the units of the data, or the share of every class, as `Model.evaluate` and
-      `Model.scores` have them, and NaN where the network overflows; x and y may be the same array;
-    - for classes ``static inline int model_classify(const double *x)``, the index of the class of
-      the largest share, and ``model_labels``, the labels by index: ``const char *`` in UTF-8,
+    - ``static inline void model_predict(const double *x, double *y)``: computes from one sample's
+      inputs the outputs in the units of the data, or the probability of every class, like
+      `Model.evaluate` and `Model.scores`, and NaN if the network overflows; x and y may be the same
+      array;
+    - for classes ``static inline int model_classify(const double *x)``, the index of the most
+      probable class, and ``model_labels``, the labels by index: ``const char *`` in UTF-8,
       ``long long`` (``unsigned`` if one needs it), ``double``, or ``int`` for bools.
 
-    All other names begin with ``model_`` too, so that a program can include several headers of
+    All other names also begin with ``model_``, so a program can include several headers with
     different names.  The network computes in the model's dtype, scaling in double.  Results agree
     with Python's to 1e-12 for float64 and to 1e-6 for float32, relative to the larger of the number
-    and of one unit of the outputs' scale; a network that amplifies rounding amplifies this too.
+    and one unit of the outputs' scale; a network that amplifies rounding errors also amplifies this
+    difference.
 
     Parameters
     ----------
     model : Model, Run, or estimator with a method `to_model`
     path : str or PathLike, optional
-        A file to write as well; one that is there, or that a symbolic link leads to, is replaced
-        once the new one is whole, and keeps its rights.
+        A file to write as well.  An existing file, or the target of a symbolic link, is replaced
+        once the new one is complete, and keeps its permissions.
     name : str, default "model"
-        What names in C begin with: a letter, then up to 29 letters, digits and single underscores,
-        the last no underscore.
+        Prefix of the names in C: a letter, then up to 29 letters, digits and single underscores,
+        not ending in an underscore.
 
     Returns
     -------
     str
-        In ASCII, with lines of up to 100 characters.
+        The header, in ASCII, with lines of up to 100 characters.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind, or a label is longer than 1,000 bytes or has a zero byte.
+        If an argument has the wrong type or value, or a label is longer than 1,000 bytes or
+        contains a NUL character.
     OSError
         If the file cannot be written.
     """
@@ -151,11 +154,11 @@ def to_c(model: Any, path: Any = None, name: str = "model") -> str:
     if len(name) > LONGEST_NAME or not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", name):
         raise ValueError(
             f"name: expected a letter, then up to {LONGEST_NAME - 1} letters, digits and single "
-            f"underscores, the last no underscore, got {shown(name)}"
+            f"underscores, not ending in an underscore, got {shown(name)}"
         )
     header = _Header(model, name)
     body = "\n".join([*header.constants(), *header.tables(), *header.functions()])
-    # Of the content too: a second header of the same name is an error, and not passed over.
+    # The guard depends on the content: a second header of the same name is an error, not skipped.
     guard = f"FASTNN_{name}_{hashlib.sha256(body.encode()).hexdigest()[:16]}_H"
     begin = [*header.comment(), f"#ifndef {guard}", f"#define {guard}", "", "#include <math.h>", ""]
     text = "\n".join([*begin, body, "#endif", ""])
@@ -165,7 +168,7 @@ def to_c(model: Any, path: Any = None, name: str = "model") -> str:
 
 
 class _Header:
-    """The parts of a header, each as lines."""
+    """The parts of a header, as lines."""
 
     def __init__(self, model: Model, name: str) -> None:
         self.model = model
@@ -178,11 +181,11 @@ class _Header:
         self.n_given = self.n_out if self.labels is None else len(self.labels)
 
     def code(self, text: str) -> str:
-        """Code with the name, the type of numbers and its functions put in."""
+        """Code with the name, the number type and its functions filled in."""
         text = text.replace("@", "" if self.real == "double" else "f")
         text = re.sub(r"\breal\b", self.real, text).replace("LEAK", self.number(LEAK))
         text = text.replace("LARGEST", self.number(np.finfo(self.model.dtype).max))
-        return text.replace("NAME", self.name)  # last, since it may hold the others' names
+        return text.replace("NAME", self.name)  # last: it may contain the other placeholders
 
     def number(self, value: float) -> str:
         """A number of the network's type, bit for bit."""
@@ -190,7 +193,7 @@ class _Header:
         return _hexadecimal(exact) + ("" if self.real == "double" else "f")
 
     def comment(self) -> Iterator[str]:
-        """What the header is, and how it is used."""
+        """A comment that says what the header is and how to use it."""
         net, name = self.model.network, self.name
         sizes, activations = "-".join(map(str, net.sizes)), ", ".join(net.activation)
         members = f", the average of {self.members} networks" if self.members > 1 else ""
@@ -199,7 +202,7 @@ class _Header:
         yield ""
         yield from _wrapped(
             f"Units {sizes} ({activations}){members}, in {self.real}; it needs about {stack} bytes "
-            "of stack.  Link with the mathematical library, as in cc -std=c99 program.c -lm"
+            "of stack.  Link with the math library, as in cc -std=c99 program.c -lm"
         )
         yield ""
         yield f"       double x[{name}_INPUTS], y[{name}_OUTPUTS];"
@@ -216,11 +219,11 @@ class _Header:
         yield "*/"
 
     def constants(self) -> Iterator[str]:
-        """How many numbers go in and out."""
+        """Constants for the number of inputs and outputs."""
         yield self.code(f"enum {{ NAME_INPUTS = {self.n_in}, NAME_OUTPUTS = {self.n_given} }};")
 
     def tables(self) -> Iterator[str]:
-        """Labels, scaling, weights and biases."""
+        """Tables of labels, scaling, weights and biases."""
         if self.labels is not None:
             kind, values = _label_table(self.labels)
             yield from self._table(f"{kind}NAME_labels[{len(values)}]", values)
@@ -262,7 +265,7 @@ class _Header:
             yield self.code(CLASSIFY_CODE)
 
     def _function(self, activation: str) -> str:
-        # Without underscores, so that no two names and endings make the same name.
+        # Without underscores, so that no two prefixes and suffixes make the same name.
         return f"NAME_{activation.replace('_', '')}"
 
     def _predict(self) -> Iterator[str]:
@@ -317,7 +320,7 @@ class _Header:
 
 
 def _label_table(labels: list[Any]) -> tuple[str, list[str]]:
-    """What labels are in C, and each as C writes it."""
+    """The C type of the labels, and each label as a C literal."""
     kind: Any = type(labels[0])
     if kind is str:
         return "char *const ", [_string(label) for label in labels]
@@ -327,7 +330,7 @@ def _label_table(labels: list[Any]) -> tuple[str, list[str]]:
         return "double ", [_hexadecimal(label) for label in labels]
     if max(labels) >= 2**63:
         return "unsigned long long ", [f"{label}ULL" for label in labels]
-    # C has no negative literals: the least is made of one that fits.
+    # C has no negative literals, so the smallest integer is computed from one that fits.
     least = -(2**63)
     return "long long ", [
         f"{label}LL" if label > least else f"{label + 1}LL - 1" for label in labels
@@ -335,7 +338,7 @@ def _label_table(labels: list[Any]) -> tuple[str, list[str]]:
 
 
 def _hexadecimal(value: float) -> str:
-    """A float as C99 writes it bit for bit."""
+    """A float as a C99 literal, bit for bit."""
     mantissa, _, exponent = value.hex().partition("p")
     return f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}p{exponent}"
 
@@ -345,7 +348,7 @@ def _string(text: str) -> str:
     data = text.encode()
     if len(data) > LONGEST_LABEL or 0 in data:
         raise ValueError(
-            f"classes: expected labels of up to {LONGEST_LABEL} bytes, none of them zero, got "
+            f"classes: expected labels of up to {LONGEST_LABEL} bytes without NUL characters, got "
             f"{shown(text)}"
         )
     parts = [_escaped(data[i : i + 20]) for i in range(0, max(1, len(data)), 20)]
@@ -353,13 +356,13 @@ def _string(text: str) -> str:
 
 
 def _escaped(data: bytes) -> str:
-    """Bytes in a C string; ? would begin a trigraph."""
+    """Bytes escaped for a C string, including ?, which could begin a trigraph."""
     plain = set(range(32, 127)) - set(b'"\\?')
     return "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in data)
 
 
 def _in_comment(text: str) -> str:
-    """A name in a comment, which it cannot end."""
+    """A name made safe inside a comment, which it must not end."""
     return _escaped(text.encode()).replace("*", "\\052")
 
 
@@ -368,7 +371,7 @@ def _wrapped(text: str) -> list[str]:
 
 
 def _packed(values: Iterable[str], indent: str) -> Iterator[str]:
-    """Values with commas, as many in a line as fit."""
+    """Values with commas, as many to a line as fit."""
     line = indent
     for value in values:
         if len(line) + len(value) >= WIDTH and line != indent:

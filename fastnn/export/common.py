@@ -1,4 +1,4 @@
-"""What the formats share: layers of all members, labels as plain values, whole files."""
+"""Code shared by the formats: layers of all members, labels as plain values, writing files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Layer:
 
 
 def layers_of(model: Model) -> list[Layer]:
-    """The layers of a model, the first hidden one first."""
+    """The layers of a model, from the first hidden layer on."""
     net = model.network
     members = [net.unpack(parameters) for parameters in model.parameters]
     return [
@@ -42,7 +42,8 @@ def form_of(forms: dict[str, Any], activation: str, format: str) -> Any:
     """The form of an activation in a format; ValueError if the format has none."""
     if activation not in forms:
         raise ValueError(
-            f"activation: expected one that {format} has, {', '.join(forms)}, got {activation!r}"
+            f"activation: expected one that {format} supports ({', '.join(forms)}), got "
+            f"{activation!r}"
         )
     return forms[activation]
 
@@ -59,13 +60,13 @@ def labels_of(model: Model) -> list[Any] | None:
 
 
 def single(exported: Any, layout: str, fold: bool) -> Model:
-    """What is exported as one network without scaling, all that a layout of weights holds."""
+    """The exported model as a single network without scaling, as a layout of weights requires."""
     model = as_model(exported)
     if not isinstance(fold, bool | np.bool_):
         raise TypeError(f"fold: expected True or False, got {shown(fold)}")
     if len(model.parameters) > 1:
         raise ValueError(
-            f"model: expected one network, all that {layout} holds, got an ensemble of "
+            f"model: expected a single network, since {layout} holds only one, got an ensemble of "
             f"{len(model.parameters)}"
         )
     if fold:
@@ -74,23 +75,23 @@ def single(exported: Any, layout: str, fold: bool) -> Model:
     if scaled:
         raise ValueError(
             f"model: expected one without scaling, which {layout} cannot hold, got one that scales "
-            f"{' and '.join(scaled)}; fold=True makes the scaling part of the weights"
+            f"{' and '.join(scaled)}; use fold=True to make the scaling part of the weights"
         )
     return model
 
 
 def folded(model: Model) -> Model:
-    """A model of one network that predicts the same, its scaling made part of weights and biases.
+    """Fold the scaling of a model of one network into its weights and biases.
 
-    What it predicts is rounded otherwise: by about as many ULP as ``mean / scale`` is large.
+    Predictions are the same except for rounding, by about ``mean / scale`` ULP.
     """
     if model.inputs is None and model.outputs is None:
         return model
     net = model.network
     if model.outputs is not None and net.activation[-1] != "identity":
         raise ValueError(
-            "model: expected the activation 'identity' at the output, so that the scaling of "
-            f"outputs can be made part of the weights, got {net.activation[-1]!r}"
+            "model: expected the output activation 'identity', so that the outputs' scaling can "
+            f"become part of the weights, got {net.activation[-1]!r}"
         )
     weights, biases = net.unpack(model.parameters[0].astype(np.float64))
     biases = biases or [np.zeros(n_out) for n_out in net.sizes[1:]]
@@ -112,7 +113,7 @@ def folded(model: Model) -> Model:
 
 
 def write(path: Any, content: bytes) -> None:
-    """Write a file that takes the place of `path` once it is whole."""
+    """Write a file that replaces `path` once it is complete."""
     write_file(path, lambda file: file.write(content))
 
 
@@ -123,24 +124,24 @@ def network_model(
     activation: Any,
     **options: Any,
 ) -> Model:
-    """A model of layers (n_in, n_out) whose shapes are checked; `name` is the argument's."""
+    """Make a model of layers (n_in, n_out) after checks of shapes; errors begin with `name`."""
     if not weights:
         raise ValueError(f"{name}: expected the weights of at least one layer, got none")
     if len(biases) not in (0, len(weights)):
         raise ValueError(
-            f"{name}: expected biases of all layers or of none, got {len(biases)} of {len(weights)}"
+            f"{name}: expected biases for all layers or for none, got {len(biases)} for "
+            f"{len(weights)} layers"
         )
     for i, array in enumerate(weights):
         n_in = weights[i - 1].shape[1] if i and array.ndim == 2 else None
         if array.ndim != 2 or array.size == 0 or (n_in is not None and len(array) != n_in):
             expected = "(n_in, n_out)" if n_in is None else f"({n_in}, n_out)"
             raise ValueError(
-                f"{name}: expected weights {expected} of layer {i}, got shape {array.shape} as "
-                "(n_in, n_out)"
+                f"{name}: expected weights of shape {expected} for layer {i}, got {array.shape}"
             )
         if biases and biases[i].shape != array.shape[1:]:
             raise ValueError(
-                f"{name}: expected biases ({array.shape[1]},) of layer {i}, got shape "
+                f"{name}: expected biases of shape ({array.shape[1]},) for layer {i}, got "
                 f"{biases[i].shape}"
             )
     sizes = [len(weights[0]), *(array.shape[1] for array in weights)]

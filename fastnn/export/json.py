@@ -1,4 +1,4 @@
-"""Models as plain JSON, which any language reads, and back to the same bits."""
+"""Models as plain JSON, readable in any language, and back to the same bits."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .common import labels_of, layers_of, network_model, write
 
 FORMAT, VERSION = "fastnn model", 1
 TEXT = Path("the text")
-"""Stands for the path of what is no file."""
+"""Stands for the path if there is no file."""
 NAMES = {"format", "version", "members", "dtype"}
 MORE_NAMES = {"fastnn", "inputs", "outputs", "classes", "features", "targets", "digest"}
 
 
 @suggests
 def to_json(model: Any, path: Any = None) -> str:
-    """A model as JSON: one object, every number written so that it reads back to the same bits.
+    """Convert a model to JSON: one object, whose numbers read back to the same bits.
 
     =============  =================================================================
     name           value
@@ -52,18 +52,17 @@ def to_json(model: Any, path: Any = None) -> str:
     =============  =================================================================
 
     A layer computes ``activation(x @ weights + biases)``; the activations are those of `Network`.
-    Sigmoids may all underflow.  So their quotients are best computed as the softmax of their
-    logarithms, which are ``min(z, 0) - log1p(exp(-abs(z)))`` for ``z = x @ weights + biases``, or
-    with several members as that of the logarithms of their sums.
-    Whoever writes such a file with another program may leave out ``fastnn``, ``digest`` and what
-    is null.
+    All sigmoids of a row may underflow.  So their quotients are best computed as the softmax of
+    their logarithms, ``min(z, 0) - log1p(exp(-abs(z)))`` for ``z = x @ weights + biases``; with
+    several members, as the softmax of the logarithms of their sums.  Another program that writes
+    such a file may leave out ``fastnn``, ``digest`` and whatever is null.
 
     Parameters
     ----------
     model : Model, Run, or estimator with a method `to_model`
     path : str or PathLike, optional
-        A file to write as well; one that is there, or that a symbolic link leads to, is replaced
-        once the new one is whole, and keeps its rights.
+        A file to write as well.  An existing file, or the target of a symbolic link, is replaced
+        once the new one is complete, and keeps its permissions.
 
     Returns
     -------
@@ -72,7 +71,7 @@ def to_json(model: Any, path: Any = None) -> str:
     Raises
     ------
     TypeError, ValueError
-        If `model` or `path` is not of its kind.
+        If `model` or `path` has the wrong type or value.
     OSError
         If the file cannot be written.
     """
@@ -110,12 +109,12 @@ def to_json(model: Any, path: Any = None) -> str:
 
 @suggests
 def from_json(source: str | os.PathLike[str]) -> Model:
-    """The model in a JSON file, or in a text, as `to_json` writes it.
+    """Read a model from a JSON file or text, as written by `to_json`.
 
     Parameters
     ----------
     source : str or PathLike
-        A path; or the text itself, which begins with ``{``.
+        A path, or the text itself, which begins with ``{``.
 
     Returns
     -------
@@ -128,10 +127,11 @@ def from_json(source: str | os.PathLike[str]) -> Model:
     OSError
         If the file cannot be read.
     DamagedFile
-        If it is damaged, foreign, or of a later version: a ValueError with path and reason.
+        If it is damaged, not a model of fastnn, or of a later version: a ValueError with path and
+        reason.
     """
     if not isinstance(source, str | os.PathLike):
-        raise TypeError(f"source: expected the path of a file, or a text, got {shown(source)}")
+        raise TypeError(f"source: expected the path of a file, or JSON text, got {shown(source)}")
     if isinstance(source, str) and source.lstrip().startswith("{"):
         return _model(_record(source, TEXT), TEXT)
     path = Path(source)
@@ -148,7 +148,7 @@ def _model(record: dict[str, Any], path: Path) -> Model:
         _check_names("", record, NAMES, MORE_NAMES)
         return _model_of(record)
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise DamagedFile(path, f"what it tells of is no model: {error}") from error
+        raise DamagedFile(path, f"it does not describe a model: {error}") from error
 
 
 def _model_of(record: dict[str, Any]) -> Model:
@@ -156,10 +156,16 @@ def _model_of(record: dict[str, Any]) -> Model:
     members = _list("members", record["members"])
     read = [_member(f"members[{k}]", layers, dtype) for k, layers in enumerate(members)]
     if len({net for net, _ in read}) != 1:
-        raise ValueError(f"members: expected networks of one shape, got {len(read)} members")
+        raise ValueError(
+            f"members: expected networks of the same shape, got {len(read)} members of different "
+            "shapes"
+        )
     classes = record.get("classes")
     if classes is not None and len({type(label) for label in _list("classes", classes)}) != 1:
-        raise TypeError(f"classes: expected labels of one simple type, got {shown(classes)}")
+        raise TypeError(
+            "classes: expected labels all of one type (str, int, float or bool), got "
+            f"{shown(classes)}"
+        )
     model = Model(
         read[0][0],
         np.stack([parameters for _, parameters in read]),
@@ -190,21 +196,21 @@ def _in_type(name: str, parameters: np.ndarray, dtype: np.dtype) -> np.ndarray:
     with np.errstate(over="ignore"):
         cast = parameters.astype(dtype)
     if not (cast == parameters).all():
-        raise ValueError(f"{name}: expected numbers of {dtype}, got others")
+        raise ValueError(f"{name}: expected numbers that {dtype} represents exactly, got others")
     return cast
 
 
 def _matrix(name: str, rows: Any) -> np.ndarray:
-    """Lists of numbers of one length, of which none is empty."""
+    """A matrix from non-empty rows of equal length."""
     lengths = {len(_list(name, row)) for row in _list(name, rows)}
     if len(lengths) != 1:
-        raise ValueError(f"{name}: expected lists of one length")
+        raise ValueError(f"{name}: expected rows of equal length, got different lengths")
     return real_array(name, rows)
 
 
 def _list(name: str, value: Any) -> list[Any]:
     if not isinstance(value, list) or not value:
-        raise TypeError(f"{name}: expected a list that is not empty, got {shown(value)}")
+        raise TypeError(f"{name}: expected a non-empty list, got {shown(value)}")
     return value
 
 
@@ -213,9 +219,9 @@ def _check_names(name: str, value: Any, needed: set[str], more: set[str]) -> Non
     if not isinstance(value, dict):
         raise TypeError(f"{place}expected an object, got {shown(value)}")
     for missing in sorted(needed - value.keys()):
-        raise ValueError(f"{place}expected {missing!r}, got none")
+        raise ValueError(f"{place}expected the key {missing!r}, got none")
     for other in sorted(value.keys() - needed - more):
-        raise ValueError(f"{place}expected no {other!r}, got one")
+        raise ValueError(f"{place}expected only known keys, got {other!r}")
 
 
 def _scaling(name: str, record: Any) -> Scaling | None:
@@ -232,7 +238,7 @@ def _scaling_record(scaling: Scaling | None) -> dict[str, list[float]] | None:
 
 
 def _text(value: Any, indent: str = "") -> str:
-    """JSON with a list of numbers or words on one line, and everything else on lines of its own."""
+    """JSON text with each list of numbers or strings on one line, and all else on its own lines."""
     inner = indent + " "
     if isinstance(value, dict):
         parts = [f"{json.dumps(name)}: {_text(part, inner)}" for name, part in value.items()]

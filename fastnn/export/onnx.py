@@ -1,4 +1,4 @@
-"""Models as ONNX: a graph of standard operators, which onnxruntime and others compute."""
+"""Models as ONNX: a graph of standard operators for onnxruntime and others."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ..support.suggestions import suggests
 from ..support.version import __version__
 from .common import Layer, form_of, labels_of, layers_of, write
 
-# Of January 2023: read by onnxruntime from 1.14 on.
+# From January 2023; onnxruntime reads it from version 1.14 on.
 OPSET, IR_VERSION = 18, 8
 MOST_BYTES = 2**31 - 2**20
-"""What fits in a file of protobuf's, with some place for the graph."""
+"""Maximum size of a protobuf file, less some space for the graph."""
 
 
 class _Graph:
-    """Operators one after another, and the constants that they take."""
+    """A sequence of operators, and the constants that they use."""
 
     def __init__(self, onnx: Any, dtype: np.dtype) -> None:
         self.onnx = onnx
@@ -32,7 +32,7 @@ class _Graph:
         self.constants: list[Any] = []
 
     def add(self, operator: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
-        """The name of the result of `operator`, `name` if one is given."""
+        """Add an operator; returns the name of its result, `name` if one is given."""
         result = name or f"{operator}_{len(self.nodes)}"
         self.nodes.append(
             self.onnx.helper.make_node(operator, list(inputs), [result], result, **attributes)
@@ -40,29 +40,29 @@ class _Graph:
         return result
 
     def constant(self, value: Any, dtype: Any = None, name: str | None = None) -> str:
-        """The name of a constant: of the network's type, unless another is given."""
+        """Add a constant, of the network's type unless another is given; returns its name."""
         result = name or f"constant_{len(self.constants)}"
         array = np.asarray(value, dtype=dtype or self.dtype)
         self.constants.append(self.onnx.numpy_helper.from_array(array, result))
         return result
 
     def cast(self, value: str, dtype: np.dtype) -> str:
-        """`value` as another type."""
+        """Convert `value` to another type."""
         return self.add("Cast", value, to=self.type_of(dtype))
 
     def type_of(self, dtype: Any) -> int:
-        """ONNX's number of a type."""
+        """ONNX's code of a type."""
         return int(self.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
 
 def _bounded(graph: _Graph, x: str) -> str:
-    """`x`, with the largest numbers for infinite ones: of two of these, Softmax makes NaN."""
+    """Replace infinities in `x` by the largest numbers: two infinities make NaN in Softmax."""
     most = np.finfo(graph.dtype).max
     return graph.add("Max", graph.add("Min", x, graph.constant(most)), graph.constant(-most))
 
 
 def _log_sigmoid(graph: _Graph, x: str) -> str:
-    """The logarithm, which does not underflow where the sigmoid does."""
+    """The logarithm of the sigmoid, which does not underflow where the sigmoid does."""
     return graph.add("Neg", _softplus(graph, graph.add("Neg", _bounded(graph, x))))
 
 
@@ -71,9 +71,9 @@ def _leaky_relu(graph: _Graph, x: str) -> str:
 
 
 def _softplus(graph: _Graph, x: str) -> str:
-    """``max(x, 0) + log1p(u)`` with ``u = exp(-|x|)``: neither overflows nor loses small numbers.
+    """Compute ``max(x, 0) + log1p(u)``, ``u = exp(-|x|)``, without overflow or lost digits.
 
-    The logarithm of ``v = 1 + u``, which is rounded, and what the rounding took: ``(u - (v - 1))``.
+    It is the logarithm of the rounded ``v = 1 + u``, corrected for the rounding, ``u - (v - 1)``.
     """
     one = graph.constant(1)
     u = graph.add("Exp", graph.add("Neg", graph.add("Abs", x)))
@@ -91,8 +91,8 @@ def _gaussian(graph: _Graph, x: str) -> str:
     return graph.add("Exp", graph.add("Neg", graph.add("Mul", x, x)))
 
 
-# Made of operators that onnxruntime has in float64 as well: of its own, Softplus, Softsign and
-# LeakyRelu are for float32, and their substitute for Softplus overflows.
+# Made of operators that onnxruntime also has in float64: its own Softplus, Softsign and LeakyRelu
+# are for float32, and its substitute for Softplus overflows.
 FORMS: dict[str, Callable[[_Graph, str], str]] = {
     "sigmoid": lambda graph, x: graph.add("Sigmoid", x),
     "tanh": lambda graph, x: graph.add("Tanh", x),
@@ -109,41 +109,40 @@ FORMS: dict[str, Callable[[_Graph, str], str]] = {
 
 @suggests
 def to_onnx(model: Any, path: Any = None) -> Any:
-    """A model as ONNX, in standard operators (opset 18, IR version 8).
+    """Convert a model to ONNX, in standard operators (opset 18, IR version 8).
 
-    The input is "X", (n, n_in) of the model's dtype, n free.  Of numbers, the output is "outputs",
-    (n, n_out) in the units of the data: of the model's dtype, or of float64 where outputs are
-    scaled, as `Model.evaluate` has it.  Of classes, outputs are "probabilities", (n, n_classes) of
-    the model's dtype, and "label", (n,) strings, int64, float64 or bools; instead of probabilities
-    "scores", as `Model.scores` has them, where the outputs are neither sigmoids nor a softmax.
-    Scaling is part of the graph, computed in float64 as in Python; the outputs of several members
-    are averaged.
+    The input is "X", (n, n_in) of the model's dtype, for any n.  For regression, the output is
+    "outputs", (n, n_out) in the units of the data, as from `Model.evaluate`: in the model's dtype,
+    or float64 if outputs are scaled.  For classification, the outputs are "probabilities", (n,
+    n_classes) in the model's dtype, and "label", (n,) strings, int64, float64 or bools; if the
+    outputs are neither sigmoids nor a softmax, "scores", as from `Model.scores`, replace the
+    probabilities.  Scaling is part of the graph and computed in float64, as in Python; the outputs
+    of several members are averaged.
 
-    onnxruntime gives what `Model` predicts to 1e-12 for float64 and to 1e-6 for float32, relative
-    to the larger of the number and of one unit of the outputs' scale; a network that amplifies
-    rounding amplifies this too.  It is so for the same numbers at the input: a float32 graph sees
-    numbers rounded to float32, which matters where they are large beside their spread.  onnxruntime
-    has no Mean, LeakyRelu, Softplus and Softsign of its own in float64, so that others stand for
-    these.
+    onnxruntime agrees with `Model` to 1e-12 for float64 and to 1e-6 for float32, relative to the
+    larger of the number and one unit of the outputs' scale; a network that amplifies rounding
+    errors also amplifies this difference.  This holds for equal inputs: a float32 graph sees inputs
+    rounded to float32, which matters if they are large compared with their spread. onnxruntime
+    lacks Mean, LeakyRelu, Softplus and Softsign in float64, so other operators replace them.
 
     Parameters
     ----------
     model : Model, Run, or estimator with a method `to_model`
     path : str or PathLike, optional
-        A file to write as well; one that is there, or that a symbolic link leads to, is replaced
-        once the new one is whole, and keeps its rights.
+        A file to write as well.  An existing file, or the target of a symbolic link, is replaced
+        once the new one is complete, and keeps its permissions.
 
     Returns
     -------
     onnx.ModelProto
-        Its metadata hold "features", "targets" and "classes" as JSON, where the model has them.
+        Its metadata hold "features", "targets" and "classes" as JSON, if the model has them.
 
     Raises
     ------
     ImportError
         If the package onnx is missing (extra ``onnx``).
     TypeError, ValueError
-        If `model` or `path` is not of its kind, or the model has more than about 2 GB.
+        If `model` or `path` has the wrong type or value, or the model has more than about 2 GB.
     OSError
         If the file cannot be written.
     """
@@ -152,8 +151,8 @@ def to_onnx(model: Any, path: Any = None) -> Any:
         destination(path)
     if model.parameters.nbytes > MOST_BYTES:
         raise ValueError(
-            f"model: expected at most {MOST_BYTES:,} bytes of parameters, which is what ONNX "
-            f"holds, got {model.parameters.nbytes:,}"
+            f"model: expected at most {MOST_BYTES:,} bytes of parameters, the limit of ONNX, got "
+            f"{model.parameters.nbytes:,}"
         )
     try:
         import onnx
@@ -189,13 +188,13 @@ def to_onnx(model: Any, path: Any = None) -> Any:
 
 
 def _described(graph: _Graph, name: str, dtype: Any, columns: int | None) -> Any:
-    """What the graph takes or gives: so many columns, or none, for each sample."""
+    """Description of an input or output of the graph, with `columns` columns, or none."""
     shape = ["n"] if columns is None else ["n", columns]
     return graph.onnx.helper.make_tensor_value_info(name, graph.type_of(dtype), shape)
 
 
 def _network(graph: _Graph, model: Model, x: str) -> str:
-    """The network's outputs, averaged over members; of sigmoids to divide, the logarithms."""
+    """The network's outputs, averaged over members; logarithms if sigmoids are to be normalized."""
     if model.inputs is not None:
         x = graph.cast(_applied(graph, model.inputs, x), model.dtype)
     layers = layers_of(model)
@@ -204,14 +203,14 @@ def _network(graph: _Graph, model: Model, x: str) -> str:
         if layer is layers[-1] and model.divides:
             form = _log_sigmoid
         x = str(form(graph, _products(graph, layer, number, x)))
-    # Members are the first of three axes.
+    # The first of three axes is the member.
     if len(model.parameters) == 1:
         return x
     return _log_sum(graph, x) if model.divides else _mean(graph, x)
 
 
 def _products(graph: _Graph, layer: Layer, number: int, x: str) -> str:
-    """What a layer's activation is a function of."""
+    """The pre-activations of a layer."""
     alone = len(layer.weights) == 1
     weights = layer.weights[0] if alone else layer.weights
     x = graph.add("MatMul", x, graph.constant(weights, name=f"weights_{number}"))

@@ -19,22 +19,22 @@ ACTIVATIONS = {
     "relu": "relu",
     "softmax": "softmax",
 }
-"""scikit-learn's names, and fastnn's."""
+"""Map from scikit-learn's names to fastnn's."""
 
 
 @suggests
 def to_sklearn(model: Any, *, fold: bool = False) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """A model's weights as scikit-learn's multi-layer perceptrons hold them.
+    """Convert a model's weights to the layout of scikit-learn's multi-layer perceptrons.
 
-    Activations, labels and names are not part of it.
+    Activations, labels and names are not included.
 
     Parameters
     ----------
     model : Model, Run, or estimator with a method `to_model`
-        Of one member.
+        With one member.
     fold : bool, default False
-        Make the scaling of inputs, and that of outputs if their activation is "identity", part of
-        the first and the last layer; it rounds otherwise.
+        Fold the scaling of inputs into the first layer, and that of outputs into the last, whose
+        activation must then be "identity"; this changes rounding.
 
     Returns
     -------
@@ -45,7 +45,8 @@ def to_sklearn(model: Any, *, fold: bool = False) -> tuple[list[np.ndarray], lis
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind, or the model an ensemble, or scaled without `fold`.
+        If an argument has the wrong type or value, or the model is an ensemble, or is scaled and
+        `fold` is False.
     """
     checked = single(model, "scikit-learn's layout", fold)
     layers = layers_of(checked)
@@ -70,38 +71,38 @@ def from_sklearn(
     features: Any = None,
     targets: Any = None,
 ) -> Model:
-    """A model of a fitted multi-layer perceptron of scikit-learn, or of its weights.
+    """Convert a fitted multi-layer perceptron of scikit-learn, or its weights, to a model.
 
     Parameters
     ----------
     source : MLPClassifier, MLPRegressor, or (coefs, intercepts)
-        An estimator tells its activations, classes and names of features itself.  A classifier of
-        several labels at once becomes a model of numbers, the share of each label.
+        Activations, classes and feature names are taken from an estimator.  A multilabel classifier
+        becomes a regression model whose outputs are the probability of each label.
     activation : str or sequence of str
-        With weights only: as in `Network`, "logistic" being another name of "sigmoid".
+        Only with weights: as in `Network`; "logistic" is another name for "sigmoid".
     inputs, outputs, classes, features, targets
-        As in `Model`; of a `StandardScaler` before the estimator the scaling is
+        As in `Model`; for a `StandardScaler` before the estimator, use
         ``Scaling(scaler.mean_, scaler.scale_)``.
 
     Returns
     -------
     Model
-        Of float32 if all weights are, else of float64.
+        In float32 if all weights are, otherwise float64.
 
     Raises
     ------
     TypeError, ValueError
-        If the estimator is not fitted or of another kind, or has an activation that fastnn has not,
-        or the shapes of weights do not fit together, or another argument is not of its kind.
+        If the estimator is of another kind, is not fitted, or has an activation that fastnn lacks,
+        if the shapes of weights do not match, or another argument has the wrong type or value.
     """
     if hasattr(source, "to_model"):
         raise TypeError(
-            "source: expected an estimator of scikit-learn's, got one of fastnn's, of which "
-            "to_model() gives the model"
+            "source: expected an estimator of scikit-learn, got one of fastnn; its to_model() "
+            "returns the model"
         )
     if hasattr(source, "get_params") and not isinstance(source, type):
         if activation is not None:
-            raise ValueError("activation: expected none with an estimator, which tells its own")
+            raise ValueError("activation: expected None with an estimator, which has its own")
         activation, coefs, intercepts = _of_estimator(source)
         if classes is None and hasattr(source, "classes_"):
             several = activation[-1] == "sigmoid" and np.shape(coefs[-1])[1] > 1
@@ -141,7 +142,7 @@ def _of_estimator(estimator: Any) -> tuple[list[str], Any, Any]:
     if missing:
         raise ValueError(
             "source: expected a fitted MLPClassifier or MLPRegressor of scikit-learn, got "
-            f"{shown(estimator)} without {missing[0]}"
+            f"{shown(estimator)} without the attribute {missing[0]}"
         )
     asked = [estimator.activation] * (len(estimator.coefs_) - 1) + [estimator.out_activation_]
     for name in asked:
@@ -155,7 +156,7 @@ def _of_estimator(estimator: Any) -> tuple[list[str], Any, Any]:
 
 
 def _names(activation: str | Sequence[str]) -> str | list[str]:
-    """fastnn's own names; what is none is left for `Network` to refuse."""
+    """fastnn's names of activations; unknown names are left for `Network` to refuse."""
     if isinstance(activation, str):
         return ACTIVATIONS.get(activation, activation)
     if not isinstance(activation, Sequence):
@@ -164,7 +165,7 @@ def _names(activation: str | Sequence[str]) -> str | list[str]:
 
 
 def _labels(classes: np.ndarray) -> np.ndarray:
-    """Labels of a simple type: words may be kept as objects."""
+    """Labels as a simple type: strings may be stored as objects."""
     return np.array(classes.tolist()) if classes.dtype == object else classes
 
 

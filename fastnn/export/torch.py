@@ -16,34 +16,35 @@ from .common import layers_of, network_model, single
 
 @suggests
 def to_torch(model: Any, *, fold: bool = False) -> dict[str, Any]:
-    """A model's weights as the state of a PyTorch ``nn.Sequential(Linear, activation, Linear, …)``.
+    """Convert a model to the state of a PyTorch ``nn.Sequential(Linear, activation, Linear, …)``.
 
-    ``module.load_state_dict(to_torch(model))`` takes it over.  Activations, labels and names are
-    not part of it: the module has them.  As PyTorch calls them they are ``Sigmoid``, ``Tanh``,
-    ``ReLU``, ``Identity`` (or none at the end), ``LeakyReLU(0.01)``, ``Softplus`` (which drops what
-    is below 2e-9 for inputs above 20), ``Softsign`` for "elliott", ``Softmax(dim=1)``; it has none
+    Load it with ``module.load_state_dict(to_torch(model))``.  Activations, labels and names are not
+    included: the module has the activations.  PyTorch's names are ``Sigmoid``, ``Tanh``, ``ReLU``,
+    ``Identity`` (or none at the end), ``LeakyReLU(0.01)``, ``Softplus`` (which drops terms below
+    2e-9 for inputs above 20), ``Softsign`` for "elliott", and ``Softmax(dim=1)``; PyTorch has none
     for "sine" and "gaussian".
 
     Parameters
     ----------
     model : Model, Run, or estimator with a method `to_model`
-        Of one member.
+        With one member.
     fold : bool, default False
-        Make the scaling of inputs, and that of outputs if their activation is "identity", part of
-        the first and the last layer; it rounds otherwise.
+        Fold the scaling of inputs into the first layer, and that of outputs into the last, whose
+        activation must then be "identity"; this changes rounding.
 
     Returns
     -------
     dict of torch.Tensor
-        "0.weight" (n_out, n_in), "0.bias" (n_out,), "2.weight", …, of the model's dtype; without
-        "bias" if the network has none.
+        "0.weight" (n_out, n_in), "0.bias" (n_out,), "2.weight", …, in the model's dtype; without
+        "bias" if the network has no biases.
 
     Raises
     ------
     ImportError
         If PyTorch is missing.
     TypeError, ValueError
-        If an argument is not of its kind, or the model an ensemble, or scaled without `fold`.
+        If an argument has the wrong type or value, or the model is an ensemble, or is scaled and
+        `fold` is False.
     """
     checked = single(model, "PyTorch's layout", fold)
     try:
@@ -69,33 +70,35 @@ def from_torch(
     features: Any = None,
     targets: Any = None,
 ) -> Model:
-    """A model of the Linear layers of a PyTorch module, which needs no PyTorch.
+    """Make a model of the Linear layers of a PyTorch module; PyTorch need not be installed.
 
     Parameters
     ----------
     state_dict : mapping of str to tensors or arrays
-        What ``module.state_dict()`` gives, of Linear layers only: "NAME.weight" (n_out, n_in) and,
-        for all or for none, "NAME.bias" (n_out,).  Layers whose names differ in one number at the
-        end come in the order of these numbers, others in the order of the mapping.
+        The ``module.state_dict()`` of Linear layers only: "NAME.weight" (n_out, n_in) and, for all
+        or for none, "NAME.bias" (n_out,).  Layers whose names differ only in a number at the end
+        are sorted by that number, others keep the order of the mapping.
     activation : str or sequence of str
-        As in `Network`: one for every layer, or one for each, such as ``["relu", "identity"]``.
+        As in `Network`: one for all layers, or one for each, such as ``["relu", "identity"]``.
     inputs, outputs, classes, features, targets
         As in `Model`.
 
     Returns
     -------
     Model
-        Of float64 if a tensor is, or an array of another type than float32 and float16; else of
-        float32.
+        In float64 if any tensor is, or any array has a type other than float32 or float16;
+        otherwise in float32.
 
     Raises
     ------
     TypeError, ValueError
-        If the state is of other layers than these, or their shapes do not fit together, or another
-        argument is not of its kind.
+        If the state has other layers, or their shapes do not match, or another argument has the
+        wrong type or value.
     """
     if not isinstance(state_dict, Mapping):
-        raise TypeError(f"state_dict: expected a mapping of names, got {shown(state_dict)}")
+        raise TypeError(
+            f"state_dict: expected a mapping of names to tensors, got {shown(state_dict)}"
+        )
     arrays = {key: _array(key, value) for key, value in state_dict.items()}
     layers: dict[str, dict[str, np.ndarray]] = {}
     for key, array in arrays.items():
@@ -108,7 +111,9 @@ def from_torch(
         layers.setdefault(layer, {})[kind] = array
     for layer, parts in layers.items():
         if "weight" not in parts:
-            raise ValueError(f"state_dict: expected a weight beside every bias, got {layer!r}")
+            raise ValueError(
+                f"state_dict: expected a weight with every bias, got only a bias for {layer!r}"
+            )
     ordered = [layers[layer] for layer in _in_order([*layers])]
     return network_model(
         "state_dict",
@@ -126,7 +131,7 @@ def from_torch(
 def _array(key: Any, value: Any) -> np.ndarray:
     """A tensor or an array as floats."""
     if not isinstance(key, str):
-        raise TypeError(f"state_dict: expected names of tensors, got {shown(key)}")
+        raise TypeError(f"state_dict: expected names of parameters, got {shown(key)}")
     if hasattr(value, "detach"):
         value = value.detach().cpu()
         if "bfloat16" in str(value.dtype):  # which NumPy does not have
@@ -138,7 +143,7 @@ def _array(key: Any, value: Any) -> np.ndarray:
 
 
 def _in_order(names: list[str]) -> list[str]:
-    """By their numbers, if the names differ in one at the end."""
+    """Sort names by their numbers, if they differ only in a number at the end."""
     parts = [re.fullmatch(r"(.*?)(\d+)", name) for name in names]
     numbered = [part for part in parts if part]
     if len(numbered) < len(names) or len({part[1] for part in numbered}) > 1:

@@ -1,8 +1,8 @@
-"""Activations and optimizers of your own, which everything else picks up.
+"""Your own activations and optimizers, available everywhere once added.
 
-What is added holds for this process: processes that train for it must add it too.  It is compiled
-anew by each of them, in less than a second, and not kept on disk, since no file could tell whether
-it is still the same.
+An addition holds for this process: other processes that train with it must add it too.  Each of
+them compiles it anew, in less than a second, and does not cache it on disk, since the cache could
+not tell whether it is still the same.
 """
 
 from __future__ import annotations
@@ -50,34 +50,34 @@ def add_activation(
     kink: float | None = None,
     symmetry: int = 0,
 ) -> None:
-    """Let networks have an activation of your own, by its name.
+    """Add an activation of your own, which networks use by name.
 
-    Every definition is given twice: as a formula, from which the kernels are made, and in NumPy,
-    for `fastnn.reference`, with which they can be compared.
+    Define the function and its slope twice: as formulas, from which the kernels are compiled, and
+    in NumPy, for comparison with `fastnn.reference`.
 
     Parameters
     ----------
     name : str
-        What ``Network(activation=...)`` calls it: letters, digits and underscores.
+        The name for ``Network(activation=...)``: letters, digits and underscores.
     function : callable
-        The formula of one number: operators, numbers and the functions of
-        `fastnn.extend.formulas`.  It runs once, on a `Term` that stands for the number.
+        A formula of one number: operators, numbers and the functions of `fastnn.extend.formulas`.
+        It is called once, with a `Term` that stands for the number.
     slope : callable
         The formula of the derivative.
     numpy, numpy_slope : callable
-        The same of arrays of any shape, elementwise; float32 arrays give float32 ones.
+        The same for arrays of any shape, elementwise; float32 arrays must give float32 arrays.
     slope_of : str, default "output"
-        What the slopes are functions of: "output", the activation's result, or "input".
+        The argument of the slopes: "output", the activation's result, or "input".
     kink : float, optional
         Where the activation has no slope.
     symmetry : int, default 0
-        1 if the activation is even, -1 if it is odd: then statistics of minima take units whose
-        signs are turned for the same.
+        1 if the activation is even, -1 if it is odd: then statistics of minima identify units that
+        differ only in their signs.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind, or the name is taken; nothing is added then.
+        If an argument has the wrong type or value, or the name is taken; then nothing is added.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def add_activation(
     if not name.isidentifier():
         raise ValueError(f"name: expected letters, digits and underscores, got {shown(name)}")
     if name in activations.CODES:
-        raise ValueError(f"name: expected a new one, got {name!r}, which there is already")
+        raise ValueError(f"name: expected a new name, got {name!r}, which already exists")
     if slope_of not in ("output", "input"):
         raise ValueError(f"slope_of: expected 'output' or 'input', got {shown(slope_of)}")
     symmetry = integer("symmetry", symmetry, -1, 1)
@@ -127,17 +127,17 @@ def add_optimizer(kind: Kind) -> Kind:
     ----------
     kind : class
         A frozen dataclass that inherits from `fastnn.extend.pieces.Optimizer`, whose fields all
-        have defaults, with `setup` and `numpy_step` (or `numpy_search`) of its own.
+        have defaults, with its own `setup` and `numpy_step` (or `numpy_search`).
 
     Returns
     -------
     class
-        The same.
+        The same class.
 
     Raises
     ------
     TypeError, ValueError
-        If it is not of that kind, or its name is taken; nothing is added then.
+        If it is not such a class, or its name is taken; then nothing is added.
     """
     if not (isinstance(kind, type) and issubclass(kind, Optimizer)):
         raise TypeError(
@@ -156,23 +156,25 @@ def add_optimizer(kind: Kind) -> Kind:
     try:
         setup = kind().setup(Network([1, 1]), 1)
     except Exception as error:
-        raise TypeError(f"{name}: expected {name}() to have a setup, got {error}") from error
+        raise TypeError(f"{name}: expected {name}() to make a setup, got {error}") from error
     if not isinstance(setup, Setup) or not isinstance(setup.update, Piece):
-        raise TypeError(f"{name}.setup: expected a Setup with a piece as its update, got another")
+        raise TypeError(
+            f"{name}.setup: expected a Setup whose update is a piece, got something else"
+        )
     if not setup.numbers:
-        raise ValueError(f"{name}.setup: expected at least one number, got none")
+        raise ValueError(f"{name}.setup: expected at least one hyperparameter, got none")
     OPTIMIZERS.append(kind)
     return kind
 
 
 @suggests
 def remove(added: str | type[Optimizer]) -> None:
-    """Take back what was added, so that it can be added in another form.
+    """Remove an added activation or optimizer, so that it can be added in another form.
 
     Parameters
     ----------
     added : str or class
-        The name of an activation, or an optimizer.
+        The name of an activation, or the class of an optimizer.
 
     Raises
     ------
@@ -184,7 +186,9 @@ def remove(added: str | type[Optimizer]) -> None:
     elif isinstance(added, type) and added in OPTIMIZERS and added not in _OWN:
         OPTIMIZERS.remove(added)
     else:
-        raise ValueError(f"added: expected what was added before, got {shown(added)}")
+        raise ValueError(
+            f"added: expected an activation or optimizer that was added, got {shown(added)}"
+        )
 
 
 def _check_formula(argument: str, function: Any) -> None:
@@ -194,7 +198,9 @@ def _check_formula(argument: str, function: Any) -> None:
     try:
         inspect.signature(function).bind(None)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{argument}: expected a function of one number, got another") from error
+        raise TypeError(
+            f"{argument}: expected a function of one argument, got one with other arguments"
+        ) from error
     for kind in (types.float64, types.float32, Lanes(types.float64, 2)):
         value = llvm_value(kind)
         code = ir.Function(ir.Module(), ir.FunctionType(value, [value]), "formula")
@@ -229,14 +235,14 @@ def _check_numpy(
         values = _of_numpy(name, function, x)
         if values.shape != x.shape or values.dtype != dtype:
             raise TypeError(
-                f"{name}: expected an array of shape {x.shape} and dtype {x.dtype} for such a one, "
-                f"got {shown(values)}"
+                f"{name}: expected an array of shape {x.shape} and dtype {x.dtype} for such an "
+                f"input, got {shown(values)}"
             )
         slopes = _of_numpy(slope_name, slope, x if of_input else values)
         if slopes.shape not in ((), x.shape) or slopes.dtype.kind not in "biuf":
             raise TypeError(
-                f"{slope_name}: expected an array of shape {x.shape} for such a one, "
-                f"got {shown(slopes)}"
+                f"{slope_name}: expected an array of shape {x.shape} for such an input, got "
+                f"{shown(slopes)}"
             )
         if symmetry and not np.allclose(values[::-1, ::-1], symmetry * values, equal_nan=True):
             kind = "even" if symmetry > 0 else "odd"

@@ -1,9 +1,9 @@
-"""What formulas of activations are made of, besides operators and numbers.
+"""Functions for formulas of activations, in addition to operators and numbers.
 
-A formula is a function of a `Term`, which stands for a float64 or float32 number or for one in
+A formula is a function of a `Term`, which stands for a float64 or float32 number, or for one in
 every lane; ``x.constant(c)`` is the number c of the same kind.  The bits are the same on every
-machine: `exp` and its kin are fastnn's own, and a product and a sum are fused only where `fma` says
-so.  Comparisons are ``<`` and ``>``, for `select`.
+machine: `exp` and the like are fastnn's own, and a product and a sum are fused only by `fma`.  For
+`select` there are the comparisons ``<`` and ``>``.
 """
 
 from ..lanes.formulas import Term, at_least, at_most, fma, magnitude, select, sqrt, with_sign

@@ -1,11 +1,11 @@
-"""What optimizers are made of: their base, their setup, and the parts of a compiled update.
+"""Building blocks of optimizers: the base class, the setup, and the parts of a compiled update.
 
-A compiled update is a function of `net`, which `piece` declares; it returns nothing.  It changes
+A compiled update is a function of `net`, declared by `piece`; it returns nothing.  It changes
 ``net.parameters[m, s]`` for every m in ``range(net.n_parameters)`` and s in ``range(net.strips)``.
-At hand are ``net.gradient[m, s]``, the loss ``net.losses[0, s]``, the setup's numbers
-``net.hyper[i, s]`` in their order, what is remembered, ``net.state[m, s]``, slot after slot, memory
-that need not be, ``net.scratch[m, s]``, and the integers ``net.option`` and ``net.other_option``.
-``net.state + n`` begins n numbers later.
+It can read ``net.gradient[m, s]``, the loss ``net.losses[0, s]``, the setup's numbers
+``net.hyper[i, s]`` in order, the memory that is kept between steps, ``net.state[m, s]``, slot after
+slot, scratch memory, ``net.scratch[m, s]``, and the integers ``net.option`` and
+``net.other_option``.  ``net.state + n`` begins n numbers later.
 """
 
 from ..kernels.pieces import Piece, piece

@@ -1,10 +1,10 @@
-"""The compiled cache on disk: a help that may fail instead of a duty, shared by processes.
+"""The cache of compiled code on disk, shared by processes; it may fail without harm.
 
-Numba keeps an index of each function's files and numbers these.  Two processes that save at once,
-one for float32 or for another CPU, can take the same number: then the index names machine code of
-the other type or CPU.  So a file is named by what it holds instead, and there is no index.
+Numba keeps an index of each function's files and numbers them.  Two processes that save at once,
+say for float32 and float64, can take the same number: then the index names machine code for the
+wrong type or CPU. So files are named by their content instead, and there is no index.
 
-To load a file is to run what is in it.  So only files are loaded that nobody else could write: see
+Loading a file runs what is in it.  So only files that nobody else could write are loaded: see
 `read_own`.
 """
 
@@ -26,11 +26,11 @@ from typing import Any, BinaryIO
 from numba.core.caching import IndexDataCacheFile
 
 DIGEST_BYTES = 32
-# Kernels for known sizes that are kept in a folder, of which the least used go first: about 25 KiB
-# each.
+# Maximum number of kernels for known sizes in a folder, about 25 KiB each; the least recently used
+# are removed first.
 MOST_FILES, MOST_BYTES = 200, 32 * 2**20
 SPECIAL = "_special"
-"""In the names of their files."""
+"""Part of the names of their files."""
 _IMPORTED = time.time()
 PACKAGE = __name__.partition(".")[0]
 _FOLDER = Path(__file__).absolute().parent.parent
@@ -38,12 +38,12 @@ _FOLDER = Path(__file__).absolute().parent.parent
 
 @cache
 def source_digest() -> str | None:
-    """A text that changes with every edit of the package; None where nothing can be kept.
+    """A text that changes with every edit of the package; None if nothing can be cached.
 
-    The sources are read as they were imported, from a folder or from an archive.  If they cannot be
-    read, or changed after they were imported, no text would tell what code this process runs.
+    The sources are read where they were imported from, a folder or an archive.  If they cannot be
+    read, or changed after the import, no text would identify the code that this process runs.
     """
-    from importlib.resources import files  # which takes long to import
+    from importlib.resources import files  # slow to import
 
     try:
         package = files(PACKAGE)
@@ -52,13 +52,13 @@ def source_digest() -> str | None:
             digest.update(name.encode() + b"\0" + content + b"\0")
             count += 1
         changed = _last_change() > _IMPORTED
-    except Exception:  # loaders differ in what they can, and in what they raise
+    except Exception:  # loaders differ in abilities and errors
         return None
     return digest.hexdigest() if count and not changed else None
 
 
 def _sources(folder: Any, place: str) -> Iterator[tuple[str, bytes]]:
-    """Names and contents of all modules in a folder; compiled ones where there is no source."""
+    """Names and contents of all modules in a folder; compiled modules if there is no source."""
     for item in sorted(folder.iterdir(), key=lambda item: item.name):
         if item.is_dir():
             if item.name != "__pycache__":
@@ -68,14 +68,14 @@ def _sources(folder: Any, place: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _last_change() -> float:
-    """When the files of the package, or the archive with all of them, changed last."""
+    """Time of the last change of the package's files, or of the archive with them."""
     home = _home()
     paths = [path for path in home.rglob("*.py*") if path.parent.name != "__pycache__"]
     return max(path.stat().st_ctime for path in paths or [home])
 
 
 def _home() -> Path:
-    """The folder of the package, or the archive that has it; OSError if there is neither."""
+    """The folder of the package, or its archive; OSError if there is neither."""
     home = next(path for path in (_FOLDER, *_FOLDER.parents) if path.exists())
     if home.is_dir() and home != _FOLDER:
         raise FileNotFoundError(_FOLDER)
@@ -83,15 +83,15 @@ def _home() -> Path:
 
 
 def source_tag() -> str:
-    """What names of files of these sources hold."""
+    """A tag of these sources for file names."""
     return f"s{(source_digest() or 'none')[:12]}"
 
 
 def read_own(path: Path) -> bytes | None:
-    """The content of a file that only whom we trust could write; None if it is another.
+    """The content of a file that only trusted users could write; otherwise None.
 
-    Those are this user, root, and the owner of this package, whose code runs here anyway.  A pipe
-    or device is not opened for reading: it could block for ever.
+    Trusted are this user, root, and the owner of this package, whose code runs here anyway.  A pipe
+    or device is not opened for reading: it could block forever.
     """
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
@@ -102,7 +102,7 @@ def read_own(path: Path) -> bytes | None:
 
 
 def is_kept(path: Path) -> bool:
-    """Whether there is a file that `read_own` reads."""
+    """Return whether there is a file that `read_own` reads."""
     try:
         return _is_own(os.stat(path))
     except OSError:
@@ -125,13 +125,13 @@ def kept_files(folder: Path) -> list[Path]:
 
 
 def prune(folder: Path, keep: Path | None = None) -> None:
-    """Remove what other sources left, and of kernels for known sizes the least used.
+    """Remove the files of other sources, and the least recently used kernels for known sizes.
 
     Parameters
     ----------
     folder : Path
     keep : Path, optional
-        A file that stays.
+        A file not to remove.
     """
     special = []
     for path in kept_files(folder):
@@ -140,7 +140,7 @@ def prune(folder: Path, keep: Path | None = None) -> None:
                 path.unlink()
             elif SPECIAL in path.name and path != keep:
                 special.append((path.stat().st_mtime, path.stat().st_size, path))
-    for path in folder.glob("*.lock"):  # of who was ended while it compiled
+    for path in folder.glob("*.lock"):  # left by a process that died while compiling
         with suppress(OSError):
             if path.with_suffix(".nbc").exists():
                 path.unlink()
@@ -156,13 +156,13 @@ def prune(folder: Path, keep: Path | None = None) -> None:
 class _FilesByKey(IndexDataCacheFile):
     """The files of one function, each named by its key: signature, CPU, source and Numba.
 
-    They come into being whole, by a rename, and whoever writes one writes the same.  Each begins
-    with a digest of key and contents: damaged machine code would be loaded, and give other bits or
-    crash.
+    Files appear complete, by a rename, and all writers write the same content.  Each begins with a
+    digest of key and content: otherwise damaged machine code would be loaded, and give other bits
+    or crash.
     """
 
     def flush(self) -> None:
-        """Nothing: a damaged file is replaced by the next `save`."""
+        """Do nothing: a damaged file is replaced by the next `save`."""
 
     def save(self, key: Any, data: Any) -> None:
         """Keep `data` under `key`."""
@@ -176,20 +176,20 @@ class _FilesByKey(IndexDataCacheFile):
         prune(path.parent, keep=path)
 
     def load(self, key: Any) -> Any:
-        """What is kept under `key`, or None."""
+        """Return what is kept under `key`, or None."""
         whole = None if source_digest() is None else read_own(self.path(key))
         if whole is None:
             return None
         digest, contents = whole[:DIGEST_BYTES], whole[DIGEST_BYTES:]
         if digest != self._digest(key, contents):
             return None
-        with suppress(OSError):  # a folder that may be read only
+        with suppress(OSError):  # the folder may be read-only
             os.utime(self.path(key))
         return pickle.loads(contents)
 
     @contextmanager
     def _open_for_write(self, filepath: str) -> Iterator[BinaryIO]:
-        """Open a new file, which nobody else may write whatever the umask is, and rename it."""
+        """Open a new file, which nobody else may write whatever the umask; rename it at the end."""
         new = f"{filepath}.tmp.{secrets.token_hex(8)}"
         try:
             with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as file:
@@ -201,25 +201,25 @@ class _FilesByKey(IndexDataCacheFile):
             raise
 
     def path(self, key: Any) -> Path:
-        """The file of that key."""
+        """The file for a key."""
         return Path(self._data_path(self._name(key)))
 
     def _digest(self, key: Any, contents: bytes) -> bytes:
         return hashlib.sha256(self._name(key).encode() + b"\n" + contents).digest()
 
     def _name(self, key: Any) -> str:
-        # Equal in all processes: types, which `repr` names, and strings.
+        # Equal in all processes: types, named by their `repr`, and strings.
         text = repr((self._version, self._source_stamp, source_digest(), key))
         base = self._index_name.removesuffix(".nbi")
         return f"{base}.{source_tag()}.{hashlib.sha256(text.encode()).hexdigest()[:32]}.nbc"
 
 
 def shared(kept: Any, identity: str = "") -> TolerantCache:
-    """Numba's cache of one function, made safe for processes that use it at once.
+    """Numba's cache of one function, made safe for concurrent processes.
 
-    Numba's key holds a digest of what the function closes over.  Ours holds one of all sources, so
-    that no edit leaves machine code stale, and the `identity` of what it closes over, which a
-    process may not have made yet.
+    Numba's key has a digest of the function's closure.  Ours has a digest of all sources, so that
+    no edit leaves machine code stale, and an `identity` of the closure, which a process may not
+    have created yet.
     """
     kept._index_key = lambda signature, codegen: (signature, codegen.magic_tuple(), identity)
     stamp = kept._cache_file._source_stamp
@@ -228,9 +228,9 @@ def shared(kept: Any, identity: str = "") -> TolerantCache:
 
 
 class TolerantCache:
-    """Numba's cache of one function: what is damaged is compiled again, failed writes are warnings.
+    """Numba's cache of one function: damaged code is compiled again, failed writes are warnings.
 
-    Numba itself lets a truncated file or a full disk end the call.
+    With Numba's own cache, a truncated file or a full disk makes the call fail.
     """
 
     def __init__(self, cache: Any) -> None:
@@ -247,7 +247,7 @@ class TolerantCache:
             return None
 
     def file_of(self, signature: Any, codegen: Any, identity: str) -> Path | None:
-        """The file of a function of this name with that signature and identity, if it is kept."""
+        """The cache file of a function of this name with that signature and identity, if any."""
         if source_digest() is None:
             return None
         path: Path = self._cache._cache_file.path((signature, codegen.magic_tuple(), identity))
@@ -262,10 +262,10 @@ class TolerantCache:
 
 
 def warn_not_kept(error: Exception) -> None:
-    """Say that the next process will compile again."""
+    """Warn that the next process will compile again."""
     warnings.warn(
-        f"compiled kernels are not kept for the next process: {error}; "
-        "set NUMBA_CACHE_DIR to a folder with room to write",
+        f"compiled kernels cannot be kept for the next process: {error}; set NUMBA_CACHE_DIR to a "
+        "folder with room to write",
         RuntimeWarning,
         stacklevel=3,
     )

@@ -1,4 +1,4 @@
-"""How kernels are compiled: every flag in one place, and a cache that cannot go stale."""
+"""Compilation of kernels: every flag in one place, and a cache that cannot go stale."""
 
 import gc
 import os
@@ -27,13 +27,13 @@ from .cache import TolerantCache, shared, warn_not_kept
 FLAGS = {"nogil": True, "fastmath": False, "error_model": "numpy", "boundscheck": False}
 
 _NOT_COMPILED = (
-    "fastnn's kernels exist only compiled, and NUMBA_DISABLE_JIT is set; unset it, "
-    "or use fastnn.reference"
+    "fastnn's kernels run only when compiled, but NUMBA_DISABLE_JIT is set; unset it, or use "
+    "fastnn.reference"
 )
 
 
 class _FragmentLibrary(JITCodeLibrary):
-    """Code that is linked into what calls it, and is optimized and made machine code there."""
+    """Code that is linked into its callers, and is optimized and turned into machine code there."""
 
     def _optimize_functions(self, ll_module: Any) -> None:
         ll_module.data_layout = self._codegen._data_layout
@@ -47,9 +47,9 @@ class _FragmentLibrary(JITCodeLibrary):
 
 @register_pass(mutates_CFG=True, analysis_only=False)
 class _FragmentLowering(NativeLowering):
-    """Numba's last pass, without the machine code that nobody would call.
+    """Numba's last pass, without machine code that nobody would call.
 
-    With it a piece of thirty small functions took 14 s to compile, without 4.
+    With that code a piece of thirty small functions took 14 s to compile, without it 4 s.
     """
 
     _name = "fastnn_fragment_lowering"
@@ -60,7 +60,7 @@ class _FragmentLowering(NativeLowering):
         super().run_pass(state)
         made = state["cr"]
 
-        # What Numba knows it by; without a wrapper it cannot be called from Python.
+        # The handle that Numba uses; without a wrapper it cannot be called from Python.
         known_as = make_function(
             made.fndesc.lookup_module(), made.fndesc.qualname, "", 0, made.env, (state.library,)
         )
@@ -81,7 +81,7 @@ class _FragmentCompiler(CompilerBase):
         return [passes]
 
 
-# Kernels are called by kernels only, and take values that Python cannot hold: no wrappers.
+# Only kernels call kernels, with values that Python cannot hold: no wrappers.
 _INNER = {
     **FLAGS,
     "no_cpython_wrapper": True,
@@ -93,9 +93,9 @@ inlined = numba.njit(**_INNER, forceinline=True)
 
 
 def once(make: Callable[..., Any]) -> Any:
-    """`make` that is called once for the same arguments, even by many threads at once.
+    """Cache `make`, which is called only once for the same arguments, even by many threads.
 
-    They wait at the lock that Numba takes to compile: with one of our own besides it, two threads
+    Threads wait at the lock that Numba takes to compile: with a second lock of our own, two threads
     could each hold one and wait for the other.
     """
     made: dict[tuple[Any, ...], Any] = {}
@@ -110,8 +110,8 @@ def once(make: Callable[..., Any]) -> Any:
     return cache(locked)
 
 
-# A child that is forked while another thread compiles would find the locks held by nobody, and wait
-# for ever at its first compilation.  So a fork waits until nothing is compiled.
+# A child that is forked while another thread compiles would inherit locks that nobody releases, and
+# wait forever at its first compilation.  So a fork waits until nothing is compiling.
 _llvm_lock = getattr(ffi.lib, "_lock", nullcontext())
 
 
@@ -132,9 +132,9 @@ if hasattr(os, "register_at_fork"):
 
 
 def entry(function: Callable[..., Any], identity: str = "") -> Any:
-    """Compile a `function` that Python calls, and keep the machine code on disk.
+    """Compile a `function` for Python to call, and keep the machine code on disk.
 
-    Its `identity` tells what it closes over.
+    Its `identity` stands for its closure.
     """
     if config.DISABLE_JIT:
         raise RuntimeError(_NOT_COMPILED)
@@ -152,19 +152,19 @@ _compiled_here: list[str] = []
 
 
 def any_kernel_compiled() -> bool:
-    """Whether this process compiled a kernel, instead of loading all from disk."""
+    """Return whether this process compiled a kernel, instead of loading all from disk."""
     return bool(_compiled_here)
 
 
 @contextmanager
 def announced(missing: bool) -> Iterator[None]:
-    """Say on a terminal that kernels are compiled, if some are `missing` and it takes a second."""
+    """Tell the terminal that kernels are compiling, if some are `missing` and it takes a second."""
     if not (missing and sys.stderr is not None and sys.stderr.isatty()):
         yield
         return
     timer = Timer(1.0, lambda: sys.stderr.write(_COMPILING))
     timer.daemon = True
-    with suppress(RuntimeError):  # no room for a thread
+    with suppress(RuntimeError):  # no thread available
         timer.start()
     try:
         yield
@@ -176,10 +176,10 @@ _COMPILING = "compiling kernels, once per machine ...\n"
 
 
 class _WithoutAliases(Compiler):
-    """Numba's compiler, told that no two pointers among the arguments lead to the same memory.
+    """Numba's compiler, told that no two pointer arguments alias.
 
-    Otherwise a number written through one may be what is read through another next, and nothing
-    stays in a register: an epoch of XOR with one network takes 80 ns instead of 70.
+    Otherwise a write through one pointer may change what the next reads, and nothing stays in a
+    register: an epoch of XOR with one network takes 80 ns instead of 70.
     """
 
     def define_pipelines(self) -> list[Any]:
@@ -189,7 +189,7 @@ class _WithoutAliases(Compiler):
 
 
 class Function(CFunc):
-    """A function whose machine code is called by its address, as Numba calls its own functions.
+    """A function called by the address of its machine code, as Numba calls its own functions.
 
     Its arguments must not overlap in memory.
     """
@@ -201,12 +201,12 @@ class Function(CFunc):
     _targetdescr: Any
 
     address = 0
-    """Where the machine code lies; 0 before it is compiled."""
+    """Address of the machine code; 0 before it is compiled."""
     identity: str | None = None
-    """What it closes over, in words."""
+    """Name of its closure."""
 
     def compile(self) -> None:
-        """Compile or load it, and look its address up, which needs the locks too."""
+        """Compile or load the function and look up its address, which also needs the locks."""
         with global_compiler_lock:
             if self.address:
                 return
@@ -218,12 +218,12 @@ class Function(CFunc):
 
     @property
     def cache_path(self) -> str | None:
-        """The folder where it is kept, if it is."""
+        """The folder where it is cached, if it is."""
         path: str | None = self._cache.cache_path
         return path
 
     def kept_file(self, own: str, other: str, identity: str) -> Path | None:
-        """The file of a function like it, of another name and identity, if they are kept."""
+        """The cache file of a similar function with another name and identity, if any."""
         if not isinstance(self._cache, TolerantCache):
             return None
         path = self._cache.file_of(self._sig, self._targetdescr.target_context.codegen(), identity)
@@ -238,10 +238,10 @@ class Function(CFunc):
 def function_for_kernels(
     function: Callable[..., Any], signature: Any, *, identity: str | None
 ) -> Function:
-    """Declare a `function` that other kernels call by its address; `compile` compiles it.
+    """Declare a `function` that other kernels call by address; `compile` compiles it.
 
-    It is kept on disk under its name and `identity`, which tells what it closes over; None is for
-    functions that are compiled by every process.
+    It is cached on disk under its name and `identity`, which stands for its closure; None means
+    that every process compiles it.
     """
     if config.DISABLE_JIT:
         raise RuntimeError(_NOT_COMPILED)
@@ -259,15 +259,15 @@ def function_for_kernels(
 
 
 def _without_collector(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, during which Python looks for no garbage.
+    """Wrap `function` so that garbage collection is off during the call.
 
-    Numba makes a million objects that live on: to go through them again and again took 0.4 s of the
-    2.7 s that the kernel for one network needs.
+    Numba makes a million long-lived objects: scanning them again and again took 0.4 s of the 2.7 s
+    that the kernel for one network needs.
     """
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        with global_compiler_lock:  # no child is forked meanwhile, whose collector would stay off
+        with global_compiler_lock:  # no child may be forked meanwhile: its collector would stay off
             collects = gc.isenabled()
             gc.disable()
             try:

@@ -1,21 +1,21 @@
-"""Which Numba works: the kernels need parts of it that are not public, and may change any time."""
+"""The supported versions of Numba: the kernels use internals, which may change at any time."""
 
 import re
 
 import numba
 
 OLDEST, BELOW = (0, 68), (0, 69)
-"""As in pyproject.toml; `tests/test_numba.py` tries the oldest and the newest."""
+"""Bounds as in pyproject.toml; `tests/test_numba.py` tries the oldest and the newest version."""
 
 
 def check_numba(version: str) -> None:
-    """ImportError unless Numba has a version that works."""
+    """Raise ImportError unless this version of Numba is supported."""
     numbers = tuple(map(int, re.findall(r"\d+", version)[:2]))
     if not OLDEST <= numbers < BELOW:
         low, high = (".".join(map(str, bound)) for bound in (OLDEST, BELOW))
         raise ImportError(
-            f"numba: expected a version from {low} to below {high}, whose inner parts fastnn "
-            f"knows, got {version}; run: python -m pip install 'numba>={low},<{high}'"
+            f"numba: expected a version from {low} to below {high}, since fastnn uses Numba's "
+            f"internals, got {version}; run: python -m pip install 'numba>={low},<{high}'"
         )
 
 

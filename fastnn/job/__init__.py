@@ -1,1 +1,1 @@
-"""A training job as plain data, checked: how it is built, recorded, and what is kept of it."""
+"""The training job as checked, plain data: building it, recording it, and what to keep of it."""

@@ -1,4 +1,4 @@
-"""The arguments of training, checked once and put into a job."""
+"""Checks of the arguments of training, which make a job."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ def make_job(
     grid: Grid | None = None,
     before: Checkpoint | None = None,
 ) -> Job:
-    """Check every argument and put it into the kernels' form; `restarts` is None for one run.
+    """Check every argument and convert it for the kernels; `restarts` is None for one run.
 
-    `before` is what training goes on from.
+    `before` is the state from which training continues.
     """
     if not isinstance(net, Network):
         raise TypeError(f"net: expected a fastnn.Network, got {shown(net)}")
     number = float_type(dtype)
     inputs, targets = _data("X", "y", net, X, y, number)
-    if before is not None:  # what is not given stays
+    if before is not None:  # arguments not given keep their values
         optimizer = before.optimizer if optimizer is None else optimizer
         loss = before.loss if loss is None else loss
     optimizer = make_optimizer(optimizer)
@@ -88,11 +88,11 @@ def make_job(
     setup = optimizer.setup(net, len(inputs))
     numbers = dict(setup.numbers)
     for name in [list(numbers)[column] for column, _ in columns]:
-        numbers[name] = numbers[name][0]  # until rows are cut, any number of the axis
+        numbers[name] = numbers[name][0]  # a placeholder until rows are cut
     start = start_values(Uniform() if init is None else init, net, restarts, number)
     if before is not None:
         if init is not None:
-            raise ValueError("init: expected None with continue_from, got one")
+            raise ValueError("init: expected None with continue_from, got an initialization")
         start = Start(EXPLICIT, before.parameters, start.table[:, :0])
     job = Job(
         net=net,
@@ -118,7 +118,7 @@ def make_job(
         restarts=count,
         parallel=parallel,
     )
-    vars(job).update(setup=setup, is_sound=True)  # which are found once
+    vars(job).update(setup=setup, is_sound=True)  # both are computed only once
     check_combination(job)
     for array in (inputs, targets, job.hyper, start.numbers, weighting, *(job.validation or ())):
         if isinstance(array, np.ndarray):
@@ -140,14 +140,14 @@ class Checkpoint:
     epochs: np.ndarray
     """(restarts,) int64."""
     rules: tuple[Rule, ...]
-    """Whose memory the state holds, after the optimizer's."""
+    """Rules whose memory follows the optimizer's in the state."""
     optimizer: Optimizer
     loss: Penalized
     seed: int
     first: int
-    """The index of the first restart."""
+    """Index of the first restart."""
     data: tuple[np.ndarray, np.ndarray]
-    """X and y, which the rules' memory is of too."""
+    """X and y, to which the rules' memory refers."""
 
 
 def _going_on(job: Job, before: Checkpoint) -> Job:
@@ -160,14 +160,14 @@ def _going_on(job: Job, before: Checkpoint) -> Job:
         )
     if any(isinstance(rule, Validation) for rule in (*before.rules, *job.rules)):
         raise ValueError(
-            "continue_from: expected no fastnn.Validation, whose results are not the last "
-            "parameters, got one"
+            "continue_from: not available with fastnn.Validation, whose results are not the last "
+            "parameters; use a stop without it"
         )
     p, own = job.net.n_parameters, job.setup.n_state
     kind = before.optimizer.setup(before.net, len(job.X)).kind
     if type(job.optimizer) is not type(before.optimizer) or job.setup.kind != kind:
         raise ValueError(
-            f"continue_from: expected an optimizer like the one of before, {before.optimizer!r}, "
+            f"continue_from: expected the same kind of optimizer as before, {before.optimizer!r}, "
             f"got {job.optimizer!r}"
         )
     state, same = before.state, before.rules == job.rules
@@ -189,16 +189,17 @@ def _going_on(job: Job, before: Checkpoint) -> Job:
 def with_grid(
     optimizer: Optimizer, grid: Grid, net: Network, samples: int, last: int
 ) -> tuple[Optimizer, tuple[tuple[int, str], ...]]:
-    """The optimizer with the grid's values for its numbers, and the columns that they take."""
+    """The optimizer with the grid's values, and the columns that the axes fill."""
     if not isinstance(grid, Grid):
         raise TypeError(f"grid: expected a fastnn.Grid, got {shown(grid)}")
     if last > grid.restarts:
         raise ValueError(
-            f"grid: expected first + restarts up to {grid.restarts}, which {grid!r} has, got {last}"
+            f"grid: expected first + restarts up to {grid.restarts}, the restarts of {grid!r}, got "
+            f"{last}"
         )
     axes = _fields_of(optimizer, grid.axes, net)
-    # What is wrong with any combination is wrong with the largest number of an axis beside the
-    # smallest of the others.
+    # If any combination is invalid, so is the largest value of some axis with the smallest of the
+    # others.
     pool = {name: values for name, values in vars(optimizer).items() if np.ndim(values) == 1}
     pool = {name: values for name, values in pool.items() if name not in axes} | grid.axes
     corners = {name: np.full(len(pool) + 1, values.min()) for name, values in pool.items()}
@@ -224,7 +225,7 @@ def with_grid(
 
 
 def _fields_of(optimizer: Optimizer, axes: dict[str, Any], net: Network) -> dict[str, Any]:
-    """Fields of the optimizer with the values of axes, whose names may be those of layers."""
+    """Fields of the optimizer with the values of the axes, which may belong to single layers."""
     names = [field.name for field in fields(optimizer)]  # type: ignore[arg-type]
     found: dict[str, Any] = {}
     for name, values in axes.items():
@@ -232,7 +233,10 @@ def _fields_of(optimizer: Optimizer, axes: dict[str, Any], net: Network) -> dict
         if name in names:
             found[name] = values
         elif field in axes:
-            raise ValueError(f"grid: expected {field} or one for each layer, got {field}, {name}")
+            raise ValueError(
+                f"grid: expected an axis {field}, or one for each layer, got both {field} and "
+                f"{name}"
+            )
         elif field in names and layer.isdecimal() and layer == str(int(layer)):
             rates = found.get(field, getattr(optimizer, field))
             rates = list(layer_numbers(field, rates, net).values())
@@ -249,32 +253,33 @@ def _fields_of(optimizer: Optimizer, axes: dict[str, Any], net: Network) -> dict
 
 
 def check_combination(job: Job) -> None:
-    """Whether the parts of the job go together, or an error that names what would."""
+    """Raise unless the parts of the job can be combined; the error says what to use instead."""
     optimizer = type(job.optimizer).__name__
     if job.setup.full_batch and job.batch_size < len(job.X):
         raise ValueError(
-            f"batch_size: {optimizer} needs all samples in every step; expected None, or "
-            f"GradientDescent, Adam or AdamW with batches, got {job.batch_size}"
+            f"batch_size: expected None with {optimizer}, which needs all samples in every step, "
+            f"got {job.batch_size}; for batches use GradientDescent, Adam or AdamW"
         )
     if job.setup.squares_only and (job.loss.code != SSE.code or job.loss.has_penalties):
         raise ValueError(
-            f"loss: {optimizer} needs SSE or MSE without penalties, got {job.loss!r}; expected one "
-            "of these, or LBFGS, RPROP or Adam with this loss"
+            f"loss: expected SSE or MSE without penalties with {optimizer}, got {job.loss!r}; for "
+            "this loss use LBFGS, RPROP or Adam"
         )
     if job.setup.arctanh_error and job.loss.code != SSE.code:
         raise ValueError(
-            f"loss: {optimizer} with arctanh_error needs SSE or MSE, got {job.loss.name}"
+            f"loss: expected SSE or MSE with {optimizer} and arctanh_error, got {job.loss.name}"
         )
     in_order = job.requires_lanes or job.watches or job.validation is not None
     if job.parallel == "samples" and in_order:
         raise ValueError(
-            "parallel: 'samples' goes without validation, SSEBelow of another loss, ErrorsWithin, "
-            "weights of samples by restart, and LevenbergMarquardt; expected 'restarts' with these"
+            "parallel: 'samples' is not available with validation, SSEBelow when another loss is "
+            "trained, ErrorsWithin, sample weights that differ between restarts, or "
+            "LevenbergMarquardt; use 'restarts' with these"
         )
 
 
 def _check_counts(job: Job) -> None:
-    """Whether rules and schedules count right, in numbers of the job's dtype, to its last epoch."""
+    """Raise unless rules and schedules can count to the last epoch in the job's dtype."""
     most = 2 ** (np.finfo(job.dtype).nmant + 1)
     if job.most_epochs <= most:
         return
@@ -285,15 +290,15 @@ def _check_counts(job: Job) -> None:
     for name, part, count in counts:
         if count > most:
             raise ValueError(
-                f"{name}: expected {type(part).__name__} of up to {most} epochs, as {job.dtype} "
-                f"counts no further, got {count:.0f}; expected dtype float64 with it, or up to "
-                f"{most} epochs in all"
+                f"{name}: expected {type(part).__name__} of up to {most} epochs, the most that "
+                f"{job.dtype} can count, got {count:.0f}; use dtype float64, or at most {most} "
+                "epochs in total"
             )
 
 
 @in_standard_mode
 def check_inputs(net: Network, X: Any, dtype: np.dtype, name: str = "X") -> np.ndarray:
-    """`X` as (n, n_in) finite numbers of `dtype`, n at least 1."""
+    """Return `X` as (n, n_in) finite numbers of `dtype`, n at least 1."""
     inputs = real_array(name, X, dtype)
     if inputs.ndim != 2 or inputs.shape[1] != net.sizes[0]:
         raise ValueError(
@@ -324,7 +329,7 @@ def _data(
 def _rules(
     stop: Any, target_sse: Any, loss: Penalized, unweighted: bool, dtype: np.dtype
 ) -> tuple[float, tuple[Rule, ...]]:
-    """The target of the loss, -inf without one, and the other rules."""
+    """The target of the loss, -inf if there is none, and the other rules."""
     rules = make_rules(stop)
     for rule in rules:
         _check_fit(rule, dtype)
@@ -343,8 +348,8 @@ def _rules(
 
 
 def _check_fit(part: Penalized | Rule, dtype: np.dtype) -> None:
-    """Whether the numbers of a loss or a rule are neither infinite nor 0 only in `dtype`."""
-    if dtype == np.float64:  # which they are
+    """Raise if a number of a loss or a rule becomes infinite or 0 in `dtype`."""
+    if dtype == np.float64:  # already checked
         return
     for field in fields(part):
         value = getattr(part, field.name)

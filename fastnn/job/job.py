@@ -33,15 +33,16 @@ KINDS: dict[str, Any] = {
     "weighting": Weighting, "optimizer": Optimizer, "hyper": np.ndarray, "grid": Grid | None,
     "start": Start, "rules": tuple, "validation": tuple | None, "target": float,
 }  # fmt: skip
-"""What jobs are made of."""
+"""The parts of a job and their types."""
 
 
 def check_epochs(epochs: int, before: np.ndarray) -> None:
-    """Whether so many epochs more can be counted."""
+    """Raise unless this many more epochs can be counted."""
     most = int(before.max(initial=0))
     if before.min(initial=0) < 0 or most + epochs > MAX_COUNT:
         raise ValueError(
-            f"epochs: expected at most {MAX_COUNT} with those of before, got {most} and {epochs}"
+            f"epochs: expected at most {MAX_COUNT} together with earlier ones, got {most} and "
+            f"{epochs}"
         )
 
 
@@ -57,17 +58,17 @@ class Job:
     dtype: np.dtype
     loss: Penalized
     weighting: Weighting
-    """Weights of samples: (1 or restarts, n), a function of the restart, or None."""
+    """Sample weights: (1 or restarts, n), a function of the restart, or None."""
     optimizer: Optimizer
     hyper: np.ndarray
     """(1 or restarts, n_hyper): the optimizer's hyperparameters, of `dtype`."""
     grid: Grid | None
-    """Where columns of `hyper` are functions of the restart's index: see `grid_columns`."""
+    """Grid, if columns of `hyper` are functions of the restart's index: see `grid_columns`."""
     grid_columns: tuple[tuple[int, str], ...]
-    """Columns of `hyper`, each with the axis of the grid that it takes its numbers from."""
+    """Columns of `hyper`, each with the axis of the grid that fills it."""
     start: Start
     init: Any
-    """The initialization as it was given; None for explicit parameters."""
+    """The initialization as given; None for explicit parameters."""
     batch_size: int
     shuffle: bool
     epochs: int
@@ -80,26 +81,26 @@ class Job:
     first: int
     restarts: int
     parallel: str = "restarts"
-    """One of `PARALLEL`: what lies in the lanes, which decides the order of sums over samples."""
+    """One of `PARALLEL`: the content of the lanes, which decides the order of sums over samples."""
     start_state: np.ndarray | None = None
-    """(restarts, n_state): what restarts that go on remember."""
+    """(restarts, n_state): the memory of restarts that continue."""
     start_epochs: np.ndarray | None = None
-    """(restarts,) int64: the epochs that they have behind them."""
+    """(restarts,) int64: the epochs that they have already trained."""
     resumes_rules: bool = False
-    """Whether what they remember includes the rules of before, which have judged where they are."""
+    """True if the state includes the previous rules, already evaluated at these parameters."""
     indices: np.ndarray | None = None
-    """(restarts,) int64: the restarts of a selection, which do not follow one another."""
+    """(restarts,) int64: the indices of a selection of restarts, not consecutive."""
 
     @cached_property
     def is_sound(self) -> bool:
-        """True, once all parts were checked, which compiled code trusts wherever they come from.
+        """True once all parts have been checked, whatever their origin; compiled code trusts them.
 
-        How arrays lie is checked where their addresses are taken.
+        The layout of arrays is checked where their addresses are taken.
 
         Raises
         ------
         TypeError, ValueError
-            If a part is not of its kind.
+            If a part has the wrong type or value.
         """
         for name, kind in KINDS.items():
             if not isinstance(getattr(self, name), kind):
@@ -126,12 +127,12 @@ class Job:
 
     @cached_property
     def setup(self) -> Setup:
-        """What the kernels need of the optimizer."""
+        """The optimizer's setup for the kernels."""
         return self.optimizer.setup(self.net, len(self.X))
 
     @cached_property
     def launches(self) -> dict[int, Any]:
-        """What was made of the job for its kernels, by the number of lanes."""
+        """Launches made for the job, by number of lanes."""
         return {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -143,7 +144,7 @@ class Job:
 
     @property
     def work(self) -> float:
-        """About how many multiplications an epoch of one restart takes."""
+        """Approximate number of multiplications in an epoch of one restart."""
         n, p, setup = len(self.X), self.net.n_parameters, self.setup
         checked = 0 if self.validation is None else len(self.validation[0])
         passes = (n + checked) * p
@@ -155,66 +156,66 @@ class Job:
 
     @property
     def seconds_of_a_restart(self) -> float:
-        """A guess, rather too long, as if it went on to the last epoch."""
+        """Estimate, on the high side, for training to the last epoch."""
         units = len(self.X) * sum(self.net.sizes[1:])
         return 1e-9 * max(1, self.epochs) * (0.2 * self.work + 0.5 * units)
 
     @property
     def has_common_weights(self) -> bool:
-        """Whether samples have weights, the same in all restarts."""
+        """True if samples have weights, the same in all restarts."""
         return isinstance(self.weighting, np.ndarray) and len(self.weighting) == 1
 
     @property
     def has_own_weights(self) -> bool:
-        """Whether samples have weights that differ between restarts."""
+        """True if samples have weights that differ between restarts."""
         return self.weighting is not None and not self.has_common_weights
 
     @property
     def has_plain_loss(self) -> bool:
-        """Whether the data's part of the loss is the SSE without weights or other slopes."""
+        """True if the data's part of the loss is the SSE without weights or other slopes."""
         kept = self.setup.slope_offset != 0 or keeps_slopes(self.net.activation[-1])
         plain = type(self.loss) is SSE and not self.setup.arctanh_error
         return plain and self.weighting is None and not kept
 
     @property
     def loss_is_sse(self) -> bool:
-        """Whether the loss is the sum of squared errors and nothing else."""
+        """True if the loss is the sum of squared errors and nothing else."""
         plain = self.loss.name == "SSE" and not self.loss.has_penalties
         return plain and self.weighting is None
 
     @property
     def loss_name(self) -> str:
-        """What the loss is called in texts and figures."""
+        """The name of the loss in texts and figures."""
         name = self.loss.name if self.weighting is None else f"weighted {self.loss.name}"
         return f"{name} and penalties" if self.loss.has_penalties else name
 
     @property
     def loss_code(self) -> int:
-        """Which terms the loss has."""
+        """Code of the loss's terms."""
         return ArctanhSSE.code if self.setup.arctanh_error else self.loss.code
 
     @property
     def watches(self) -> bool:
-        """Whether some rule looks at the errors themselves."""
+        """True if some rule looks at the errors themselves."""
         return any(rule.code in (SSE_BELOW, ERRORS_WITHIN) for rule in self.rules)
 
     @property
     def judged(self) -> bool:
-        """Whether restarts may end early."""
+        """True if restarts may end early."""
         return self.target > 0 or bool(self.rules)
 
     @property
     def has_targets(self) -> bool:
-        """Whether restarts may converge."""
+        """True if restarts may converge."""
         return self.target > 0 or any(rule.status == Status.CONVERGED for rule in self.rules)
 
     @cached_property
     def n_state(self) -> int:
-        """How many numbers the optimizer and the rules remember of each restart."""
+        """Size of each restart's memory, of the optimizer and the rules."""
         return self.setup.n_state + rule_numbers(self.rules, self.net.n_parameters)
 
     def state_slots(self) -> tuple[np.ndarray, np.ndarray]:
-        """How that memory begins: (count, hyperparameter or -1) rows, and constants."""
+        """Initial content of that memory: (count, hyperparameter or -1) rows, and constants."""
         rows, values = self.setup.state_slots()
         slots = [slot for rule in self.rules for slot in rule.slots(self.net.n_parameters)]
         more = np.array([(count, -1) for count, _ in slots], dtype=np.int64).reshape(-1, 2)
@@ -240,7 +241,7 @@ class Job:
         return behind + self.epochs
 
     def epochs_before(self, indices: Any) -> Any:
-        """The epochs that the restarts of these indices have behind them."""
+        """The epochs that the restarts of these indices have already trained."""
         return 0 if self.start_epochs is None else self.start_epochs[indices - self.first]
 
     @property
@@ -334,7 +335,8 @@ class Job:
     def isolate_restart(self, position: int) -> Job | None:
         """The job of one restart, all of whose parts have its own numbers instead of arrays.
 
-        None if that is of another kind, as one without momentum is where others have some.
+        None if that would be a job of another kind, such as without momentum where others have
+        some.
         """
         one = self.isolate_range(position, position + 1)
         optimizer, init = (
@@ -357,12 +359,12 @@ class Job:
 
 
 def _ends(array: np.ndarray) -> np.ndarray:
-    """What an array is checked by, where the job holds its numbers."""
+    """The extremes of an array, which suffice for checks if the job holds its numbers."""
     return np.array([array.min(), array.max()]) if len(array) > 2 else array
 
 
 def with_numbers(part: Any, number: Callable[[np.ndarray], Any]) -> Any:
-    """An optimizer or an initialization with other numbers in the place of its arrays."""
+    """An optimizer or an initialization with its arrays replaced by `number` of them."""
     if isinstance(part, np.ndarray):
         return number(part)
     if isinstance(part, tuple):

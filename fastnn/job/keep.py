@@ -1,4 +1,4 @@
-"""What is kept of the restarts: columns, the best, or statistics alone."""
+"""Results to keep: columns, the best restarts, or statistics alone."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from .job import Job
 COLUMNS = ("loss", "epochs", "status", "parameters", "state")
 NAMED = {"all": COLUMNS, "parameters": COLUMNS[:4], "outcomes": COLUMNS[:3], "statistics": ()}
 KEEP_LIMIT = 2**30
-"""Bytes of results that are kept without being asked for."""
+"""Bytes of results that are kept by default."""
 
 
 @by_name
 @dataclass(frozen=True)
 class Best:
-    """For `keep`: only the n restarts of the lowest loss, and statistics of all.
+    """Value of `keep`: only the n restarts of lowest loss, and statistics of all.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Best:
     Raises
     ------
     TypeError, ValueError
-        If it is not such a number.
+        If `n` is not such a number.
     """
 
     n: int
@@ -46,23 +46,23 @@ class Best:
 
 @dataclass(frozen=True)
 class Keep:
-    """What is kept of every restart, or of the best, in its checked form."""
+    """The checked form of `keep`."""
 
     columns: tuple[str, ...]
-    """Of `COLUMNS`, in that order."""
+    """Names from `COLUMNS`, in that order."""
     best: int = 0
-    """If not 0, only of so many restarts of the lowest loss."""
+    """Number of restarts of lowest loss to keep; 0 keeps all."""
     statistics: bool = False
-    """Whether statistics of all restarts are taken."""
+    """True if statistics of all restarts are kept."""
 
     @property
     def rows(self) -> bool:
-        """Whether there is a row for every restart."""
+        """True if there is a row for every restart."""
         return bool(self.columns) and not self.best
 
     @property
     def name(self) -> str:
-        """As a caller writes it."""
+        """The name as a caller writes it."""
         if self.best:
             return f"Best({self.best})"
         named = [name for name, columns in NAMED.items() if columns == self.columns]
@@ -72,12 +72,12 @@ class Keep:
 def result_columns(
     job: Job, indices: Any, columns: Mapping[str, Any]
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Indices and columns as results in memory keep them, in order; None are left out.
+    """Indices and columns as results in memory keep them, in order, without those that are None.
 
     Raises
     ------
     TypeError, ValueError
-        If one is not of its shape and dtype, or its numbers are such as no restart has.
+        If one has the wrong shape or dtype, or numbers that no restart can have.
     """
     rows, made = np.size(indices), {}
     for name, (dtype, shape) in job.column_types.items():
@@ -90,13 +90,13 @@ def result_columns(
 
 
 def check_ranges(job: Job, indices: np.ndarray, columns: Mapping[str, np.ndarray]) -> None:
-    """Whether restarts of these indices can have ended so.
+    """Raise unless restarts of these indices can have ended like this.
 
     Raises
     ------
     ValueError
-        If an index is none of the job's, a status none of `Status`, or epochs are not in the range
-        that the job and the status leave.
+        If an index is not in the job, a status is not in `Status`, or epochs are outside the range
+        that the job and the status allow.
     """
     status, epochs = columns.get("status"), columns.get("epochs")
     if _outside(indices - job.first, job.restarts - 1):
@@ -105,22 +105,24 @@ def check_ranges(job: Job, indices: np.ndarray, columns: Mapping[str, np.ndarray
             f"{job.first + job.restarts - 1}, got others"
         )
     if status is not None and _outside(status, len(Status) - 1):
-        raise ValueError("status: expected numbers of fastnn.Status, got others")
+        raise ValueError("status: expected values of fastnn.Status, got other numbers")
     if epochs is None:
         return
     made = epochs.astype(np.int64, copy=False) - job.epochs_before(indices)
     if _outside(made, job.epochs):
         raise ValueError(
-            f"epochs: expected numbers from 0 to {job.epochs}, those of before not counted, got "
-            f"others, from {made.min()} to {made.max()}"
+            f"epochs: expected numbers from 0 to {job.epochs}, not counting earlier epochs, got "
+            f"numbers from {made.min()} to {made.max()}"
         )
     if status is not None and (made[status == Status.EPOCH_LIMIT] != job.epochs).any():
-        raise ValueError(f"epochs: expected {job.epochs} with status EPOCH_LIMIT, got others")
+        raise ValueError(
+            f"epochs: expected {job.epochs} with status EPOCH_LIMIT, got other numbers"
+        )
 
 
 def _outside(numbers: np.ndarray, highest: int) -> bool:
-    """Whether any of these integers is below 0 or above `highest`."""
-    unsigned = numbers.view(f"u{numbers.itemsize}")  # where negative ones are large
+    """Return whether any of these integers is below 0 or above `highest`."""
+    unsigned = numbers.view(f"u{numbers.itemsize}")  # negative numbers become large
     return bool(unsigned.size) and int(unsigned.max()) > highest
 
 
@@ -131,9 +133,9 @@ def row_bytes(job: Job, columns: tuple[str, ...]) -> int:
 
 
 def make_keep(keep: Any, job: Job, *, on_disk: bool = False) -> Keep:
-    """`keep` as columns; None keeps what fits `KEEP_LIMIT`, and refuses more.
+    """Convert `keep` to columns; None keeps what fits `KEEP_LIMIT`, and refuses more.
 
-    On disk there is more room than in memory, for what is asked for by name.
+    On disk there is more room than in memory for columns asked for by name.
     """
     asked = _asked(keep)
     if asked is not None:
@@ -142,8 +144,8 @@ def make_keep(keep: Any, job: Job, *, on_disk: bool = False) -> Keep:
         if size > memory and not (on_disk and not asked.best):
             raise ValueError(
                 f"keep: {rows:,} restarts would take {size / 2**30:.1f} GiB, more than the "
-                f"{memory / 2**30:.1f} GiB of this machine; expected less, such as "
-                "keep='statistics', or a folder out="
+                f"{memory / 2**30:.1f} GiB of this machine; keep less, such as keep='statistics', "
+                "or write to a folder with out="
             )
         return asked
     for name in ("all", "parameters"):
@@ -155,13 +157,13 @@ def make_keep(keep: Any, job: Job, *, on_disk: bool = False) -> Keep:
     }
     raise ValueError(
         f"keep: {job.restarts:,} restarts would take {sizes['parameters']}; expected "
-        f"keep='outcomes' ({sizes['outcomes']} without their parameters, any of which "
-        "runs.restart(k) gives), keep='statistics', keep=fastnn.Best(n), or keep='parameters'"
+        f"keep='outcomes' ({sizes['outcomes']} without parameters, which runs.restart(k) computes "
+        "again), keep='statistics', keep=fastnn.Best(n), or keep='parameters'"
     )
 
 
 def _asked(keep: Any) -> Keep | None:
-    """`keep` as columns, None if nothing was asked for."""
+    """Convert `keep` to columns; None if nothing was asked for."""
     if keep is None:
         return None
     if isinstance(keep, Best):
@@ -169,7 +171,7 @@ def _asked(keep: Any) -> Keep | None:
     if isinstance(keep, str) and keep in NAMED:
         return Keep(NAMED[keep], statistics=not NAMED[keep])
     expected = (
-        f"{', '.join(map(repr, NAMED))}, fastnn.Best(n), a list of names out of "
+        f"{', '.join(map(repr, NAMED))}, fastnn.Best(n), a list of names from "
         f"{', '.join(COLUMNS)}, or None"
     )
     if not isinstance(keep, list | tuple) or not keep:
@@ -186,10 +188,10 @@ def _asked(keep: Any) -> Keep | None:
 
 
 def best_rows(columns: Mapping[str, np.ndarray], n: int) -> dict[str, np.ndarray]:
-    """Of columns with "restart": the n rows of the lowest finite loss, ties to the lowest index."""
+    """The n rows of lowest finite loss in columns with "restart"; ties go to the lowest index."""
     loss, index = columns["loss"], columns["restart"]
     there = np.flatnonzero(np.isfinite(loss) & (columns["status"] != Status.NOT_RUN))
-    if len(there) > n:  # all that may be among them, with ties
+    if len(there) > n:  # all candidates, with ties
         there = there[loss[there] <= np.partition(loss[there], n - 1)[n - 1]]
     chosen = there[np.lexsort((index[there], loss[there]))[:n]]
     return {name: values[chosen] for name, values in columns.items()}

@@ -1,8 +1,8 @@
-"""A job as plain data, readable and without pickle, and back: what files hold of it.
+"""The record of a job in files: plain, readable data without pickle, and back.
 
-A record is what JSON can hold: objects are dicts with their "type" and their fields, arrays are
-named and lie beside it.  Reading one calls the public constructors and the checks of arguments, so
-that a file can ask for nothing that a caller could not.
+A record holds JSON values: objects are dicts with their "type" and their fields; arrays have names
+and are stored beside it.  Reading a record calls the public constructors and the checks of
+arguments, so a file can ask for nothing that a caller could not.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ TYPES: dict[str, type[Any]] = {
         *SCHEDULES, *LOSSES, *INITIALIZATIONS, *RULES,
     )
 }  # fmt: skip
-"""What a record may hold beside optimizers, by name."""
+"""Classes that a record may hold besides optimizers, by name."""
 
 
 def kind_of(name: str) -> Any:
-    """The class of that name that records may hold, or None."""
+    """The class of this name, if records may hold it, or None."""
     return TYPES.get(name) or next((kind for kind in OPTIMIZERS if kind.__name__ == name), None)
 
 
@@ -55,12 +55,12 @@ def network_of(record: Any) -> Network:
     """The inverse of `network_record`; ValueError for anything else."""
     net = _checked(lambda: _rebuilt(record, {}))
     if not isinstance(net, Network):
-        raise ValueError("network: expected a record of a network, got another")
+        raise ValueError("network: expected a record of a network, got something else")
     return net
 
 
 def job_record(job: Job) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """A job, but for the number of its restarts, as a record and the arrays that it names."""
+    """A job, without the number of its restarts, as a record and the arrays that it names."""
     rules = job.rules if job.target == -np.inf else (LossBelow(job.target), *job.rules)
     explicit = job.start.code == EXPLICIT
     whole = job.batch_size == len(job.X)
@@ -68,7 +68,7 @@ def job_record(job: Job) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     if isinstance(weights, np.ndarray) and job.has_common_weights:
         weights = weights[0]
     arrays: dict[str, np.ndarray] = {}
-    # Axes of a grid differ in length: the optimizer is written with any number of each.
+    # Axes of a grid differ in length, so the optimizer is written with one number of each.
     axes = job.axes_of_numbers()
     optimizer = with_numbers(job.optimizer, lambda a: float(a[0]) if id(a) in axes else a)
     parts: dict[str, Any] = {
@@ -101,20 +101,22 @@ def job_record(job: Job) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def job_of(record: Any, arrays: Mapping[str, np.ndarray], restarts: int | None) -> Job:
-    """The inverse of `job_record`, for so many restarts (None: one run).
+    """The inverse of `job_record`, for a number of restarts (None: one run).
 
     Raises
     ------
     ValueError
-        If the record is none of a job, or one that no call could have made.
+        If the record does not describe a job, or one that no call could have made.
     """
 
     def made() -> Job:
         job = _job_of(record, arrays, restarts)
         own, own_arrays = job_record(job)
-        # What is left out would be a default, which may not be what it was trained by.
+        # A missing field would become a default, which may differ from what was used in training.
         if canonical(own) != canonical(record) or not _same(own_arrays, arrays):
-            raise ValueError("expected a job as it is written, got it in another form")
+            raise ValueError(
+                "expected the record of a job exactly as fastnn writes it, got another form"
+            )
         return job
 
     return _checked(made)
@@ -131,7 +133,7 @@ def _job_of(record: Any, arrays: Mapping[str, np.ndarray], restarts: int | None)
     net = parts.pop("network")
     if not goes_on:
         return make_job(net, restarts=restarts, init=init, **parts)
-    # Not as explicit weights: those of restarts that diverged need not be finite.
+    # Not as explicit weights, since those of diverged restarts need not be finite.
     job = make_job(net, restarts=restarts, **parts)
     numbers = np.atleast_2d(init)
     check_array("init", numbers, job.dtype, (job.restarts, net.n_parameters))
@@ -139,7 +141,7 @@ def _job_of(record: Any, arrays: Mapping[str, np.ndarray], restarts: int | None)
     check_array("start_epochs", epochs, np.dtype(np.int64), (job.restarts,))
     check_epochs(job.epochs, epochs)
     if not isinstance(resumes, bool):
-        raise ValueError("resumes_rules: expected True or False, got another")
+        raise ValueError("resumes_rules: expected True or False, got something else")
     return replace(
         job,
         start=Start(EXPLICIT, frozen(np.array(numbers, order="C")), job.start.table[:, :0]),
@@ -151,7 +153,7 @@ def _job_of(record: Any, arrays: Mapping[str, np.ndarray], restarts: int | None)
 
 
 def _same(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> bool:
-    """Whether arrays have the same names, types and bits."""
+    """Return whether arrays have the same names, types and bits."""
     return one.keys() == other.keys() and all(
         (array.dtype, array.shape) == (other[name].dtype, other[name].shape)
         and array.tobytes() == other[name].tobytes()
@@ -160,18 +162,18 @@ def _same(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> boo
 
 
 def job_digest(record: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
-    """64 hexadecimal digits that tell jobs apart, and versions of the numerics."""
+    """Digest of 64 hexadecimal digits that identifies the job and the version of the numerics."""
     text = f"fastnn job, numerics {NUMERICS_VERSION}\n".encode() + canonical(record)
     return digest_of(text, arrays)
 
 
 def joined_job(one: Job, other: Job) -> Job:
-    """The job of the restarts of both, and of those between them.
+    """Join two jobs into one of their restarts, and of those between them.
 
     Raises
     ------
     ValueError
-        If they differ in more than which restarts they are of.
+        If they differ in anything but their restarts.
     """
     if one is other:
         return one
@@ -181,14 +183,14 @@ def joined_job(one: Job, other: Job) -> Job:
         record, arrays = job_record(job)
         found.add(job_digest(record | {"first": 0}, arrays))
     if len(found) > 1 or (fixed_restarts(one) and not same):
-        raise ValueError("expected the same job, got another")
+        raise ValueError("expected the same job, got a different one")
     first = min(one.first, other.first)
     stop = max(one.first + one.restarts, other.first + other.restarts)
     return one if same else replace(one, first=first, restarts=stop - first)
 
 
 def fixed_restarts(job: Job) -> bool:
-    """Whether the job has numbers for each restart, so that their count cannot change."""
+    """Return whether the job has numbers for each restart, so that their count is fixed."""
     given = [job.hyper, job.start.numbers]
     if isinstance(job.weighting, np.ndarray):
         given.append(job.weighting)
@@ -196,7 +198,7 @@ def fixed_restarts(job: Job) -> bool:
 
 
 def _described(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
-    """`value` as a record; its arrays are put into `arrays` by names that begin with `name`."""
+    """Convert `value` to a record; its arrays go into `arrays`, with the prefix `name`."""
     if value is None or isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, np.bool_ | np.integer | np.floating):
@@ -211,7 +213,7 @@ def _described(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
     else:
         if kind_of(type(value).__name__) is not type(value):
             raise TypeError(
-                f"{name}: expected a class of fastnn's own, or an optimizer that was added by "
+                f"{name}: expected a class of fastnn, or an optimizer added by "
                 f"fastnn.extend.add_optimizer, got {shown(value)}"
             )
         parts = {field.name: getattr(value, field.name) for field in fields(value)}
@@ -230,8 +232,8 @@ def _rebuilt(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
     kind = kind_of(value["type"])
     if kind is None:
         raise ValueError(
-            f"expected a class of fastnn's own, got {shown(value['type'])}; an optimizer of your "
-            "own has to be added before (fastnn.extend.add_optimizer)"
+            f"expected a class of fastnn, got {shown(value['type'])}; add an optimizer of your own "
+            "first (fastnn.extend.add_optimizer)"
         )
     parts = {name: _rebuilt(part, arrays) for name, part in value.items() if name != "type"}
     if kind is PerLayer:
@@ -240,11 +242,11 @@ def _rebuilt(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
 
 
 def _checked(make: Callable[[], T]) -> T:
-    """What `make` gives; whatever is wrong with a record as a ValueError."""
+    """Call `make`, and turn every error about a record into a ValueError."""
     try:
         return make()
     except ValueError:
         raise
-    except Exception as error:  # constructors that get nonsense raise many kinds
+    except Exception as error:  # constructors raise many kinds for nonsense
         detail = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"the record of a job is not one: {detail}") from error
+        raise ValueError(f"the record of the job is not valid: {detail}") from error

@@ -1,7 +1,7 @@
-"""Activations of whole layers: inlined where they are known, else called by address.
+"""Activations of whole layers: inlined if known, otherwise called by address.
 
-The elements of a layer lie side by side, so that all of them are one row of numbers, which goes
-through in vectors of any width.
+The elements of a layer are contiguous, so they form one row of numbers, processed in vectors of any
+width.
 """
 
 from functools import cache
@@ -16,21 +16,21 @@ from .pieces import Piece
 from .textbook import activate, multiply_by_slope
 from .views import call, deltas, layer_at, slopes
 
-# The index of the part, where all networks are one part: see `forward_backward.parts_of`.
+# The index of the part, if all networks form one part: see `forward_backward.parts_of`.
 ALL = np.int64(0)
 
 
 @inlined
 def row_of(net, place, count):
-    """The `count` elements of a region, all networks', as one row of numbers."""
+    """The `count` elements of a region, of all networks, as one row of numbers."""
     return matrix(net.space + place * net.lanes, 1, count * net.lanes, 0, 1, 0)
 
 
 def activate_by_halves(first, second, end):
-    """The same of a function cut in two: one number begins while the one before it ends.
+    """Apply a function cut in two halves: one number begins while the previous one ends.
 
-    XOR's sigmoids, ns each: 0.21 instead of 0.25.  With few elements the first result matters, and
-    one network takes 140 ns for an epoch of XOR instead of 100.
+    XOR's sigmoids, ns each: 0.21 instead of 0.25.  With few elements the latency matters: one
+    network would take 140 ns for an epoch of XOR instead of 100.
     """
 
     @inlined
@@ -64,24 +64,24 @@ def activate_and_keep(f, slope, of_input):
 
 @inlined
 def multiply_by_kept(S, D):
-    """``D *= S``, the slopes that were kept."""
+    """``D *= S``, the kept slopes."""
     for n in range(D.rows):
         for j in range(D.columns):
             D[n, j] = D[n, j] * S[n, j]
 
 
 def _vectors(width):
-    """In vectors of `width`, as the loops around them are, or packed.
+    """View of a row in vectors of `width`, like the surrounding loops, or packed.
 
-    What is written in vectors of one width and read in those of another goes through single
-    numbers once the loops are unrolled: 5.7 instead of 4.4 ns for an epoch of XOR in float32.
+    Numbers written in vectors of one width and read in another go through single numbers once the
+    loops are unrolled: 5.7 instead of 4.4 ns for an epoch of XOR in float32.
     """
     return packed if width is None else regrouped(width)
 
 
 @cache
 def _forward(activation, keeps, by_halves, width=None):
-    """A function of (net, level, samples): the activation of a layer."""
+    """Make a function of (net, level, samples): the activation of a layer."""
     vectors = packed_wide if by_halves else _vectors(width)
     plain = activate(activation.function)
     if by_halves:
@@ -106,7 +106,7 @@ def _forward(activation, keeps, by_halves, width=None):
 
 @cache
 def _backward(activation, keeps):
-    """A function of (net, level, samples): a layer's deltas times its slopes."""
+    """Make a function of (net, level, samples): a layer's deltas times its slopes."""
     factor = multiply_by_kept if keeps else multiply_by_slope(activation.slope)
 
     @inlined
@@ -121,7 +121,7 @@ def _backward(activation, keeps):
 
 
 def _at_hand(function):
-    """The piece of a layer's function; level and samples are in the record."""
+    """Make the piece of a layer's function; level and samples are in the record."""
 
     @inlined
     def run(net):
@@ -132,7 +132,7 @@ def _at_hand(function):
 
 @once
 def activation_pieces(activation: Activation, keeps: bool) -> tuple[Piece, Piece]:
-    """The pieces of one activation, upwards and downwards; `keeps`: slopes have their own place."""
+    """The pieces of one activation, forward and backward; `keeps`: slopes have their own place."""
     kept = "_and_keep" if keeps else ""
     own = activation.is_own
 
@@ -192,7 +192,7 @@ def slope_of(kind):
 
 
 def _by_level(functions):
-    """The function of each level; a constant level leaves one of them."""
+    """Choose the function by level; a constant level leaves only one."""
     chosen = functions[-1]
     for level, function in reversed(list(enumerate(functions[:-1]))):
         if function is not chosen:
@@ -212,9 +212,9 @@ def _either(at, function, others):
 
 
 def loops_of(kind):
-    """``(net, level, Z, S)`` and ``(net, level, S, D)``: the same of matrices of any shape.
+    """``(net, level, Z, S)`` and ``(net, level, S, D)``: the same for matrices of any shape.
 
-    S holds the outputs or, where they have their own place, the slopes.
+    S holds the outputs or, if they have their own place, the slopes.
     """
     forwards, backwards = [], []
     for activation, keeps in kind.sizes.activations:

@@ -1,7 +1,7 @@
-"""Fingerprints of trained networks: alike for networks that differ in names only.
+"""Fingerprints of trained networks: equal for networks that differ only in names.
 
-The names are the order of the units of a hidden layer, and the signs of those whose activation is
-odd or even.  Parameters are rounded, and units get the first of all their names.
+Names are the order of the units of a hidden layer, and the signs of units with an odd or even
+activation.  Parameters are rounded, and units get the first of all possible names.
 """
 
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from ..spec.activations import BY_NAME
 from ..spec.network import Network
 
 PER_UNIT = 100.0
-"""Parameters are compared when rounded to multiples of one part in so many."""
+"""Steps per unit to which parameters are rounded before comparison."""
 LARGEST = 2.0**53
 ODD = -1
 
@@ -22,18 +22,18 @@ FACTOR_1, FACTOR_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB
 
 
 class Layers(NamedTuple):
-    """What a fingerprint needs of a network: its size, and columns with a number for each layer."""
+    """Description of a network for fingerprints: its size, and columns with a number per layer."""
 
     depth: int
     n_parameters: int
     n_in: np.ndarray
     fan: np.ndarray
-    """Inputs of a unit, and its bias if it has one."""
+    """Number of inputs of a unit, plus its bias if it has one."""
     n_out: np.ndarray
     start: np.ndarray
     """The place of the first weight."""
     symmetry: np.ndarray
-    """Of the activation: -1 if it is odd, 1 if it is even, else 0."""
+    """Symmetry of the activation: -1 if it is odd, 1 if it is even, else 0."""
 
 
 def layers_of(net: Network) -> Layers:
@@ -49,7 +49,7 @@ def layers_of(net: Network) -> Layers:
 
 @kernel
 def round_all(parameters, count, rounded):
-    """Parameters as integers, multiples of 1 / PER_UNIT; the largest stand for what is larger."""
+    """Round parameters to integers, multiples of 1 / PER_UNIT, clipped to the largest."""
     for i in range(count):
         value = np.float64(parameters[i]) * PER_UNIT
         value = value if value < LARGEST else LARGEST
@@ -59,9 +59,9 @@ def round_all(parameters, count, rounded):
 
 @kernel
 def turn(layers, at, incoming, outgoing, rows):
-    """Give an odd or even unit the one of its two signs that makes its first number positive.
+    """Give an odd or even unit the sign that makes its first number positive.
 
-    Of its incoming weights and its bias, in the order `rows`, then, if it is odd, the outgoing
+    Flip its incoming weights and its bias, in the order `rows`, and, if it is odd, the outgoing
     weights.
     """
     fan, step = layers.fan[at], layers.n_out[at]
@@ -82,7 +82,7 @@ def turn(layers, at, incoming, outgoing, rows):
 
 @kernel
 def precedes(layers, at, rounded, rows, a, b):
-    """Whether unit a comes before unit b: by incoming weights, bias, and outgoing weights."""
+    """Return whether unit a precedes unit b, by incoming weights, bias, and outgoing weights."""
     incoming, step = rounded + layers.start[at], layers.n_out[at]
     for i in range(layers.fan[at]):
         x, y = incoming[rows[i] * step + a], incoming[rows[i] * step + b]
@@ -98,7 +98,7 @@ def precedes(layers, at, rounded, rows, a, b):
 
 @kernel
 def sort_units(layers, at, rounded, rows, order):
-    """Put the units of a hidden layer into their order: Shell's sort."""
+    """Sort the units of a hidden layer with Shell's sort."""
     gap = count = layers.n_out[at]
     while gap > 1:
         gap = max(1, gap * 5 // 11)
@@ -122,7 +122,7 @@ def rename(layers, at, rounded, rows, order):
 
 @kernel
 def mixed(value):
-    """Every bit of the result depends on every bit of `value`: the end of SplitMix64."""
+    """Mix bits as in SplitMix64: every bit of the result depends on every bit of `value`."""
     value = (value ^ (value >> SHIFT_1)) * FACTOR_1
     value = (value ^ (value >> SHIFT_2)) * FACTOR_2
     return value ^ (value >> SHIFT_3)
@@ -130,11 +130,11 @@ def mixed(value):
 
 @kernel
 def fingerprint(layers, rounded, rows, order):
-    """A hash of 64 bits of rounded parameters, which it changes.
+    """Compute a 64-bit hash of rounded parameters, which it changes.
 
-    Numbers of the form with the first of all names are mixed in one by one, layer by layer as they
-    lie, starting from how many they are.  `rows` and `order` are memory for the units of two layers
-    and a bias.
+    The numbers under the first of all names are mixed in one by one, layer by layer in memory
+    order, starting from their count.  `rows` and `order` are memory for the units of two layers and
+    a bias.
     """
     for i in range(layers.n_in[0]):
         rows[i] = i

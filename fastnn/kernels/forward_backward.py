@@ -1,8 +1,8 @@
 """The passes over the samples of an epoch: the textbook's loops, layer by layer.
 
-A layer's sums are the loops of `fastnn.kernels.textbook` where a small network's sizes are known,
-else products of matrices with a block of results in registers.  Both make the same sums in the same
-order.  Tiles of samples are as large as the first-level cache holds.
+A layer's sums are the loops of `fastnn.kernels.textbook` for small networks of known sizes,
+otherwise matrix products with a block of results in registers.  Both compute the same sums in the
+same order.  Tiles of samples are as large as fits the first-level cache.
 """
 
 import numpy as np
@@ -18,15 +18,15 @@ from .pieces import piece_for
 from .textbook import add_gradient, backpropagate, preactivate, squared_errors
 from .views import biases, call, deltas, layer_at, outputs, weights
 
-# A literal 0 would have layers compiled anew.
+# A literal 0 would make Numba compile layers again.
 LOWEST = np.int64(0)
 
 
 def parts_of(kind):
-    """``(net)``: into how many parts the networks are divided.
+    """``(net)``: the number of parts into which the networks are divided.
 
-    Where loops are unrolled each strip is a part, and its numbers stay in registers from the errors
-    to the gradient.  Elsewhere all strips are one part.  In float32, ns with a loop over the strips
+    With unrolled loops each strip is a part, and its numbers stay in registers from the errors to
+    the gradient.  Otherwise all strips form one part.  In float32, ns with a loop over the strips
     in every function, and by parts: XOR 5.0 and 4.6, 3-4-1 19.9 and 18.5.
     """
 
@@ -137,7 +137,7 @@ def backward_pass(kind):
 
 @inlined
 def shared_samples(net, first, count):
-    """Inputs and targets of the samples of a tile, which all networks share."""
+    """Inputs and targets of a tile's samples, shared by all networks."""
     n_in, n_out = layer_at(net, LOWEST).n_in, layer_at(net, net.depth - 1).n_out
     X = matrix(net.x + first * n_in, count, n_in, n_in, 1, 0)
     return X, matrix(net.y + first * n_out, count, n_out, n_out, 1, 0)
@@ -145,7 +145,7 @@ def shared_samples(net, first, count):
 
 @inlined
 def gathered_samples(net, first, count):
-    """The same of a batch that was gathered for each network."""
+    """The same for a batch that was gathered for each network."""
     n_in, n_out = layer_at(net, LOWEST).n_in, layer_at(net, net.depth - 1).n_out
     X = sized(net.gathered_x + first * n_in, count, n_in)
     return X, sized(net.gathered_y + first * n_out, count, n_out)
@@ -169,7 +169,7 @@ def plain_errors(kind):
 
 
 def _whole_pass(kind, samples_of, is_gathered):
-    """A pass over samples that all networks share, or over each one's own."""
+    """Make a pass over samples shared by all networks, or over each network's own samples."""
     forward, backward, parts = forward_pass(kind), backward_pass(kind), parts_of(kind)
     errors = plain_errors(kind)
 
@@ -212,10 +212,11 @@ def _whole_pass(kind, samples_of, is_gathered):
 
 @piece_for
 def loss_and_gradient(kind):
-    """The losses at the parameters and their gradient, over the batches at hand.
+    """The losses at the parameters, and their gradient, over the current batches.
 
-    A tile's activations stay in the first-level cache between the way forward and the way back; its
-    size changes no sum's order.  If the work is to stop, the results mean nothing.
+    A tile's activations stay in the first-level cache between the forward and the backward pass;
+    its size does not change the order of any sum.  If the work is to stop, the results are
+    meaningless.
     """
     return _whole_pass(kind, shared_samples, False)
 

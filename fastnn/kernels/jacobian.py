@@ -1,8 +1,8 @@
 """Residuals and their Jacobian, of many networks.
 
-Row n * n_out + j of the Jacobian holds the derivatives of output j for sample n by all parameters:
-back-propagation of a delta that is 1 at output j and 0 at the others, before it is summed over the
-samples.  A row lies as the parameters do.
+Row n * n_out + j of the Jacobian holds the derivatives of output j for sample n with respect to all
+parameters: back-propagation of a delta that is 1 at output j and 0 at the others, not summed over
+the samples.  A row has the layout of the parameters.
 """
 
 import numpy as np
@@ -17,15 +17,15 @@ from .losses import mean_factor, weigh
 from .pieces import piece_for
 from .views import biases, deltas, layer_at, outputs, weights
 
-# Samples whose rows lie side by side, where the Jacobian need not be kept whole.
+# Samples whose rows lie side by side, if the Jacobian need not be kept as a whole.
 SAMPLES_AT_ONCE = 16
-# A literal 0 would have layers compiled anew.
+# A literal 0 would make Numba compile layers again.
 LOWEST = np.int64(0)
 
 
 @inlined
 def n_outputs(net):
-    """How many outputs a network has."""
+    """Number of outputs of a network."""
     return layer_at(net, net.depth - 1).n_out
 
 
@@ -40,7 +40,7 @@ def square_roots(net, first, samples, roots):
 
 @inlined
 def seed(net, roots, unit, samples):
-    """``D[n] = roots[n] e``, the derivatives of the residuals of output `unit` by the outputs."""
+    """``D[n] = roots[n] e``, the derivatives of output `unit`'s residuals by the outputs."""
     D = deltas(net, net.depth - 1, samples)
     for n in range(samples):
         for j in range(D.columns):
@@ -49,7 +49,7 @@ def seed(net, roots, unit, samples):
 
 
 def outer_product(chosen):
-    """A function of (net, s, a, d, dW, db) of one sample, in strip s."""
+    """Make a function of (net, s, a, d, dW, db) for one sample, in strip s."""
 
     @inlined
     def outer(net, s, a, d, dW, db):
@@ -65,9 +65,9 @@ def outer_product(chosen):
 
 
 def jacobian_pass(kind, chosen):
-    """The Jacobian of samples whose outputs are in place, times the roots of their factors.
+    """The Jacobian of samples whose outputs are computed, times the roots of their factors.
 
-    A function of (net, X, roots, J).  Of each number ``chosen(net, s, new, old)`` is written, in
+    A function of (net, X, roots, J).  It writes ``chosen(net, s, new, old)`` for each number, in
     strip s.
     """
     _, backpropagate, _ = layer_products(kind)
@@ -106,20 +106,20 @@ def jacobian_pass(kind, chosen):
 
 
 def scratch_numbers(net: Network, samples: int) -> int:
-    """How many numbers of scratch memory `jacobians` needs for each network."""
+    """Size of the scratch memory of `jacobians` for each network."""
     rows = min(samples, SAMPLES_AT_ONCE)
     return rows * (1 + net.sizes[-1] * net.n_parameters)
 
 
 @inlined
 def always(net, s, new, old):
-    """The new number, whatever was there."""
+    """Choose the new number."""
     return new
 
 
 @inlined
 def write_rows(net, J, first, count):
-    """The rows of `count` samples of every network into its row of the results."""
+    """Write the rows of `count` samples of every network into its row of the results."""
     size = n_outputs(net) * net.n_parameters
     rows = numbers(J.data)
     for lane in range(net.lanes):
@@ -131,7 +131,7 @@ def write_rows(net, J, first, count):
 
 @piece_for
 def jacobians(kind):
-    """The Jacobian of the outputs of every network, into its row of the results."""
+    """The Jacobian of the outputs of every network, written into its row of the results."""
     forward, jacobian = forward_pass(kind), jacobian_pass(kind, always)
 
     @inlined

@@ -1,7 +1,7 @@
-"""The launch record: what a training run is, by name, for all of its kernels.
+"""The launch record: the description of a training run, by name, for all of its kernels.
 
 It is an array of integers.  A field is a number, the place of a region in the workspace, or the
-address of an array or of another compiled function, 0 where a job needs none.  A row for each layer
+address of an array or of another compiled function; 0 if the job needs none.  A row for each layer
 follows.  Kernels read fields as attributes (`fastnn.kernels.views`), so `net.samples` is the number
 of samples and ``net.parameters[m, s]`` parameter m of the networks in strip s.
 """
@@ -13,7 +13,7 @@ def _fields(kind: str, names: str) -> dict[str, str]:
     return dict.fromkeys(names.split(), kind)
 
 
-# The same in every chunk of a job: a kernel for known sizes is compiled with these numbers.
+# Equal in every chunk of a job: a kernel for known sizes is compiled with these numbers.
 SIZES = _fields(NUMBER, """
     lanes strips depth n_parameters samples tile
     batch_size batches judged_forward n_hyper n_state option other_option
@@ -30,7 +30,7 @@ KERNELS = _fields(KERNEL, """
     epochs_kernel compute observe judge update begin_restart begin_plainly loss penalty monitor
     validate shuffle gather compute_gathered loss_gathered
 """)  # fmt: skip
-# Which may be another number or array in another chunk, or in the next epoch.
+# Numbers and arrays that may change from chunk to chunk, or from epoch to epoch.
 CALL = {
     **_fields(NUMBER, """
         count first epochs judged hyper_step init_step n_slots resumes history_every
@@ -52,9 +52,9 @@ CALL = {
 FIELDS = {**SIZES, **REGIONS, **KERNELS, **CALL}
 PLACES = {name: place for place, name in enumerate(FIELDS)}
 POINTERS = {name: PLACES[name] for name, kind in FIELDS.items() if kind in (FLOATS, INTEGERS)}
-"""Places of the addresses of arrays, which `fastnn.kernels.workspace.Plan.point` alone writes."""
+"""Places of the addresses of arrays, written only by `fastnn.kernels.workspace.Plan.point`."""
 LAYERS = len(FIELDS)
-"""Where the rows of the layers begin."""
+"""Place of the first row of the layers."""
 LAYER_FIELDS = {
     "n_in": NUMBER,
     "n_out": NUMBER,
@@ -65,8 +65,8 @@ LAYER_FIELDS = {
     "activate": KERNEL,
     "multiply_by_slope": KERNEL,
 }
-"""Units, offsets of the first weight and of the outputs, and of the slopes, which are the outputs
-themselves where the slope is a function of them; and the kernels of its activation."""
+"""Number of units; offsets of the first weight, of the outputs and of the slopes (the outputs
+themselves, if the slope is a function of them); and the kernels of the activation."""
 COLUMNS = len(LAYER_FIELDS)
 LAYER_PLACES = {name: place for place, name in enumerate(LAYER_FIELDS)}
 

@@ -1,10 +1,10 @@
 """Levenberg–Marquardt: each network accepts or rejects its trial and solves its own system.
 
-With residuals r and their Jacobian J, times the roots of the samples' factors, a step solves
-``(J Jᵀ + damping I) x = r``, ``step = Jᵀ x`` where there are fewer residuals than parameters, the
-dual form, and else ``(Jᵀ J + damping I) step = Jᵀ r``.  The dual form keeps J: rows of networks
-that reject their trial are not overwritten.  The other sums over tiles of samples, and keeps the
-system of the accepted parameters.
+The residuals r and their Jacobian J include the roots of the samples' factors.  With fewer
+residuals than parameters, a step solves the dual form, ``(J Jᵀ + damping I) x = r``,
+``step = Jᵀ x``; otherwise the primal form, ``(Jᵀ J + damping I) step = Jᵀ r``.  The dual form keeps
+J: rows of networks that reject their trial are not overwritten.  The primal form sums over tiles of
+samples, and keeps the system of the accepted parameters.
 """
 
 import numpy as np
@@ -40,7 +40,7 @@ def where_accepted(net, s, new, old):
 
 @inlined
 def keep_accepted(net, count, trial, accepted):
-    """What is of accepted trials is kept; of rejected ones it gives way to what was."""
+    """Keep the trial's numbers in accepted lanes; restore the previous ones in rejected lanes."""
     for m in range(count):
         for s in range(net.strips):
             value = where_accepted(net, s, trial[m, s], accepted[m, s])
@@ -49,7 +49,7 @@ def keep_accepted(net, count, trial, accepted):
 
 @inlined
 def weighted_errors(A, Y, roots, r, loss):
-    """The residuals ``roots (A - Y)``, and the loss, to which their squares are added."""
+    """Compute the residuals ``roots (A - Y)``, and the loss plus their squares."""
     for n in range(A.rows):
         for j in range(A.columns):
             error = roots[n, 0] * (A[n, j] - Y[n, j])
@@ -59,7 +59,7 @@ def weighted_errors(A, Y, roots, r, loss):
 
 
 def outputs_of_samples(kind):
-    """The outputs of a tile, at which rules may look: a function of (net, first, count)."""
+    """The outputs of a tile, for the rules to see: a function of (net, first, count)."""
     forward = forward_pass(kind)
 
     @inlined
@@ -76,7 +76,7 @@ def outputs_of_samples(kind):
 
 @inlined
 def add_residuals(net, first, Y, roots, r):
-    """The residuals r of a tile from its outputs; their squares are added to the losses."""
+    """Compute the residuals r of a tile from its outputs, and add their squares to the losses."""
     A, R = outputs(net, net.depth - 1, Y.rows), sized(r, Y.rows, Y.columns)
     square_roots(net, first, Y.rows, roots)
     roots = column(roots, Y.rows)
@@ -86,14 +86,14 @@ def add_residuals(net, first, Y, roots, r):
 
 @inlined
 def begin_losses(net):
-    """The losses begin from 0."""
+    """Set the losses to 0."""
     for s in range(net.strips):
         net.losses[0, s] = net.losses.zero
 
 
 @inlined
 def decide(net):
-    """Which trials are accepted; the damping, and whether it is too large."""
+    """Decide which trials are accepted, update the damping, and check whether it is too large."""
     zero, one = net.losses.zero, like(net.losses.zero, 1.0)
     hyper, state, best = net.hyper, net.state, memory.accepted_losses(net)
     for s in range(net.strips):
@@ -114,7 +114,7 @@ def decide(net):
 
 @inlined
 def judge_gradient(net):
-    """The gradient, twice ``Jᵀ r``, and in which lanes it is small enough to end."""
+    """Check in which lanes the gradient, twice ``Jᵀ r``, is small enough to end."""
     zero, g = net.losses.zero, net.gradient
     for s in range(net.strips):
         largest, tolerance = zero, net.hyper[GRADIENT_TOLERANCE, s]
@@ -128,7 +128,7 @@ def judge_gradient(net):
 
 @inlined
 def take_step(net):
-    """``parameters -= step``, which lies where the gradient does, and whether it was too short."""
+    """``parameters -= step``, stored as the gradient, and a check whether it was too short."""
     zero, one = net.losses.zero, like(net.losses.zero, 1.0)
     for s in range(net.strips):
         squares, length, tolerance = zero, zero, net.hyper[STEP_TOLERANCE, s]
@@ -142,7 +142,7 @@ def take_step(net):
 
 @piece_for
 def dual_compute(kind):
-    """The pass at the trial parameters, and where they are accepted ``J Jᵀ`` of them."""
+    """The pass at the trial parameters, and ``J Jᵀ`` at accepted ones."""
     outputs_of, jacobian = outputs_of_samples(kind), jacobian_pass(kind, where_accepted)
     gram, projection = normal_products(kind)
 
@@ -211,7 +211,7 @@ def tile_sums(kind):
 
 @piece_for
 def primal_compute(kind):
-    """The pass at the trial parameters, ``Jᵀ J`` and ``Jᵀ r``, of which accepted ones are kept."""
+    """The pass at the trial parameters, ``Jᵀ J`` and ``Jᵀ r``, kept where accepted."""
     outputs_of, add_tile = outputs_of_samples(kind), tile_sums(kind)
 
     @inlined

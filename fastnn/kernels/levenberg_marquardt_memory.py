@@ -1,7 +1,7 @@
-"""The memory of Levenberg–Marquardt beside its state, a region for each of its parts.
+"""The memory of Levenberg–Marquardt besides its state, a region for each of its parts.
 
-Both forms hold the accepted parameters, their loss, and whether the trial at hand is accepted.
-Then come, with q residuals and p parameters, the parts of the dual form or those of the other.
+Both forms hold the accepted parameters, their loss, and whether the current trial is accepted.
+Then come, with q residuals and p parameters, the parts of the dual or of the primal form.
 """
 
 from ..jit.compiling import inlined
@@ -11,12 +11,12 @@ from .jacobian import SAMPLES_AT_ONCE, n_outputs
 
 
 def is_dual(net: Network, samples: int) -> bool:
-    """Whether there are fewer residuals than parameters."""
+    """Return whether there are fewer residuals than parameters."""
     return samples * net.sizes[-1] < net.n_parameters
 
 
 def scratch_numbers(net: Network, samples: int) -> int:
-    """How many numbers of scratch memory each network needs."""
+    """Size of the scratch memory of each network."""
     residuals, p = samples * net.sizes[-1], net.n_parameters
     if is_dual(net, samples):
         return 2 + p + 5 * residuals + residuals * residuals + residuals * p
@@ -26,37 +26,37 @@ def scratch_numbers(net: Network, samples: int) -> int:
 
 @inlined
 def column(region, rows):
-    """So many elements of a region as a column."""
+    """The first `rows` elements of a region as a column."""
     return sized(region, rows, 1)
 
 
 @inlined
 def accepted_parameters(net):
-    """The parameters from which trials go."""
+    """The parameters from which trials start."""
     return net.scratch
 
 
 @inlined
 def accepted_losses(net):
-    """Their loss."""
+    """The loss of the accepted parameters."""
     return net.scratch + net.n_parameters
 
 
 @inlined
 def answers(net):
-    """1 where the trial is accepted, else 0."""
+    """Answers: 1 where the trial is accepted, else 0."""
     return net.scratch + (net.n_parameters + 1)
 
 
 @inlined
 def memory_of_form(net):
-    """Where the memory of either form begins."""
+    """The start of the memory of either form."""
     return net.scratch + (net.n_parameters + 2)
 
 
 @inlined
 def n_residuals(net):
-    """How many residuals there are."""
+    """Number of residuals."""
     return net.samples * n_outputs(net)
 
 
@@ -68,7 +68,7 @@ def trial_residuals(net):
 
 @inlined
 def residuals_of(net):
-    """Those of the accepted parameters."""
+    """The residuals of the accepted parameters."""
     return memory_of_form(net) + n_residuals(net)
 
 
@@ -112,7 +112,7 @@ def trial_side(net):
 
 @inlined
 def accepted_side(net):
-    """The same at the accepted parameters."""
+    """The same for the accepted parameters."""
     return memory_of_form(net) + net.n_parameters
 
 
@@ -130,7 +130,7 @@ def trial_system(net):
 
 @inlined
 def accepted_system(net):
-    """The same at the accepted parameters."""
+    """The same for the accepted parameters."""
     return trial_system(net) + net.n_parameters * net.n_parameters
 
 

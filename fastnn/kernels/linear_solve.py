@@ -1,8 +1,8 @@
-"""Normal equations and symmetric systems, one of each network.
+"""Normal equations and symmetric systems, one for each network.
 
-For small networks whose sizes are known the textbook's loops run; elsewhere products are those of
-matrices, a block of rows or columns at a time.  Both make the same sums in the same order: they
-ascend, and each product is fused into them.
+Small networks of known sizes use the textbook's loops, others matrix products, a block of rows or
+columns at a time.  Both compute the same sums in the same, ascending order, with each product fused
+into the sum.
 """
 
 import numpy as np
@@ -17,19 +17,19 @@ from .matmul_tile import ITSELF, ZERO
 ROWS = 8
 # Columns whose factors are computed together.
 COLUMNS = 16
-# A literal 0 would have functions compiled anew.
+# A literal 0 would make Numba compile functions again.
 FIRST = np.int64(0)
 
 
 @inlined
 def block_of(M, i, j, rows, columns):
-    """The block of so many rows and columns that begins at ``M[i, j]``."""
+    """The block of `rows` rows and `columns` columns that starts at ``M[i, j]``."""
     return resized(((M + i).T + j).T, rows, columns)
 
 
 @inlined
 def add_gram(A, S, begin):
-    """``S = A @ A.T``, its lower triangle, from `begin` on: `ZERO`, or S `ITSELF`."""
+    """``S = A @ A.T``, the lower triangle; sums start from `begin`: `ZERO`, or S `ITSELF`."""
     for i in range(A.rows):
         for j in range(i + 1):
             total = S.zero if begin == ZERO else S[i, j]
@@ -40,7 +40,7 @@ def add_gram(A, S, begin):
 
 @inlined
 def add_projection(A, r, g, begin):
-    """``g = A @ r``, from `begin` on."""
+    """``g = A @ r``; sums start from `begin`."""
     for i in range(A.rows):
         total = g.zero if begin == ZERO else g[i, 0]
         for m in range(A.columns):
@@ -93,9 +93,9 @@ def add_damping(net, S, damping, F):
 
 @inlined
 def factorize_columns(net, F, inverse, first, last):
-    """``F = L D L'`` of the columns from `first` to `last`; those before `first` are taken already.
+    """``F = L D L'`` for the columns from `first` to `last`; those before are already subtracted.
 
-    L D comes to lie below the diagonal, ``-L'`` above, 1 / D in `inverse`.
+    L D is stored below the diagonal, ``-L'`` above, 1 / D in `inverse`.
     """
     for j in range(first, last):
         for i in range(j, F.rows):
@@ -113,7 +113,7 @@ def factorize_columns(net, F, inverse, first, last):
 
 @inlined
 def take_columns(net, F, first, last):
-    """``F -= L D L'`` of the columns from `first` to `last`, for the columns right of them."""
+    """``F -= L D L'`` of the columns from `first` to `last`, for the columns to their right."""
     top = last
     while top < F.rows:
         height = min(ROWS, F.rows - top)
@@ -128,7 +128,7 @@ def take_columns(net, F, first, last):
 def factorization(kind):
     """``F = L D L'``, in place, of the lower triangle of F: a function of (net, F, inverse).
 
-    What a block of columns takes from the columns right of it is a product of matrices.
+    Subtracting a block of columns from the columns to its right is a matrix product.
     """
     if kind.is_unrolled:
 
@@ -171,7 +171,7 @@ def substitute(net, F, inverse, b, x):
 def damped_solve(kind):
     """``(S + damping I) x = b``: a function of (net, S, damping, F, inverse, b, x).
 
-    The factors come to lie in F, which may be S itself, and in `inverse`.
+    The factors are stored in F, which may be S itself, and in `inverse`.
     """
     factorize = factorization(kind)
 

@@ -1,8 +1,8 @@
 """The losses other than the plain sum of squares: terms and deltas of a tile of samples.
 
-A term is computed from the last layer's output, or from its input where the loss fixes the last
-activation; then the output is put in its place.  Every term is multiplied by its sample's factor
-and fused into the sum, outputs within samples.
+A term is computed from the last layer's output, or from its input if the loss fixes the last
+activation; then the output replaces the input.  Every term is multiplied by its sample's factor and
+fused into the sum, outputs within samples.
 
 Matrices have a row for each sample and a column for each output: inputs or outputs Z, targets T,
 terms L and deltas D; `factors` has one column.
@@ -44,8 +44,8 @@ NAMES = {
     CrossEntropy.code: "cross_entropy",
     ArctanhSSE.code: "arctanh_squares",
 }
-"""Of losses by their codes, in the names of machine code."""
-# A literal would have what it is passed to compiled anew.
+"""Names of losses by code, for the names of machine code."""
+# A literal would make Numba compile the called function again.
 ONE = np.int64(1)
 
 
@@ -131,7 +131,7 @@ def _terms_of(code):
 
 @inlined
 def mean_factor(net, example):
-    """What all terms of the pass at hand are multiplied by."""
+    """The common factor of all terms of the current pass."""
     one, count = like(example, 1.0), like(example, net.pass_samples)
     if net.loss_scale == MEAN:
         return one / (count * like(example, layer_at(net, net.depth - 1).n_out))
@@ -142,7 +142,7 @@ def mean_factor(net, example):
 
 @inlined
 def weigh(net, first, count, scale, factors):
-    """``factors[n, s] = scale * weight``, of samples that lie in given order."""
+    """``factors[n, s] = scale * weight``, for samples in the given order."""
     for n in range(count):
         for s in range(net.strips):
             factor = scale
@@ -155,7 +155,7 @@ def weigh(net, first, count, scale, factors):
 
 @inlined
 def weigh_gathered(net, first, count, scale, factors):
-    """The same of the batch that was gathered for each network."""
+    """The same for the batch that was gathered for each network."""
     for n in range(count):
         for s in range(net.strips):
             factor = scale
@@ -165,7 +165,7 @@ def weigh_gathered(net, first, count, scale, factors):
 
 
 def _losses_of_tile(terms_and_deltas, samples_of, weigh):
-    """Add a tile's losses; their derivatives by the outputs, or inputs, go into the deltas."""
+    """Make a function that adds a tile's losses, and writes their derivatives into the deltas."""
 
     @inlined
     def add_losses(net):
@@ -189,7 +189,7 @@ def _losses_of_tile(terms_and_deltas, samples_of, weigh):
 
 
 def _terms_of_tile(terms_and_deltas):
-    """The terms of a tile of one network's samples, which lie side by side, and their deltas."""
+    """Make a function for the terms and deltas of a tile of one network's samples, side by side."""
 
     @inlined
     def make_terms(net):
@@ -202,7 +202,7 @@ def _terms_of_tile(terms_and_deltas):
         row = unit_rows(net, numbers(net.factors.data), ONE, count)
         weigh(net, net.tile_first, count, mean_factor(net, row.zero), row.T)
         factors = in_registers(row).T
-        for n in range(count, factors.rows * lane_count(factors.data)):  # of no sample
+        for n in range(count, factors.rows * lane_count(factors.data)):  # padding
             row[0, n] = 0.0
         terms_and_deltas(Z, T, L, D, factors, like(Z.zero, net.loss_numbers[0]))
 
@@ -213,11 +213,11 @@ class LossPieces(NamedTuple):
     """The pieces of one loss."""
 
     shared: Piece
-    """For a tile of samples that all networks share."""
+    """Piece for a tile of samples shared by all networks."""
     gathered: Piece
-    """For a tile of those that were gathered for each network."""
+    """Piece for a tile of samples that were gathered for each network."""
     one_network: Piece
-    """For a tile of one network's samples, which lie side by side; it adds nothing up."""
+    """Piece for a tile of one network's samples, side by side, without the sum."""
 
 
 @once
@@ -243,7 +243,7 @@ def loss_pieces(code: int) -> LossPieces:
 
 @piece
 def add_penalties(net):
-    """``loss += sum(l2 * w**2 + l1 * abs(w))``, and its derivative is added to the gradient."""
+    """``loss += sum(l2 * w**2 + l1 * abs(w))``, with its derivative added to the gradient."""
     parameters, gradient = net.parameters, net.gradient
     l2, l1 = net.penalties, net.penalties + net.n_parameters
     for s in range(net.strips):

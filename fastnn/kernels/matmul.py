@@ -1,8 +1,8 @@
 """The matrix product behind all passes, with a block of results in registers.
 
 In lanes an element holds one number of each network; for one network it holds neighbouring columns.
-Each sum begins at its start and ascends, each product is fused into it, as in the loops of
-`forward_backward`, with which the tests compare it.
+Each sum starts from its initial value and adds in ascending order, with each product fused, like
+the textbook's loops, with which the tests compare it.
 """
 
 from ..jit.compiling import inlined, kernel
@@ -29,12 +29,12 @@ def _matmul(multiply_columns):
 
 matmul = kernel(_matmul(multiply_columns))
 matmul_of_known_size = inlined(_matmul(multiply_columns_of_known_size))
-"""The same as part of the code around it."""
+"""The same product, inlined in the surrounding code."""
 
 
 @inlined
 def matmul_across(C, A, B, begin, start):
-    """The same of plain numbers that lie side by side in rows, in vectors."""
+    """The same for plain numbers that are contiguous in rows, in vectors."""
     columns, beside, starts = in_registers(C), in_registers(B), in_registers(start)
     width = lane_count(columns.data)
     whole, valid = C.columns // width, C.columns % width

@@ -1,8 +1,8 @@
 """The inner loops of all matrix products: a tile of the result stays in registers.
 
-A product of two numbers needs two loads for its one multiply-add, and a processor loads no more
-numbers than it multiplies.  A tile of 4 x 4 results uses what it loads four times: 16 multiply-adds
-for 8 loads, and as many sums at once as hide the latency of each.
+A single multiply-add needs two loads, and a processor cannot load more numbers than it multiplies.
+A tile of 4 x 4 results uses each loaded number four times: 16 multiply-adds for 8 loads, and enough
+sums at once to hide the latency.
 """
 
 import numpy as np
@@ -20,8 +20,9 @@ from ..lanes.types import Lanes, llvm_value, number_of, register_bytes
 def heights(element, width):
     """Rows of the tiles of `width` columns (0: one in part), the largest first.
 
-    At least eight sums at once, or they wait for each other; with their factors no more than there
-    are registers, 32 with AVX-512 and 16 without.  Few for what is rare: each is compiled.
+    At least eight sums at once, or they wait for each other; together with their factors no more
+    than the registers, 32 with AVX-512 and 16 without.  Rare cases have few heights, as each is
+    compiled.
     """
     if not isinstance(element, Lanes):
         return (1,) if width == 4 else (2, 1)
@@ -30,8 +31,8 @@ def heights(element, width):
     return {0: (8, 4, 1), 1: (8, 4, 2, 1), 2: (4, 2, 1), 4: (4, 2, 1)}[width]
 
 
-# Where the sums of a product start: from zero, each row from the same row, or from what is there.
-# NumPy's integers: for a literal one Numba would compile what it is passed to anew.
+# Initial values of a product's sums: zero, the same row for each row, or the result itself.  NumPy
+# integers, since a literal would make Numba compile the called function again.
 ZERO, ROW, ITSELF = np.arange(3)
 
 INTP = ir.IntType(64)
@@ -39,7 +40,7 @@ POINTER = ir.IntType(8).as_pointer()
 
 
 def columns_product(known):
-    """The product of some columns; with `known` sizes it is part of the code around it."""
+    """Make the product of some columns; with `known` sizes it is inlined."""
 
     @intrinsic(prefer_literal=True)
     def multiply_columns(typingctx, strips, C, A, B, begin, start, first, columns, valid):
@@ -81,7 +82,7 @@ def columns_product(known):
             c = builder.gep(c, [builder.mul(first, c_column)])
             rows, inner = C.rows, A.columns
             for height in heights(element, width):
-                # Rows that fill tiles of this height, then what is left for the next.
+                # Rows that fill tiles of this height; the rest is for the next height.
                 tiles = builder.udiv(rows, INTP(height))
                 with builder.if_then(builder.icmp_signed(">", tiles, INTP(0))):
                     function = _tiles(builder.module, element, broadcast, height, width, known)
@@ -108,9 +109,9 @@ multiply_columns_of_known_size = columns_product(known=True)
 def _tiles(module, element, broadcast, height, width, known):
     """The function of consecutive tiles of ``height x width`` results, in all strips.
 
-    A function of its own, since the code around it would take the registers that its addresses
-    need: one function of all tiles took XOR from 7 to 21 ns per network and epoch.  Where sizes are
-    `known` addresses are constants, and it is inlined and its sums unrolled.
+    It is a separate function, since surrounding code would take the registers that its addresses
+    need: with one function for all tiles XOR went from 7 to 21 ns per network and epoch.  With
+    `known` sizes addresses are constants, so it is inlined and its sums are unrolled.
     """
     factors = "numbers" if broadcast else "lanes"
     name = f"fastnn.tiles.{height}x{width}.{element}.{factors}{'.known' if known else ''}"
@@ -275,13 +276,14 @@ class _TileBuilder:
         return splat(builder, value, self.lanes) if self.lanes > 1 else value
 
     def _repeat(self, builder, index, count, body, after):
-        """Back to `body` while ``index < count``, without unrolling: a turn is work enough."""
+        """Jump to `body` while ``index < count``, without unrolling: an iteration is enough
+        work."""
         branch = builder.cbranch(builder.icmp_signed("<", index, count), body, after)
         if self.unrolled:
             return
         module = self.function.module
         option = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])
-        # LLVM wants a node whose first operand is the node itself, one for each loop.
+        # LLVM requires a node whose first operand is the node itself, one for each loop.
         label = f"{self.function.name} {body.name}"
         node = module.add_metadata([ir.MetaDataString(module, label)])
         node.operands = (node, option)
@@ -293,7 +295,7 @@ def _phis(builder, *kinds):
 
 
 def _close(phis, begins, before, moved, after):
-    """Give loop variables their values at the beginning and after each turn."""
+    """Give loop variables their values at the start and after each iteration."""
     for phi, begin, value in zip(phis, begins, moved, strict=True):
         phi.add_incoming(begin, before)
         phi.add_incoming(value, after)

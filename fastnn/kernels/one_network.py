@@ -8,8 +8,8 @@ samples come in two orders:
 in order
     Sample after sample, as `forward_backward` has it: the bits of a network trained in lanes.
 in lanes (``parallel="samples"``)
-    As many sums as a cache line has numbers, of which sum l adds sample l of every group of so
-    many, in ascending order of the groups.
+    As many sums as a cache line has numbers; sum l adds sample l of every group of that many
+    samples, in ascending order of the groups.
 """
 
 import numpy as np
@@ -21,15 +21,15 @@ from .matmul import matmul, matmul_across
 from .matmul_tile import ITSELF
 from .one_network_views import grouped
 
-# A literal would have what it is passed to compiled anew.
+# A literal would make Numba compile the called function again.
 ONE = np.int64(1)
-# Layers of fewer units add their gradients number by number; the others pay for a transposition.
+# Layers with fewer units add their gradients number by number; for others a transposition pays.
 NARROW = 4
 
 
 @inlined
 def preactivate(A, W, b, Z):
-    """``Z = W.T @ A + b``, of unit rows in vectors of samples."""
+    """``Z = W.T @ A + b``, for unit rows in vectors of samples."""
     for j in range(Z.rows):
         start = b[0, j] if b.rows else b.zero
         for s in range(Z.columns):
@@ -49,7 +49,7 @@ def errors(A, Y, E, D):
 
 @inlined
 def clear_columns(E, D, begin, end):
-    """Zeros into the columns of no sample."""
+    """Write zeros into the padding columns."""
     for j in range(E.rows):
         for n in range(begin, end):
             E[j, n] = 0.0
@@ -95,7 +95,7 @@ def gradient_in_order(net, A, D, dW, db, begin):
 
 @inlined
 def gradient_in_lanes(net, A, D, dW, db, begin):
-    """The same with a sum for each sample of a group; `dW` and `db` hold vectors of sums."""
+    """The same, with a sum for each sample of a group; `dW` and `db` hold vectors of sums."""
     left, right = grouped(net, A), grouped(net, D)
     matmul(net.group_strips, dW, left, right.T, begin, dW)
     if db.rows:

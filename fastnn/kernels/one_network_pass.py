@@ -32,12 +32,12 @@ from .one_network_views import (
 from .pieces import piece_for
 from .views import biases, call, layer_at, weights
 
-# With samples in lanes they are cut into at most `MOST_RUNS` runs of equally many groups, at least
-# `LEAST_GROUPS`, and the sums of the runs are added in order.  So many threads can share the work,
-# and their number changes no bit.
+# Samples in lanes are cut into at most `MOST_RUNS` runs of the same number of groups, at least
+# `LEAST_GROUPS`, and the sums of the runs are added in order.  So threads can share the work, and
+# their number does not change a bit.
 MOST_RUNS = 8
 LEAST_GROUPS = 16
-# Turns of a waiting thread before it gives way: about as long as a system call takes.
+# Iterations of a waiting thread before it yields: about as long as a system call takes.
 PATIENCE = 1000
 
 
@@ -61,7 +61,7 @@ def forward_pass(kind):
 
 
 def _losses(in_lanes):
-    """Functions that add a tile to the losses: its squared errors, or terms of another loss."""
+    """Make functions that add a tile to the losses: squared errors, or terms of another loss."""
 
     @inlined
     def squares(net, E):
@@ -89,7 +89,7 @@ def _losses(in_lanes):
 
 
 def _errors_of_tile(kind, in_lanes):
-    """The errors of a tile of samples, its losses, and the deltas of the last layer."""
+    """Make the function for a tile's errors, its losses, and the deltas of the last layer."""
     squares, terms = _losses(in_lanes)
     multiply_by_slope = slope_of(kind)
 
@@ -119,7 +119,7 @@ def _errors_of_tile(kind, in_lanes):
 
 
 def backward_pass(kind, in_lanes):
-    """The gradient, layer by layer downwards, added to that of the tiles before."""
+    """The gradient, layer by layer downwards, added to that of earlier tiles."""
     multiply_by_slope = slope_of(kind)
 
     @inlined
@@ -156,7 +156,7 @@ def _tile_pass(kind, in_lanes):
     @inlined
     def add_tile(net, place, count, begin):
         n_in, n_out = layer_at(net, 0).n_in, layer_at(net, net.depth - 1).n_out
-        # With sums in lanes, samples that fill the last group up, whose deltas are 0.
+        # With sums in lanes, the padding of the last group, whose deltas are 0.
         reach = whole_groups(net, count) if in_lanes else count
         X = unit_rows(net, net.x + place * n_in, n_in, reach)
         Y = unit_rows(net, net.y + place * n_out, n_out, reach)
@@ -170,7 +170,7 @@ def _tile_pass(kind, in_lanes):
 
 @inlined
 def runs_at_hand(net):
-    """The first of the runs of samples that the pass goes through, and the one after the last."""
+    """The first run of samples of the pass, and the one after the last."""
     first, last = np.int64(0), net.runs
     if net.batches > 1:
         first, last = net.begin, net.end
@@ -179,7 +179,7 @@ def runs_at_hand(net):
 
 
 def _run_of_samples(kind, in_lanes):
-    """The tiles of a run of samples; `fresh`: the first of those that are added up."""
+    """Make the pass over the tiles of a run; `fresh`: the first run of a sum."""
     add_tile = _tile_pass(kind, in_lanes)
 
     @inlined
@@ -200,7 +200,7 @@ def _run_of_samples(kind, in_lanes):
 
 @piece_for
 def pass_in_order(kind):
-    """The loss of one network and its gradient, over the batches at hand, sample after sample.
+    """The loss of one network and its gradient, over the current batches, sample after sample.
 
     Samples lie in runs, one for each batch if there are several.
     """
@@ -219,7 +219,7 @@ def pass_in_order(kind):
 
 @kernel
 def collect(sums, strips, count, totals):
-    """Into `totals` the `count` sums: of the lanes of each, halves are added until one is left."""
+    """Reduce `count` sums into `totals`: halves of the lanes are added until one is left."""
     width = lane_count(sums.data)
     for m in range(count):
         half = strips // 2
@@ -237,7 +237,7 @@ def collect(sums, strips, count, totals):
 
 @kernel
 def wait_for_all(arrived, expected, stop):
-    """Wait until `expected` arrivals have been counted, or the work is to stop."""
+    """Wait until `expected` arrivals have been counted, or the work should stop."""
     turns = 0
     while load_shared(arrived) < expected and load_shared(stop) == 0:
         turns += 1
@@ -248,7 +248,7 @@ def wait_for_all(arrived, expected, stop):
 
 @kernel
 def add_runs(shares, runs, stride, count, totals):
-    """``totals``, the sums of the runs' shares, in the order of the runs."""
+    """Add the runs' shares into ``totals``, in the order of the runs."""
     for m in range(count):
         totals[m] = shares[m]
     for run in range(1, runs):
@@ -259,7 +259,7 @@ def add_runs(shares, runs, stride, count, totals):
 
 @inlined
 def collect_run(net, share):
-    """The sums of a run's gradient and loss into its share."""
+    """Reduce the sums of a run's gradient and loss into its share."""
     width = lane_count(in_registers(net.sums).data)
     strips, count = net.group_strips, net.n_parameters
     group = strips * width
@@ -272,10 +272,10 @@ def collect_run(net, share):
 
 @piece_for
 def pass_in_lanes(kind):
-    """The same, with a sum for each sample of a group, and the work shared by threads.
+    """The same, with a sum for each sample of a group, and with work shared by threads.
 
-    Of the threads that make this call at once, each with its own record and workspace, all end with
-    the same sums; `shares` and `arrived` are common to them.
+    Threads make this call at the same time, each with its own record and workspace, and all end
+    with the same sums; they share `shares` and `arrived`.
     """
     add_run = _run_of_samples(kind, True)
 
@@ -283,7 +283,7 @@ def pass_in_lanes(kind):
     def compute(net):
         first, last = runs_at_hand(net)
         stride = net.n_parameters + 1
-        # Alternating halves: a fast thread may not overwrite what a slow one still reads.
+        # Alternating halves: a fast thread must not overwrite what a slow one still reads.
         shared = net.shares + (net.round & 1) * (last - first) * stride
         net.round += 1
         for run in range(first + net.thread, last, net.threads):

@@ -1,7 +1,7 @@
 """The pass for one small network of known sizes: the textbook's loops over vectors of samples.
 
-Forward pass and deltas go through vectors of neighbouring samples; sums over samples take them one
-by one, in order, from the same memory.
+Forward pass and deltas use vectors of neighbouring samples; sums over samples take them one by one,
+in order, from the same memory.
 """
 
 import numpy as np
@@ -20,11 +20,11 @@ LOWEST = np.int64(0)
 
 
 def samples_at_once(kind):
-    """Samples in a vector: a register full, or half of one where too much of it would be empty.
+    """Number of samples in a vector: a full register, or half of one if too much would be empty.
 
-    Divisions take twice as long in a register of AVX-512 as in half of one, and the rest about as
-    long: 1.6 times is assumed of both together.  ns an epoch with 4 and 8 float64 in a vector: XOR,
-    of 4 samples, 68 and 81; 10-5-10, of 10 samples, 690 and 735.
+    Divisions take twice as long in a register of AVX-512 as in half of one, and the rest about
+    equally long: overall, a factor of 1.6 is assumed.  ns an epoch with 4 and 8 float64 in a
+    vector: XOR, of 4 samples, 68 and 81; 10-5-10, of 10 samples, 690 and 735.
     """
     samples = dict(kind.sizes.fields)["samples"]
     most = register_bytes() // kind.dtype.itemsize

@@ -1,4 +1,4 @@
-"""What the passes for one network see: its layers as rows, a unit each, of neighbouring samples.
+"""Views of the passes for one network: a layer is a row of neighbouring samples for each unit.
 
 Output j of sample n of a tile is number ``j * tile + n``.
 """
@@ -11,7 +11,7 @@ from .views import layer_at
 
 @inlined
 def unit_rows(net, values, units, count):
-    """The numbers of a layer, a row (count,) for each unit; the transposed is (samples, units)."""
+    """The numbers of a layer, a row (count,) for each unit; the transpose is (samples, units)."""
     return matrix(values, units, count, net.tile, 1, 0)
 
 
@@ -32,7 +32,7 @@ def outputs(net, level, count):
 
 @inlined
 def slopes(net, level, count):
-    """What the slopes are told by, a row for each unit."""
+    """The slopes, or the outputs that determine them, a row for each unit."""
     layer = layer_at(net, level)
     return unit_rows(net, net.space + layer.slopes, layer.n_out, count)
 

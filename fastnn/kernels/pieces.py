@@ -1,8 +1,8 @@
 """Pieces: compiled functions of a training run, which call each other by address.
 
-A kernel that contains all optimizers, losses and rules would take half a minute to compile, and one
-for each combination would be compiled hundreds of times.  So each of them is a piece of its own,
-compiled when it is first used and kept on disk.  A call costs about a nanosecond for all lanes.
+A kernel with all optimizers, losses and rules would take half a minute to compile, and one for each
+combination would mean hundreds of compilations.  So each of them is a separate piece, compiled on
+first use and kept on disk.  A call costs about a nanosecond for all lanes.
 
 A piece is compiled for a `Kind`: a number type, a width, and, where it pays, the sizes of one
 network.  The source is the same, and so are the bits.
@@ -32,16 +32,16 @@ NUMBERS = {np.dtype(np.float64): types.float64, np.dtype(np.float32): types.floa
 
 @dataclass(frozen=True)
 class Sizes:
-    """What is known of a job when a kernel is compiled for it."""
+    """Properties of a job that are known when a kernel is compiled for it."""
 
     fields: tuple[tuple[str, int], ...]
-    """Sizes, places of regions, and the kernels that the job does without."""
+    """Sizes, places of regions, and the kernels that the job does not need."""
     layers: tuple[tuple[int, ...], ...]
     """The numbers of each layer."""
     activations: tuple[tuple[Activation, bool], ...]
-    """Of each layer, and whether its slopes are kept; "identity" where the loss sees to it."""
+    """Activation of each layer, and whether it keeps slopes; "identity" if the loss includes it."""
     unrolled: bool
-    """Whether the loops of the textbook run, instead of matrix products in blocks."""
+    """True for the loops of the textbook, False for matrix products in blocks."""
     parts: tuple[tuple[str, Piece], ...] = ()
     """Pieces that are inlined in the kernel for these sizes."""
 
@@ -53,7 +53,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Kind:
-    """What a piece is compiled for: `width` networks of numbers of `dtype` in a vector."""
+    """Target of compilation: `width` networks with numbers of `dtype` in a vector."""
 
     dtype: np.dtype
     width: int
@@ -62,24 +62,24 @@ class Kind:
 
     @property
     def view(self) -> View:
-        """The type of what kernels see."""
+        """The type of the view that kernels get."""
         return View(NUMBERS[self.dtype], self.width, self.sizes)
 
     @property
     def is_unrolled(self) -> bool:
-        """Whether the loops of the textbook run, instead of matrix products in blocks."""
+        """True for the loops of the textbook, False for matrix products in blocks."""
         return self.sizes is not None and self.sizes.unrolled
 
     def part(self, name: str) -> Any:
-        """The function of the field `name`: inlined if it is known, else called by address."""
+        """The function of the field `name`: inlined if known, otherwise called by address."""
         known = {} if self.sizes is None else dict(self.sizes.parts)
         return known[name].make(self) if name in known else _CALLS[name]
 
     def each_layer(self, layer: Any, *, upwards: bool) -> Any:
-        """A function of (net, …) that calls ``layer(net, level, …)`` for all but the lowest level.
+        """Make a function that calls ``layer(net, level, …)`` for all but the lowest level.
 
-        Where sizes are known the calls are chained one after the other: of a loop, even of known
-        length, the compiler makes one body for all layers (XOR, ns: 23.5 as a loop, 15 chained).
+        With known sizes the calls are chained: for a loop, even of known length, the compiler makes
+        one body for all layers (XOR, ns: 23.5 as a loop, 15 chained).
         """
         if self.sizes is None:
             return _loop_upwards(layer) if upwards else _loop_downwards(layer)
@@ -146,9 +146,9 @@ class Piece:
         self.home = home
         """``module:name`` of a piece that a module holds."""
         self.kept = kept
-        """On disk; the digest in its key is of the package's sources only."""
+        """True if cached on disk, where keys cover only the sources of this package."""
         self.loaded: set[Kind] = set()
-        """The kinds for which it is compiled in this process."""
+        """Kinds for which it has been compiled in this process."""
 
     @once
     def function(self, kind: Kind) -> Function:
@@ -159,7 +159,8 @@ class Piece:
             inner(view(record, space))
             return 0
 
-        # In the names of machine code and cached file: equal names would be taken for one function.
+        # The name is part of the names of machine code and cache file: equal names would mean one
+        # function.
         run.__qualname__ = self._name(kind)
         signature = types.int64(RECORD, Buffer(NUMBERS[kind.dtype]))
         return function_for_kernels(run, signature, identity=repr(kind) if self.kept else None)
@@ -177,23 +178,23 @@ class Piece:
 
     @cache  # noqa: B019  pieces live as long as the process
     def kept_file(self, kind: Kind) -> Path | None:
-        """The file where its machine code is or will be kept, if it is."""
+        """The cache file of its machine code, existing or not; None without a cache."""
         general = replace(kind, sizes=None)
         function: Function = self.function(general)
         return function.kept_file(self._name(general), self._name(kind), repr(kind))
 
     def is_at_hand(self, kind: Kind) -> bool:
-        """Whether it is compiled, in this process or on disk."""
+        """Return whether it is compiled, in this process or on disk."""
         path = self.kept_file(kind)
         return kind in self.loaded or (path is not None and is_kept(path))
 
     def address(self, kind: Kind) -> int:
-        """Where the machine code lies in this process; compiles it if need be."""
+        """Address of the machine code in this process; compiles it if necessary."""
         return self.compiled(kind).address
 
 
 def piece(function: Callable[..., None]) -> Piece:
-    """Declare a piece: a function of what it sees of a run.
+    """Declare a piece: a function of a view of a run.
 
     Pieces of other packages are not kept on disk, but compiled by every process.
     """
@@ -206,19 +207,19 @@ def piece(function: Callable[..., None]) -> Piece:
 
 
 def piece_for(make: Callable[[Kind], Any]) -> Piece:
-    """Declare a piece by a function of its kind that makes it."""
+    """Declare a piece by a function that makes it for a kind."""
     made = Piece(make.__name__, make, kept=is_own(make), home=home_of(make))
     made.__doc__ = make.__doc__
     return made
 
 
 def home_of(function: Callable[..., Any]) -> str:
-    """Where a function is found."""
+    """Module and name of a function."""
     return f"{function.__module__}:{function.__name__}"
 
 
 def is_own(function: Callable[..., Any]) -> bool:
-    """Whether it belongs to this package."""
+    """Return whether a function belongs to this package."""
     return (function.__module__ or "").startswith("fastnn.")
 
 

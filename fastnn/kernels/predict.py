@@ -18,7 +18,7 @@ from .workspace import CACHE_LINE, Needs, by_tile, make_single_plan, zeros_align
 
 @piece_for
 def predict_samples(kind):
-    """The outputs of the networks in rows of `init_rows` for all samples, into `out_loss`."""
+    """The outputs of the networks in the rows of `init_rows` for all samples, into `out_loss`."""
     forward = forward_pass(kind)
 
     @inlined
@@ -56,7 +56,7 @@ def predict(net: Network, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
     Raises
     ------
     ValueError
-        If `parameters` do not fit the network and the dtype of `X`.
+        If `parameters` do not match the network and the dtype of `X`.
     """
     if parameters.shape != (len(parameters), net.n_parameters) or parameters.dtype != X.dtype:
         raise ValueError(
@@ -64,7 +64,9 @@ def predict(net: Network, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
             f"{net!r}, got shape {parameters.shape} and dtype {parameters.dtype}"
         )
     if X.ndim != 2 or X.shape[1] != net.sizes[0] or not X.flags.c_contiguous:
-        raise ValueError(f"X: expected a contiguous (n, {net.sizes[0]}) array, got {X.shape}")
+        raise ValueError(
+            f"X: expected a contiguous array of shape (n, {net.sizes[0]}), got shape {X.shape}"
+        )
     parameters = np.ascontiguousarray(parameters)
     group = CACHE_LINE // X.itemsize
     plan = make_single_plan(net, len(X), X.itemsize, group, False, Needs())

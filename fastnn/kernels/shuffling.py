@@ -1,4 +1,4 @@
-"""Batches in random order: each lane has its own order, and its batches are brought together."""
+"""Batches in random order: each lane has its own order, and its batches are gathered."""
 
 import numpy as np
 
@@ -20,11 +20,11 @@ HALF = np.uint64(0xFFFFFFFF)
 
 @inlined
 def exchange(order, samples, seed, k, epoch):
-    """Fisher and Yates's shuffle, from the end on.
+    """Fisher and Yates's shuffle, from the end.
 
-    Place i changes with place j, the upper half of the product of i + 1 and a random number of 32
-    bits.  Those are the halves, the lower first, of the numbers of the stream of (seed, k) whose
-    counters are (block, 2, epoch, 0).
+    Place i is swapped with place j, the upper half of the product of i + 1 and a random number of
+    32 bits.  Random numbers are the halves, the lower first, of the numbers of the stream of (seed,
+    k) whose counters are (block, 2, epoch, 0).
     """
     place, block = samples - 1, 1
     while place > 0:
@@ -40,7 +40,7 @@ def exchange(order, samples, seed, k, epoch):
 
 @piece
 def shuffle(net):
-    """The order of the samples in the epoch at hand, for every lane."""
+    """Shuffle the samples for the current epoch, for every lane."""
     rows, born = net.lane_state, net.lane_state + net.lanes
     for lane in range(net.lanes):
         order = net.order + lane * net.samples
@@ -53,7 +53,7 @@ def shuffle(net):
 
 @inlined
 def batch_at_hand(net):
-    """Its first sample in shuffled order, and how many it has."""
+    """The current batch: its first sample in shuffled order, and its size."""
     first = net.begin * net.batch_size
     return first, min(net.samples, net.end * net.batch_size) - first
 
@@ -74,7 +74,7 @@ def copy_row(A, n, source, sample):
 
 @piece
 def gather(net):
-    """The samples of the batch at hand, each lane's in its order, side by side."""
+    """Gather the samples of the current batch, in each lane's order, side by side."""
     first, count = batch_at_hand(net)
     X, Y = all_samples(net, net.x, net.y)
     batch_x = in_each_lane(net, net.gathered_x, count, X.columns)
@@ -93,7 +93,7 @@ def gather(net):
 
 @piece
 def gather_single(net):
-    """The batch of one network, laid out as its samples are: tile by tile, unit by unit."""
+    """Gather the batch of one network, in the layout of its samples: tile by tile, unit by unit."""
     begin, samples = batch_at_hand(net)
     X, Y = all_samples(net, net.rows_x, net.rows_y)
     for first in range(0, samples, net.tile):
@@ -110,9 +110,10 @@ def gather_single(net):
 
 @piece
 def compute_gathered_single(net):
-    """The pass over the batch that was gathered for one network, by its own kernel.
+    """Make the pass over the gathered batch of one network, with its own kernel.
 
-    That reads at the batch's place among all samples: addresses are moved back by as much.
+    That kernel reads at the batch's place among all samples, so addresses are moved back by as
+    much.
     """
     x, y, weights = net.x, net.y, net.sample_weights
     n_in, n_out = layer_at(net, LOWEST).n_in, layer_at(net, net.depth - 1).n_out

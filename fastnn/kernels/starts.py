@@ -1,4 +1,4 @@
-"""The two ends of a restart: its initial parameters, and the row of results that it leaves."""
+"""The two ends of a restart: its initial parameters, and its row of results."""
 
 import numpy as np
 
@@ -24,7 +24,7 @@ DIVERGED = int(Status.DIVERGED)
 
 @inlined
 def index_of(net, row):
-    """The index of the restart in that row: the rows follow one another, or are told one by one."""
+    """The index of the restart in a row: rows are consecutive, or their indices are given."""
     if is_given(net.indices):
         return net.indices[row]
     return net.first + row
@@ -43,9 +43,9 @@ def lane_at_hand(net, region, count):
 
 
 def for_each_draw(stream, use):
-    """A function that calls ``use(m, bits, …)`` for the first `count` numbers of a stream.
+    """Make a function that calls ``use(m, bits, …)`` for the first `count` numbers of a stream.
 
-    They are 64 random bits each, number m in word ``m % 4`` of block ``m // 4 + 1`` of the
+    Each number is 64 random bits; number m is word ``m % 4`` of block ``m // 4 + 1`` of the
     restart's stream.
     """
 
@@ -93,7 +93,7 @@ draw_scaled = for_each_draw(START_STREAM, _scaled)
 
 @piece
 def begin_restart(net):
-    """The initial parameters of restart `k` into lane `lane`: given ones, or uniform numbers."""
+    """Write the initial parameters of restart `k` into lane `lane`: given or uniform numbers."""
     count, init = net.n_parameters, net.init
     w = lane_at_hand(net, net.parameters, count)
     if net.init_code == EXPLICIT:
@@ -105,7 +105,7 @@ def begin_restart(net):
 
 @inlined
 def set_lengths(net, w, length, widths):
-    """Scale each unit's weights to ``length / 2`` times the layer's width: Nguyen and Widrow's.
+    """Scale each unit's weights to ``length / 2`` times the layer's width, as Nguyen and Widrow do.
 
     The last layer keeps its weights.
     """
@@ -145,7 +145,7 @@ _draw_samples = for_each_draw(np.uint64(BOOTSTRAP_STREAM), _count_sample)
 
 @inlined
 def bootstrap(net, weights):
-    """How often each sample is drawn, of as many draws as there are samples."""
+    """Count how often each sample is drawn, in as many draws as there are samples."""
     for n in range(net.samples):
         weights[n, 0] = weights.zero
     _draw_samples(net, net.samples, weights, net.samples)
@@ -153,7 +153,7 @@ def bootstrap(net, weights):
 
 @inlined
 def fold(net, weights):
-    """1 for the samples that are not in the restart's fold, 0 for those that are."""
+    """Weights: 1 for samples outside the restart's fold, 0 for samples in it."""
     folds = net.weight_number
     for n in range(net.samples):
         weights[n, 0] = 1.0 if n % folds != net.k % folds else 0.0
@@ -169,7 +169,7 @@ def given_weights(net, weights):
 
 @piece
 def begin_otherwise(net):
-    """The initial parameters of all other kinds, and the restart's own weights of samples."""
+    """Write the initial parameters of all other kinds, and the restart's own sample weights."""
     call(net, net.begin_plainly)
     if net.init_code > UNIFORM:
         scaled_start(net)
@@ -185,12 +185,12 @@ def begin_otherwise(net):
 
 @inlined
 def canonical(number):
-    """`number`, with one bit pattern for all NaNs, which differ between machines."""
+    """Replace NaNs, whose bits differ between machines, by a single bit pattern."""
     return like(number, np.nan) if number != number else number
 
 
 @kernel
 def record(values, stride, count, row, out):
-    """The numbers of one lane, every `stride`-th of `values`, into its row of `out`."""
+    """Copy the numbers of one lane, every `stride`-th of `values`, into its row of `out`."""
     for m in range(count):
         out[row * count + m] = canonical(values[m * stride])

@@ -1,19 +1,19 @@
 """Statistics of one chunk of restarts, counted in one pass over its rows.
 
-All of it is counts, sums of integers, and extremes, so what chunks give can be put together in any
-order with one result.  Three kinds are not plain:
+Everything is counts, sums of integers, and extremes, so chunks can be merged in any order with the
+same result.  Three kinds need an explanation:
 
 Bins.  The upper 18 bits of a float64 are its sign, its exponent and 6 bits of its mantissa: read as
-an integer they number bins of which each octave has 64.  Epochs are binned so too, from 64 on;
-fewer have a bin each, and so have those up to 127, where bins of an octave are 1 wide.
+an integer they number bins, 64 in each octave.  Epochs from 64 on are binned in the same way; fewer
+epochs have a bin each, and so have those up to 127, where bins are 1 wide.
 
 Losses are summed exactly, mantissas by exponent, in two halves that cannot overflow.
 
-Minima.  Restarts that ended in no target, and whose loss is finite, are counted by the loss to
-three digits.  Of each such loss those with the `FORMS` smallest fingerprints of the parameters are
-counted too: as fingerprints are as good as random, a uniform sample of the distinct minima.  What
-once fell out of the sample, or did not come in, never returns, as the bar only sinks, so the counts
-are exact.
+Minima.  Restarts that met no target, and whose loss is finite, are counted by the loss to three
+digits.  For each such loss, restarts with the `FORMS` smallest fingerprints of the parameters are
+also counted: since fingerprints are practically random, they are a uniform sample of the distinct
+minima.  A fingerprint that dropped out of the sample, or never entered it, does not return, as the
+threshold only decreases; so the counts are exact.
 """
 
 from typing import NamedTuple
@@ -29,12 +29,12 @@ from .fingerprints import fingerprint, layers_of, round_all
 
 PER_OCTAVE = 64
 MANTISSA = 52
-# Bits below those that number the bins.
+# Number of bits below those that number the bins.
 BELOW = MANTISSA - 6
 EPOCH_OCTAVES = 50 - 6
 N_EPOCH_BINS = PER_OCTAVE * (1 + EPOCH_OCTAVES)
 LOSS_OCTAVES = 256
-# One below all octaves, and one above.
+# One bin below all octaves, and one above.
 N_LOSS_BINS = PER_OCTAVE * LOSS_OCTAVES + 2
 SMALLEST_BINNED = 2.0**-128
 
@@ -53,13 +53,13 @@ FIRST_LOSS_BIN = (bits_of(SMALLEST_BINNED) >> BELOW) - 1
 LOWEST, HIGHEST = -12, 308
 DIGITS = 1000
 N_KEYS = DIGITS * (HIGHEST - LOWEST + 2)
-# The powers of ten from that of the last digit of the least on, and for each exponent of 2 that of
-# 10 at the lower end of its octave.
+# The powers of ten from that of the smallest loss's last digit on, and for each exponent of 2 the
+# exponent of 10 at the lower end of its octave.
 POWERS = np.array([float(f"1e{power}") for power in range(LOWEST - 2, HIGHEST + 1)] + [np.inf])
 DECADES = np.searchsorted(POWERS, np.ldexp(1.0, np.arange(-1023, 1024)), side="right") - 1
 
 FORMS = 8
-"""How many distinct minima of each loss are counted."""
+"""Number of distinct minima counted for each loss."""
 
 EXPONENT = 0x7FF
 FRACTION = (1 << MANTISSA) - 1
@@ -69,7 +69,7 @@ NO_EPOCHS = np.iinfo(np.int64).max
 
 
 class Rows(NamedTuple):
-    """What is counted: restarts ``first, first + 1, …``."""
+    """The restarts to count: ``first, first + 1, …``."""
 
     size: int
     first: int
@@ -80,24 +80,24 @@ class Rows(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """What the kernel counted, of restarts that ended."""
+    """Counts of restarts that ended."""
 
     epoch_bins: np.ndarray
     """(statuses, N_EPOCH_BINS)."""
     epoch_sums: np.ndarray
-    """(statuses, 2): of the lower 32 bits, and of the others."""
+    """(statuses, 2): sums of the lower 32 bits, and of the others."""
     epoch_range: np.ndarray
-    """(statuses, 2): least and most."""
+    """(statuses, 2): minimum and maximum."""
     loss_bins: np.ndarray
-    """(2, N_LOSS_BINS): of those that did not converge, and of those that did."""
+    """(2, N_LOSS_BINS): of restarts that did not converge, and of those that did."""
     loss_sums: np.ndarray
-    """(2048, 2), by the exponent's bits: mantissas' lower 32 bits, and the others."""
+    """(2048, 2), by exponent bits: sums of the mantissas' lower 32 bits, and of the others."""
     loss_range: np.ndarray
-    """(2,): least and most."""
+    """(2,): minimum and maximum."""
     best: np.ndarray
-    """(1,): the first restart of the least loss."""
+    """(1,): the first restart with the lowest loss."""
     keys: np.ndarray
-    """(losses,), in the order in which they came, as all that follows."""
+    """(losses,), in order of first occurrence, like all that follow."""
     counts: np.ndarray
     firsts: np.ndarray
     """(losses,): the first restart of each."""
@@ -108,29 +108,29 @@ class Tally(NamedTuple):
 
 
 BY_LOSS = Tally._fields[Tally._fields.index("keys") :]
-"""What has a row for each loss."""
+"""Names of the arrays with a row for each loss."""
 
 
 class Scratch(NamedTuple):
-    """The memory that telling minima apart takes."""
+    """The memory for distinguishing minima."""
 
     rounded: np.ndarray
-    """(n_parameters,): those of the restart at hand, as integers."""
+    """(n_parameters,): parameters of the current restart, as integers."""
     rows: np.ndarray
-    """(most units + 1,): the units of a layer in their order, and a bias."""
+    """(most units + 1,): the units of a layer in order, and a bias."""
     order: np.ndarray
-    """Those of the next."""
+    """Units of the next layer."""
     slots: np.ndarray
-    """(N_KEYS,): the row of each loss in the tally, counted from 1; 0 if it has none yet."""
+    """(N_KEYS,): the row of each loss in the tally, counted from 1; 0 if it has none."""
     n_losses: np.ndarray
-    """(1,): how many have one."""
+    """(1,): the number of losses that have a row."""
 
 
 @kernel
 def loss_key(value):
     """The number of a finite loss rounded to three digits, halves upward.
 
-    Division is rounded, so what lies within 1e-16 of halfway may go either way: the same on every
+    Division is rounded, so a loss within 1e-16 of halfway may go either way, but equally on every
     machine.
     """
     if value < POWERS[2]:
@@ -139,13 +139,13 @@ def loss_key(value):
     if value >= POWERS[at + 1]:
         at += 1
     digits = int(np.floor(value / POWERS[at - 2] + 0.5))
-    # 999.5 and more are the 100 of the next power.
+    # 999.5 and more become 100 of the next power.
     return DIGITS * (at - 1) + digits if digits < DIGITS else DIGITS * at + DIGITS // 10
 
 
 @kernel
 def count_form(found, restart, fingerprints, counts, firsts):
-    """Count a fingerprint among the smallest of its loss, if it is or becomes one of them."""
+    """Count a fingerprint if it is, or becomes, one of the smallest of its loss."""
     place = 0
     while place < FORMS and counts[place] > 0 and fingerprints[place] < found:
         place += 1
@@ -196,7 +196,7 @@ def count_loss(tally, ended, loss, restart):
 
 @inlined
 def slot_of(tally, scratch, key, restart):
-    """The row of a loss, which gets the next if it has none."""
+    """The row of a loss; a new loss gets the next one."""
     slot = scratch.slots[key] - 1
     if slot < 0:
         slot = scratch.n_losses[0]
@@ -207,7 +207,7 @@ def slot_of(tally, scratch, key, restart):
 
 @inlined
 def count_minimum(tally, slot, found, restart):
-    """Count a minimum with that fingerprint by its loss, and by its form among those of it."""
+    """Count a minimum by its loss, and by its fingerprint among those of the loss."""
     tally.counts[slot] += 1
     place = slot * FORMS
     fingerprints, counts = tally.fingerprints + place, tally.form_counts + place
@@ -216,7 +216,7 @@ def count_minimum(tally, slot, found, restart):
 
 def count_rows(tally, rows, layers, scratch):
     """Add all rows to the tally."""
-    # Numba counts references to arrays, also to each that a record holds: 440 ns more a minimum.
+    # Numba counts references to arrays, also to each in a record: 440 ns more per minimum.
     tally, rows, layers, scratch = buffers(tally), buffers(rows), buffers(layers), buffers(scratch)
     mode = begin_standard_mode()
     for row in range(rows.size):
@@ -243,7 +243,7 @@ def _counter():
 
 
 def empty_tally(most: int) -> Tally:
-    """The tally of no restarts, with room for so many losses."""
+    """The tally of no restarts, with room for `most` losses."""
     return Tally(
         epoch_bins=np.zeros((len(Status), N_EPOCH_BINS), dtype=np.int64),
         epoch_sums=np.zeros((len(Status), 2), dtype=np.int64),
@@ -270,7 +270,7 @@ def tally(
     parameters: np.ndarray,
     first: int,
 ) -> Tally:
-    """Count restarts ``first, first + 1, …``, of which those not run to their end do not count.
+    """Count restarts ``first, first + 1, …``, except those that have not ended.
 
     `epochs` (int64) and `status` (int8) must be in their ranges: nothing checks them here.
     """

@@ -1,4 +1,4 @@
-"""Stopping rules: what they watch in every pass, and what they make of it."""
+"""Stopping rules: watching every pass, and deciding."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ from .one_network_views import unit_rows
 from .pieces import Piece, piece
 from .views import call_at, layer_at, outputs
 
-# Columns of the table of rules; what a rule remembers begins at `MEMORY` of the rules' memory.
+# Columns of the table of rules; the memory of a rule starts at `MEMORY` of the rules' memory.
 RULE_COLUMNS = 4
 CODE, STATUS, COUNT, MEMORY = range(RULE_COLUMNS)
 
@@ -39,14 +39,14 @@ def watch_tile(net, A, Y):
                 error = A[s][n, j] - Y[s][n, j]
                 squares = fma(error, error, squares)
                 size = magnitude(error)
-                # A NaN makes the loss one, which ends the restart.
+                # A NaN also makes the loss NaN, which ends the restart.
                 worst = select(size < worst, worst, size)
         net.squares[0, s], net.worst[0, s] = squares, worst
 
 
 @piece
 def watch_errors(net):
-    """The sum of squared errors and the largest error, over the tiles of a pass."""
+    """Compute the sum of squared errors and the largest error over the tiles of a pass."""
     _, Y = shared_samples(net, net.tile_first, net.tile_count)
     watch_tile(net, outputs(net, net.depth - 1, net.tile_count), Y)
 
@@ -62,7 +62,7 @@ def single_watch_errors(net):
 
 @inlined
 def watch_accepted(net, s, accepted):
-    """Errors that rules watch are of a trial: in lanes of strip s that reject it, none is small."""
+    """Make the watched errors of a rejected trial large, in the lanes of strip s that reject it."""
     if net.monitor != 0:
         squares, worst = net.squares[0, s], net.worst[0, s]
         never = like(squares, np.inf)
@@ -70,8 +70,9 @@ def watch_accepted(net, s, accepted):
         net.worst[0, s] = select(accepted, worst, never)
 
 
-# The rules, functions of (net, s, number, count, memory): in which lanes of strip s the rule holds,
-# with its number and count; `memory` is what it remembers of the restarts in the strip, a column.
+# The rules are functions of (net, s, number, count, memory), which return the lanes of strip s in
+# which the rule holds, given its number and count; `memory` is its memory of the restarts in the
+# strip, a column.
 
 
 @inlined
@@ -97,7 +98,7 @@ def gradient_below(net, s, number, count, memory):
 
 @inlined
 def no_progress(net, s, number, count, memory):
-    """For `count` epochs no loss was `number` below the best."""
+    """No loss was `number` below the best for `count` epochs."""
     loss, resumed, zero = net.losses[0, s], net.resumed[0, s], net.losses.zero
     best, age = memory[0, 0], memory[1, 0]
     better = (loss < best - number) & (resumed == zero)
@@ -125,13 +126,13 @@ def mean_loss_below(net, s, number, count, memory):
 
 @inlined
 def no_better_validation(net, s, number, count, memory):
-    """For `count` epochs no validation loss was `number` below the best, whose network is kept."""
+    """No validation loss was `number` below the best, whose network is kept, for `count` epochs."""
     value, loss, zero = net.validation_losses[0, s], net.losses[0, s], net.losses.zero
     best, age, infinity = memory[0, 0], memory[1, 0], like(zero, np.inf)
     better = (value < best - number) & (loss < infinity)
     age = select(better, zero, age + like(zero, 1.0))
     memory[0, 0], memory[1, 0] = select(better, value, best), age
-    # Until there is a best one, the result is what is at hand.
+    # Until there is a best loss, the result is the current one.
     keeps = better | (best == infinity)
     memory[2, 0] = select(keeps, loss, memory[2, 0])
     parameters, kept = net.parameters, memory + 3
@@ -142,7 +143,7 @@ def no_better_validation(net, s, number, count, memory):
 
 @inlined
 def sum_of_losses(net, s, number, count, memory):
-    """It never holds, and adds up ``loss`` and ``1 / loss`` where the loss is finite."""
+    """Sum ``loss`` and ``1 / loss`` where the loss is finite; the rule never holds."""
     loss, zero = net.losses[0, s], net.losses.zero
     counts = (loss < like(zero, np.inf)) & (net.resumed[0, s] == zero)
     total, inverse = memory[0, 0], memory[1, 0]
@@ -164,12 +165,12 @@ HOLDS = {
 
 @inlined
 def validation_pass(net):
-    """The losses on the validation set: a pass that reads another record, over this workspace."""
+    """Compute the losses on the validation set: a pass with another record and this workspace."""
     call_at(net.validate, net.validation_record, net.space)
 
 
 def _verdict(code):
-    """A function of (net, i): the verdict of rule i, of that code, in every lane."""
+    """Make a function of (net, i): the verdict of rule i, with this code, in every lane."""
     holds, validates = HOLDS[code], code == VALIDATION
 
     @inlined
@@ -178,7 +179,8 @@ def _verdict(code):
             validation_pass(net)
         zero, rule = net.losses.zero, net.rules + i * RULE_COLUMNS
         number, status = like(zero, net.rule_numbers[i]), like(zero, rule[STATUS])
-        # With a negative count it only tells how a restart ends that trains to its last epoch.
+        # With a negative count it only decides the status of a restart that trains to its last
+        # epoch.
         verdicts = net.end_verdicts if rule[COUNT] < 0 else net.verdicts
         memory = net.rule_state + rule[MEMORY]
         for s in range(net.strips):
@@ -218,7 +220,7 @@ def _judge_of(codes: tuple[int, ...]) -> Piece:
         def judge(net):
             for s in range(net.strips):
                 net.end_verdicts[0, s] = net.end_verdicts.zero
-                if net.observed == 0:  # nobody else writes verdicts
+                if net.observed == 0:  # nothing else writes verdicts
                     net.verdicts[0, s] = net.verdicts.zero
             for i in range(net.n_rules):
                 judge_by(net, i)
@@ -231,7 +233,7 @@ def _judge_of(codes: tuple[int, ...]) -> Piece:
 
 
 def judge_of(rules: Sequence[Rule]) -> Piece:
-    """The piece that judges by rules of the kinds of `rules`, in the order of their table."""
+    """The piece that evaluates rules of the kinds of `rules`, in the order of their table."""
     made: Piece = _judge_of(tuple(sorted({rule.code for rule in rules})))
     return made
 

@@ -1,7 +1,7 @@
 """One strip of a run by itself: the networks of one vector.
 
-Strips are independent.  Where loops are unrolled, a strip goes through all steps before the next
-one begins, so that its numbers stay in registers or close by; products in blocks take all strips.
+Strips are independent.  With unrolled loops, a strip goes through all steps before the next one
+starts, so its numbers stay in or near registers; products in blocks process all strips.
 """
 
 from dataclasses import replace
@@ -16,7 +16,7 @@ from .views import View
 
 @intrinsic
 def strip_of(typingctx, net, s):
-    """The view of a run whose only strip is strip s of `net`; activations and pieces take all."""
+    """View strip s of `net` as a run with one strip; activations and pieces still see all."""
     if not (isinstance(net, View) and isinstance(s, types.Integer) and net.known is not None):
         return None
     fields = tuple({**net.fields, "strips": 1}.items())
@@ -34,7 +34,7 @@ def strip_of(typingctx, net, s):
 
 
 def by_strips(kind, work):
-    """`work`, a function of (net, …), for all strips at once or, unrolled, one after the other."""
+    """Apply `work`, a function of (net, …), to all strips at once or, unrolled, one by one."""
     if not kind.is_unrolled:
         return work
 

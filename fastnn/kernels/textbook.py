@@ -1,14 +1,14 @@
 """The passes of an epoch as a textbook writes them: forward, errors, backward, gradient.
 
 A matrix's row is a sample and its column a unit: X (samples, n_in), A and D (samples, n_out),
-W (n_in, n_out), b (1, n_out).  What `A[n, i]` is depends on the type that flows through: a number,
-or a lane vector with that number of many networks, or one number of many samples.  For small
-networks whose sizes are known these very loops are compiled, and unrolled; elsewhere `matmul` makes
-the same sums in the same order, with a block of results in registers.
+W (n_in, n_out), b (1, n_out).  The type of `A[n, i]` varies: a number, a lane vector with this
+number of many networks, or one with this number of many samples.  For small networks of known sizes
+these very loops are compiled and unrolled; otherwise `matmul` computes the same sums in the same
+order, with a block of results in registers.
 
-Every sum has one order, on which the bits of a result depend: pre-activations start from the bias
-and add inputs in ascending order, gradients add samples in ascending order, deltas add outputs in
-ascending order, the loss adds outputs within samples, and each product is fused into its sum.
+Every sum has a fixed order, on which the bits of a result depend: pre-activations start from the
+bias and add inputs in ascending order, gradients add samples in ascending order, deltas add outputs
+in ascending order, the loss adds outputs within samples, and each product is fused into its sum.
 """
 
 from ..jit.compiling import inlined as njit

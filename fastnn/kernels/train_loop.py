@@ -1,7 +1,7 @@
-"""Training a chunk of restarts: lanes take up restarts, train them epoch by epoch, and go on.
+"""Training of a chunk: lanes take restarts, train them epoch by epoch, and take the next ones.
 
-All lanes move in step, one epoch per tick.  A lane whose restart has ended is recorded and given
-the next restart at once, so that lanes idle only when the chunk has no restarts left.
+All lanes move in step, one epoch per tick.  When a lane's restart has ended, it is recorded and the
+lane gets the next restart at once, so lanes idle only when the chunk has no restarts left.
 """
 
 import numpy as np
@@ -19,30 +19,30 @@ NEVER = np.iinfo(np.int64).max
 EPOCH_LIMIT, CONVERGED, DIVERGED = (
     int(status) for status in (Status.EPOCH_LIMIT, Status.CONVERGED, Status.DIVERGED)
 )
-# After so many ticks the loop over epochs begins anew, by the kernel that is then in the record.
+# After this many ticks the loop over epochs restarts, with the kernel that is then in the record.
 TICKS_AT_ONCE = 1024
 
-# The integers of each lane, one row of lanes after the other: the restart in it, counted from 0;
-# the tick of its epoch 0; the tick of its last; and, first of all, lanes that need another restart.
+# The integers of the lanes, row by row: the restart in each, counted from 0; the tick of its epoch
+# 0; the tick of its last epoch; and a list of lanes that need another restart.
 
 
 @inlined
 def rows_of(net):
-    """Restarts in the lanes, the ticks at which they began and end, and lanes to be filled."""
+    """Restarts in the lanes, the ticks at which they start and end, and lanes to be filled."""
     rows = net.lane_state
     return rows, rows + net.lanes, rows + 2 * net.lanes, rows + 3 * net.lanes
 
 
 @inlined
 def fill(values, stride, count, value):
-    """`value` into every `stride`-th number of `values`."""
+    """Write `value` into every `stride`-th number of `values`."""
     for m in range(count):
         values[m * stride] = value
 
 
 @inlined
 def begin_memory(net, row, lane):
-    """What the optimizer and the rules remember at the start: slots, or what was given."""
+    """Initialize the memory of the optimizer and the rules: from slots, or with a given state."""
     memory, lanes = numbers(net.state.data) + lane, net.lanes
     if is_given(net.start_state):
         for m in range(net.n_state):
@@ -59,7 +59,7 @@ def begin_memory(net, row, lane):
 
 @inlined
 def begin_lane(net, lane):
-    """The next restart, into a lane."""
+    """Start the next restart in a lane."""
     rows, born, ends, _ = rows_of(net)
     row = net.next_row
     net.next_row = row + 1
@@ -85,7 +85,7 @@ def begin_lane(net, lane):
 
 @inlined
 def idle_lane(net, lane):
-    """Zeros, and no target: what becomes of them does not matter."""
+    """Fill a lane with zeros and no target; its results are ignored."""
     rows, _, _, _ = rows_of(net)
     lanes, zero = net.lanes, like(net.target[0], 0.0)
     fill(numbers(net.parameters.data) + lane, lanes, net.n_parameters, zero)
@@ -97,21 +97,21 @@ def idle_lane(net, lane):
 
 @inlined
 def begin_lanes(net):
-    """Every lane begins as if its restart had just ended."""
+    """Start every lane as if its restart had just ended."""
     _, _, _, finished = rows_of(net)
     numbers(net.one.data)[0] = 1.0
     for lane in range(net.lanes):
         finished[lane] = lane
     net.n_finished = net.lanes
     net.next_row, net.active, net.tick, net.phase, net.ended = 0, 0, -1, 0, 0
-    net.deadline = NEVER  # the tick at which some lane reaches its last epoch
+    net.deadline = NEVER  # the tick at which the next lane reaches its last epoch
     net.n_recorded = 0
     net.next_recorded = 0 if net.history_every > 0 else -1
 
 
 @inlined
 def refill(net):
-    """Restarts into the lanes that have none, and on to the next tick."""
+    """Start restarts in the free lanes, and move to the next tick."""
     _, _, _, finished = rows_of(net)
     for f in range(net.n_finished):
         if net.next_row < net.count:
@@ -125,22 +125,22 @@ def refill(net):
 
 @inlined
 def first_phase(net, tick):
-    """0, a pass over all samples, if somebody looks at it; else 1, the first batch."""
+    """The first phase: 0, a pass over all samples, if it is needed; else 1, the first batch."""
     looked_at = net.judged != 0 or tick == net.deadline or net.history_every > 0
     return np.int64(0) if net.batches == 1 or looked_at else np.int64(1)
 
 
 @inlined
 def next_phase(net, phase):
-    """The next batch, or 0 after the last."""
+    """The next phase: the next batch, or 0 after the last."""
     return phase + 1 if phase < net.batches and net.batches > 1 else np.int64(0)
 
 
 @inlined
 def some_ended(net, whole):
-    """Whether any loss is not finite or, of a `whole` pass, met its target or another verdict.
+    """Return whether any loss is not finite or, after a `whole` pass, any restart should end.
 
-    Lanes that train nothing have no number for a target.
+    Idle lanes have NaN as their target.
     """
     ended = net.losses[0, 0] < net.losses[0, 0]
     for s in range(net.strips):
@@ -154,11 +154,11 @@ def some_ended(net, whole):
 
 @inlined
 def status_of(net, lane):
-    """How the restart in a lane ends with the pass that was made, or 0."""
+    """The status with which the restart in a lane ends after this pass, or 0."""
     _, _, ends, _ = rows_of(net)
     loss, verdict = numbers(net.losses.data)[lane], numbers(net.verdicts.data)[lane]
     whole, last = net.phase == 0, net.tick == ends[lane]
-    # A pass that is made for the history alone may not end a restart.
+    # A pass made only for the history must not end a restart.
     counts = net.judged != 0 or net.batches == 1 or not whole or last
     if counts and not loss < np.inf:
         return DIVERGED
@@ -176,7 +176,7 @@ def status_of(net, lane):
 
 @inlined
 def record_lane(net, lane, status):
-    """What became of the restart in a lane, into its row of the results."""
+    """Write the result of the restart in a lane into its row."""
     rows, born, _, finished = rows_of(net)
     row, lanes = rows[lane], net.lanes
     if is_given(net.out_parameters):
@@ -196,7 +196,7 @@ def record_lane(net, lane, status):
 
 @inlined
 def record_ended(net):
-    """Record the restarts that end with the pass that was made; the next deadline."""
+    """Record the restarts that end after this pass; update the deadline."""
     rows, _, ends, _ = rows_of(net)
     whole = net.phase == 0
     if whole:
@@ -212,7 +212,7 @@ def record_ended(net):
 
 @inlined
 def record_cut_off(net):
-    """The epochs of restarts that have not ended; their status says so."""
+    """Record the epochs of restarts that have not ended; their status says so."""
     rows, born, _, _ = rows_of(net)
     for lane in range(net.lanes):
         if rows[lane] != IDLE:
@@ -240,7 +240,7 @@ def train_restarts(net):
 
 
 def make_pass(kind, compute):
-    """A function that makes the pass of a phase: over all samples, or over a batch."""
+    """Make the function for the pass of a phase: over all samples, or over a batch."""
 
     @inlined
     def whole(net):
@@ -271,7 +271,7 @@ def make_pass(kind, compute):
 
 @inlined
 def look(net, phase):
-    """What is added to the loss, who decides on the step, the rules, and the history."""
+    """Process a pass: penalties, the optimizer's decision, the rules, and the history."""
     if net.penalty != 0:
         call(net, net.penalty)
     if net.observe != 0:
@@ -287,10 +287,10 @@ def look(net, phase):
 
 @piece_for
 def train_epochs(kind):
-    """Epochs of all lanes until some restart ends, which is left in `ended`, or for a while.
+    """Train epochs in all lanes until a restart ends, which sets `ended`, or for a while.
 
-    After that it goes on with the step of the pass that ended it: lanes whose restart has ended
-    take this step too, and are overwritten right after it.
+    The next call continues with the step of the last pass: lanes whose restart has ended also take
+    this step, and are overwritten right after it.
     """
     make, update = make_pass(kind, kind.part("compute")), kind.part("update")
 

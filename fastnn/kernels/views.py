@@ -1,8 +1,8 @@
-"""What kernels see of a training run: the launch record and the workspace, by name.
+"""Views of a training run for kernels: the launch record and the workspace, by name.
 
 A `View` has an attribute for every field of `fastnn.kernels.layout`; ``layer_at(net, level)`` has
-those of a layer.  Where the sizes of the run are known when a kernel is compiled they are constants
-in its code; elsewhere the same attribute reads the record.
+those of a layer.  If the sizes of the run are known when a kernel is compiled, they are constants
+in its code; otherwise the same attribute reads the record.
 """
 
 import hashlib
@@ -87,7 +87,7 @@ class ViewAttributes(AttributeTemplate):
     key = View
 
     def generic_resolve(self, kind, name):
-        """Of the field `name`, or of the workspace."""
+        """Type of the field `name`, or of the workspace."""
         if name in ("space", "workspace"):
             return Buffer(kind.number) if name == "space" else Matrix(kind.element)
         return _type_of(kind, FIELDS[name]) if name in FIELDS else None
@@ -100,7 +100,7 @@ class LayerAttributes(AttributeTemplate):
     key = Layer
 
     def generic_resolve(self, kind, name):
-        """Of the layer's field `name`."""
+        """Type of the layer's field `name`."""
         return types.int64 if name in LAYER_FIELDS else None
 
 
@@ -109,7 +109,7 @@ def _place(builder, record, index):
 
 
 def _field(builder, kind, view, name):
-    """The integer in the field `name`: a constant where it is known."""
+    """The integer in the field `name`: a constant if known."""
     if name in kind.fields:
         return WORD(kind.fields[name])
     return builder.load(_place(builder, view.record, PLACES[name]), align=8)
@@ -165,7 +165,7 @@ def _get_of_layer(context, builder, kind, value, name):
 
 def _constant_table(module, view):
     """The layers' numbers as a constant, from which LLVM reads while it compiles."""
-    places = COLUMNS - len(view.known.layers[0])  # of addresses, which are not known
+    places = COLUMNS - len(view.known.layers[0])  # without addresses, which are unknown
     numbers = [number for row in view.known.layers for number in (*row, *[0] * places)]
     name = f"fastnn.layers.{view.name}"
     if name in module.globals:
@@ -178,7 +178,7 @@ def _constant_table(module, view):
 
 
 def view_of(kind):
-    """An intrinsic that makes the view `kind` of a launch record and a workspace."""
+    """Make an intrinsic that creates the view `kind` of a launch record and a workspace."""
 
     @intrinsic
     def view(typingctx, record, space):
@@ -194,7 +194,7 @@ def view_of(kind):
 
 @intrinsic
 def layer_at(typingctx, net, level):
-    """The layer of that place, from 0, the first after the inputs."""
+    """The layer at a place, counted from 0 for the first after the inputs."""
     if not (isinstance(net, View) and isinstance(level, types.Integer)):
         return None
     kind = Layer(net)
@@ -236,7 +236,7 @@ def call_at(typingctx, address, record, space):
 
 
 def emit_call(context, builder, address, record, space, number):
-    """As Numba calls its own: through the wrapper for C, XOR alone took 5 ns an epoch more."""
+    """Call as Numba calls its own functions: via the C wrapper, XOR took 5 ns more per epoch."""
     kinds = RECORD, Buffer(number)
     function = context.call_conv.get_function_type(types.int64, kinds)
     result, error = (cgutils.alloca_once(builder, kind.pointee) for kind in function.args[:2])
@@ -245,7 +245,7 @@ def emit_call(context, builder, address, record, space, number):
 
 @intrinsic
 def is_given(typingctx, buffer):
-    """Whether there is an array at all."""
+    """Return whether there is an array at all."""
     if not isinstance(buffer, Buffer):
         return None
 
@@ -280,16 +280,16 @@ def outputs(net, level, samples):
 
 @inlined
 def slopes(net, level, samples):
-    """What the slopes of a layer are told by: the slopes, or the outputs."""
+    """The slopes of a layer, or the outputs that determine them."""
     layer = layer_at(net, level)
     return sized(net.workspace + layer.slopes, samples, layer.n_out)
 
 
 @inlined
 def deltas(net, level, samples):
-    """The derivatives (samples, n_out) of the loss by a layer's pre-activations.
+    """The derivatives (samples, n_out) of the loss with respect to a layer's pre-activations.
 
-    Layers take turns with two regions: one is read while the other is written.
+    Layers alternate between two regions: one is read while the other is written.
     """
     region = net.other if (net.depth - level) & 1 == 0 else net.delta
     return sized(region, samples, layer_at(net, level).n_out)

@@ -1,4 +1,4 @@
-"""Where everything lies: the launch record with its layers, and the workspace of the kernels.
+"""The layout of memory: the launch record with its layers, and the workspace of the kernels.
 
 Kernels read shapes and offsets from the record and allocate nothing.  Offsets count elements: one
 number when one network is trained, as many as there are lanes when many are.
@@ -19,15 +19,15 @@ from .layout import COLUMNS, FIELDS, FLOATS, LAYERS, PLACES, POINTERS
 
 # Element-wise passes run over whole vectors, so every region is a multiple of the longest.
 PADDING = 64
-# Bytes; also of the sums that `one_network` makes side by side.
+# Bytes; also the size of the sums that `one_network` makes side by side.
 CACHE_LINE = 64
-# Samples come in multiples of this many, the rows of a tile of results in `matmul_tile`.
+# Samples come in multiples of this, the number of rows of a tile of results in `matmul_tile`.
 ROWS = 4
 
-# Bytes of activations and deltas that one tile of samples may fill, in the first two levels of
-# cache.  ns per network and epoch with 32, 64, 96, 128 and 192 KiB: 10-5-10 with 16 lanes 159, 139,
-# 137, 141, 139; 4-8-3 on 150 samples with 16 lanes 1,175, 1,131, 1,162, 1,232, 1,369; 64-32-10 on
-# 1,797 samples with 8 lanes 335,000, 290,000, 261,000, 260,000, 284,000.
+# Maximum bytes of activations and deltas of a tile of samples, in the first two levels of cache.
+# ns per network and epoch with 32, 64, 96, 128 and 192 KiB: 10-5-10 with 16 lanes 159, 139, 137,
+# 141, 139; 4-8-3 on 150 samples with 16 lanes 1,175, 1,131, 1,162, 1,232, 1,369; 64-32-10 on 1,797
+# samples with 8 lanes 335,000, 290,000, 261,000, 260,000, 284,000.
 TILE_BYTES = 96 * 1024
 # The same for one network.  4-32-16-4 on 10,000 samples in float32, us per epoch: 322 with 64 KiB,
 # 287 with 96 and 128, 291 with 192; 64-32-10 takes the same with all of them.
@@ -40,8 +40,8 @@ INTEGER, BYTE = np.dtype(np.int64), np.dtype(np.uint8)
 class Plan:
     """A launch record, and the layout of the workspace that its offsets refer to.
 
-    `step` elements are the unit in which regions grow: element-wise passes run over whole vectors.
-    Arrays whose addresses the record has live as long as the plan.
+    Regions grow in units of `step` elements, since element-wise passes run over whole vectors.
+    Arrays whose addresses are in the record live as long as the plan.
     """
 
     def __init__(self, net: Network, tile: int, step: int, itemsize: int, needs: Needs) -> None:
@@ -65,7 +65,7 @@ class Plan:
         self.set(depth=net.depth, n_parameters=net.n_parameters, tile=tile)
 
     def copy(self) -> Plan:
-        """The same with a record of its own."""
+        """Copy the plan, with its own record."""
         made = object.__new__(Plan)
         made.__dict__.update(self.__dict__)
         made.record = self.record.copy()
@@ -73,13 +73,14 @@ class Plan:
         return made
 
     def take(self, count: int) -> int:
-        """The offset of a new region for `count` elements."""
+        """Reserve a new region of `count` elements; returns its offset."""
         start = self.end
         self.end += -(-count // self.step) * self.step
         return start
 
     def set(self, **values: int) -> None:
-        """Write `values` into the record, by the names of `fastnn.kernels.layout`: no addresses."""
+        """Write `values`, by the names of `fastnn.kernels.layout`, into the record; no
+        addresses."""
         for name, value in values.items():
             self.record[PLAIN[name]] = value
 
@@ -89,7 +90,7 @@ class Plan:
         Raises
         ------
         TypeError, ValueError
-            If it does not lie as kernels read it.
+            If its layout is not what kernels read.
         """
         dtype = self.dtype if FIELDS[name] == FLOATS else INTEGER
         address = address_of(name, array, dtype, shape)
@@ -101,48 +102,48 @@ class Plan:
         return int(self.record[PLACES[name]])
 
     def regions(self, **counts: int) -> None:
-        """A new region for each of `counts`, its offset in the record."""
+        """Reserve a new region for each of `counts`, with its offset in the record."""
         for name, count in counts.items():
             self.set(**{name: self.take(count)})
 
 
 def activation_at(net: Network, level: int, needs: Needs) -> tuple[Activation, bool]:
-    """A layer's activation, "identity" if the loss sees to it, and whether its slopes are kept."""
+    """A layer's activation, "identity" if the loss includes it, and whether it keeps its slopes."""
     name = net.activation[level]
     if name == SOFTMAX or (needs.linear_output and level == net.depth - 1):
         return BY_NAME["identity"], False
-    keeps = keeps_slopes(name)  # an error if this process has none of that name
+    keeps = keeps_slopes(name)  # raises if this process has no such activation
     return BY_NAME[name], needs.keeps_slopes or keeps
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What a job needs beside its network and data."""
+    """Memory that a job needs besides its network and data."""
 
     n_hyper: int = 0
     n_state: int = 0
-    """Numbers that the optimizer remembers."""
+    """Size of the optimizer's memory."""
     rule_state: int = 0
-    """Numbers that the stopping rules remember."""
+    """Size of the stopping rules' memory."""
     scratch: int = 0
     one_tile: bool = False
-    """Whether the outputs of all samples are needed at once."""
+    """True if the outputs of all samples are needed at once."""
     keeps_slopes: bool = False
     linear_output: bool = False
-    """Whether the loss itself sees to the last activation."""
+    """True if the loss includes the last activation."""
     factors: bool = False
-    """Whether samples have factors of their own in the loss."""
+    """True if samples have their own factors in the loss."""
     own_weights: int = 0
-    """How many weights of samples each restart has."""
+    """Number of sample weights of each restart."""
     watches: bool = False
-    """Whether rules look at more than loss and gradient."""
+    """True if rules look at more than loss and gradient."""
     validates: bool = False
     gathers: int = 0
-    """How many samples each network has to itself: those of a shuffled batch."""
+    """Number of samples private to each network: those of a shuffled batch."""
 
 
 def make_plan(net: Network, samples: int, lanes: int, itemsize: int, needs: Needs) -> Plan:
-    """The plan for `samples` samples and `lanes` networks at once, `itemsize` bytes a number."""
+    """The plan for `samples` samples and `lanes` networks, with `itemsize` bytes per number."""
     widest = max(net.sizes[1:])
     per_sample = (sum(net.sizes[1:]) + 2 * widest) * lanes * itemsize
     fewest = ROWS if per_sample < 2**20 else 1
@@ -168,7 +169,7 @@ def make_plan(net: Network, samples: int, lanes: int, itemsize: int, needs: Need
 def make_single_plan(
     net: Network, samples: int, itemsize: int, group: int, sums_in_lanes: bool, needs: Needs
 ) -> Plan:
-    """The plan for one network, samples in groups of `group`, which vectors hold side by side."""
+    """The plan for one network, with samples in groups of `group`, side by side in vectors."""
     widest = max(net.sizes)
     per_sample = (sum(net.sizes[1:]) + 3 * widest) * itemsize
     tile = max(PADDING, SINGLE_TILE_BYTES // per_sample // PADDING * PADDING)
@@ -208,7 +209,7 @@ def _common(plan: Plan, needs: Needs) -> None:
 
 
 def zeros_aligned(count: int, dtype: np.dtype) -> np.ndarray:
-    """`count` zeros that begin at a cache line.
+    """Allocate `count` zeros, aligned to a cache line.
 
     A vector that straddles two cache lines costs two loads: XOR took 13.6 ns per network and epoch
     with NumPy's 16-byte alignment and 11.7 with 64.
@@ -220,9 +221,9 @@ def zeros_aligned(count: int, dtype: np.dtype) -> np.ndarray:
 
 
 def by_tile(array: np.ndarray, run_length: int, tile: int) -> np.ndarray:
-    """`array` (n, units) as (runs, tiles, units, tile), runs and tiles filled up with zeros.
+    """Copy `array` (n, units) to (runs, tiles, units, tile), with runs and tiles padded by zeros.
 
-    A tile's numbers lie together: they are brought near ahead of their use.
+    A tile's numbers are contiguous, so the processor prefetches them.
     """
     n, units = array.shape
     if n <= min(tile, run_length):

@@ -1,7 +1,7 @@
-"""Buffers: reading, writing, shifting, and seeing the same memory as numbers or as lane vectors.
+"""Buffers: reading, writing, shifting, and viewing memory as numbers or as lane vectors.
 
-Elements are aligned as single numbers are, never as whole vectors: NumPy promises no more, and a
-misaligned vector load would crash the process.  Nothing checks bounds.
+Elements are aligned like single numbers, never like whole vectors: NumPy promises no more, and a
+misaligned vector load would crash the process.  Bounds are not checked.
 """
 
 import operator
@@ -99,7 +99,7 @@ def buffer(typingctx, array):
 
 @intrinsic
 def buffers(typingctx, record):
-    """A named tuple with buffers for its C-contiguous arrays; nobody counts references to them."""
+    """A named tuple with buffers in place of its C-contiguous arrays, without reference counts."""
     if not isinstance(record, types.BaseNamedTuple):
         return None
     if any(isinstance(kind, types.Array) and kind.layout != "C" for kind in record):
@@ -119,7 +119,7 @@ def buffers(typingctx, record):
 
 @intrinsic(prefer_literal=True)
 def in_lanes(typingctx, numbers, count):
-    """The buffer `numbers` seen as lane vectors of `count`, a constant; itself if `count` is 1."""
+    """View the buffer `numbers` as lane vectors of a constant `count`; unchanged if it is 1."""
     if not (isinstance(numbers, Buffer) and isinstance(numbers.element, types.Float)):
         return None
     if not isinstance(count, types.IntegerLiteral):
@@ -135,7 +135,7 @@ def in_lanes(typingctx, numbers, count):
 
 
 def _seen_in(lanes):
-    """An intrinsic that gives the same memory in vectors of ``lanes(number)`` numbers."""
+    """Make an intrinsic that views the same memory in vectors of ``lanes(number)`` numbers."""
 
     @intrinsic
     def seen(typingctx, values):
@@ -154,7 +154,7 @@ def _seen_in(lanes):
     return seen
 
 
-# The same memory for element-wise passes, for those over many numbers, and in vectors that fill a
+# Views of memory for element-wise passes, for passes over many numbers, and in vectors that fill a
 # register, for neighbouring units or samples of one network.
 packed = _seen_in(PACK.__getitem__)
 packed_wide = _seen_in(lambda number: WIDE * register_lanes(number))
@@ -176,7 +176,7 @@ def numbers(typingctx, vectors):
 
 @intrinsic
 def lane_count(typingctx, vectors):
-    """How many lanes a vector, or each element of a buffer, has; 1 for plain numbers."""
+    """Number of lanes of a vector, or of each element of a buffer; 1 for plain numbers."""
     element = vectors.element if isinstance(vectors, Buffer) else vectors
     count = element.count if isinstance(element, Lanes) else 1
 
@@ -190,7 +190,7 @@ def lane_count(typingctx, vectors):
 def load_shared(typingctx, numbers):
     """The first number of an int64 buffer that another thread may write at any time.
 
-    What that thread wrote before it is then visible too.
+    Everything that the thread wrote before is then visible too.
     """
     if numbers != Buffer(types.int64):
         return None
@@ -217,7 +217,7 @@ def add_shared(typingctx, numbers, value):
 
 @intrinsic
 def give_way(typingctx):
-    """Let another thread have this processor, where the system offers that."""
+    """Yield the processor to another thread, if the system offers that."""
 
     def generate(context, builder, signature, arguments):
         if sys.platform != "win32":

@@ -1,4 +1,4 @@
-"""How plain numbers become lane vectors in generated code."""
+"""Conversion of plain numbers to lane vectors in generated code."""
 
 from llvmlite import ir
 from numba import types
@@ -31,10 +31,10 @@ def lanes_among(*kinds):
 
 
 def is_value(kind):
-    """Whether `kind` is a float or a vector of floats."""
+    """Return whether `kind` is a float or a vector of floats."""
     return isinstance(number_of(kind), types.Float)
 
 
 def is_mask(kind):
-    """Whether `kind` is a vector of booleans."""
+    """Return whether `kind` is a vector of booleans."""
     return isinstance(kind, Lanes) and kind.element == types.boolean

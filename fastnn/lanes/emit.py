@@ -10,10 +10,10 @@ MANTISSA_BITS = {types.float64: 52, types.float32: 23}
 
 
 def call_llvm(builder, kind, operation, *values):
-    """LLVM's own function `operation` of `values`, all of type `kind`."""
+    """Call LLVM's intrinsic `operation` with `values`, all of type `kind`."""
     vector = llvm_value(kind)
     lanes = f"v{kind.count}" if isinstance(kind, Lanes) else ""
-    # llvmlite's own helpers for intrinsics refuse vectors: declare it by its full name.
+    # llvmlite's helpers for intrinsics refuse vectors, so declare it by its full name.
     name = f"llvm.{operation}.{lanes}f{number_of(kind).bitwidth}"
     function = cgutils.get_or_insert_function(
         builder.module, ir.FunctionType(vector, [vector] * len(values)), name
@@ -32,7 +32,7 @@ def call_sqrt(builder, kind, value):
 
 
 def choose(builder, condition, yes, no):
-    """`yes` where `condition`, a bit or one in every lane or Numba's boolean byte, holds."""
+    """Select `yes` where `condition` holds: a bit, a bit in every lane, or Numba's boolean byte."""
     if condition.type == ir.IntType(8):
         condition = builder.trunc(condition, ir.IntType(1))
     return builder.select(condition, yes, no)

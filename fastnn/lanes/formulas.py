@@ -2,7 +2,7 @@
 
 A formula runs in Python while a kernel is compiled, on a `Term` that stands for its argument; each
 operator emits the instruction for a plain float or for all lanes of a vector.  Numba would infer
-types and compile every small function by itself: with formulas a kernel compiles in two thirds of
+types and compile every small function separately: with formulas a kernel compiles in two thirds of
 the time.  A float in a formula is a constant of the argument's type.
 """
 
@@ -37,13 +37,13 @@ class Term:
         return self._new(ir.Constant(vector, number))
 
     def by_type(self, for_float64: float, for_float32: float) -> Term:
-        """One of two constants, whichever fits the numbers of this term."""
+        """One of two constants, according to the type of this term."""
         double = number_of(self.kind) == types.float64
         return self.constant(for_float64 if double else for_float32)
 
     @property
     def is_double(self) -> bool:
-        """Whether the numbers are float64."""
+        """True if the numbers are float64."""
         return bool(number_of(self.kind) == types.float64)
 
     def _new(self, value: ir.Value) -> Term:
@@ -108,7 +108,7 @@ def select(condition: Term, yes: Term | float, no: Term | float) -> Term:
 
 
 def at_least(x: Term, bound: Term | float) -> Term:
-    """The larger of the two, and a NaN in `x` stays a NaN: ordered comparisons are false of it."""
+    """The larger of the two; a NaN in `x` stays a NaN, as ordered comparisons with it are false."""
     return select(x._like(bound) > x, bound, x)
 
 
@@ -125,8 +125,8 @@ def rounding_shift(x: Term) -> Term:
 def scale_by_bits(x: Term, shifted: Term) -> Term:
     """``x * 2**k`` for a normal result, k the integer in the last bits of `shifted`'s mantissa.
 
-    Adding a large constant rounds a number to an integer and leaves that integer in the low bits
-    of the sum; moved to the exponent's place they scale by adding integers.
+    Adding a large constant rounds a number to an integer and leaves that integer in the low bits of
+    the sum; shifted to the exponent, these scale by an integer addition.
     """
     integers = bits_type(x.kind)
     bits, power = (x.builder.bitcast(term.value, integers) for term in (x, shifted))
@@ -138,15 +138,15 @@ def scale_by_bits(x: Term, shifted: Term) -> Term:
 def split_by_bits(x: Term, low: float) -> tuple[Term, Term]:
     """m and k with ``x = m * 2**k`` and ``low <= m < 2 * low``, for ``x > 0`` and normal.
 
-    The integer k stands in the last bits of the second term, a sum with `rounding_shift`.  `low` is
-    at least 1/2 and at most 1; of any other x some bits come out.
+    The integer k is in the last bits of the second term, a sum with `rounding_shift`.  `low` is at
+    least 1/2 and at most 1; for any other x the result is arbitrary.
     """
     add, builder, integers = x.builder.add, x.builder, bits_type(x.kind)
     terms = (x, x.constant(low), x.constant(1.0), rounding_shift(x))
     bits, least, one, shift = (builder.bitcast(term.value, integers) for term in terms)
     count = MANTISSA_BITS[number_of(x.kind)]
     places = constant_bits(x.kind, count)
-    # One's exponent keeps the number, whose upper bits are k, from being negative.
+    # The exponent of 1 keeps the number, whose upper bits are k, non-negative.
     total = add(bits, builder.sub(one, least))
     k = builder.sub(builder.lshr(total, places), builder.lshr(one, places))
     m = add(builder.and_(total, constant_bits(x.kind, (1 << count) - 1)), least)
@@ -181,7 +181,7 @@ def with_sign(x: Term, sign: Term) -> Term:
 def formula(function: Callable[..., Term]) -> Any:
     """Let kernels call `function` of one to three numbers, plain floats or lane vectors.
 
-    Plain floats beside lane vectors go into every lane; a mask may stand among the arguments.
+    Plain floats next to lane vectors are copied into every lane; arguments may include a mask.
     """
 
     def typed(*kinds):
@@ -206,7 +206,7 @@ def formula(function: Callable[..., Term]) -> Any:
 
         return kind(*kinds), generate
 
-    # Numba reads the number of arguments off the signature.
+    # Numba takes the number of arguments from the signature.
     forms = (
         lambda typingctx, a: typed(a),
         lambda typingctx, a, b: typed(a, b),

@@ -1,12 +1,12 @@
-"""Matrices in memory: what the textbook's loops index.
+"""Matrices in memory, as indexed by the textbook's loops.
 
 A matrix holds numbers or lane vectors, with any steps between its rows and columns; steps count
-numbers.  ``M[i, j]`` reads and writes, ``M.rows``, ``M.columns`` and ``M.T`` are what they are in a
-textbook, ``M.zero`` is the number 0 of its kind, and ``M + n`` begins n rows later.  Where several
-vectors lie side by side for each number, the strips, ``M[s]`` is the matrix of strip s.
+numbers.  ``M[i, j]`` reads and writes, ``M.rows``, ``M.columns`` and ``M.T`` are as in a textbook,
+``M.zero`` is the number 0 of its kind, and ``M + n`` begins n rows later.  If several vectors
+(strips) lie side by side for each number, ``M[s]`` is the matrix of strip s.
 
-What is read may be wider than what lies in memory: a matrix that is *spread* gives each of its
-numbers in every lane.  Nothing checks bounds.
+Values may be wider than the numbers in memory: a *spread* matrix copies each of its numbers into
+every lane.  Bounds are not checked.
 """
 
 import operator
@@ -72,7 +72,7 @@ class MatrixAttributes(AttributeTemplate):
     key = Matrix
 
     def generic_resolve(self, kind, name):
-        """Of a matrix's attribute `name`."""
+        """Type of a matrix's attribute `name`."""
         if name in SIZES:
             return types.intp
         return {"data": Buffer(kind.element), "T": kind, "zero": kind.value}.get(name)
@@ -204,7 +204,7 @@ def matrix(typingctx, data, rows, columns, row, column, strip):
 
 @intrinsic
 def sized(typingctx, matrix, rows, columns):
-    """The same place seen as so many rows and columns that follow one another."""
+    """View the same memory as contiguous `rows` and `columns`."""
     if not isinstance(matrix, Matrix):
         return None
 
@@ -225,7 +225,7 @@ def sized(typingctx, matrix, rows, columns):
 
 @intrinsic
 def resized(typingctx, matrix, rows, columns):
-    """The first so many rows and columns."""
+    """View the first `rows` and `columns`."""
     if not isinstance(matrix, Matrix):
         return None
 
@@ -242,7 +242,7 @@ def resized(typingctx, matrix, rows, columns):
 
 @intrinsic
 def spread(typingctx, numbers, example):
-    """A matrix of plain numbers, each of them read as one in every lane of those of `example`."""
+    """View a matrix of plain numbers, each read as copies in every lane like those of `example`."""
     if not (isinstance(numbers, Matrix) and isinstance(example, Matrix)):
         return None
     kind = Matrix(numbers.element, example.value)
@@ -256,7 +256,7 @@ def spread(typingctx, numbers, example):
 
 
 def _vectors_at(lanes):
-    """An intrinsic: at the same places, with the same steps, vectors of ``lanes(number)``."""
+    """Make an intrinsic: vectors of ``lanes(number)`` at the same places, with the same steps."""
 
     @intrinsic
     def seen(typingctx, numbers):
@@ -279,9 +279,9 @@ registers_at = _vectors_at(register_lanes)
 
 
 def _regrouped(lanes):
-    """An intrinsic: the same numbers, side by side in rows, in vectors of ``lanes(number)``.
+    """Make an intrinsic: the same numbers, contiguous in rows, in vectors of ``lanes(number)``.
 
-    The last column may reach beyond the last number.
+    The last column may extend beyond the last number.
     """
 
     @intrinsic
@@ -310,12 +310,12 @@ def _regrouped(lanes):
 in_registers = _regrouped(register_lanes)
 in_numbers = _regrouped(lambda number: 1)
 packed = _regrouped(PACK.__getitem__)
-"""In the vectors of element-wise passes."""
+"""View in the vectors of element-wise passes."""
 packed_wide = _regrouped(lambda number: WIDE * register_lanes(number))
-"""The same where there are many numbers."""
+"""The same for many numbers."""
 
 
 @cache
 def regrouped(count):
-    """An intrinsic: the same numbers, side by side in rows, in vectors of `count`."""
+    """Make an intrinsic: the same numbers, contiguous in rows, in vectors of `count`."""
     return _regrouped(lambda number: count)

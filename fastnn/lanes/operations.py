@@ -1,6 +1,6 @@
 """Functions on lane vectors and, with the same bits, on plain floats.
 
-Constants go through ``like(x, c)`` or ``by_type(x, c64, c32)``: a bare literal beside a plain
+Write constants as ``like(x, c)`` or ``by_type(x, c64, c32)``: a bare literal next to a plain
 float32 would compute in float64.
 """
 
@@ -28,7 +28,7 @@ def like(typingctx, example, number):
 
 @intrinsic(prefer_literal=True)
 def by_type(typingctx, example, for_float64, for_float32):
-    """One of two constants, whichever fits the numbers of `example`, with the type of `example`."""
+    """One of two constants, according to the type of `example`, as a value of that type."""
     if not is_value(example):
         return None
 
@@ -51,7 +51,7 @@ with_sign = formula(formulas.with_sign)
 
 @intrinsic
 def any_lane(typingctx, mask):
-    """Whether a mask (or a plain boolean) is true anywhere."""
+    """Return whether a mask (or a plain boolean) is true anywhere."""
     if mask != types.boolean and not (isinstance(mask, Lanes) and is_mask(mask)):
         return None
 
@@ -85,9 +85,9 @@ def sum_of_halves(typingctx, vector):
 
 @intrinsic
 def sums_of_halves(typingctx, vectors, step):
-    """`sum_of_halves` of as many elements of a buffer as each has lanes, every `step`-th, as lanes.
+    """Compute `sum_of_halves` of every `step`-th element of a buffer, one per lane of the result.
 
-    Two vectors are added at once, each half filling half of a register, then two such sums.
+    Two vectors are added at once, each filling half of a register, then two such sums.
     """
     if not (isinstance(vectors, Buffer) and isinstance(vectors.element, Lanes)):
         return None
@@ -100,7 +100,7 @@ def sums_of_halves(typingctx, vectors, step):
         for m in range(lanes):
             pointer = builder.gep(arguments[0], [builder.mul(step, ir.IntType(64)(m))])
             parts.append(builder.load(pointer, align=number.bitwidth // 8))
-        size = lanes  # of the sums of each element that are left
+        size = lanes  # number of partial sums left per element
         while size > 1:
             firsts = [m for m in range(2 * lanes) if m % size < size // 2]
             lasts = [m for m in range(2 * lanes) if m % size >= size // 2]

@@ -1,7 +1,7 @@
-"""Operators on lane vectors: what they mean on numbers, in every lane.
+"""Operators on lane vectors, with the meaning they have on numbers, in every lane.
 
-``+ - * /``, comparisons (which give masks), ``& | ^`` on masks and unary ``-``.  A plain float
-beside a lane vector is copied into every lane.
+``+ - * /``, comparisons (which give masks), ``& | ^`` on masks and unary ``-``.  A plain float next
+to a lane vector is copied into every lane.
 """
 
 import operator
@@ -60,7 +60,7 @@ for _function, _name in ARITHMETIC.items():
         lambda lanes: lanes,
     )
 for _function, _name in COMPARISONS.items():
-    # As in Python, != is true of a NaN and every other comparison is false of it.
+    # As in Python, != is true for a NaN and every other comparison is false.
     _register_binary(
         _function,
         lambda builder, left, right, name=_name: (

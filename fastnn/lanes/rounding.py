@@ -1,8 +1,7 @@
-"""The processor's mode of floating point: kernels compute in that of IEEE 754, whatever it was.
+"""The processor's floating-point mode: kernels always compute in that of IEEE 754.
 
-Each thread has a mode of its own.  Libraries that are compiled with ``-ffast-math``, or that ask
-for it, set one in which numbers below the smallest normal one become zero, or in which results are
-rounded another way, and leave it so.
+Each thread has its own mode.  Some libraries, such as those compiled with ``-ffast-math``, set a
+mode that flushes denormal numbers to zero, or that rounds in another way, and do not restore it.
 """
 
 from collections.abc import Callable
@@ -19,13 +18,13 @@ from ..jit.compiling import entry
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Rounded to the nearest, with numbers below the smallest normal one, and no error traps.
+# Rounding to nearest, with denormal numbers, and without traps.
 STANDARD = {"x86_64": 0x1F80, "aarch64": 0}
 ARCHITECTURE = binding.get_process_triple().partition("-")[0].replace("arm64", "aarch64")
 
 
 def _read(builder: Any) -> Any:
-    """The mode as an integer of 64 bits; 0 where there is no way to ask."""
+    """Read the mode as an integer of 64 bits; 0 if that is not possible."""
     word, pointer = ir.IntType(32), ir.IntType(8).as_pointer()
     if ARCHITECTURE == "x86_64":
         place = cgutils.alloca_once(builder, word)
@@ -41,7 +40,7 @@ def _read(builder: Any) -> Any:
 
 
 def _write(builder: Any, mode: Any) -> None:
-    """Set the mode, where there is a way to."""
+    """Set the mode, if that is possible."""
     word, pointer = ir.IntType(32), ir.IntType(8).as_pointer()
     if ARCHITECTURE == "x86_64":
         place = cgutils.alloca_once(builder, word)
@@ -57,7 +56,7 @@ def _write(builder: Any, mode: Any) -> None:
 
 @intrinsic
 def begin_standard_mode(typingctx):
-    """Compute as IEEE 754 has it; returns the mode of before."""
+    """Switch to the mode of IEEE 754; returns the previous mode."""
 
     def generate(context, builder, signature, arguments):
         before = _read(builder)
@@ -69,7 +68,7 @@ def begin_standard_mode(typingctx):
 
 @intrinsic
 def set_mode(typingctx, mode):
-    """Go back to a mode that `begin_standard_mode` returned."""
+    """Restore a mode that `begin_standard_mode` returned."""
     if mode != types.int64:
         return None
 
@@ -82,7 +81,7 @@ def set_mode(typingctx, mode):
 
 @cache
 def _compiled() -> tuple[Any, Any]:
-    """Both as functions for Python."""
+    """Both functions, compiled for Python."""
 
     def begin_standard():
         return begin_standard_mode()
@@ -94,12 +93,12 @@ def _compiled() -> tuple[Any, Any]:
 
 
 def is_standard(tiny: float = 2.0**-1022, one: float = 1.0, little: float = 2.0**-60) -> bool:
-    """Whether this thread computes as IEEE 754 has it, seen by what comes out."""
+    """Return whether this thread computes as in IEEE 754, judged by results."""
     return tiny * 0.5 * 2.0 == tiny and one + little == one and one - little == one
 
 
 def in_standard_mode(function: Callable[P, R]) -> Callable[P, R]:
-    """`function`, which Python and NumPy compute as IEEE 754 has it."""
+    """Wrap `function` so that Python and NumPy compute as in IEEE 754."""
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:

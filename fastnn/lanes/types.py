@@ -3,7 +3,7 @@
 A ``Lanes(element, count)`` holds `count` numbers that travel together through LLVM vector
 registers.  A ``Buffer(element)`` is a bare pointer to consecutive elements, each a plain number or
 a lane vector, so that a kernel's source reads ``w[i]`` whatever flows through it.  Neither type has
-a Python form: both live and die inside compiled code.
+a Python form: both exist only inside compiled code.
 """
 
 from functools import cache
@@ -22,7 +22,7 @@ class Lanes(types.Type):
             raise ValueError(f"count: expected a power of two from 2, got {count}")
         self.element = element
         self.count = count
-        # Numba takes types of equal name for one type, so the name must tell them all apart.
+        # Numba identifies types of equal name, so names must be unique.
         super().__init__(name=f"Lanes({element}, {count})")
 
     @property
@@ -32,7 +32,7 @@ class Lanes(types.Type):
 
 
 class Buffer(types.Type):
-    """A pointer to consecutive elements; bounds are the caller's duty."""
+    """A pointer to consecutive elements; the caller must respect the bounds."""
 
     def __init__(self, element: types.Type) -> None:
         self.element = element
@@ -40,7 +40,7 @@ class Buffer(types.Type):
 
 
 def number_of(kind: types.Type) -> types.Type:
-    """The type of the numbers in a lane vector; a plain number is its own."""
+    """The type of the numbers in a lane vector, or of a plain number itself."""
     return kind.element if isinstance(kind, Lanes) else kind
 
 
@@ -74,7 +74,7 @@ def register_bytes() -> int:
 
 
 def register_lanes(number: types.Type) -> int:
-    """How many floats of type `number` fill a vector register; no bit depends on it."""
+    """Number of floats of type `number` in a vector register; no bit depends on it."""
     return register_bytes() * 8 // int(number.bitwidth)
 
 

@@ -38,18 +38,18 @@ class Adam(Optimizer):
     Parameters
     ----------
     learning_rate : float or (restarts,) array of float, default 0.001
-        About the length of a step in each weight, not negative.
+        Approximate step length in each weight, non-negative.
     beta1, beta2 : float or (restarts,) array of float, default 0.9 and 0.999
         Decay of the two means, from 0 to the largest float32 below 1.
     epsilon : float or (restarts,) array of float, default 1e-8
         Positive.
     schedule : StepDecay, ExponentialDecay or CosineDecay, optional
-        How the rate falls from epoch to epoch.
+        Decrease of the rate from epoch to epoch.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument has the wrong type or value.
 
     References
     ----------
@@ -75,11 +75,11 @@ class Adam(Optimizer):
 
     @property
     def decay(self) -> ArrayLike:
-        """Of the weights themselves: none."""
+        """Decay of the weights themselves: none."""
         return 0.0
 
     def setup(self, net: Network, samples: int) -> Setup:
-        """What the engine needs to know, for the network `net` and so many samples."""
+        """Describe the optimizer to the engine, for the network `net` and a number of samples."""
         return Setup(
             {
                 "learning_rate": self.learning_rate,
@@ -127,12 +127,12 @@ class AdamW(Adam):
     learning_rate, beta1, beta2, epsilon, schedule
         As for `Adam`.
     weight_decay : float or (restarts,) array of float, default 0.01
-        Not negative.
+        Non-negative.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument has the wrong type or value.
 
     References
     ----------
@@ -149,7 +149,7 @@ class AdamW(Adam):
 
     @property
     def decay(self) -> ArrayLike:
-        """Of the weights themselves."""
+        """Decay of the weights themselves."""
         return self.weight_decay
 
 

@@ -1,4 +1,4 @@
-"""What all optimizers share: how they describe themselves, and what an update takes in."""
+"""The base of all optimizers, and the description that the engine needs."""
 
 from __future__ import annotations
 
@@ -18,44 +18,44 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Setup:
-    """What the engine needs of an optimizer for one network."""
+    """Description of an optimizer for the engine, for one network."""
 
     numbers: dict[str, Any]
-    """Hyperparameters in the order in which the kernel reads them, each one number or one for each
+    """Hyperparameters in the order in which the kernel reads them, each one number or one per
     restart."""
     update: Piece
-    """From the gradient at the parameters to the next parameters."""
+    """Piece that computes the next parameters from the gradient."""
     slots: tuple[tuple[int, float | str], ...] = ()
-    """What is remembered, by how many numbers each, and a constant or the name of a hyperparameter
-    that they begin with."""
+    """Slots of the memory between steps, each with its size and its initial value, a constant or
+    the name of a hyperparameter."""
     observe: Piece | None = None
-    """Whether the parameters that a pass was made at are accepted, after it."""
+    """Piece that runs after a pass and decides whether to accept its parameters."""
     compute: Piece | None = None
-    """A pass of its own instead of loss and gradient."""
+    """Piece that replaces the pass for loss and gradient."""
     option: int = 0
     other_option: int = 0
     scratch: int = 0
-    """Numbers of memory that need not be remembered."""
+    """Size of the scratch memory."""
     one_tile: bool = False
-    """Whether a pass keeps the outputs of all samples at once."""
+    """True if a pass keeps the outputs of all samples at once."""
     full_batch: bool = False
-    """Whether it needs all samples in every step."""
+    """True if every step needs all samples."""
     squares_only: bool = False
-    """Whether the loss must be a sum of squares without penalties."""
+    """True if the loss must be a sum of squares without penalties."""
     slope_offset: float = 0.0
-    """What is added to the slopes of all activations in back-propagation."""
+    """Constant added to the slopes of all activations in back-propagation."""
     arctanh_error: bool = False
-    """Whether the SSE has Fahlman's derivative."""
+    """True if the SSE has Fahlman's derivative."""
 
     @property
     def kind(self) -> tuple[Any, ...]:
-        """What must be the same for training to go on with what is remembered."""
+        """Properties that must be equal for training to continue with the memory."""
         counts = tuple(count for count, _ in self.slots)
         return self.update.name, self.option, self.other_option, counts
 
     @property
     def n_state(self) -> int:
-        """How many numbers are remembered of each restart."""
+        """Size of each restart's memory."""
         return sum(count for count, _ in self.slots)
 
     def state_slots(self) -> tuple[np.ndarray, np.ndarray]:
@@ -69,7 +69,7 @@ class Setup:
         return np.array(rows, dtype=np.int64).reshape(-1, 2), np.array(values)
 
 
-# Bounds that hold in float32 too: the smallest positive number, the largest below 1.
+# Bounds that also hold in float32: the smallest positive number, the largest below 1.
 TINY = float(np.finfo(np.float32).tiny)
 BELOW_ONE = float(np.nextafter(np.float32(1.0), np.float32(0.0)))
 
@@ -78,11 +78,11 @@ class Optimizer:
     """The base of all optimizers."""
 
     def setup(self, net: Network, samples: int) -> Setup:
-        """What the engine needs to know, for the network `net` and so many samples."""
+        """Describe the optimizer to the engine, for the network `net` and a number of samples."""
         raise NotImplementedError
 
     def numpy_step(self, arrays: list[np.ndarray], numbers: dict[str, float]) -> Any:
-        """The textbook's step in NumPy: a function of (gradients, loss, epoch).
+        """Make the textbook's step in NumPy: a function of (gradients, loss, epoch).
 
         It changes `arrays`, the weights and then the biases, in place; `numbers` are the
         hyperparameters of the restart at hand.
@@ -92,27 +92,27 @@ class Optimizer:
     def numpy_search(
         self, problem: Any, parameters: np.ndarray, numbers: dict[str, float]
     ) -> Iterator[Any]:
-        """The whole search in NumPy, of an optimizer that decides about its steps itself.
+        """Make the whole search in NumPy, for an optimizer that decides about its steps itself.
 
-        Before every epoch it gives (accepted parameters, their loss, their gradient, how the search
-        ends there or None).
+        Before every epoch it yields (accepted parameters, their loss, their gradient, and the
+        status if the search ends there, or None).
         """
         raise NotImplementedError
 
     def check_numbers(self, **bounds: tuple[float, float]) -> None:
-        """Check the named fields against bounds, and keep them as numbers or read-only arrays."""
+        """Check the named fields against bounds, and store them as numbers or read-only arrays."""
         for name, (low, high) in bounds.items():
             value = hyperparameter(name, getattr(self, name), low, high)
             object.__setattr__(self, name, value)
 
     def check_order(self, *names: str, strict: bool = False) -> None:
-        """Check that the named fields do not fall, or rise where the order is strict."""
+        """Check that the named fields do not decrease, or that they increase if `strict`."""
         how, falls = ("<", np.greater_equal) if strict else ("<=", np.greater)
         for low, high in pairwise(names):
             least, most = getattr(self, low), getattr(self, high)
             if np.ndim(least) and np.ndim(most) and np.shape(least) != np.shape(most):
                 raise ValueError(
-                    f"{low}, {high}: expected arrays of one length, got {np.size(least)} and "
+                    f"{low}, {high}: expected arrays of equal length, got {np.size(least)} and "
                     f"{np.size(most)}"
                 )
             if np.any(falls(least, most)):

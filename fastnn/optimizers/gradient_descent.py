@@ -37,32 +37,33 @@ NESTEROV, CLIP = 1, 2
 @by_name
 @dataclass(frozen=True, eq=False)
 class GradientDescent(Optimizer):
-    """Gradient descent, ``w -= learning_rate * gradient``, with what is usually added to it.
+    """Gradient descent, ``w -= learning_rate * gradient``, with the usual extensions.
 
-    The gradient is that of the loss itself.  That of the sum of squared errors holds a factor 2
-    that texts which minimise half the sum leave out: their learning rates are twice these.  It is a
-    sum, not a mean: the more samples, the smaller a rate must be for the same stability.
+    The gradient is that of the loss itself.  For the sum of squared errors it includes the factor
+    2, which texts that minimize half the sum leave out: their learning rates are twice these.  The
+    loss is a sum, not a mean: the more samples, the smaller the rate must be for the same
+    stability.
 
     Parameters
     ----------
     learning_rate : float, (restarts,) array of float, or PerLayer, default 0.1
-        Step per unit of gradient, finite and not negative; an array gives each restart its own.
+        Step per unit of gradient, finite and non-negative; an array gives each restart its own.
     momentum : float or (restarts,) array of float, default 0
-        From 0 to 1.  With it ``v = momentum * v - learning_rate * gradient; w += v``, which is the
+        From 0 to 1.  The update is ``v = momentum * v - learning_rate * gradient; w += v``, the
         classical form (Rumelhart, Hinton and Williams, equation 9).
     nesterov : bool, default False
-        ``w += momentum * v - learning_rate * gradient`` with the new v, as in I. Sutskever et al.,
-        "On the importance of initialization and momentum in deep learning", ICML 2013, in the form
-        that needs the gradient only at w.
+        Update by ``w += momentum * v - learning_rate * gradient`` with the new v, as in I.
+        Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML
+        2013, in the form that needs the gradient only at w.
     clip : float or (restarts,) array of float, optional
-        The largest Euclidean norm of the whole gradient, positive; a longer one is shortened to it.
+        Maximum Euclidean norm of the whole gradient, positive; longer gradients are scaled to it.
     schedule : StepDecay, ExponentialDecay or CosineDecay, optional
-        How the rates fall from epoch to epoch.
+        Decrease of the rates from epoch to epoch.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument has the wrong type or value.
 
     References
     ----------
@@ -91,13 +92,13 @@ class GradientDescent(Optimizer):
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing is added to it."""
+        """True without any extension."""
         added = self.clip is not None or self.schedule is not None
         no_momentum = np.ndim(self.momentum) == 0 and self.momentum == 0
         return no_momentum and not added and not isinstance(self.learning_rate, PerLayer)
 
     def setup(self, net: Network, samples: int) -> Setup:
-        """What the engine needs to know, for the network `net` and so many samples."""
+        """Describe the optimizer to the engine, for the network `net` and a number of samples."""
         if self.is_plain:
             return Setup({"learning_rate": self.learning_rate}, plain_update)
         return Setup(
@@ -173,7 +174,7 @@ def momentum_update(net):
 
 @inlined
 def _shrinkage(net, s):
-    """What shortens the gradient to the norm it may have: ``min(1, clip / norm(gradient))``."""
+    """Factor that limits the norm of the gradient: ``min(1, clip / norm(gradient))``."""
     g, clip = net.gradient, net.hyper[1, s]
     shrink = like(clip, 1.0)
     if net.option & CLIP:

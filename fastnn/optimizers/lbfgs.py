@@ -1,4 +1,4 @@
-"""L-BFGS: Newton-like directions from the last steps, and a line search along them."""
+"""L-BFGS: quasi-Newton directions from the last steps, and a line search along them."""
 
 from __future__ import annotations
 
@@ -22,40 +22,40 @@ if TYPE_CHECKING:
     from ..spec.network import Network
 
 STALLED = float(Status.STALLED)
-# A restart remembers the accepted parameters w, their gradient g, and the direction d; pairs of a
-# step s and the change y of the gradient in it, the newest first; the inverses of their products
-# ``s @ y``, 0 where there is no pair; and these numbers.
+# The memory of a restart: the accepted parameters w, their gradient g, and the direction d; pairs
+# of a step s and the change y of the gradient in it, the newest first; the inverses of their
+# products ``s @ y``, 0 if there is no pair; and these numbers.
 STEP, SLOPE, LOSS, TRIED, RENEWS, TRIALS, PAIRS = range(7)
 SHRINK, GROW = 0.5, 2.1
-# A literal 0 would have functions compiled anew.
+# A literal 0 would make Numba compile functions again.
 NEWEST = np.int64(0)
 
 
 @by_name
 @dataclass(frozen=True, eq=False)
 class LBFGS(Optimizer):
-    """L-BFGS with a backtracking search for the Wolfe conditions.  Full batches only.
+    """L-BFGS with a backtracking line search for the Wolfe conditions.  Full batches only.
 
-    Along a direction d from the accepted parameters w, the step a begins with 1 (with
-    ``min(1, 1 / norm(gradient))`` where nothing is remembered).  It is halved while
-    ``loss(w + a d) > loss(w) + c1 a slope``, and taken times 2.1 while the slope at its end is
+    Along a direction d from the accepted parameters w, the step a starts at 1 (at
+    ``min(1, 1 / norm(gradient))`` if the memory is empty).  It is halved while
+    ``loss(w + a d) > loss(w) + c1 a slope``, and multiplied by 2.1 while the slope at its end is
     below ``c2 slope``; otherwise the trial is accepted.  Each trial is an epoch.  After `trials`
-    of them in vain the last is accepted if it is lower at all; if not, all is forgotten, and a
-    restart that had nothing to forget has ``STALLED``.
+    failed trials the last one is accepted if it lowers the loss at all; if not, the memory is
+    cleared, and a restart whose memory was already empty has ``STALLED``.
 
     Parameters
     ----------
     memory : int, default 10
-        How many steps are remembered, from 1 to 100.
+        Number of steps to remember, from 1 to 100.
     c1, c2 : float or (restarts,) array of float, default 1e-4 and 0.9
-        Of the two conditions: sufficient decrease and curvature, ``0 < c1 < c2 < 1``.
+        Constants of the two conditions, sufficient decrease and curvature: ``0 < c1 < c2 < 1``.
     trials : int, default 20
-        The most in one direction, at least 1.
+        Maximum number of trials in one direction, at least 1.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument has the wrong type or value.
 
     References
     ----------
@@ -77,7 +77,7 @@ class LBFGS(Optimizer):
         self.check_order("c1", "c2", strict=True)
 
     def setup(self, net: Network, samples: int) -> Setup:
-        """What the engine needs to know, for the network `net` and so many samples."""
+        """Describe the optimizer to the engine, for the network `net` and a number of samples."""
         p, m = net.n_parameters, self.memory
         return Setup(
             {"c1": self.c1, "c2": self.c2, "trials": float(self.trials)},
@@ -92,7 +92,7 @@ class LBFGS(Optimizer):
     def numpy_search(
         self, problem: Any, parameters: np.ndarray, numbers: dict[str, float]
     ) -> Iterator[Any]:
-        """The textbook's search in NumPy."""
+        """Make the textbook's search in NumPy."""
         pairs: list[tuple[np.ndarray, np.ndarray]] = []
         w = parameters
         loss, gradients = problem.loss_and_gradients(w)
@@ -125,7 +125,7 @@ class LBFGS(Optimizer):
 
 
 def _apply_inverse(pairs: list[tuple[np.ndarray, np.ndarray]], g: np.ndarray) -> np.ndarray:
-    """The approximate inverse Hessian times g, by the two loops; the newest pair comes first."""
+    """Multiply the approximate inverse Hessian by g in two loops; the newest pair is first."""
     q, shares = g, []
     for s, y in pairs:
         shares.append((s @ q) / (s @ y))
@@ -151,7 +151,7 @@ def _direction(net):
 
 @inlined
 def _pair(net, k):
-    """The step and the change of the gradient before the last k."""
+    """Pair k, counted from the newest: the step and the change of the gradient."""
     p = net.n_parameters
     return net.state + (3 + k) * p, net.state + (3 + net.option + k) * p
 
@@ -177,7 +177,7 @@ def _dot(net, s, a, b):
 
 @inlined
 def _filled(net, s):
-    """How many pairs some lane remembers."""
+    """Largest number of pairs that any lane remembers."""
     inverses, filled = _inverses(net), 0
     while filled < net.option and any_lane(inverses[filled, s] > inverses.zero):
         filled += 1
@@ -186,10 +186,10 @@ def _filled(net, s):
 
 @piece
 def lbfgs_observe(net):
-    """Whether the trial is accepted; if so it is remembered."""
+    """Decide whether the trial is accepted; if so, remember it."""
     for s in range(net.strips):
         falls, accepted, failed = _judge_trial(net, s)
-        # A first pass is at the start, which is accepted without conditions.
+        # The first pass is at the start, which is accepted unconditionally.
         fresh = _scalars(net)[TRIED, s] == net.state.zero
         moves = accepted | fresh
         push = _remember(net, s, accepted, failed)
@@ -201,7 +201,7 @@ def lbfgs_observe(net):
 
 @inlined
 def _judge_trial(net, s):
-    """Whether the loss has fallen enough, the trial is accepted, and the direction is given up."""
+    """Decide whether the loss fell enough, the trial is accepted, and the direction is given up."""
     value, hyper, scalars = net.losses[0, s], net.hyper, _scalars(net)
     step, slope, loss = scalars[STEP, s], scalars[SLOPE, s], scalars[LOSS, s]
     one = like(value, 1.0)
@@ -217,7 +217,7 @@ def _judge_trial(net, s):
 
 @inlined
 def _remember(net, s, accepted, failed):
-    """Put the accepted step and change before the others if ``s @ y > 0``; forget all if failed."""
+    """Put the accepted pair first if ``s @ y > 0``; clear the memory where `failed`."""
     parameters, gradient, inverses = net.parameters, net.gradient, _inverses(net)
     w, g = _accepted(net)
     zero, product = inverses.zero, inverses.zero
@@ -239,7 +239,7 @@ def _remember(net, s, accepted, failed):
 
 @inlined
 def _shift_pair(net, s, k, push):
-    """Pair k becomes the one that was next to it."""
+    """Replace pair k by its newer neighbour."""
     steps, changes = _pair(net, k)
     newer_steps, newer_changes = _pair(net, k - 1)
     for i in range(net.n_parameters):
@@ -249,7 +249,7 @@ def _shift_pair(net, s, k, push):
 
 @inlined
 def _move(net, s, moves):
-    """Accept parameters, gradient and loss, or put back those that were."""
+    """Accept parameters, gradient and loss, or restore the previous ones."""
     parameters, gradient, losses, scalars = net.parameters, net.gradient, net.losses, _scalars(net)
     w, g = _accepted(net)
     for i in range(net.n_parameters):
@@ -262,7 +262,7 @@ def _move(net, s, moves):
 
 @inlined
 def _prepare(net, s, fresh, falls, renews):
-    """The length of the next trial, whether its direction is new, and which of its trials it is."""
+    """Set the length of the next trial, whether its direction is new, and its number."""
     scalars = _scalars(net)
     step, was, trials = scalars[STEP, s], scalars[RENEWS, s], scalars[TRIALS, s]
     zero, one = scalars.zero, like(step, 1.0)
@@ -275,7 +275,7 @@ def _prepare(net, s, fresh, falls, renews):
 
 @inlined
 def _count_pairs(net, s, push, failed):
-    """How many pairs there are; a restart stalls that gave up with none."""
+    """Count the pairs; a restart that gave up without any has stalled."""
     scalars = _scalars(net)
     pairs, zero = scalars[PAIRS, s], scalars.zero
     stalls = failed & (pairs == zero)
@@ -286,7 +286,7 @@ def _count_pairs(net, s, push, failed):
 
 @piece
 def lbfgs_update(net):
-    """The next trial, in a new direction where the last one was accepted or given up."""
+    """Take the next trial, in a new direction where the last one was accepted or given up."""
     for s in range(net.strips):
         _apply_inverse_to_gradient(net, s)
         _turn(net, s)
@@ -319,7 +319,7 @@ def _apply_inverse_to_gradient(net, s):
 
 @inlined
 def _first_inverse(net, s):
-    """Between the loops: ``(s @ y) / (y @ y)`` of the newest pair, or 1."""
+    """The factor between the loops: ``(s @ y) / (y @ y)`` of the newest pair, or 1."""
     _, changes = _pair(net, NEWEST)
     inverse = _inverses(net)[0, s]
     one, squares = like(inverse, 1.0), _dot(net, s, changes, changes)
@@ -328,7 +328,7 @@ def _first_inverse(net, s):
 
 @inlined
 def _turn(net, s):
-    """Where the direction is renewed: ``d = -q``, or ``-g`` if q leads upwards; step and slope."""
+    """Renew the direction, ``d = -q``, or ``-g`` if q points upwards, with step and slope."""
     (_, g), d, q, scalars = _accepted(net), _direction(net), net.scratch, _scalars(net)
     down, squares = -_dot(net, s, g, q), _dot(net, s, g, g)
     zero, one, norm = g.zero, like(squares, 1.0), sqrt(squares)

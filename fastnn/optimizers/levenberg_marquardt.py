@@ -27,31 +27,33 @@ MAX_PARAMETERS = 500
 class LevenbergMarquardt(Optimizer):
     """Levenberg–Marquardt, for the (weighted) SSE and MSE and networks of up to 500 parameters.
 
-    With residuals r, whose squares add up to the loss, and their Jacobian J at the accepted
-    parameters, a trial goes ``-(JᵀJ + damping I)⁻¹ Jᵀ r`` from there; where there are fewer
-    residuals than parameters the same step is ``-Jᵀ (J Jᵀ + damping I)⁻¹ r``.  A trial with a lower
-    loss is accepted and lowers the damping, any other raises it.  Each trial is an epoch.  Full
-    batches only.
+    With residuals r, whose squares sum to the loss, and their Jacobian J at the accepted
+    parameters, a trial is the step ``-(JᵀJ + damping I)⁻¹ Jᵀ r`` from there; with fewer residuals
+    than parameters the same step is computed as ``-Jᵀ (J Jᵀ + damping I)⁻¹ r``.  A trial with a
+    lower loss is accepted and lowers the damping; any other raises it.  Each trial is an epoch.
+    Full batches only.
 
     Parameters
     ----------
     damping : float or (restarts,) array of float, default 0.01
-        At the start, positive.
+        Initial damping, positive.
     increase, decrease : float or (restarts,) array of float, default 5 and 0.7
-        Factors of the damping after a trial that was rejected or accepted, at least 1 and at most
-        1.  On XOR these defaults solve 85 % of the starts in 30 epochs, 10 and 0.1 solve 80 %.
+        Factors of the damping after a rejected trial (at least 1) and after an accepted one (at
+        most 1).  On XOR these defaults solve 85 % of the starts in 30 epochs; 10 and 0.1 solve 80
+        %.
     min_damping, max_damping : float or (restarts,) array of float, default 1e-12 and 1e12
-        Bounds; a restart whose damping would rise above has ``STALLED``.
+        Bounds of the damping; a restart whose damping would exceed the upper bound has ``STALLED``.
     gradient_tolerance : float or (restarts,) array of float, default 0
-        A restart ends with ``GRADIENT`` once no derivative of the loss is larger in magnitude.
+        A restart ends with ``GRADIENT`` once no derivative of the loss exceeds this in magnitude.
     step_tolerance : float or (restarts,) array of float, default 0
-        A restart has ``STALLED`` after a trial whose length was at most this times the parameters'
-        length.
+        A restart has ``STALLED`` after a trial step whose norm is at most this times the norm of
+        the parameters.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind; in training if the network has too many parameters.
+        If an argument has the wrong type or value; in training, if the network has too many
+        parameters.
 
     References
     ----------
@@ -84,13 +86,12 @@ class LevenbergMarquardt(Optimizer):
         self.check_order("min_damping", "max_damping")
 
     def setup(self, net: Network, samples: int) -> Setup:
-        """What the engine needs to know, for the network `net` and so many samples."""
+        """Describe the optimizer to the engine, for the network `net` and a number of samples."""
         dual = memory.is_dual(net, samples)
         if net.n_parameters > MAX_PARAMETERS:
             raise ValueError(
-                f"optimizer: LevenbergMarquardt takes networks of up to {MAX_PARAMETERS} "
-                f"parameters; expected LBFGS, RPROP or Adam for {net!r}, which has "
-                f"{net.n_parameters}"
+                f"optimizer: expected at most {MAX_PARAMETERS} parameters for LevenbergMarquardt, "
+                f"got {net.n_parameters} in {net!r}; use LBFGS, RPROP or Adam"
             )
         names = (
             "increase", "decrease", "min_damping", "max_damping", "gradient_tolerance",
@@ -99,7 +100,7 @@ class LevenbergMarquardt(Optimizer):
         return Setup(
             {name: getattr(self, name) for name in names},
             kernels.dual_update if dual else kernels.primal_update,
-            # The damping; whether the parameters are a trial; whether the last step was too short.
+            # The damping; flags: the parameters are a trial, the last step was too short.
             slots=((1, "damping"), (2, 0.0)),
             compute=kernels.dual_compute if dual else kernels.primal_compute,
             scratch=memory.scratch_numbers(net, samples),
@@ -112,7 +113,7 @@ class LevenbergMarquardt(Optimizer):
     def numpy_search(
         self, problem: Any, parameters: np.ndarray, numbers: dict[str, float]
     ) -> Iterator[Any]:
-        """The textbook's search in NumPy."""
+        """Make the textbook's search in NumPy."""
         damping, accepted, best = numbers["damping"], parameters, math.inf
         trial, fresh, short = parameters, True, False
         while True:
@@ -134,7 +135,7 @@ class LevenbergMarquardt(Optimizer):
             system = jacobian.T @ jacobian + damping * identity
             try:
                 trial = accepted - np.linalg.solve(system, jacobian.T @ residuals)
-            except np.linalg.LinAlgError:  # the damping is lost in rounding: a step without end
+            except np.linalg.LinAlgError:  # damping lost in rounding: an infinite step
                 trial = np.full_like(accepted, np.nan)
             length = np.linalg.norm(trial - accepted)
             tolerance = numbers["step_tolerance"]

@@ -23,30 +23,31 @@ if TYPE_CHECKING:
 class Quickprop(Optimizer):
     """Quickprop: each weight jumps to where its slope would be 0 if the loss were a parabola.
 
-    With slope S, the last one S' and the last change c, the change is ``c S / (S' - S)``, but never
-    more than `max_growth` times c, and that much where the jump would lead the other way; to a
-    weight that still goes downhill ``-learning_rate * S`` is added, and this alone begins.  Full
+    With slope S, last slope S' and last change c, the change is ``c S / (S' - S)``, limited to
+    `max_growth` times c, and exactly that where the jump would go the other way.  For a weight that
+    still goes downhill ``-learning_rate * S`` is added; the first step is this term alone.  Full
     batches only.
 
     Parameters
     ----------
     learning_rate : float or (restarts,) array of float, default 0.5
-        Fahlman's epsilon, for the slope of this loss; not negative.
+        Fahlman's epsilon, for the slope of this loss; non-negative.
     max_growth : float or (restarts,) array of float, default 1.75
         Fahlman's mu, positive.
     decay : float or (restarts,) array of float, default 0.0001
-        ``decay * w`` is added to each slope; not negative.
+        ``decay * w`` is added to each slope; non-negative.
     slope_offset : float, default 0
-        Added to the slopes of all activations in back-propagation, so that saturated units still
-        learn: Fahlman's sigmoid-prime offset, for which he took 0.1.
+        Constant added to the slopes of all activations in back-propagation, so that saturated units
+        still learn: Fahlman's sigmoid-prime offset, which he set to 0.1.
     arctanh_error : bool, default False
-        Whether ``2 arctanh(e)`` takes the place of ``2 e``, the derivative of the SSE, where e is
-        an output's error; for errors beyond 0.9999999 it is 17.  The loss stays the SSE.
+        Whether to replace ``2 e``, the derivative of the SSE, by ``2 arctanh(e)``, where e is an
+        output's error; for errors beyond 0.9999999 the arctanh counts as 17.  The loss is still the
+        SSE.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument has the wrong type or value.
 
     References
     ----------
@@ -73,7 +74,7 @@ class Quickprop(Optimizer):
         )
 
     def setup(self, net: Network, samples: int) -> Setup:
-        """What the engine needs to know, for the network `net` and so many samples."""
+        """Describe the optimizer to the engine, for the network `net` and a number of samples."""
         names = ("learning_rate", "max_growth", "decay")
         return Setup(
             {name: getattr(self, name) for name in names},
@@ -94,7 +95,7 @@ class Quickprop(Optimizer):
         def step(gradients: list[np.ndarray], loss: float, epoch: int) -> None:
             for i, (w, g) in enumerate(zip(arrays, gradients, strict=True)):
                 last, slope = changes[i], g + numbers["decay"] * w
-                # As if every weight had last gone down.
+                # As if every weight had decreased last.
                 sign = np.where(last > 0, -1.0, 1.0)
                 here, there = sign * slope, sign * before[i]
                 with np.errstate(divide="ignore", invalid="ignore"):

@@ -26,18 +26,18 @@ RPROP_MINUS, IRPROP_MINUS, RPROP_PLUS, IRPROP_PLUS = range(4)
 @by_name
 @dataclass(frozen=True, eq=False)
 class RPROP(Optimizer):
-    """RPROP: every weight has a step length of its own, which grows while its slope keeps its sign.
+    """RPROP: every weight has its own step length, which grows while its slope keeps its sign.
 
-    A slope that changes its sign has jumped over a minimum: the step length shrinks.  What happens
-    to the weight then is the variant's choice: it steps as usual ("Rprop-"), it waits ("iRprop-",
-    where the slope counts as 0), it goes back ("Rprop+"), or it goes back only if the loss has
-    risen ("iRprop+").  Full batches only.
+    A slope that changes its sign means that the weight jumped over a minimum, so the step length
+    shrinks.  The weight then, depending on the variant, steps as usual ("Rprop-"), waits
+    ("iRprop-", where the slope counts as 0), goes back ("Rprop+"), or goes back only if the loss
+    has risen ("iRprop+").  Full batches only.
 
     Parameters
     ----------
     variant : "iRprop-", "iRprop+", "Rprop-" or "Rprop+", default "iRprop-"
     increase, decrease : float or (restarts,) array of float, default 1.2 and 0.5
-        Factors of the step length, at least 1 and at most 1.
+        Factors of the step length: `increase` at least 1, `decrease` at most 1.
     initial_step : float or (restarts,) array of float, default 0.1
         The first step length, positive.
     min_step, max_step : float or (restarts,) array of float, default 1e-6 and 50
@@ -46,7 +46,7 @@ class RPROP(Optimizer):
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument has the wrong type or value.
 
     References
     ----------
@@ -79,7 +79,7 @@ class RPROP(Optimizer):
         self.check_order("min_step", "max_step")
 
     def setup(self, net: Network, samples: int) -> Setup:
-        """What the engine needs to know, for the network `net` and so many samples."""
+        """Describe the optimizer to the engine, for the network `net` and a number of samples."""
         code, count = VARIANTS.index(self.variant), net.n_parameters
         slots: tuple[tuple[int, float | str], ...] = ((count, "initial_step"), (count, 0.0))
         if code in (RPROP_PLUS, IRPROP_PLUS):
@@ -148,7 +148,7 @@ def rprop_minus_update(net):
 
 @piece
 def rprop_plus_update(net):
-    """One step of Rprop+ or iRprop+, which also remember the last change and the last loss."""
+    """One step of Rprop+ or iRprop+, which also keep the last change and the last loss."""
     w, gradient, hyper, p = net.parameters, net.gradient, net.hyper, net.n_parameters
     lengths, slopes, changes = net.state, net.state + p, net.state + 2 * p
     losses, last_losses = net.losses, net.state + 3 * p

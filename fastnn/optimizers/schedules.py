@@ -1,4 +1,4 @@
-"""How a learning rate falls with the epochs."""
+"""Schedules, which lower the learning rate from epoch to epoch."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ CONSTANT, STEP, EXPONENTIAL, COSINE = range(4)
 @by_name
 @dataclass(frozen=True, eq=False)
 class StepDecay:
-    """The rate is multiplied by `factor` after every `every` epochs.
+    """Multiply the rate by `factor` after every `every` epochs.
 
     Parameters
     ----------
     every : int or (restarts,) array of int, default 100
-        Epochs between two falls, at least 1; with float32 up to 2**24, if training may take longer.
+        Epochs between two decreases, at least 1; with float32 at most 2**24, if training may take
+        longer.
     factor : float or (restarts,) array of float, default 0.5
         From 0 to 1.
     """
@@ -43,19 +44,19 @@ class StepDecay:
 
     @property
     def count(self) -> float:
-        """How far it counts epochs."""
+        """Number to which the schedule counts epochs."""
         return float(np.max(self.every))
 
     @staticmethod
     def numpy_factor(epoch: int, every: float, factor: float) -> float:
-        """By what the rate of `epoch` is multiplied."""
+        """Factor of the rate in `epoch`."""
         return float(factor ** (epoch // every))
 
 
 @by_name
 @dataclass(frozen=True, eq=False)
 class ExponentialDecay:
-    """The rate of epoch e is multiplied by ``factor**e``.
+    """Multiply the rate in epoch e by ``factor**e``.
 
     Parameters
     ----------
@@ -72,19 +73,19 @@ class ExponentialDecay:
 
     @property
     def count(self) -> float:
-        """How far it counts epochs."""
+        """Number to which the schedule counts epochs."""
         return 0.0
 
     @staticmethod
     def numpy_factor(epoch: int, factor: float, _: float) -> float:
-        """By what the rate of `epoch` is multiplied."""
+        """Factor of the rate in `epoch`."""
         return float(factor**epoch)
 
 
 @by_name
 @dataclass(frozen=True, eq=False)
 class CosineDecay:
-    """The rate falls along half a cosine, from the whole to `floor` of it in `epochs` epochs.
+    """Lower the rate along half a cosine, from 1 to `floor` times its value in `epochs` epochs.
 
     I. Loshchilov and F. Hutter, "SGDR: Stochastic gradient descent with warm restarts", ICLR 2017
     (arXiv 1608.03983), equation 5, without warm restarts: after `epochs` it stays at the floor.
@@ -92,9 +93,9 @@ class CosineDecay:
     Parameters
     ----------
     epochs : int or (restarts,) array of int, default 1000
-        At least 1; with float32 up to 2**24, if training may take longer.
+        At least 1; with float32 at most 2**24, if training may take longer.
     floor : float or (restarts,) array of float, default 0
-        A share of the rate, from 0 to 1.
+        Final share of the rate, from 0 to 1.
     """
 
     epochs: ArrayLike = 1000
@@ -109,38 +110,38 @@ class CosineDecay:
 
     @property
     def count(self) -> float:
-        """How far it counts epochs."""
+        """Number to which the schedule counts epochs."""
         return float(np.max(self.epochs))
 
     @staticmethod
     def numpy_factor(epoch: int, epochs: float, floor: float) -> float:
-        """By what the rate of `epoch` is multiplied."""
+        """Factor of the rate in `epoch`."""
         wave = (1 + math.cos(math.pi * min(epoch, epochs) / epochs)) / 2
         return float(floor + (1 - floor) * wave)
 
 
 Schedule = StepDecay | ExponentialDecay | CosineDecay
 SCHEDULES = (StepDecay, ExponentialDecay, CosineDecay)
-# What a schedule remembers: the factor of the epoch at hand, and a count of epochs.
+# The memory of a schedule: the factor of the current epoch, and a count of epochs.
 SCHEDULE_SLOTS: tuple[tuple[int, float | str], ...] = ((1, 1.0), (1, 0.0))
 
 
 def check_schedule(schedule: Any) -> None:
-    """A schedule or None, or an error."""
+    """Raise unless `schedule` is a schedule or None."""
     if schedule is not None and not isinstance(schedule, SCHEDULES):
         expected = ", ".join(kind.__name__ for kind in SCHEDULES)
         raise TypeError(f"schedule: expected one of {expected} or None, got {shown(schedule)}")
 
 
 def schedule_numbers(schedule: Schedule | None) -> dict[str, Any]:
-    """A schedule's two hyperparameters, 0 where it has fewer."""
+    """The two hyperparameters of a schedule, 0 for those that it lacks."""
     names = [] if schedule is None else [field.name for field in fields(schedule)]
     numbers = {f"schedule.{name}": getattr(schedule, name) for name in names}
     return numbers | {f"schedule[{i}]": 0.0 for i in range(len(numbers), 2)}
 
 
 def numpy_factor(schedule: Schedule | None, numbers: dict[str, float], epoch: int) -> float:
-    """By what the rate of `epoch` is multiplied, of one restart."""
+    """Factor of the rate in `epoch`, for one restart."""
     if schedule is None:
         return 1.0
     first, second = (value for name, value in numbers.items() if name.startswith("schedule"))
@@ -149,9 +150,9 @@ def numpy_factor(schedule: Schedule | None, numbers: dict[str, float], epoch: in
 
 @inlined
 def advance(net, factors, numbers):
-    """At the end of an epoch: the factor and the count of the one that comes next.
+    """Compute factor and count for the next epoch.
 
-    `numbers` are the schedule's two, the count follows the factor.
+    `numbers` are the schedule's two hyperparameters; the count follows the factor.
     """
     if net.last == 0:
         return

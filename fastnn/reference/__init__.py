@@ -1,6 +1,6 @@
-"""The same training in textbook NumPy, one network at a time: slow, short, and independent.
+"""Training in textbook NumPy, one network at a time: slow, short, and independent of the kernels.
 
-Training and `predict` here call no kernel; the `predict` of the run that they return does.  Results
+Training and `predict` here call no kernel; the `predict` method of a returned run does.  Results
 agree with the compiled ones to rounding, not to the bit: NumPy sums in its own order and has its
 own exponential.
 """
@@ -91,9 +91,9 @@ def train_many(
     dtype: DTypeLike = np.float64,
     first: int = 0,
 ) -> Runs:
-    """Train many networks one after another; as `fastnn.train_many`, less what concerns speed.
+    """Train many networks one after another, as `fastnn.train_many` without the options for speed.
 
-    ``restart(k)`` of the result trains with the kernels.
+    The result's ``restart(k)`` trains with the kernels.
     """
     restarts = integer("restarts", restarts, 1, 10**12)
     job = make_job(

@@ -13,7 +13,7 @@ from ..spec.network import Network
 
 
 def layers_of(net: Network, parameters: np.ndarray) -> list[tuple[Any, Any, Any]]:
-    """Weights, biases (None without) and activation of every layer; views of `parameters`."""
+    """Weights, biases (or None) and activation of every layer; views of `parameters`."""
     weights, biases = net.unpack(parameters)
     no_biases: list[Any] = [None] * net.depth
     functions = [
@@ -36,7 +36,7 @@ def forward(layers: list[tuple[Any, Any, Any]], X: np.ndarray) -> list[np.ndarra
 def train_plainly(
     job: Job, parameters: np.ndarray, every: int
 ) -> tuple[np.ndarray, float, int, list[float]]:
-    """Parameters, SSE, epochs, and the SSE of every `every`-th epoch."""
+    """Train; returns parameters, SSE, epochs, and the SSE of every `every`-th epoch."""
     X, y = job.X, job.y
     weights, biases = job.net.unpack(parameters)  # views: updating them updates `parameters`
     slopes = [BY_NAME[name].numpy_slope for name in job.net.activation]

@@ -1,4 +1,4 @@
-"""What is minimised, in NumPy: loss, gradient, residuals and Jacobian at given parameters."""
+"""The objective in NumPy: loss, gradient, residuals and Jacobian at given parameters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Problem:
         self.job = job
         self.net = job.net
         self.loss: Penalized = job.loss
-        # Its derivative may be Fahlman's.
+        # The derivative may be Fahlman's.
         self.delta = (ArctanhSSE() if job.setup.arctanh_error else job.loss).numpy_delta
         self.penalties = job.loss.penalties(job.net, job.dtype)
         n = len(job.X)
@@ -100,7 +100,7 @@ class Problem:
         return float(loss), gradients
 
     def residuals_and_jacobian(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The residuals (n * n_out,), whose squares add up to the loss, and their Jacobian."""
+        """The residuals (n * n_out,), whose squares sum to the loss, and their Jacobian."""
         X, y = self.job.X, self.job.y
         outputs, inputs = self._layers(parameters, X)
         root = np.sqrt(self.loss.factor(*y.shape) * self.weights)

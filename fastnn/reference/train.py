@@ -1,4 +1,4 @@
-"""Training in NumPy: where a restart begins, how it goes on, and when it ends."""
+"""Training in NumPy: initial parameters, epochs, and stopping rules."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def permutation(seed: int, k: int, epoch: int, samples: int) -> np.ndarray:
     """The order of the samples in an epoch: Fisher and Yates's shuffle, from the end.
 
     Draw i is 32 bits of the stream of (seed, k) whose counters are (block, 2, epoch, 0), the lower
-    half of a number first; times i + 1 its upper half is the partner of place i.
+    half of a number first; the upper half of its product with i + 1 is the partner of place i.
     """
     counter = SHUFFLE_STREAM << 64 | epoch << 128
     stream = np.random.Philox(key=np.array([seed, k], dtype=np.uint64), counter=counter)
@@ -76,13 +76,13 @@ def permutation(seed: int, k: int, epoch: int, samples: int) -> np.ndarray:
 
 
 class _DivergedError(Exception):
-    """A batch's loss is not finite."""
+    """Error: a batch's loss is not finite."""
 
 
 def epochs_of(job: Job, problem: Problem, parameters: np.ndarray) -> Iterator[Any]:
-    """Before every epoch: the parameters, their loss and its gradient as a flat vector.
+    """Yield, before every epoch, the parameters, their loss and its gradient as a flat vector.
 
-    And how a search that decides about its steps itself ends there, or None.
+    The last item is the status if a search that decides about its steps itself ends there, or None.
     """
     numbers = dict(zip(job.setup.numbers, job.hyper[0].tolist(), strict=True))
     if job.setup.observe is not None or job.setup.compute is not None:
@@ -110,7 +110,7 @@ def epochs_of(job: Job, problem: Problem, parameters: np.ndarray) -> Iterator[An
 
 
 def _judge(rule: Rule, problem: Problem) -> Any:
-    """A function of (parameters, loss, gradient) that says whether `rule` holds."""
+    """Make a function of (parameters, loss, gradient) that returns whether `rule` holds."""
     job = problem.job
     best, age, losses = math.inf, 0, []
 
@@ -152,7 +152,7 @@ def _judge(rule: Rule, problem: Problem) -> Any:
 
 
 class _Validating:
-    """The best parameters on the validation set, and for how long they have been the best."""
+    """The best parameters on the validation set, and the epochs since they were found."""
 
     def __init__(self, rule: Rule, problem: Problem) -> None:
         self.rule, self.problem = rule, problem

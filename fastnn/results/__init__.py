@@ -1,1 +1,1 @@
-"""What comes back: runs, statistics, summaries, figures, models."""
+"""Results: runs, statistics, summaries, figures, models."""

@@ -1,7 +1,8 @@
-"""Restarts that a run's end cut off: what is known of them, and estimates that allow for them.
+"""Restarts cut off by the end of a run, and estimates that account for them.
 
-When a run ends early, the restarts that have ended are mostly short ones.  Those still at work are
-known too: they had trained so many epochs without an end.  Such observations are called censored.
+When a run ends early, the restarts that have ended are mostly short ones.  Of the restarts still in
+progress we know a lower bound: the epochs that they had trained.  Such observations are called
+censored.
 
 Sources: E. L. Kaplan and P. Meier, "Nonparametric estimation from incomplete observations", Journal
 of the American Statistical Association 53 (1958) 457–481; for restarts that end in other ways,
@@ -41,15 +42,15 @@ def wilson_interval(
 
 @dataclass(frozen=True)
 class CutOff:
-    """Restarts that were begun, but are not among the results of a run that ended early."""
+    """Restarts that were started, but are not among the results of a run that ended early."""
 
     epochs: np.ndarray
-    """(restarts,) int64: what they had trained."""
+    """(restarts,) int64: the epochs that they had trained."""
     status: np.ndarray
-    """(restarts,) int8: `Status.NOT_RUN` of those at work.  In folders, whose shards are without
-    gaps, others had ended behind them."""
+    """(restarts,) int8: `Status.NOT_RUN` for those in progress.  In folders, whose shards have no
+    gaps, later restarts may have ended."""
     accounted: bool = True
-    """Whether these are all."""
+    """True if these are all such restarts."""
 
     def __post_init__(self) -> None:
         check_array("cut.epochs", self.epochs, np.dtype(np.int64), (len(self.epochs),))
@@ -69,7 +70,7 @@ class CutOff:
 
     @classmethod
     def of(cls, epochs: np.ndarray, status: np.ndarray) -> CutOff:
-        """Those of a chunk's rows that were begun."""
+        """Select those of a chunk's rows that were started."""
         begun = (status != Status.NOT_RUN) | (epochs > 0)
         return cls(epochs[begun].astype(np.int64), status[begun].astype(np.int8))
 
@@ -87,13 +88,13 @@ class CutOff:
 
     @property
     def at_work(self) -> int:
-        """How many had not ended."""
+        """Number of restarts in progress."""
         return int(np.count_nonzero(self.status == Status.NOT_RUN))
 
     def incidence(
         self, epochs: np.ndarray, status: np.ndarray, *, only_converged: bool
     ) -> Incidence | None:
-        """The share by epoch of these restarts and of those that ended, given by columns."""
+        """The share by epoch, from these restarts and from those that ended, given as columns."""
         epochs, status = np.append(epochs, self.epochs), np.append(status, self.status)
         values, places = np.unique(epochs, return_inverse=True)
 
@@ -120,13 +121,13 @@ class Incidence:
     Attributes
     ----------
     epochs : (n,) array of int64
-        Ascending, of restarts that ended or were cut off.
+        Epochs at which restarts ended or were cut off, ascending.
     share : (n,) array of float
-        The share by each of them: the Aalen-Johansen estimate, which is Kaplan and Meier's where
-        restarts end in one way only.
+        The share by each of these epochs: the Aalen-Johansen estimate, which equals Kaplan and
+        Meier's if restarts end in one way only.
     interval : (float, float)
-        95 % of the last share: Wilson's score interval of a sample whose size gives the same
-        variance, so that without censoring it is the usual one.
+        95 % interval of the last share: Wilson's score interval of a sample whose size gives the
+        same variance, so without censoring it is the usual interval.
     """
 
     epochs: np.ndarray
@@ -140,23 +141,24 @@ class Incidence:
 
     @property
     def followed(self) -> int:
-        """That epoch."""
+        """The last epoch that any restart reached."""
         return int(self.epochs[-1])
 
     def quantile(self, q: float) -> float | None:
-        """The epochs that a share `q` of those counted in `rate` needed at most; None without."""
+        """The epochs within which a share `q` of those counted in `rate` ended; None without
+        any."""
         if self.rate == 0:
             return None
         wanted = max(q * self.rate, np.nextafter(0, 1)) * (1 - 1e-12)
         return float(self.epochs[int(np.searchsorted(self.share, wanted))])
 
     def quartiles(self, shares: tuple[float, ...]) -> tuple[float, ...] | None:
-        """Several of them; None without."""
+        """Several quantiles; None if there are none."""
         found = [self.quantile(q) for q in shares]
         return tuple(value for value in found if value is not None) or None
 
     def mean(self) -> float | None:
-        """Their mean; None without."""
+        """Mean of these epochs; None if there are none."""
         if self.rate == 0:
             return None
         return float(np.diff(self.share, prepend=0.0) @ self.epochs / self.rate)
@@ -165,10 +167,10 @@ class Incidence:
 def incidence_of(
     epochs: np.ndarray, events: np.ndarray, others: np.ndarray, cut: np.ndarray
 ) -> Incidence | None:
-    """The share by epoch from how many restarts had an event, ended otherwise, or were cut off.
+    """Estimate the share by epoch from counts of events, other ends, and restarts cut off.
 
-    The share at t is the sum over epochs i up to t of S(i) d(i) / n(i): of n(i) restarts that
-    trained so long d(i) have the event, and S(i) is the share that had not ended before.  Its
+    The share at t is the sum over epochs i up to t of S(i) d(i) / n(i): of the n(i) restarts that
+    trained for i epochs, d(i) have the event, and S(i) is the share that had not ended before.  Its
     variance is Greenwood's, extended to several ways to end (E. Marubini and M. G. Valsecchi,
     *Analysing Survival Data from Clinical Trials and Observational Studies*, 1995, chapter 10).
 
@@ -177,11 +179,11 @@ def incidence_of(
     epochs : (n,) array of int64
         Ascending.
     events, others, cut : (n,) arrays of int
-        How many restarts had these epochs; one that was cut off has trained so many at least.
+        Numbers of restarts with these epochs; restarts cut off have trained at least that long.
 
     Returns
     -------
-    Incidence, or None of no restarts
+    Incidence, or None if there are no restarts
     """
     some = (events + others + cut) > 0
     if not some.any():
@@ -209,6 +211,6 @@ def incidence_of(
         size = max(1.0, float(others.sum()))
     elif rate < 1 and variance > 0:
         size = rate * (1 - rate) / float(variance)
-    else:  # all that were followed to the last event had it
+    else:  # all restarts followed to the last event had it
         size = float(at_risk[last])
     return Incidence(epochs, share, wilson_interval(rate * size, size))

@@ -1,4 +1,4 @@
-"""What histograms of epochs tell of restarts: how many converged, how often, and when."""
+"""Statistics from histograms of epochs: numbers of restarts, success rate, and epochs needed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .statistics_arrays import NO_EPOCHS
 
 
 class EpochStatistics:
-    """Restarts counted by status and epochs, and those that a run's end cut off."""
+    """Counts of restarts by status and epochs, and of restarts cut off by a run's end."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -30,7 +30,7 @@ class EpochStatistics:
         self.accounted = True
 
     def _add_epochs(self, other: EpochStatistics) -> None:
-        """Take in those of others."""
+        """Add the counts of other restarts."""
         self._epoch_bins += other._epoch_bins
         self._epoch_sums = [a + b for a, b in zip(self._epoch_sums, other._epoch_sums, strict=True)]
         self._epoch_least = np.minimum(self._epoch_least, other._epoch_least)
@@ -50,28 +50,28 @@ class EpochStatistics:
 
     @property
     def converged(self) -> int:
-        """How many met a target."""
+        """Number of restarts that met a target."""
         return int(self._epoch_bins[Status.CONVERGED].sum())
 
     @property
     def restarts(self) -> int:
-        """How many ended."""
+        """Number of restarts that ended."""
         return int(self._epoch_bins.sum())
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many ended with each status, by its name."""
+        """Number of restarts that ended with each status, by its name."""
         counts = self._epoch_bins.sum(axis=1)
         return {member.name: int(counts[member]) for member in Status}
 
     @property
     def success_rate(self) -> float | None:
-        """The share that converged; None if there was no target, or no restart.
+        """Share of restarts that converged; None if there was no target, or no restart.
 
-        If the end of the run cut restarts off, it is the share that converged by the last epoch
-        that any restart reached, as Kaplan and Meier (1958) estimate it, or Aalen and Johansen
-        (1978) where restarts end in several ways: the mere share of those that ended would be that
-        of short ones.
+        If the run ended early, this is the share that converged by the last epoch that any restart
+        reached, estimated as by Kaplan and Meier (1958), or by Aalen and Johansen (1978) if
+        restarts end in several ways.  The plain share of the restarts that ended would be biased
+        towards short ones.
         """
         if not self.job.has_targets:
             return None
@@ -82,9 +82,9 @@ class EpochStatistics:
 
     @property
     def success_interval(self) -> tuple[float, float] | None:
-        """Its 95 % Wilson score interval; None if restarts are missing that were begun.
+        """The 95 % Wilson score interval of the success rate; None if started restarts are missing.
 
-        If restarts were cut off, it is that of a sample of the size that gives the estimate's
+        If restarts were cut off, it is the interval of a sample whose size gives the estimate's
         variance.
         """
         if not (self.job.has_targets and self.accounted):
@@ -100,9 +100,9 @@ class EpochStatistics:
         return 0 if self._cut_bins is None else int(self._cut_bins[Status.NOT_RUN].sum())
 
     def incidence(self) -> Incidence | None:
-        """The share that converged by epoch, or ended, without a target; None if none is cut off.
+        """Share that converged (without a target, ended) by epoch; None if none was cut off.
 
-        Epochs from 128 on are those of histograms, within 1/64.
+        Epochs from 128 on come from histograms, within 1/64.
         """
         if self._cut_bins is None:
             return None
@@ -115,7 +115,7 @@ class EpochStatistics:
 
     @property
     def mean_epochs(self) -> float | None:
-        """The mean of the epochs of restarts that converged, of all if there was no target."""
+        """Mean epochs of the restarts that converged, or of all if there was no target."""
         found = self.incidence()
         if found is not None:
             return found.mean()
@@ -124,16 +124,16 @@ class EpochStatistics:
         return float(Fraction(sum(self._epoch_sums[rows]), count)) if count else None
 
     def epochs_quantile(self, q: float, converged: bool = True) -> float | None:
-        """The epochs that a share `q` of restarts needed at most.
+        """The number of epochs within which a share `q` of restarts ended.
 
         Parameters
         ----------
         q : float
-            From 0 to 1, for which the result is exact.  Otherwise it is within 1/64 of the epochs
-            of a restart, and exact up to 127.
+            From 0 to 1.  The result is exact for 0 and 1, and up to 127 epochs; otherwise it is
+            within 1/64 of the epochs of a restart.
         converged : bool, default True
-            Whether only those that converged count; without a target all do.  If the end of the
-            run cut restarts off, those that converged are weighted as for `success_rate`.
+            Whether to count only restarts that converged; without a target all count.  If the run
+            ended early, those that converged are weighted as for `success_rate`.
 
         Returns
         -------
@@ -148,20 +148,20 @@ class EpochStatistics:
         return quantile(q, self._epoch_bins[rows].sum(axis=0), EPOCH_EDGES, low, high)
 
     def epochs_histogram(self, status: Any = None) -> tuple[np.ndarray, np.ndarray]:
-        """How many restarts, all or those of one status, ended after how many epochs.
+        """Histogram of the epochs of all restarts, or of those with one status.
 
         Returns
         -------
         edges : (n + 1,) array of int64
-            Bin i counts from edge i to less than edge i + 1.  Both arrays are empty if there are no
-            restarts.
+            Bin i counts epochs from edge i to below edge i + 1.  Both arrays are empty if there are
+            no restarts.
         counts : (n,) array of int64
         """
         rows = slice(None) if status is None else slice(int(Status(status)), int(status) + 1)
         return span(self._epoch_bins[rows].sum(axis=0), EPOCH_EDGES, 0, 0)
 
     def _rows(self, converged: bool) -> slice:
-        """Rows of histograms of epochs: of those that converged, or all."""
+        """Rows of the histograms of epochs: of the restarts that converged, or of all."""
         if converged and self.job.has_targets:
             return slice(int(Status.CONVERGED), int(Status.CONVERGED) + 1)
         return slice(None)

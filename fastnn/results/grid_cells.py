@@ -21,8 +21,8 @@ def grid_cells(runs: Runs, job: Job, values: Any) -> np.ndarray:
     grid = job.grid
     if grid is None or not np.array_equal(runs.indices, np.arange(grid.restarts)):
         raise ValueError(
-            "in_grid: expected all restarts of train_many(…, grid=fastnn.Grid(…)) in their "
-            f"order, got {len(runs)} restarts" + ("" if grid is None else f" of {grid.restarts}")
+            "in_grid: expected all restarts of train_many(…, grid=fastnn.Grid(…)) in order, got "
+            f"{len(runs)} restarts" + ("" if grid is None else f" of {grid.restarts}")
         )
     wanted = Status.CONVERGED if job.has_targets else Status.EPOCH_LIMIT
     columns: dict[str, Callable[[], np.ndarray]] = {

@@ -1,4 +1,4 @@
-"""Histograms over fixed bins, the same for all jobs, so that any two can be added."""
+"""Histograms over fixed bins, the same for all jobs, so any two can be added."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..support.checks import shown
 
 
 def _lower_ends(first: int, start: int, stop: int) -> np.ndarray:
-    """The least floats of the bins ``start … stop - 1``, whose numbers count from `first`."""
+    """The smallest floats of the bins ``start … stop - 1``, whose numbers count from `first`."""
     return (np.arange(start, stop, dtype=np.int64) + first << BELOW).view(np.float64)
 
 
@@ -31,7 +31,7 @@ LOSS_EDGES = np.concatenate([[-np.inf], _lower_ends(FIRST_LOSS_BIN, 1, N_LOSS_BI
 
 
 def share_of(name: str, value: Any) -> float:
-    """`value` as a number from 0 to 1."""
+    """Check that `value` is a number from 0 to 1."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.number):
         raise TypeError(f"{name}: expected a number from 0 to 1, got {shown(value)}")
     if not 0 <= value <= 1:
@@ -42,10 +42,10 @@ def share_of(name: str, value: Any) -> float:
 def quantile(
     q: float, counts: np.ndarray, edges: np.ndarray, low: float, high: float
 ) -> float | None:
-    """The number below or at which lies the share `q`, interpolated within its bin.
+    """The quantile of the share `q`, interpolated within its bin.
 
-    Exact, from the extremes `low` and `high`, for a q of 0 and of 1.  The first bin counts as one
-    number, `low`.  None if there are no numbers.
+    It is exact for 0 and 1, from the extremes `low` and `high`.  The first bin counts as the single
+    number `low`.  None if there are no numbers.
     """
     q = share_of("q", q)
     ends = np.cumsum(counts)
@@ -60,7 +60,7 @@ def quantile(
         return float(low)
     count = int(counts[place])
     share = (rank - (int(ends[place]) - count) + 0.5) / count
-    # Of whole numbers, the largest in the bin is one less than its end.
+    # The largest whole number in a bin is one less than its end.
     whole = edges.dtype.kind == "i"
     start, end = max(edges[place], low), min(edges[place + 1] - whole, high)
     return float(start + (end - start) * share)
@@ -69,7 +69,7 @@ def quantile(
 def span(
     counts: np.ndarray, edges: np.ndarray, low: float, high: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The edges and counts of the bins from the first to the last that holds any.
+    """The edges and counts of the bins, from the first to the last that is not empty.
 
     Bins without an end of their own end at `low` or `high`.
     """

@@ -1,4 +1,4 @@
-"""The distinct minima that restarts end in: how often each loss, and a sample of its forms."""
+"""The distinct minima in which restarts end: counts by loss, and a sample of the forms of each."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ COLUMNS = ("keys", "counts", "firsts", "fingerprints", "form_counts", "form_firs
 
 @dataclass(frozen=True)
 class Minimum:
-    """Restarts that ended with one loss, to three digits.
+    """Restarts that ended with the same loss, to three digits.
 
     Attributes
     ----------
     loss : float
     restarts : int
-        How many.
+        Number of restarts.
     share : float
-        Their part of all restarts that ended.
+        Their share of all restarts that ended.
     restart : int
         The lowest index among them.
     forms : int
-        How many distinct networks they are, counting as one those that differ by less than the
-        rounding of parameters to two decimals, by the order of hidden units, or by signs that an
-        odd or even activation cancels.
+        Number of distinct networks among them.  Networks count as one if they differ by less than
+        the rounding of parameters to two decimals, by the order of hidden units, or by signs that
+        an odd or even activation cancels.
     exact : bool
-        Whether `forms` is counted; otherwise it is estimated from a sample, give or take 40 %.
+        True if `forms` is counted; otherwise it is estimated from a sample, to about 40 %.
     sample : tuple of (int, int)
-        Of up to eight forms, drawn evenly from all, the lowest index and the number of restarts.
+        For up to eight forms, drawn uniformly from all, the lowest index and the number of
+        restarts.
     """
 
     loss: float
@@ -46,7 +47,7 @@ class Minimum:
 
 @dataclass(eq=False)
 class Minima:
-    """What `Tally` says of minima, its rows sorted by loss."""
+    """The minima of a `Tally`, sorted by loss."""
 
     keys: np.ndarray
     counts: np.ndarray
@@ -57,13 +58,13 @@ class Minima:
 
     @classmethod
     def none(cls) -> Minima:
-        """Those of no restarts."""
+        """Make the minima of no restarts."""
         rows, forms = np.zeros(0, dtype=np.int64), np.zeros((0, FORMS), dtype=np.int64)
         return cls(rows, rows, rows, forms.astype(np.uint64), forms, forms)
 
     @classmethod
     def of(cls, tally: Tally) -> Minima:
-        """Those of one chunk."""
+        """Take the minima of one chunk."""
         order = np.argsort(tally.keys)
         return cls(*(getattr(tally, name)[order] for name in COLUMNS))
 
@@ -72,7 +73,7 @@ class Minima:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def add(self, other: Minima) -> None:
-        """Take in the minima of other restarts."""
+        """Add the minima of other restarts."""
         places = np.searchsorted(self.keys, other.keys)
         new = np.ones(len(places), dtype=bool)
         inside = places < len(self.keys)
@@ -94,9 +95,9 @@ class Minima:
             np.concatenate([column[rows], other], axis=1)
             for column, other in zip(mine, others, strict=True)
         ]
-        order = np.lexsort((both[0], both[1] == 0))  # what is empty goes to the end
+        order = np.lexsort((both[0], both[1] == 0))  # empty entries go to the end
         prints, counts, firsts = (np.take_along_axis(column, order, axis=1) for column in both)
-        # What both have lies side by side: the left one takes in the right one.
+        # Entries that both have are neighbours: the left one absorbs the right one.
         twin = (prints[:, 1:] == prints[:, :-1]) & (counts[:, 1:] > 0)
         left = np.pad(twin, ((0, 0), (0, 1)))
         right = np.pad(twin, ((0, 0), (1, 0)))
@@ -111,7 +112,7 @@ class Minima:
             column[rows] = kept
 
     def most_frequent(self, n: int, ended: int) -> list[Minimum]:
-        """The `n` with the most of `ended` restarts, the most frequent first."""
+        """The `n` most frequent minima of `ended` restarts, most frequent first."""
         order = np.lexsort((self.keys, -self.counts))[:n]
         return [self._minimum(int(row), ended) for row in order]
 
@@ -121,7 +122,7 @@ class Minima:
         forms = int(np.count_nonzero(kept))
         exact = forms < FORMS
         if not exact:
-            # Fingerprints are uniform: so many lie below the largest of the smallest.
+            # Fingerprints are uniform, so the largest of the smallest tells their density.
             share = int(self.fingerprints[row, -1]) / 2**64
             forms = round(min(max((FORMS - 1) / share, FORMS), count))
         return Minimum(
@@ -141,7 +142,7 @@ class Minima:
         )
 
     def flaw(self, first: int, stop: int) -> str | None:
-        """What no restarts ``first … stop - 1`` can give, if there is anything."""
+        """Description of content that no restarts ``first … stop - 1`` can give, or None."""
         keys, counts, kept = self.keys, self.counts, self.form_counts > 0
         complete = ~kept[:, -1]
         known = np.where(kept, self.form_firsts, np.iinfo(np.int64).max)

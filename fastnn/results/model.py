@@ -1,4 +1,4 @@
-"""A model: trained networks together with what their inputs and outputs mean."""
+"""A model: trained networks together with the meaning of their inputs and outputs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..support.suggestions import suggests
 from .run import Run
 
 SHARES = ("sigmoid", SOFTMAX)
-"""Activations whose outputs are shares of classes."""
+"""Activations whose outputs are probabilities of classes."""
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -36,7 +36,7 @@ class Scaling:
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument has the wrong type or value.
     """
 
     mean: np.ndarray
@@ -59,7 +59,7 @@ class Scaling:
 
     @classmethod
     def of(cls, columns: ArrayLike) -> Scaling:
-        """To mean 0 and standard deviation 1 over the rows; columns of one value get scale 1.
+        """Scale columns to mean 0 and standard deviation 1; constant columns get scale 1.
 
         Parameters
         ----------
@@ -67,15 +67,17 @@ class Scaling:
         """
         array = real_array("columns", columns)
         if array.ndim != 2 or array.size == 0:
-            raise ValueError(f"columns: expected shape (n, columns), got {array.shape}")
-        # Around a value of the column itself, so that columns of one value deviate by exactly 0.
+            raise ValueError(
+                f"columns: expected an array of shape (n, columns), got shape {array.shape}"
+            )
+        # Around a value of the column itself, so that constant columns deviate by exactly 0.
         shifted = array - array[0]
         deviation = shifted.std(axis=0)
         constant = (shifted == 0).all(axis=0) | (deviation == 0)
         return cls(array[0] + shifted.mean(axis=0), np.where(constant, 1.0, deviation))
 
     def apply(self, values: np.ndarray) -> np.ndarray:
-        """What a network sees of `values`."""
+        """Scale `values` as the network sees them."""
         seen: np.ndarray = (values - self.mean) / self.scale
         return seen
 
@@ -87,10 +89,10 @@ class Scaling:
 
 @dataclass(frozen=True, init=False, eq=False)
 class Model(Savable):
-    """What predicts: a network, its parameters, and what its inputs and outputs mean.
+    """A predictor: a network, its parameters, and the meaning of its inputs and outputs.
 
-    Several vectors of parameters are an ensemble, whose outputs are averaged.  A model says nothing
-    of how it was trained; `fastnn.export` writes it in other formats.
+    Several vectors of parameters form an ensemble, whose outputs are averaged.  A model does not
+    record how it was trained; `fastnn.export` writes it in other formats.
 
     Parameters
     ----------
@@ -98,15 +100,15 @@ class Model(Savable):
     parameters : (n_parameters,) or (members, n_parameters) array of float
         Finite; float32 stays float32, everything else becomes float64.
     inputs : Scaling, optional
-        How inputs are scaled before the network sees them.
+        Scaling of inputs, applied before the network sees them.
     outputs : Scaling, optional
-        How outputs were scaled before the network learnt them: undone in what is predicted.
+        Scaling of targets in training, which predictions undo.
     classes : (n_classes,) array of str, int, float or bool, optional
-        Labels, all different: of each output of the network, or two of a network with one output,
-        which is then the share of the second.  Shares of several sigmoids, which do not add up to
-        1, are divided by their sum.
+        Distinct labels, one for each output of the network, or two for a network with one output,
+        which is then the probability of the second.  Several sigmoids, which do not sum to 1, are
+        divided by their sum.
     features, targets : sequence of str, optional
-        Names of the inputs, and of what is predicted.
+        Names of the inputs, and of the predicted quantities.
 
     Attributes
     ----------
@@ -116,7 +118,7 @@ class Model(Savable):
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument has the wrong type or value.
     """
 
     network: Network
@@ -158,7 +160,7 @@ class Model(Savable):
                     f"{name}: expected a scale for {count} columns, got {len(scaling.mean)}"
                 )
         if classes is not None and outputs is not None:
-            raise ValueError("outputs: expected no scale of outputs that are classes, got one")
+            raise ValueError("outputs: expected None with classes, got a scaling")
         object.__setattr__(self, "network", network)
         object.__setattr__(self, "parameters", rows)
         object.__setattr__(self, "inputs", inputs)
@@ -180,7 +182,7 @@ class Model(Savable):
 
     @property
     def divides(self) -> bool:
-        """Whether the shares of classes are outputs divided by their sum."""
+        """True if probabilities of classes are outputs divided by their sum."""
         several = self.classes is not None and self.network.sizes[-1] > 1
         return several and self.network.activation[-1] == "sigmoid"
 
@@ -193,7 +195,7 @@ class Model(Savable):
 
         Returns
         -------
-        (n, n_out) array of the parameters' dtype; of float64 where outputs are scaled
+        (n, n_out) array of the parameters' dtype; of float64 if outputs are scaled
 
         Raises
         ------
@@ -205,10 +207,10 @@ class Model(Savable):
         return mean if self.outputs is None else self.outputs.undo(mean.astype(np.float64))
 
     def probabilities(self, X: ArrayLike) -> np.ndarray:
-        """The share of every class; those of a row add up to 1.
+        """The probability of every class; each row sums to 1.
 
-        Where all of several sigmoids are too small to be divided by their sum, it is done with
-        their logarithms: the largest input of a sigmoid decides.
+        If several sigmoids are all too small to be divided by their sum, their logarithms are used:
+        the largest input of a sigmoid decides.
 
         Parameters
         ----------
@@ -221,20 +223,23 @@ class Model(Savable):
         Raises
         ------
         TypeError, ValueError
-            If `X` is not of its kind, the model has no classes, its outputs are neither sigmoids
-            nor a softmax, or the network overflows so that no output is a number.
+            If `X` has the wrong type or value, the model has no classes, its outputs are neither
+            sigmoids nor a softmax, or the network overflows so that the outputs are NaN.
         """
         if self.classes is None:
-            raise ValueError("probabilities: expected a model of classes, got one of numbers")
+            raise ValueError(
+                "probabilities: expected a classification model, got one for regression; use "
+                "evaluate"
+            )
         if not self.has_shares:
             raise ValueError(
-                "probabilities: expected outputs that are shares, of the activation 'sigmoid' or "
-                f"'softmax', got {self.network.activation[-1]!r}; predict and scores work"
+                "probabilities: expected the output activation 'sigmoid' or 'softmax', got "
+                f"{self.network.activation[-1]!r}; use predict or scores"
             )
         return self.scores(X)
 
     def scores(self, X: ArrayLike) -> np.ndarray:
-        """A number for every class, the largest of which is predicted.
+        """A score for every class; the class with the largest score is predicted.
 
         Parameters
         ----------
@@ -243,21 +248,23 @@ class Model(Savable):
         Returns
         -------
         (n, n_classes) array of the parameters' dtype
-            Shares, as `probabilities` has them, of sigmoids and of a softmax; else the outputs, and
-            of one output y the two numbers ``1 - y`` and y.
+            Probabilities, as from `probabilities`, for sigmoids and a softmax; otherwise the
+            outputs, and for a single output y the two numbers ``1 - y`` and y.
 
         Raises
         ------
         TypeError, ValueError
-            If `X` is not of its kind, the model has no classes, or the network overflows so that no
-            output is a number.
+            If `X` has the wrong type or value, the model has no classes, or the network overflows
+            so that the outputs are NaN.
         """
         if self.classes is None:
-            raise ValueError("scores: expected a model of classes, got one of numbers")
+            raise ValueError(
+                "scores: expected a classification model, got one for regression; use evaluate"
+            )
         outputs = self.evaluate(X)
         if self.divides:
             total = outputs.sum(axis=1, keepdims=True)
-            # Below, the quotients would lack digits, or sigmoids that underflowed.
+            # Below this, the quotients would lose digits, or sigmoids would have underflowed.
             limits = np.finfo(self.dtype)
             lost = ~(total[:, 0] >= limits.tiny / limits.eps)
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -271,7 +278,7 @@ class Model(Savable):
         return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """The label of the largest score, or numbers.
+        """Predict labels (those of the largest score), or numbers.
 
         Parameters
         ----------
@@ -284,8 +291,8 @@ class Model(Savable):
         Raises
         ------
         TypeError, ValueError
-            If `X` has another shape, or numbers that are not finite; of classes also if the network
-            overflows so that no output is a number.
+            If `X` has another shape, or numbers that are not finite; for classes also if the
+            network overflows so that the outputs are NaN.
         """
         if self.classes is None:
             return self.evaluate(X)
@@ -293,16 +300,16 @@ class Model(Savable):
         return labels
 
     def _seen(self, X: ArrayLike) -> np.ndarray:
-        """What the network sees of `X`."""
+        """Check and scale `X` as the network sees it."""
         if self.inputs is None:
             return check_inputs(self.network, X, self.dtype)
         scaled = self.inputs.apply(check_inputs(self.network, X, np.dtype(np.float64)))
         return check_inputs(self.network, scaled, self.dtype)
 
     def _shares_of_inputs(self, seen: np.ndarray) -> np.ndarray:
-        """Shares from the logarithms of the outputs, which the inputs of the last layer give.
+        """Probabilities from the logarithms of the outputs, computed from the last layer's inputs.
 
-        They underflow nowhere; an infinite input counts as the largest number.
+        Logarithms do not underflow; an infinite input counts as the largest number.
         """
         net = self.network
         linear = Network(net.sizes, [*net.activation[:-1], "identity"], net.bias)
@@ -326,17 +333,17 @@ class Model(Savable):
 
 
 def check_numbers(outputs: np.ndarray) -> None:
-    """ValueError if the outputs of some row are no numbers: the largest of them would be none."""
+    """Raise ValueError if the outputs of some row are all NaN, so that none is the largest."""
     rows = np.flatnonzero(np.isnan(outputs).any(axis=1))
     if len(rows):
         raise ValueError(
-            "X: expected inputs for which the network gives numbers, got "
-            f"{len(rows)} rows, the first at index {rows[0]}, for which it overflows and gives NaN"
+            f"X: expected inputs for which the network's outputs are numbers, got {len(rows)} "
+            f"rows, the first at index {rows[0]}, for which it overflows and outputs NaN"
         )
 
 
 def as_model(thing: Any) -> Model:
-    """`thing`, a model, a run, or an estimator with a method `to_model`, as a model."""
+    """Convert a model, a run, or an estimator with a method `to_model` to a model."""
     if isinstance(thing, Model):
         return thing
     if isinstance(thing, Run):
@@ -344,7 +351,8 @@ def as_model(thing: Any) -> Model:
     if hasattr(thing, "to_model") and not isinstance(thing, type):
         return as_model(thing.to_model())
     raise TypeError(
-        f"model: expected a fastnn.Model, a Run or a fitted estimator of fastnn, got {shown(thing)}"
+        "model: expected a fastnn.Model, a fastnn.Run or a fitted estimator of fastnn, got "
+        f"{shown(thing)}"
     )
 
 
@@ -353,7 +361,10 @@ def _labels(classes: Any, n_out: int) -> np.ndarray | None:
         return None
     labels = np.array(classes)
     if labels.ndim != 1 or labels.dtype.kind not in "Uiufb":
-        raise TypeError(f"classes: expected labels of one simple type, got {shown(classes)}")
+        raise TypeError(
+            "classes: expected labels all of one type (str, int, float or bool), got "
+            f"{shown(classes)}"
+        )
     expected = max(2, n_out)
     if len(labels) != expected or len(np.unique(labels)) != expected:
         raise ValueError(f"classes: expected {expected} different labels, got {shown(classes)}")

@@ -1,4 +1,4 @@
-"""Figures.  Every function draws into given Axes, or into a new figure, and shows nothing."""
+"""Figures.  Every function draws into given Axes, or into a new figure, and does not show it."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def _in_full(loss_name: str) -> str:
 
 
 def plot_history(run: Run, ax: Axes | None = None, *, log: bool = True) -> Axes:
-    """The loss of `run` against the epoch."""
+    """Plot the loss of `run` against the epoch."""
     if run.history is None:
         raise ValueError(
-            "plot: expected a run with a history; train with history=True, or take "
-            "runs.restart(k) of many runs"
+            "plot: expected a run with a history, got one without; train with history=True, or "
+            "plot runs.restart(k)"
         )
     ax = new_axes(ax)
     epochs = np.arange(len(run.history)) * run.history_every
     marker = "o" if len(epochs) == 1 else None
-    # Matplotlib's ticks fail on numbers near the end of the range, which diverging runs reach.
+    # Matplotlib's ticks fail near the end of the range of floats, which diverging runs reach.
     losses = run.history.astype(np.float64)
     with np.errstate(invalid="ignore"):
         shown_loss = np.where(losses < LARGEST_DRAWN, losses, np.nan)
@@ -53,7 +53,7 @@ def plot_history(run: Run, ax: Axes | None = None, *, log: bool = True) -> Axes:
 
 
 def plot_converged(runs: Runs, ax: Axes | None = None) -> Axes:
-    """The share of restarts that have converged, against epochs."""
+    """Plot the share of restarts that have converged against epochs."""
     trained = int(np.count_nonzero(runs.status != Status.NOT_RUN))
     if runs.cut_off:
         ended, found = runs.status != Status.NOT_RUN, runs.cut.incidence
@@ -71,7 +71,7 @@ def plot_converged(runs: Runs, ax: Axes | None = None) -> Axes:
 
 
 def _draw_estimate(found: Incidence | None, trained: int, cut_off: int, ax: Axes) -> Axes:
-    """The estimate of a run that ended early."""
+    """Draw the estimate for a run that ended early."""
     assert found is not None
     rises = np.diff(found.share, prepend=0.0) > 0
     _draw_converged(found.epochs[rises], found.share[rises], trained, found.followed, ax)
@@ -82,7 +82,7 @@ def _draw_estimate(found: Incidence | None, trained: int, cut_off: int, ax: Axes
 def _draw_converged(
     steps: np.ndarray, share: np.ndarray, trained: int, longest: int, ax: Axes
 ) -> Axes:
-    """The share of the restarts trained that had converged after so many epochs."""
+    """Draw the share of trained restarts that had converged, by epoch."""
     longest = max(1, longest)
     if len(steps):
         x = np.concatenate([[0], steps, [longest]])
@@ -108,13 +108,13 @@ def _draw_converged(
 
 
 def plot_final_loss(runs: Runs, ax: Axes | None = None) -> Axes:
-    """The distribution of the final loss, on a logarithmic axis."""
+    """Plot the distribution of the final loss on a logarithmic axis."""
     ended = runs.status != Status.NOT_RUN
     return draw_losses(runs.loss[ended], int(np.count_nonzero(ended)), runs.loss_name, new_axes(ax))
 
 
 def draw_losses(losses: np.ndarray, trained: int, loss_name: str, ax: Axes) -> Axes:
-    """The distribution of final losses, of which some may not be finite."""
+    """Draw the distribution of final losses, some of which may not be finite."""
     finite = losses[np.isfinite(losses) & (losses > 0)]
     edges = np.empty(0)
     if len(finite):
@@ -130,7 +130,7 @@ def draw_losses(losses: np.ndarray, trained: int, loss_name: str, ax: Axes) -> A
 def _draw_final_loss(
     edges: np.ndarray, counts: np.ndarray, trained: int, drawn: int, loss_name: str, ax: Axes
 ) -> Axes:
-    """Bars between `edges` for those of the restarts trained that have a loss above 0."""
+    """Draw bars between `edges` for the trained restarts with a loss above 0."""
     if drawn:
         ax.hist(edges[:-1], bins=edges.tolist(), weights=counts, color=BLUE)
         ax.set_xscale("log")
@@ -148,7 +148,7 @@ def _draw_final_loss(
 
 
 def _label_decades(axis: Any, decades: float) -> None:
-    """Label a logarithmic axis plainly: 1, 2 and 5 in each of up to three decades, else powers."""
+    """Label a logarithmic axis: 1, 2 and 5 in each of up to three decades, otherwise powers."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     if decades > 3:
@@ -159,7 +159,7 @@ def _label_decades(axis: Any, decades: float) -> None:
 
 
 def plot_runs(runs: Runs, axes: Any = None) -> np.ndarray:
-    """`plot_converged` and `plot_final_loss` side by side."""
+    """Draw `plot_converged` and `plot_final_loss` side by side."""
     pair = _pair(axes)
     plot_converged(runs, pair[0])
     plot_final_loss(runs, pair[1])
@@ -167,7 +167,7 @@ def plot_runs(runs: Runs, axes: Any = None) -> np.ndarray:
 
 
 def plot_statistics(statistics: Statistics, axes: Any = None) -> np.ndarray:
-    """The same as `plot_runs` shows of restarts, as far as histograms tell it."""
+    """Draw the same as `plot_runs`, from histograms."""
     pair = _pair(axes)
     edges, counts = statistics.epochs_histogram(Status.CONVERGED)
     trained, longest = statistics.restarts, statistics.epochs_quantile(1, converged=False)
@@ -203,7 +203,7 @@ def _pair(axes: Any) -> np.ndarray:
 
 
 def plot_grid(runs: Runs, values: Any = "epochs", ax: Axes | None = None) -> Axes:
-    """A heat map of a grid of two axes, the first upwards, the second to the right."""
+    """Draw a heat map of a grid of two axes, the first upwards, the second to the right."""
     grid = runs.grid
     if grid is None or len(grid.shape) != 2:
         raise ValueError(
@@ -227,7 +227,7 @@ def plot_grid(runs: Runs, values: Any = "epochs", ax: Axes | None = None) -> Axe
         ax.set_yscale("log")
     ax.set(xlim=x_edges[[0, -1]], ylim=y_edges[[0, -1]])
     ax.set(xlabel=x_name.replace("_", " "), ylabel=y_name.replace("_", " "))
-    ax.set_facecolor("lightgrey")  # where nothing finite came out
+    ax.set_facecolor("lightgrey")  # cells without a finite value
     what = {"success": "share converged", "epochs": "mean epochs", "loss": "mean loss"}
     label_of_bar = what.get(values, "") if isinstance(values, str) else ""
     ax.figure.colorbar(mesh, ax=ax, label=label_of_bar)
@@ -235,7 +235,7 @@ def plot_grid(runs: Runs, values: Any = "epochs", ax: Axes | None = None) -> Axe
 
 
 def _edges(values: np.ndarray) -> tuple[np.ndarray, bool]:
-    """The edges of cells around sorted values, and whether these want a logarithmic axis."""
+    """The edges of cells around sorted values, and whether to use a logarithmic axis."""
     log = len(values) > 2 and 0 < values[0] < values[-1]
     log = log and np.ptp(np.diff(np.log(values))) < 1e-9
     places = np.log(values) if log else values

@@ -1,4 +1,4 @@
-"""Restarts of many, trained again: the same bits."""
+"""Training single restarts of many again, with the same bits."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ..support.suggestions import hint
 from .run import Run, train_one
 
 HISTORY_LIMIT = 2**30
-"""Bytes of history that a run takes at most."""
-# Neighbours that are trained together.
+"""Maximum bytes of a run's history."""
+# Number of neighbouring restarts trained together.
 TOGETHER = 1024
 
 
@@ -28,9 +28,9 @@ def replay(
     epochs: int | None = None,
     status: Status | None = None,
 ) -> Run:
-    """The run of the restart `index`, with every `history`-th loss (0: none).
+    """Train the restart `index` again, with every `history`-th loss (0: none).
 
-    `epochs` and `status`, if they are known, tell where it ends, which saves looking for it.
+    `epochs` and `status`, if known, tell where it ends, which saves a search.
     """
     start = index - job.first
     own = job.isolate_restart(start)
@@ -38,27 +38,27 @@ def replay(
     if epochs is None:
         run = train_one(alone, history)
         return run if own else replace(run, job=job)
-    # It ended after so many epochs, and will again, whatever ended it.
+    # It will end after the same number of epochs, whatever ended it.
     before = 0 if alone.start_epochs is None else int(alone.start_epochs[0])
     made = epochs - before
-    if status == Status.DIVERGED:  # perhaps in a batch of the epoch that follows
+    if status == Status.DIVERGED:  # perhaps in a batch of the next epoch
         made = min(made + 1, alone.epochs)
     run = train_one(replace(alone, epochs=made), history)
     if run.epochs != epochs or status not in (None, run.status):
         raise ValueError(
-            f"restart: expected results of their job, got others: restart {index} ends as "
+            f"restart: expected results of this job, got others: restart {index} ends as "
             f"{run.status} after {run.epochs} epochs, not as {status} after {epochs}"
         )
-    # That a file can hold, and that training goes on with as it went.
+    # A job that a file can hold, and that continues the same training.
     return replace(run, job=own or job)
 
 
 def replay_with_history(
     job: Job, k: Any, *, epochs: int | None = None, status: Status | None = None
 ) -> Run:
-    """The run of restart k with every loss, or every n-th where all took over `HISTORY_LIMIT`.
+    """Train restart k again with every loss, or every n-th if all would exceed `HISTORY_LIMIT`.
 
-    Raises TypeError or ValueError if k is none of the job's.
+    Raises TypeError or ValueError if k is not in the job.
     """
     index = integer("restart", k, job.first, job.first + job.restarts - 1)
     size = job.dtype.itemsize
@@ -71,7 +71,7 @@ def replay_with_history(
 
 
 def asked_indices(which: Any) -> np.ndarray:
-    """Indices of restarts, if `which` is an array of such."""
+    """Check `which`: an array of indices of restarts."""
     wanted = as_array(which)
     if wanted.ndim != 1 or (wanted.dtype.kind not in "iu" and wanted.size):
         meant = hint(which, ("best", "all"))

@@ -1,4 +1,4 @@
-"""One trained network, and how it is trained."""
+"""One trained network, and its training."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from ..support.threads import Pool
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# About as many multiplications as take a tenth of a second, one network at a time.
+# Multiplications that take about a tenth of a second, one network at a time.
 QUICK = 1e8
-# What an epoch costs beside its multiplications, in multiplications.
+# Overhead of an epoch, in multiplications.
 EPOCH_COST = 100
 NUMBERS = (float, int, np.floating)
 
@@ -45,18 +45,18 @@ class Run(Savable):
     loss : float
         The loss of exactly these parameters.
     sse : float
-        Their sum of squared errors: the loss, unless another was asked for.
+        Their sum of squared errors, which is the loss unless another loss was chosen.
     epochs : int
         Updates made before these parameters were reached.
     status : Status
-        How training ended.
+        The reason why training ended.
     history : (epochs // history_every + 1,) array, or None if not recorded
         The loss at the start of every `history_every`-th epoch, and of the epoch that would come
-        next: with `history_every` 1 the last entry is `loss`, but for a run that kept its best
-        parameters on the validation set or diverged in a batch.
+        next.  With ``history_every=1`` the last entry is `loss`, except for a run that kept its
+        best parameters on the validation set or diverged in a batch.
     history_every : int
     seed, restart : int
-        The key of the random stream that it started from.
+        The key of the random initial parameters.
     """
 
     network: Network
@@ -70,19 +70,19 @@ class Run(Savable):
     seed: int
     restart: int
     loss_name: str = "SSE"
-    """What the loss is called."""
+    """The name of the loss."""
     state: np.ndarray | None = None
-    """What optimizer and rules remember, for training that goes on."""
+    """The memory of optimizer and rules, to continue training."""
     job: Job | None = field(default=None, repr=False)
-    """What it was trained by."""
+    """The job that it was trained by."""
 
     def __post_init__(self) -> None:
-        """Check all of it, since compiled code trusts it; arrays are kept read-only."""
+        """Check everything, since compiled code trusts it; arrays are kept read-only."""
         net, job, history, state = self.network, self.job, self.history, self.state
         if not isinstance(net, Network):
             raise TypeError(f"network: expected a fastnn.Network, got {shown(net)}")
         if job is not None and not (isinstance(job, Job) and job.is_sound):
-            raise TypeError(f"job: expected that of a run or None, got {shown(job)}")
+            raise TypeError(f"job: expected the job of a run or None, got {shown(job)}")
         if not isinstance(self.status, Status):
             raise TypeError(f"status: expected a member of fastnn.Status, got {shown(self.status)}")
         for name, value in (("loss", self.loss), ("sse", self.sse)):
@@ -104,16 +104,16 @@ class Run(Savable):
             self._check_against(job)
 
     def _check_against(self, job: Job) -> None:
-        """Whether it can be a run of that job."""
+        """Raise unless it can be a run of that job."""
         for name, own, its in (("network", self.network, job.net), ("seed", self.seed, job.seed)):
             if own is not its and own != its:
-                raise ValueError(f"{name}: expected {its!r}, that of its job, got {shown(own)}")
+                raise ValueError(f"{name}: expected {its!r}, as in its job, got {shown(own)}")
         k = integer("restart", self.restart, job.first, job.first + job.restarts - 1)
         before = int(job.epochs_before(k))
         made = integer("epochs", self.epochs, before, before + job.epochs) - before
         if self.status == Status.EPOCH_LIMIT and made != job.epochs:
             raise ValueError(
-                f"epochs: expected {before + job.epochs} of a run that ended as EPOCH_LIMIT, got "
+                f"epochs: expected {before + job.epochs} for a run that ended as EPOCH_LIMIT, got "
                 f"{self.epochs}"
             )
         if self.history is not None and len(self.history) != made // self.history_every + 1:
@@ -200,13 +200,13 @@ class Run(Savable):
 
 
 def _dtype_of(array: Any) -> np.dtype:
-    """The type in which a network with these parameters computes."""
+    """The dtype in which a network with these parameters computes."""
     found = getattr(array, "dtype", None)
     return float_type(found.newbyteorder("=") if isinstance(found, np.dtype) else np.float64)
 
 
 def sse_of(job: Job, parameters: np.ndarray, loss: float) -> float:
-    """The sum of squared errors on the job's data of `parameters`, whose loss is given."""
+    """The sum of squared errors of `parameters` on the job's data; their loss is given."""
     if job.loss_is_sse:
         return loss
     errors = predict(job.net, parameters[np.newaxis], job.X)[0].astype(np.float64) - job.y
@@ -222,7 +222,7 @@ def train_one(job: Job, history: int = 0, threads: int = 1) -> Run:
     cost = (job.epochs + 1) * (job.work + EPOCH_COST)
     if threads == 1 and cost < QUICK:
         return _train(job, history, None, 1)
-    # In a worker thread, since Python cannot answer Ctrl-C while a kernel runs in this one.
+    # In a worker thread, since Python cannot handle Ctrl-C while a kernel runs in this one.
     with CtrlC() as ctrl_c:
         with ctrl_c.raising():
             _train(replace(job, epochs=0), 0, None, 1)  # compiles here, where Ctrl-C can reach it

@@ -15,7 +15,7 @@ from .statistics import Statistics
 
 
 class RunColumns:
-    """Restarts of a job, column by column, and what a run's end cut off."""
+    """Restarts of a job, column by column, and the restarts cut off by a run's end."""
 
     job: Job
     indices: np.ndarray
@@ -37,11 +37,11 @@ class RunColumns:
         cut: CutOff | None = None,
     ) -> None:
         if not (isinstance(job, Job) and job.is_sound):
-            raise TypeError(f"job: expected that of a run, got {shown(job)}")
+            raise TypeError(f"job: expected the job of a run, got {shown(job)}")
         if not isinstance(statistics, Statistics | None):
             raise TypeError(f"statistics: expected fastnn.Statistics, got {shown(statistics)}")
         if not isinstance(cut, CutOff | None):
-            raise TypeError(f"cut: expected what a run cut off, got {shown(cut)}")
+            raise TypeError(f"cut: expected a CutOff or None, got {shown(cut)}")
         given = {"loss": loss, "epochs": epochs, "status": status, "parameters": parameters,
                  "state": state}  # fmt: skip
         own, columns = result_columns(job, indices, given)
@@ -55,10 +55,10 @@ class RunColumns:
         return own | self._columns
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Other content passes the same checks as the first."""
+        """Check assigned content like the original content."""
         given = self.__getstate__()
         if name not in {*given, *COLUMNS}:
-            raise AttributeError(f"{name}: expected the name of a column, got another")
+            raise AttributeError(f"{name}: expected the name of a column, got something else")
         RunColumns.__init__(self, **given | {name: value})
 
     @property
@@ -78,7 +78,7 @@ class RunColumns:
 
     @property
     def status(self) -> np.ndarray:
-        """How each restart ended."""
+        """The status with which each restart ended."""
         return self._columns["status"]
 
     @property
@@ -88,15 +88,17 @@ class RunColumns:
 
     @property
     def columns(self) -> dict[str, np.ndarray]:
-        """All columns that were kept, by name; "state" is what `continue_from` needs."""
+        """All columns that were kept, by name; "state" is for `continue_from`."""
         return self._columns.copy()
 
     @property
     def cut_off(self) -> int:
-        """How many restarts were at work when the run ended early."""
+        """Number of restarts in progress when the run ended early."""
         return self.cut.at_work
 
     def _kept(self, name: str) -> np.ndarray:
         if name not in self._columns:
-            raise ValueError(f"{name}: expected results with keep= that has {name!r}, got others")
+            raise ValueError(
+                f"{name}: not kept in these results; train with a keep= that includes {name!r}"
+            )
         return self._columns[name]

@@ -37,23 +37,23 @@ class Runs(RunColumns, Savable):
     loss : (restarts,) array of the run's dtype
         The loss at the end; NaN or infinite where a restart diverged.
     sse : (restarts,) array of float
-        The sum of squared errors at the end: the loss, unless another was asked for.
+        The sum of squared errors at the end, which is the loss unless another loss was chosen.
     epochs : (restarts,) array of int64
         Updates made.
     status : (restarts,) array of int8
-        How each restart ended, as numbers of `Status`.
+        The status of each restart, as numbers of `Status`.
     parameters : (restarts, n_parameters) array, or None if not kept
     statistics : Statistics or None
-        Of all restarts, where only the best were kept.
+        Of all restarts, if only the best were kept.
     cut_off : int
-        How many restarts, without a row, were at work when the run ended early.
+        Number of restarts, without a row, in progress when the run ended early.
 
-    Arrays are read-only; others of their shape and dtype may be assigned, and are copied.
+    Arrays are read-only; arrays of the same shape and dtype may be assigned, and are copied.
     """
 
     @property
     def loss_sums(self) -> np.ndarray:
-        """The sums that the rule `SumOfLosses` has made.
+        """The sums computed by the rule `SumOfLosses`.
 
         Returns
         -------
@@ -70,16 +70,18 @@ class Runs(RunColumns, Savable):
             if isinstance(rule, SumOfLosses):
                 return self._kept("state")[:, at : at + 2]
             at += rule_numbers((rule,), self.network.n_parameters)
-        raise ValueError("loss_sums: expected runs with stop=fastnn.SumOfLosses(), got others")
+        raise ValueError(
+            "loss_sums: expected runs with stop=fastnn.SumOfLosses(), got runs without"
+        )
 
     @property
     def grid(self) -> Grid | None:
-        """The grid whose cells the restarts are, if they are."""
+        """The grid whose cells the restarts are, or None."""
         return self.job.grid
 
     @property
     def loss_name(self) -> str:
-        """What the loss is called."""
+        """The name of the loss."""
         return self.job.loss_name
 
     @cached_property
@@ -101,7 +103,7 @@ class Runs(RunColumns, Savable):
         return len(self.status)
 
     def __getitem__(self, key: Any) -> Runs:
-        """The restarts that a boolean mask, a slice or an array of positions selects.
+        """Select restarts by a boolean mask, a slice or an array of positions.
 
         Raises
         ------
@@ -127,7 +129,7 @@ class Runs(RunColumns, Savable):
     def restart(self, k: int) -> Run:
         """Train restart k again, with its history; every bit is the same.
 
-        The history has every epoch, or every n-th (`Run.history_every`) if that took over 1 GiB.
+        The history has every epoch, or every n-th (`Run.history_every`) if all would exceed 1 GiB.
 
         Parameters
         ----------
@@ -150,7 +152,7 @@ class Runs(RunColumns, Savable):
     def best(self) -> Run:
         """The run of the lowest finite loss; ties go to the lowest index.
 
-        It has no history; ``runs.restart(runs.best.restart)`` has.
+        It has no history; ``runs.restart(runs.best.restart)`` has one.
 
         Raises
         ------
@@ -186,12 +188,14 @@ class Runs(RunColumns, Savable):
         state = self._columns.get("state")
         if self.parameters is None or state is None or "epochs" not in self._columns:
             raise ValueError(
-                "continue_from: expected results that were kept with keep='all', got others"
+                "continue_from: expected results of keep='all', got results with fewer columns"
             )
         if restarts is not None and restarts != len(self):
             raise ValueError(f"restarts: expected None or {len(self)}, got {shown(restarts)}")
         if not len(self) or (np.diff(self.indices) != 1).any():
-            raise ValueError("continue_from: expected restarts of consecutive indices, got others")
+            raise ValueError(
+                "continue_from: expected at least one restart and consecutive indices, got others"
+            )
         start = int(self.indices[0]) - self.job.first
         job = self.job.isolate_range(start, start + len(self))
         return Checkpoint(
@@ -205,18 +209,18 @@ class Runs(RunColumns, Savable):
         Parameters
         ----------
         values : "success", "epochs", "loss", or (restarts,) array, default "epochs"
-            "success" is the share of restarts that converged; "epochs" are those of restarts that
-            converged (that trained to the last epoch, if there was no target), and "loss" that of
-            those that did not diverge.
+            "success" is the share of restarts that converged, "epochs" the epochs of restarts that
+            converged (or that trained to the last epoch, if there was no target), and "loss" the
+            loss of those that did not diverge.
 
         Returns
         -------
-        array of float, of the grid's shape; NaN where no restart of a cell has a number
+        array of float, of the grid's shape; NaN for cells in which no restart has a number
 
         Raises
         ------
         TypeError, ValueError
-            If these are not all the restarts of a `Grid` in their order, or `values` none of these.
+            If these are not all the restarts of a `Grid` in order, or `values` is invalid.
         """
         from .grid_cells import grid_cells
 
@@ -241,7 +245,7 @@ class Runs(RunColumns, Savable):
         return plot_grid(self, values, ax)
 
     def predict(self, X: Any, which: Any = "best") -> np.ndarray:
-        """Outputs of one network, some or all; those whose parameters were not kept train again.
+        """Predict with one network, some, or all; parameters that were not kept are trained again.
 
         Parameters
         ----------
@@ -256,7 +260,7 @@ class Runs(RunColumns, Savable):
         Raises
         ------
         TypeError, ValueError
-            If `X` has another shape, or `which` is none of these.
+            If `X` has another shape, or `which` is invalid.
         """
         if isinstance(which, str) and which == "best":
             return self.best.predict(X)
@@ -312,7 +316,7 @@ class Runs(RunColumns, Savable):
         return f"Runs({self.network!r}, {len(self):,} restarts: {parts})"
 
     def _ending(self, position: int) -> dict[str, Any]:
-        """Where the restart at `position` of the columns ended, as far as that was kept."""
+        """Epochs and status of the restart at `position` of the columns, if they were kept."""
         if "epochs" not in self._columns:
             return {}
         return {"epochs": int(self.epochs[position]), "status": Status(int(self.status[position]))}
@@ -326,6 +330,6 @@ class Runs(RunColumns, Savable):
         found = np.flatnonzero(self.indices == index)
         if not len(found):
             raise ValueError(
-                f"restart: expected one of the {len(self)} indices of these runs, got {k}"
+                f"restart: expected one of the {len(self)} restart indices of these runs, got {k}"
             )
         return int(found[0])

@@ -1,4 +1,4 @@
-"""Statistics of any number of restarts, in memory that does not grow with it."""
+"""Statistics of any number of restarts, in constant memory."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ SHOWN_MINIMA = 5
 
 
 class Statistics(EpochStatistics, Savable):
-    """What is known of restarts that were not kept one by one.
+    """Statistics of restarts that need not be kept one by one.
 
-    Statistics of parts of a job add up to those of the whole: exactly, in any order, and in any
-    grouping.  A restart must be in one part only.  Jobs that differ in nothing but `first` and the
-    number of restarts are parts of one, unless they have a number for each restart.
+    Statistics of the parts of a job add up to those of the whole, exactly, in any order and
+    grouping.  A restart must be in one part only.  Jobs that differ only in `first` and the number
+    of restarts are parts of one job, unless they have a number for each restart.
 
     Attributes
     ----------
     network : Network
     restarts : int
-        How many ended.
+        Number of restarts that ended.
     counts : dict of str to int
-        How many ended with each status, by its name.
+        Number of restarts that ended with each status, by its name.
     accounted : bool
-        Whether every restart that was begun has ended or is counted in `cut_off`.
+        True if every restart that was started has ended or is counted in `cut_off`.
     """
 
     def __init__(self, job: Job) -> None:
@@ -54,7 +54,7 @@ class Statistics(EpochStatistics, Savable):
 
     @classmethod
     def empty(cls, job: Job) -> Statistics:
-        """Those of no restarts of `job`."""
+        """Make the statistics of no restarts of `job`."""
         return cls(job)
 
     @classmethod
@@ -67,16 +67,16 @@ class Statistics(EpochStatistics, Savable):
         parameters: np.ndarray,
         first: int,
     ) -> Statistics:
-        """Those of the restarts ``first, first + 1, …`` of `job`, given column by column.
+        """Make the statistics of the restarts ``first, first + 1, …`` of `job`, given as columns.
 
         Parameters
         ----------
         job : Job
-            All of it.
+            The whole job.
         loss : (restarts,) array of the job's dtype
         epochs : (restarts,) array of int64
         status : (restarts,) array of int
-            Where it is `Status.NOT_RUN`, a restart does not count.
+            Restarts with `Status.NOT_RUN` do not count.
         parameters : (restarts, n_parameters) array of the job's dtype
         first : int
 
@@ -93,7 +93,7 @@ class Statistics(EpochStatistics, Savable):
         if status.dtype.kind not in "iu" or status.shape != (size,):
             raise ValueError(f"status: expected shape ({size},) and integers, got {shown(status)}")
         if size and not (status.min() >= 0 and status.max() < len(Status)):
-            raise ValueError("status: expected numbers of fastnn.Status, got others")
+            raise ValueError("status: expected values of fastnn.Status, got other numbers")
         if size and not (epochs.min() >= 0 and epochs.max() <= MAX_COUNT):
             raise ValueError(f"epochs: expected numbers from 0 to {MAX_COUNT}, got others")
         found = tally(job.net, loss, epochs, status.astype(np.int8), parameters, first)
@@ -111,17 +111,19 @@ class Statistics(EpochStatistics, Savable):
         return result
 
     def add(self, other: Statistics) -> None:
-        """Take in the statistics of other restarts of the same job.
+        """Add the statistics of other restarts of the same job.
 
         Raises
         ------
         ValueError
-            If they are of another job.
+            If they belong to another job.
         """
         try:
             self.job = joined_job(self.job, other.job)
         except ValueError:
-            text = f"expected statistics of one job, got {self!r} and {other!r} of others"
+            text = (
+                f"expected statistics of the same job, got {self!r} and {other!r} of different jobs"
+            )
             raise ValueError(text) from None
         self._add_epochs(other)
         self._loss_bins += other._loss_bins
@@ -154,17 +156,18 @@ class Statistics(EpochStatistics, Savable):
     __hash__ = None  # type: ignore[assignment]
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """The content as arrays by name, without objects, to be saved; the job is no part of it."""
+        """Convert the content to arrays by name, for saving; the job is not included."""
         return to_arrays(self)
 
     @classmethod
     def from_arrays(cls, job: Job, arrays: Mapping[str, Any]) -> Statistics:
-        """What `to_arrays` gave for restarts of `job`.
+        """Read arrays that `to_arrays` made for restarts of `job`.
 
         Raises
         ------
         ValueError
-            If an array is missing, unknown, of another shape or dtype, or does not fit the others.
+            If an array is missing, unknown, of another shape or dtype, or inconsistent with the
+            others.
         """
         result = cls(job)
         fill(result, arrays)
@@ -183,7 +186,7 @@ class Statistics(EpochStatistics, Savable):
 
     @property
     def loss_name(self) -> str:
-        """What the loss is called."""
+        """The name of the loss."""
         return self.job.loss_name
 
     @property
@@ -193,15 +196,16 @@ class Statistics(EpochStatistics, Savable):
         return float(self._loss_sum * UNIT / count) if count else None
 
     def loss_quantile(self, q: float) -> float | None:
-        """The loss that a share `q` of restarts of finite loss did not exceed.
+        """The loss that a share `q` of the restarts with finite loss did not exceed.
 
-        Within 1/64 of the loss of a restart if that is from 2**-128 to 2**128, less being the least
-        loss of all; exact for a `q` of 0 and of 1.  None if there are none.
+        It is exact for a `q` of 0 and of 1, otherwise within 1/64 of the loss of a restart for
+        losses from 2**-128 to 2**128; smaller losses count as the lowest loss of all.  None if no
+        loss is finite.
         """
         return quantile(q, self._loss_bins.sum(axis=0), LOSS_EDGES, *self._loss_range)
 
     def loss_histogram(self) -> tuple[np.ndarray, np.ndarray]:
-        """How many restarts ended with which finite loss.
+        """Histogram of the finite final losses.
 
         Returns
         -------
@@ -212,9 +216,10 @@ class Statistics(EpochStatistics, Savable):
         return span(self._loss_bins.sum(axis=0), LOSS_EDGES, *self._loss_range)
 
     def minima(self, n: int = 10) -> list[Minimum]:
-        """The `n` most frequent minima, by the loss to three digits; less than 1e-12 is 0.
+        """The `n` most frequent minima, by the loss to three digits; losses below 1e-12 count as 0.
 
-        Of restarts that ended with a finite loss, and neither converged nor diverged.
+        They are minima of restarts that ended with a finite loss and neither converged nor
+        diverged.
         """
         return self._minima.most_frequent(integer("n", n, 0), self.restarts)
 
@@ -252,12 +257,12 @@ class Statistics(EpochStatistics, Savable):
     def restart(self, k: int) -> Run:
         """Train restart k again, with its history; every bit is the same.
 
-        The history has every epoch, or every n-th (`Run.history_every`) if that took over 1 GiB.
+        The history has every epoch, or every n-th (`Run.history_every`) if all would exceed 1 GiB.
 
         Raises
         ------
         ValueError
-            If k is none of the job's.
+            If k is not in the job.
         """
         return replay_with_history(self.job, k)
 

@@ -1,4 +1,4 @@
-"""Statistics as plain arrays, as files hold them, and back, with nothing taken on trust."""
+"""Statistics as plain arrays for files, and back, with every array checked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .minima import Minima
 if TYPE_CHECKING:
     from .statistics import Statistics
 
-# All finite floats are multiples of it.
+# All finite floats are multiples of this unit.
 UNIT = Fraction(1, 2**1074)
 NO_EPOCHS = np.iinfo(np.int64).max
 INT, TEXT = np.dtype(np.int64), np.dtype(np.str_)
@@ -31,11 +31,11 @@ MINIMA = {
     "forms_firsts": "form_firsts",
 }
 EARLY = ("cut_places", "cut_counts", "accounted")
-"""What only statistics of a run that ended early have."""
+"""Arrays that only statistics of a run that ended early have."""
 
 
 def to_arrays(statistics: Statistics) -> dict[str, np.ndarray]:
-    """The content, of histograms only what is not zero, and integers of any length as text."""
+    """Convert the content: of histograms only the non-zero bins, and long integers as text."""
     epochs, losses = statistics._epoch_bins.ravel(), statistics._loss_bins.ravel()
     columns, bins = statistics._minima.columns(), statistics._cut_bins
     cut = np.zeros(0, dtype=np.int64) if bins is None else bins.ravel()
@@ -58,16 +58,16 @@ def to_arrays(statistics: Statistics) -> dict[str, np.ndarray]:
 
 
 def most_bytes(restarts: int) -> int:
-    """The most that the arrays of statistics of so many restarts take, with headers and texts."""
+    """Maximum size of the arrays of statistics of this many restarts, with headers and texts."""
     bins = len(Status) * N_EPOCH_BINS + 2 * N_LOSS_BINS
     rows = min(restarts, N_KEYS)
     return 8 * (2 * bins + rows * 3 * (1 + FORMS)) + 2**16
 
 
 def fill(statistics: Statistics, arrays: Mapping[str, Any]) -> None:
-    """Put the content of `arrays` into empty statistics; ValueError if no restarts can give it."""
+    """Fill empty statistics from `arrays`; ValueError if no restarts can give this content."""
     if unknown := sorted(arrays.keys() - to_arrays(statistics).keys() - {*EARLY}):
-        raise ValueError(f"statistics: expected their own arrays, got {shown(unknown[0])} too")
+        raise ValueError(f"statistics: expected only known arrays, got {shown(unknown[0])}")
     job = statistics.job
     first, stop = job.first, job.first + job.restarts
     _fill_bins("epochs", arrays, statistics._epoch_bins, job.restarts)
@@ -87,7 +87,7 @@ def fill(statistics: Statistics, arrays: Mapping[str, Any]) -> None:
     if flaw is not None:
         _refuse("minima", flaw)
     if sum(minima.counts.tolist()) > statistics._loss_bins[0].sum():
-        _refuse("minima_counts", "as many restarts as have other losses")
+        _refuse("minima_counts", "counts that agree with those of the losses")
     statistics._minima = minima
 
 
@@ -104,7 +104,7 @@ def _fill_bins(name: str, arrays: Mapping[str, Any], bins: np.ndarray, restarts:
     counts = _read(arrays, f"{name}_counts", INT, (len(places),))
     low = N_EPOCH_BINS * (Status.NOT_RUN + 1) if name == "epochs" else 0
     if not (np.all(places[1:] > places[:-1]) and np.all((places >= low) & (places < bins.size))):
-        _refuse(f"{name}_places", "numbers of bins in order")
+        _refuse(f"{name}_places", "numbers of bins in ascending order")
     if np.any(counts < 1) or sum(counts.tolist()) > restarts:
         _refuse(f"{name}_counts", f"positive numbers that sum to at most {restarts}")
     bins.reshape(-1)[places] = counts
@@ -125,7 +125,9 @@ def _fill_epochs(statistics: Statistics, arrays: Mapping[str, Any]) -> None:
             fits = fits and _are_ends(low, high, counts, EPOCH_EDGES)
             fits = fits and total * low <= sums[status] <= total * high
         if not fits:
-            _refuse("epochs_sums, epochs_least, epochs_most", "what fits the histogram")
+            _refuse(
+                "epochs_sums, epochs_least, epochs_most", "values consistent with the histogram"
+            )
     statistics._epoch_sums, statistics._epoch_least, statistics._epoch_most = sums, least, most
 
 
@@ -147,12 +149,12 @@ def _fill_losses(statistics: Statistics, arrays: Mapping[str, Any], first: int, 
         fits = fits and _are_ends(low, high, statistics._loss_bins.sum(axis=0), LOSS_EDGES)
         fits = fits and total * Fraction(low) <= units * UNIT <= total * Fraction(high)
     if not fits:
-        _refuse("loss_sum, loss_range, best", "what fits the histogram")
+        _refuse("loss_sum, loss_range, best", "values consistent with the histogram")
     statistics._loss_sum, statistics._loss_range, statistics._best = units, (low, high), best
 
 
 def _are_ends(low: float, high: float, counts: np.ndarray, edges: np.ndarray) -> bool:
-    """Whether the extremes lie in the first and the last bin that hold any."""
+    """Return whether the extremes lie in the first and the last non-empty bin."""
     places = np.flatnonzero(counts)
     return place_of(low, edges) == int(places[0]) and place_of(high, edges) == int(places[-1])
 
@@ -160,7 +162,7 @@ def _are_ends(low: float, high: float, counts: np.ndarray, edges: np.ndarray) ->
 def _read(
     arrays: Mapping[str, Any], name: str, dtype: np.dtype, shape: tuple[int | None, ...]
 ) -> np.ndarray:
-    """A copy of one of the arrays, if it has that dtype and shape; None fits every length."""
+    """Copy one of the arrays after a check of its dtype and shape; None allows any length."""
     try:
         array = np.array(arrays[name])
     except KeyError:

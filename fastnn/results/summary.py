@@ -19,35 +19,35 @@ QUARTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True)
 class Summary:
-    """Many restarts in a few numbers; print it, or take it `as_dict`.
+    """Summary of many restarts in a few numbers; print it, or use `as_dict`.
 
     Attributes
     ----------
     restarts : int
-        How many were trained to their end.
+        Number of restarts trained to their end.
     counts : dict of str to int
-        How many ended with each status, by its name.
+        Number of restarts that ended with each status, by its name.
     success_rate : float or None
-        The share that converged; None if there was no target.
+        Share of restarts that converged; None if there was no target.
     success_interval : (float, float) or None
-        Its 95 % Wilson score interval.
+        The 95 % Wilson score interval of the success rate.
     epochs : (5,) tuple of float or None
         Minimum, quartiles and maximum of the epochs of the restarts that converged, or of all if
         there was no target; None if there are none.
     loss : (5,) tuple of float or None
         Minimum, quartiles and maximum of the finite final losses of those that ended.
     loss_name : str
-        What the loss is called.
+        The name of the loss.
     cut_off : int
-        How many were still at work when the run ended early.  Then those that ended are mostly
-        short ones; the success rate and the quartiles of epochs are Kaplan and Meier's estimates,
-        which allow for that (`Statistics.success_rate`).
+        Number of restarts still in progress when the run ended early.  The restarts that ended are
+        then mostly short ones; the success rate and the quartiles of epochs are Kaplan and Meier's
+        estimates, which account for that (`Statistics.success_rate`).
     followed : int or None
-        The last epoch that any restart reached, if some were cut off: the success rate is the
-        share that converged by then.
+        The last epoch that any restart reached, if some were cut off; the success rate is the share
+        that converged by then.
     accounted : bool
-        Whether all restarts that were begun have ended or are counted as cut off.  Where some are
-        missing, such as in a folder that is being written, there is no interval.
+        True if all restarts that were started have ended or are counted as cut off.  If some are
+        missing, as in a folder that is being written, there is no interval.
     """
 
     restarts: int
@@ -63,11 +63,11 @@ class Summary:
 
     @property
     def sse(self) -> tuple[float, ...] | None:
-        """The same of the sums of squared errors; None if the loss is another."""
+        """The same for the sum of squared errors; None if the loss is another."""
         return self.loss if self.loss_name == "SSE" else None
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as plain Python values."""
+        """Convert the summary to plain Python values."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -77,7 +77,7 @@ class Summary:
                 share = count / max(1, sum(self.counts.values()))
                 lines.append(f"  {name.lower().replace('_', ' '):<12} {count:>13,}  {share:7.2%}")
         if self.cut_off:
-            lines.append(f"cut off      {self.cut_off:,} at work when the run ended")
+            lines.append(f"cut off      {self.cut_off:,} in progress when the run ended")
         if self.success_rate is not None:
             lines.append(f"success rate {self.success_rate:.2%}{self._how_sure()}")
         whose = "" if self.success_rate is None else " to converge"
@@ -91,7 +91,7 @@ class Summary:
     def _how_sure(self) -> str:
         by = "" if self.followed is None else f" by epoch {self.followed:,}"
         if self.success_interval is None:
-            return f"{by} (no interval: restarts that were begun are missing)"
+            return f"{by} (no interval: some started restarts are missing)"
         low, high = self.success_interval
         how = ", Kaplan-Meier" if self.cut_off else ""
         return f"{by} (95% interval {low:.2%} to {high:.2%}{how})"
@@ -117,9 +117,9 @@ def summarize(
     loss_name: str,
     cut: CutOff | None = None,
 ) -> Summary:
-    """The summary of restarts given column by column, of which some may not have been kept.
+    """Summarize restarts given column by column; some columns may not have been kept.
 
-    `cut` are those that the end of the run cut off; None if there are none.
+    `cut` holds the restarts cut off by the run's end; None if there are none.
     """
     cut = CutOff.none() if cut is None else cut
     counts = np.bincount(status, minlength=len(Status))
@@ -133,7 +133,7 @@ def summarize(
     if not len(cut.epochs):
         if rate is not None and cut.accounted:
             interval = wilson_interval(converged, trained)
-    elif epochs is None:  # then those that ended tell nothing of the others
+    elif epochs is None:  # then those that ended say nothing about the others
         rate = None
     else:
         found = cut.incidence(epochs[ended], status[ended], only_converged=has_target)

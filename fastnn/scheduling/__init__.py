@@ -1,1 +1,1 @@
-"""Who trains which restarts, and where the results come together."""
+"""Distribution of restarts to workers, and collection of the results."""

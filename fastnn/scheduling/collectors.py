@@ -1,4 +1,4 @@
-"""Where parts of a run come together, in memory; on disk: `fastnn.storage`."""
+"""Collectors of the parts of a run in memory; for disk see `fastnn.storage`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .worker import Part
 
 
 class Collector:
-    """What takes in parts of a run, in any order: the base of all.
+    """The base of all collectors, which receive the parts of a run in any order.
 
     Attributes
     ----------
@@ -26,9 +26,9 @@ class Collector:
     cut : CutOff
         Restarts that were begun, but will not be among the results.
     todo : list of (int, int)
-        The positions that are wanted, as ranges (start, stop).
+        The positions to train, as ranges (start, stop).
     ended, converged : int
-        How many restarts have ended, and how many of them met a target.
+        Numbers of restarts that have ended, and that met a target.
     """
 
     on_disk = False
@@ -41,29 +41,29 @@ class Collector:
 
     @property
     def advice(self) -> str:
-        """What to do where the run ends early, for the end of an error."""
+        """Advice for the end of an error message, if the run ends early."""
         return ""
 
     def add(self, part: Part) -> None:
-        """Take in a part."""
+        """Add a part."""
         self.ended += part.ended
         self.converged += part.converged
         self.cut = CutOff.joined([self.cut, part.cut])
 
     def tell(self, reached: int, not_begun: list[tuple[int, int]]) -> None:
-        """Tell up to which position restarts were handed out, and which ranges nobody began."""
+        """Report the position that handing out reached, and the ranges never started."""
 
     def lose(self) -> None:
         """Tell that restarts were begun of which nothing came back."""
         self.cut = replace(self.cut, accounted=False)
 
     def result(self) -> Any:
-        """What there is of it."""
+        """Return the result so far."""
         raise NotImplementedError
 
 
 class Columns(Collector):
-    """Collects a row for every restart in arrays."""
+    """Collect a row for every restart in arrays."""
 
     def __init__(self, job: Job, keep: Keep) -> None:
         super().__init__(job, keep)
@@ -75,14 +75,14 @@ class Columns(Collector):
         self.arrays["status"][:] = Status.NOT_RUN
 
     def add(self, part: Part) -> None:
-        """Take in a part."""
+        """Add a part."""
         rows = slice(part.start, part.start + part.rows)
         for name, values in part.columns.items():
             self.arrays[name][rows] = values
         super().add(part)
 
     def result(self) -> Runs:
-        """The restarts that have ended."""
+        """Return the restarts that have ended."""
         job = self.job
         indices = np.arange(job.first, job.first + job.restarts, dtype=np.int64)
         columns: dict[str, Any] = {"indices": indices, **self.arrays}
@@ -95,7 +95,7 @@ class Columns(Collector):
 
 
 class Tallies(Collector):
-    """Collects statistics, and the best restarts if there are to be any."""
+    """Collect statistics, and the best restarts if they are to be kept."""
 
     def __init__(self, job: Job, keep: Keep) -> None:
         super().__init__(job, keep)
@@ -103,7 +103,7 @@ class Tallies(Collector):
         self.best: dict[str, np.ndarray] = {}
 
     def add(self, part: Part) -> None:
-        """Take in a part."""
+        """Add a part."""
         if part.statistics is not None:
             self.statistics.add(Statistics.from_arrays(self.job, part.statistics))
         if self.keep.best and part.columns:

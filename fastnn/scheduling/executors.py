@@ -1,4 +1,4 @@
-"""Executors: what they say of themselves, and what they want to be told."""
+"""Properties of executors, and the options that they need."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from ..support.machine import available_threads
 
 
 def workers_of(executor: Executor | None) -> int:
-    """How many chunks an executor trains at a time, as far as it says."""
+    """Number of chunks that an executor trains at a time, as far as it reports it."""
     if executor is None:
         return available_threads()
     workers = getattr(executor, "_max_workers", None)  # of the standard library's
     if workers is None and _is_dask(executor):
         try:
             workers = sum(executor._client.nthreads().values())  # type: ignore[attr-defined]
-        except Exception:  # closed, which the first chunk will tell
+        except Exception:  # closed, as the first chunk will show
             workers = None
     return int(workers or available_threads())
 
 
 def shares_memory(executor: Executor) -> bool:
-    """Whether its workers are threads of this process, which see a flag that is set here."""
+    """Return whether its workers are threads of this process, which see a flag that is set here."""
     return isinstance(executor, ThreadPoolExecutor)
 
 
@@ -46,16 +46,16 @@ def most_in_flight(executor: Executor, workers: int) -> int:
 
 
 def options_of(executor: Executor) -> dict[str, Any]:
-    """What `submit` is to be told besides the task.
+    """Options for `submit` besides the task.
 
-    Dask takes equal tasks for one: a chunk that is handed out again would get the error that it had
-    before, and of two equal runs the one that is interrupted would cancel the chunks of both.
+    Dask identifies equal tasks: a chunk that is submitted again would get its previous error, and
+    of two equal runs, interrupting one would cancel the chunks of both.
     """
     return {"pure": False} if _is_dask(executor) else {}
 
 
 def name_of(executor: Executor) -> str:
-    """What it is called in an error."""
+    """The name of an executor in an error."""
     return f"Dask's {type(executor).__name__}" if _is_dask(executor) else type(executor).__name__
 
 

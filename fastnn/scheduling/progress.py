@@ -40,10 +40,10 @@ def progress_bar(job: Job, ended: int, progress: bool | None) -> Any:
     from tqdm import tqdm
 
     class Bar(tqdm):  # type: ignore[misc]
-        monitor_interval = 0  # no thread that outlives the run
+        monitor_interval = 0  # no thread may outlive the run
 
-    # tqdm's own lock is one among processes too.  To make it fixes how a program starts processes,
-    # and a child that is forked while another thread holds it waits for ever.
+    # tqdm's own lock also works between processes.  Creating it fixes how a program starts
+    # processes, and a child that is forked while another thread holds it waits forever.
     if not hasattr(tqdm, "_lock"):
         Bar.set_lock(threading.RLock())
     terminal = _Terminal()
@@ -55,6 +55,6 @@ def progress_bar(job: Job, ended: int, progress: bool | None) -> Any:
         smoothing=0.1,
         delay=0.0 if progress else 0.5,
         file=terminal,
-        ncols=shutil.get_terminal_size().columns,  # 80 where it is not known
+        ncols=shutil.get_terminal_size().columns,  # 80 if unknown
         disable=not (terminal.isatty() if progress is None else progress),
     )

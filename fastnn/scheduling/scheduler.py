@@ -1,4 +1,4 @@
-"""Many chunks: who trains which, progress, Ctrl-C, and workers that die."""
+"""Training in chunks: distribution, progress, Ctrl-C, and workers that die."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ from .progress import progress_bar
 from .work import Sizes, Work
 from .worker import Part, check_part, train_part, train_sent
 
-# With one thread, less work than this is done by the caller's: a thread and a bar cost 0.3 ms.
+# With one thread, less work than this runs in the caller's thread: a thread and a bar cost 0.3 ms.
 QUICK_SECONDS = 0.05
-# The same with several threads: to begin two and hand them chunks takes 2 to 4 ms.
+# The same with several threads: starting two and handing them chunks takes 2 to 4 ms.
 TINY_SECONDS = 0.01
-# After Ctrl-C, how long to wait for workers that cannot be told.
+# Seconds to wait, after Ctrl-C, for workers that cannot be notified.
 INTERRUPTED_SECONDS = 0.5
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during `train_many`.
+    """Interruption of `train_many` by Ctrl-C.
 
     Attributes
     ----------
     runs : Runs, Statistics or StoredRuns
-        What was asked for, of the restarts that had ended by then.
+        The requested results, for the restarts that had ended.
     restarts : int
-        How many there were to be.
+        Number of restarts of the whole run.
     ended : int
-        How many had ended.
+        Number of restarts that had ended.
     """
 
     def __init__(self, runs: Any, restarts: int, ended: int) -> None:
@@ -58,16 +58,16 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Incomplete(RuntimeError):  # noqa: N818  a caller's word, like Interrupted
-    """Workers failed during `train_many`; the error of the last of them is its cause.
+    """Failure of workers during `train_many`; its cause is the last worker's error.
 
     Attributes
     ----------
     runs : Runs, Statistics or StoredRuns
-        What was asked for, of the restarts that had ended by then.
+        The requested results, for the restarts that had ended.
     restarts : int
-        How many there were to be.
+        Number of restarts of the whole run.
     ended : int
-        How many had ended.
+        Number of restarts that had ended.
     """
 
     def __init__(self, runs: Any, restarts: int, ended: int, reason: str) -> None:
@@ -91,12 +91,12 @@ def run_job(
     progress: bool | None,
     time_limit: float | None,
 ) -> Any:
-    """Train what `collector` wants of `job`; returns its result.
+    """Train the restarts of `job` that `collector` needs; returns its result.
 
     Raises
     ------
     Interrupted
-        On Ctrl-C, once its own threads rest.
+        On Ctrl-C, once its own threads are idle.
     Incomplete
         If an executor's workers fail.
     """
@@ -104,7 +104,7 @@ def run_job(
     quick = job.restarts * job.seconds_of_a_restart < limit
     here = quick and executor is None and chunk is None and not progress
     interrupted, failure = False, None
-    with CtrlC() as ctrl_c:  # also while what had ended becomes a result
+    with CtrlC() as ctrl_c:  # also while the result is put together
         try:
             if here and time_limit is None and not collector.on_disk:
                 with ctrl_c.raising():
@@ -129,7 +129,7 @@ class _WorkerFailed(Exception):  # noqa: N818
 
 
 class _Flight:
-    """The chunks that an executor has, and their parts as they come back."""
+    """The chunks in flight, and their parts as they come back."""
 
     def __init__(
         self, job: Job, collector: Collector, pool: Executor, workers: int, flag: np.ndarray
@@ -137,12 +137,12 @@ class _Flight:
         self.job, self.collector, self.pool, self.workers = job, collector, pool, workers
         self.flag = flag
         self.here = shares_memory(pool)
-        # A woken main thread finds either a finished chunk here or, after Ctrl-C, None.
+        # When the main thread wakes up, it finds a finished chunk here or, after Ctrl-C, None.
         self.finished: queue.SimpleQueue[Future[Part] | None] = queue.SimpleQueue()
         self.pending: dict[Future[Part], tuple[int, int]] = {}
 
     def submit(self, start: int, stop: int) -> None:
-        """Hand out a chunk."""
+        """Submit a chunk."""
         options: dict[str, Any] = {"only_whole": self.collector.on_disk, **options_of(self.pool)}
         keep = self.collector.keep
         try:
@@ -159,10 +159,10 @@ class _Flight:
         future.add_done_callback(self.finished.put)
 
     def flaw(self, done: Future[Part], start: int, stop: int) -> Exception | None:
-        """What is wrong with a part that came back."""
+        """The error of a part that came back, or None."""
         try:
             check_part(done.result(), self.job, self.collector.keep, start, stop)
-        except Exception as error:  # of any kind, as what came back may be anything
+        except Exception as error:  # of any kind, since anything may come back
             return error
         return None
 
@@ -176,7 +176,7 @@ class _Flight:
             return None
 
     def end(self, patience: float, *, orderly: bool) -> list[Future[Part]]:
-        """Take back what is not at work, and wait for the rest; returns what has ended.
+        """Cancel waiting chunks, and wait for the others; returns those that have ended.
 
         Own threads have seen the flag, and are waited for.  Of other executors not all tell what
         is at work: it is those that were handed out first.  Where processes may be dying nothing is
@@ -203,12 +203,12 @@ def _run_chunks(
     progress: bool | None,
     time_limit: float | None,
 ) -> None:
-    """Train into `collector`; raises KeyboardInterrupt once its own threads rest."""
+    """Train into `collector`; raises KeyboardInterrupt once its own threads are idle."""
     deadline = math.inf if time_limit is None else time.monotonic() + time_limit
     pool = executor
     if pool is None:
         pool = Pool(workers)
-    # Compiles in this thread, where Ctrl-C can reach it, and before processes are forked.
+    # Compile in this thread, where Ctrl-C works, and before processes are forked.
     with ctrl_c.raising():
         train_chunk(job, 0, 0, lanes=lanes_for(job, job.restarts))
     far = collector.on_disk or not shares_memory(pool)
@@ -226,7 +226,7 @@ def _run_chunks(
         collects, interrupted, gone = True, False, False
         try:
             while goes_on():
-                # First what has come back: from the first chunks the others learn their size.
+                # Finished chunks first: the first ones determine the size of the others.
                 while (
                     len(flight.pending) < work.sizes.flight
                     and flight.finished.empty()
@@ -251,18 +251,18 @@ def _run_chunks(
                     continue
                 part = done.result()
                 work.sizes.learn(part.rows, part.seconds)
-                collects = False  # what cannot be written will not be written later either
+                collects = False  # if writing fails once, do not try again
                 collector.add(part)
                 collects = True
                 bar.update(part.ended)
                 if job.has_targets:
                     share = collector.converged / max(1, collector.ended)
                     bar.set_postfix_str(f"converged {share:.1%}", refresh=False)
-                del done, part  # not kept while the next one is waited for
+                del done, part  # free the memory while waiting for the next
         except _WorkerFailed:
-            if not ctrl_c.pressed:  # which may have ended the workers too
+            if not ctrl_c.pressed:  # Ctrl-C may also have ended the workers
                 raise
-        except KeyboardInterrupt:  # where Ctrl-C is not ours
+        except KeyboardInterrupt:  # if Ctrl-C is not handled here
             interrupted = True
             raise
         finally:
@@ -286,7 +286,7 @@ def _run_chunks(
 
 
 def _error_of(future: Future[Any]) -> BaseException | None:
-    """The error of a future that is done; never raises it, as `result` does a KeyboardInterrupt."""
+    """The error of a finished future; never raises it, unlike `result` with a KeyboardInterrupt."""
     try:
         return future.exception(timeout=0)
     except (CancelledError, TimeoutError) as error:
@@ -294,14 +294,14 @@ def _error_of(future: Future[Any]) -> BaseException | None:
 
 
 def _is_gone(error: BaseException) -> bool:
-    """Whether an executor with this error will not train anything any more."""
+    """Return whether an executor with this error cannot train any more."""
     return isinstance(error, BrokenExecutor | CancelledError)
 
 
 def _failure(executor: Executor | None, error: BaseException) -> _WorkerFailed:
     text = str(error).strip()
     if isinstance(error, CancelledError) and not text:
-        text = "it was shut down, or the connection to it was lost"
+        text = "it was shut down, or its connection was lost"
     named = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if executor is None or isinstance(executor, Pool):
         return _WorkerFailed(f"a chunk could not be trained: {named}")

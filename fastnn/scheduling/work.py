@@ -1,4 +1,4 @@
-"""What of a run is still to be handed out, and in chunks of what size."""
+"""The remaining work of a run, and the size of its chunks."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ from ..job.job import Job
 from ..job.keep import Keep, row_bytes
 from ..support.machine import physical_memory
 
-# A chunk should take this long: short enough for smooth progress and an even end, long enough that
-# handing it out and filling and draining its lanes are nothing beside it.
+# Seconds for a chunk: short enough for smooth progress and an even finish, long enough to make
+# submitting it and filling and draining its lanes negligible.
 CHUNK_SECONDS = 0.25
-# The same where a chunk goes through another process or becomes files.
+# The same if a chunk goes through another process or is written to files.
 FAR_CHUNK_SECONDS = 1.0
-# Chunks a second that one process can hand out, with room to spare: Dask's client and scheduler
-# take about 2 ms for each (benchmarks/projection.py).
+# Chunks per second that one process can hand out, with a margin: Dask's client and scheduler take
+# about 2 ms for each (benchmarks/projection.py).
 CHUNKS_PER_SECOND = 200
-# A very long run has about so many chunks, of at most a minute: folders are read shard by shard.
+# Approximate number of chunks of a very long run, each of at most a minute: folders are read shard
+# by shard.
 MANY_CHUNKS, LONGEST_SECONDS = 20_000, 60.0
 # Bytes of results in one chunk.
 PART_BYTES = 2**25
-# The share of the memory that all chunks in flight may fill, should they come back at once.
+# Share of the memory for all chunks in flight, in case they come back at once.
 FLIGHT_SHARE = 0.25
-# Threads take no chunks of less, each of which costs 0.3 ms.
+# Minimum seconds of a chunk for threads, as each chunk costs 0.3 ms.
 LEAST_SECONDS = 0.001
-# How often a chunk is handed out whose workers fail.
+# Attempts for a chunk whose workers fail.
 ATTEMPTS = 5
 
 
 class Sizes:
-    """How large the next chunk should be, from how long the last ones took."""
+    """Size of the next chunk, from the time that the last ones took."""
 
     def __init__(
         self, job: Job, workers: int, fixed: int | None, *, keep: Keep | None = None,
@@ -57,11 +58,11 @@ class Sizes:
         """The size of the next chunk when `left` restarts have not been handed out."""
         if self.fixed is not None:
             return min(self.fixed, left)
-        # Towards the end smaller, so that all workers end together.
+        # Smaller towards the end, so that all workers finish together.
         share = left if self.workers == 1 else -(-left // (2 * self.workers))
         if self.far:
-            # But not so small that workers wait for their turn: chunks of t seconds of L that are
-            # left are handed out in L / t / CHUNKS_PER_SECOND, and the last takes t.
+            # But not so small that workers wait for their turn: with L seconds left, handing out
+            # chunks of t seconds takes L / t / CHUNKS_PER_SECOND, and the last one takes t.
             share = max(share, int(math.sqrt(left / self.pace / CHUNKS_PER_SECOND)))
         least = max(self.smallest, int(LEAST_SECONDS / self.pace))
         size = max(min(self.size, share), min(least, -(-left // self.workers)))
@@ -76,19 +77,19 @@ class Sizes:
         return max(1, min(self.most, int(self.memory / size) if size else self.most))
 
     def learn(self, size: int, seconds: float) -> None:
-        """A chunk of `size` restarts took `seconds`."""
+        """Record that a chunk of `size` restarts took `seconds`."""
         self.pace = max(seconds, 1e-6) / max(1, size)
         share = min(LONGEST_SECONDS, self.restarts * self.pace / MANY_CHUNKS)
         wanted = int(max(self.seconds, share) / self.pace)
         if wanted * self.kept * 2 * self.workers > self.memory:
-            # Smaller, for more of them, as long as so many can be handed out.
+            # Smaller chunks, and more of them, as long as they can be handed out.
             shorter = int(math.sqrt(self.memory / self.kept / self.pace / CHUNKS_PER_SECOND))
             wanted = max(int(self.memory / self.kept / (2 * self.workers)), min(wanted, shorter))
         self.size = max(self.smallest, min(self.largest, wanted, 8 * size))
 
 
 class Work:
-    """The positions that are still to be handed out, and the chunks that are."""
+    """The positions still to be handed out, and the chunks handed out."""
 
     def __init__(self, todo: list[tuple[int, int]], sizes: Sizes) -> None:
         self.ranges = deque(todo)
@@ -100,7 +101,7 @@ class Work:
         """The position after the last that was handed out."""
 
     def next(self) -> tuple[int, int] | None:
-        """A chunk as (start, stop), or None if there is no more."""
+        """Return a chunk as (start, stop), or None if there are no more."""
         if self.again:
             return self.again.pop()
         if not self.ranges:
@@ -114,7 +115,7 @@ class Work:
         return start, stop
 
     def failed(self, chunk: tuple[int, int]) -> bool:
-        """Whether to hand out the chunk again, which is then done."""
+        """Requeue the chunk; returns False after `ATTEMPTS` failures."""
         self.failures[chunk] = self.failures.get(chunk, 0) + 1
         if self.failures[chunk] >= ATTEMPTS:
             return False

@@ -28,23 +28,23 @@ _ctrl_c = WorkersCtrlC()
 
 @dataclass(frozen=True)
 class Part:
-    """What is kept of the restarts at positions ``start … start + rows - 1`` of a job."""
+    """Results of the restarts at positions ``start … start + rows - 1`` of a job."""
 
     start: int
     rows: int
     columns: dict[str, np.ndarray]
     """As `Job.column_types` has them; of the best only, with their "restart"."""
     statistics: dict[str, np.ndarray] | None
-    """As arrays: the job that they are of, with its data, does not go back to who sent it."""
+    """Statistics as arrays: their job, with its data, is not sent back."""
     ended: int
-    """How many of the restarts have ended."""
+    """Number of restarts that have ended."""
     converged: int
     seconds: float
-    """How long it took."""
+    """Seconds that it took."""
     lane_ticks: int
     """Epochs that the kernel computed, times its lanes."""
     cut: CutOff
-    """Restarts that were begun, but have no row."""
+    """Restarts that were started, but have no row."""
 
 
 def rows_of_a_slice(job: Job) -> int:
@@ -65,8 +65,8 @@ def train_part(
 ) -> Part:
     """Train the restarts at positions ``start … stop - 1`` of `job`, and keep what `keep` says.
 
-    `job` may be one that begins at position `at` of the run's.  A part that is stopped ends, if
-    `only_whole`, with the last restart before which all have ended.
+    `job` may begin at position `at` of the run's job.  With `only_whole`, a part that is stopped
+    early ends before the first restart that has not ended.
     """
     began = time.perf_counter()
     types = job.column_types
@@ -87,7 +87,7 @@ def train_part(
         left = np.flatnonzero(chunk.status == Status.NOT_RUN)
         rows = int(left[0]) if only_whole and len(left) else len(chunk.status)
         columns = _columns(chunk, rows, job.first + reached)
-        if len(left):  # those without a row, or with one that does not count
+        if len(left):  # restarts without a row, or with one that does not count
             beyond = np.arange(rows, len(chunk.status)) if only_whole else left
             cut = CutOff.of(chunk.epochs[beyond], chunk.status[beyond])
         if statistics is not None:
@@ -120,15 +120,15 @@ def train_part(
 
 
 def train_sent(job: Job, keep: Keep, *, at: int, only_whole: bool) -> Part:
-    """Train all restarts of a job that was sent to this process, which `train_part` describes.
+    """Train all restarts of a job that was sent to this process: see `train_part`.
 
-    Where Ctrl-C reaches it, what has ended by then is returned, and not an error.
+    On Ctrl-C it returns what has ended by then, and does not raise.
     """
     arguments = job, 0, job.restarts, keep
     with _ctrl_c as flag:
         if flag is None:
             return train_part(*arguments, at=at, only_whole=only_whole)
-        # In another thread, since Python cannot answer Ctrl-C while a kernel runs in this one.
+        # In another thread, since Python cannot handle Ctrl-C while a kernel runs in this one.
         with Pool(1) as pool:
             future = pool.submit(
                 train_part, *arguments, at=at, only_whole=only_whole, stop_flag=flag
@@ -137,20 +137,20 @@ def train_sent(job: Job, keep: Keep, *, at: int, only_whole: bool) -> Part:
 
 
 def check_part(part: Any, job: Job, keep: Keep, start: int, stop: int) -> None:
-    """Whether what came back is a part of those positions, of which a worker may know too little.
+    """Raise unless a worker returned a valid part for these positions.
 
     Raises
     ------
     TypeError, ValueError
-        If it is another, or its columns are such as no restarts of the job have.
+        If it is another part, or has columns that no restarts of the job can have.
     """
     if not isinstance(part, Part):
         raise TypeError(f"expected the results of a chunk, got {shown(part)}")
     integer("start", part.start, start, start)
     rows = integer("rows", part.rows, 0, stop - start)
     if not isinstance(part.cut, CutOff):
-        raise TypeError(f"cut: expected what was cut off, got {shown(part.cut)}")
-    replace(part.cut)  # which checks it once more
+        raise TypeError(f"cut: expected a CutOff, got {shown(part.cut)}")
+    replace(part.cut)  # which checks it again
     if not rows or not keep.columns:
         return
     columns = part.columns
@@ -159,7 +159,7 @@ def check_part(part: Any, job: Job, keep: Keep, start: int, stop: int) -> None:
         indices, rows = columns["restart"], len(columns["restart"])
     for name, (dtype, shape) in job.column_types.items():
         if name in keep.columns:
-            # One that was sent counts epochs in a type that fits its own restarts.
+            # A job that was sent counts epochs in a type that fits its own restarts.
             unsigned = name == "epochs" and columns[name].dtype.kind == "u"
             check_array(
                 name, columns[name], columns[name].dtype if unsigned else dtype, (rows, *shape)
@@ -173,7 +173,7 @@ def check_part(part: Any, job: Job, keep: Keep, start: int, stop: int) -> None:
 
 
 def _columns(chunk: ChunkResult, rows: int, first: int) -> dict[str, np.ndarray]:
-    """The first rows of a chunk's results, by name; `first` is the index of the first."""
+    """The first rows of a chunk's results, by name; `first` is the index of the first row."""
     columns = {
         "loss": chunk.loss,
         "epochs": chunk.epochs,

@@ -1,4 +1,4 @@
-"""Estimators for scikit-learn: its words, and the best of many restarts from `fit`."""
+"""Estimators for scikit-learn, with its parameter names; `fit` keeps the best of many restarts."""
 
 try:
     import sklearn as _sklearn  # noqa: F401

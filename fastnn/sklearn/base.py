@@ -1,4 +1,4 @@
-"""What classifier and regressor share: from scikit-learn's parameters to a job, and back."""
+"""The base of classifier and regressor: from scikit-learn's parameters to a job, and back."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from .selection import Selection, best_of, best_restarts
 def is_stochastic(estimator: Any) -> bool:
     try:
         stochastic = solver_of(estimator.solver).stochastic
-    except ValueError:  # which `fit` is to raise
+    except ValueError:  # `fit` will raise it
         stochastic = False
     if stochastic:
         return True
@@ -52,7 +52,7 @@ def _dense(X: Any) -> np.ndarray:
 
 
 class BaseMLP(BaseEstimator):
-    """The base of both estimators; their docstrings say what the parameters are."""
+    """The base of both estimators, whose docstrings describe the parameters."""
 
     @suggests
     def __init__(
@@ -109,18 +109,18 @@ class BaseMLP(BaseEstimator):
         self.n_jobs = n_jobs
 
     def _targets(self, y: Any, classes: Any = None) -> np.ndarray:
-        """`y` as the network's targets (n, n_out); sets what it tells of classes."""
+        """Convert `y` to the network's targets (n, n_out); sets the attributes about classes."""
         raise NotImplementedError
 
     def _objective(self, penalty: float) -> tuple[Penalized, str, float]:
-        """Loss, activation of the output, and how much larger the loss is than scikit-learn's.
+        """Loss, output activation, and the ratio of the loss to scikit-learn's.
 
-        `penalty` is the factor of the squares in scikit-learn's loss.
+        `penalty` is the factor of the squared weights in scikit-learn's loss.
         """
         raise NotImplementedError
 
     def _strata(self, targets: np.ndarray) -> np.ndarray | None:
-        """What a split of the samples is to keep the shares of."""
+        """Classes whose shares a split of the samples should keep, or None."""
         return None
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
@@ -131,7 +131,7 @@ class BaseMLP(BaseEstimator):
         X : (n, n_features) array, sparse matrix or data frame of float
         y : (n,) or (n, n_outputs) array
         sample_weight : (n,) array of float, optional
-            Not negative, not all 0.
+            Non-negative, not all 0.
 
         Returns
         -------
@@ -140,7 +140,7 @@ class BaseMLP(BaseEstimator):
         Raises
         ------
         TypeError, ValueError
-            If a parameter or the data are not of their kind, before any training.
+            If a parameter or the data are invalid, before any training.
         """
         check_parameters(self)
         before = self._before() if self.warm_start else None
@@ -175,14 +175,16 @@ class BaseMLP(BaseEstimator):
         inputs, y = self._validated(X, y, reset=before is None)
         known = None if before is None else getattr(self, "classes_", None)
         if classes is not None and known is not None and set(classes) != set(known):
-            raise ValueError(f"classes: expected {known.tolist()}, as before, got {shown(classes)}")
+            raise ValueError(
+                f"classes: expected {known.tolist()}, as in the first call, got {shown(classes)}"
+            )
         targets = self._targets(y, classes if known is None else known)
         weights = self._weights(sample_weight, inputs)
         self._train(inputs, targets, weights, 1, before, keep=True, judged=False)
         return self
 
     def _before(self) -> Runs | np.ndarray | None:
-        """What training goes on from: all restarts, or what was kept of a fit to the end."""
+        """The state from which training continues: all restarts, or a fit's kept parameters."""
         runs: Runs | None = getattr(self, "_runs", None)
         return getattr(self, "parameters_", None) if runs is None else runs
 
@@ -198,7 +200,7 @@ class BaseMLP(BaseEstimator):
             return None
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not weights.sum() > 0:
-            raise ValueError("sample_weight: expected a sum above 0, got 0")
+            raise ValueError("sample_weight: expected weights with a sum above 0, got 0")
         return weights
 
     def _split(
@@ -224,9 +226,9 @@ class BaseMLP(BaseEstimator):
         keep: bool,
         judged: bool = True,
     ) -> None:
-        """Train, and keep what came out; all of it, for training that goes on, if `keep`.
+        """Train, and store the result; with `keep` all of it, to continue training.
 
-        Not `judged`: all epochs are made, without rules.
+        If not `judged`, all epochs are trained, without rules.
         """
         solver, seed, validation, held_weights = solver_of(self.solver), self._seed(), None, None
         if self.early_stopping:
@@ -265,18 +267,18 @@ class BaseMLP(BaseEstimator):
             self.__dict__.pop("_runs", None)
         if not np.isfinite(best.parameters).all() or not np.isfinite(best.loss).all():
             raise ValueError(
-                "learning_rate_init: expected smaller numbers, or scaled data, got a loss that is "
-                f"not finite in {np.count_nonzero(~np.isfinite(best.losses))} of "
-                f"{self.n_restarts} restarts"
+                "learning_rate_init: expected a finite loss, got one that is not finite in "
+                f"{np.count_nonzero(~np.isfinite(best.losses))} of {self.n_restarts} restarts; use "
+                "smaller values, or scale the data"
             )
         self._keep(net, best, warn=judged)
 
     def _going_on(
         self, net: Network, options: dict[str, Any], before: Runs | np.ndarray | None
     ) -> tuple[Runs | None, int | None]:
-        """What `train_many` continues from, and how many restarts it is told of.
+        """Arguments of `train_many` for continued training: the runs, and the number of restarts.
 
-        Where the optimizer cannot go on, `options` begin with the parameters of before.
+        If the optimizer cannot continue, `options` start from the previous parameters.
         """
         restarts: int | None = int(self.n_restarts)
         if before is not None and self.network_ != net:
@@ -285,19 +287,19 @@ class BaseMLP(BaseEstimator):
             )
         if isinstance(before, Runs) and self._asked != restarts:
             raise ValueError(
-                f"n_restarts: expected {self._asked}, as before, to go on, got {restarts}"
+                f"n_restarts: expected {self._asked}, as before, to continue, got {restarts}"
             )
         runs = before if isinstance(before, Runs) and self._same_kind(before, options) else None
         if runs is not None:
             restarts = None
             options |= {"seed": runs.job.seed, "parallel": runs.job.parallel, "init": None}
-        elif before is not None:  # the optimizer begins anew
+        elif before is not None:  # the optimizer starts anew
             options["init"] = before.parameters if isinstance(before, Runs) else before
             restarts = len(options["init"])
         return runs, restarts
 
     def _same_kind(self, before: Runs, options: dict[str, Any]) -> bool:
-        """Whether training can go on with what the optimizer remembers."""
+        """Return whether training can continue with the optimizer's memory."""
         rules = (*before.job.rules, *(options["stop"] or ()))
         same = type(before.job.optimizer) is type(options["optimizer"])
         return same and not any(isinstance(rule, Validation) for rule in rules)
@@ -318,7 +320,7 @@ class BaseMLP(BaseEstimator):
         self.status_ = Status(int(best.status[0]))
         if warn and self.status_ == Status.EPOCH_LIMIT:
             warnings.warn(
-                f"max_iter: the best restart was still learning after {self.n_iter_} iterations",
+                f"max_iter: the best restart was still improving after {self.n_iter_} iterations",
                 ConvergenceWarning,
                 stacklevel=4,
             )
@@ -329,18 +331,18 @@ class BaseMLP(BaseEstimator):
         return int(check_random_state(self.random_state).randint(2**31))
 
     def _threads(self) -> int:
-        """The threads of a fit: a worker of joblib's takes no more than its share."""
+        """Number of threads for a fit; a joblib worker takes no more than its share."""
         cpus = available_threads()
         if self.n_jobs is not None:
             return self.n_jobs if self.n_jobs > 0 else max(1, cpus + 1 + self.n_jobs)
         if get_active_backend()[0].nesting_level == 0:
             return cpus
-        # A worker of joblib's: its processes are told their share, its threads are not.
+        # A joblib worker: its processes know their share, its threads do not.
         share = os.environ.get("NUMBA_NUM_THREADS", "")
         return max(1, min(cpus, int(share))) if share.isdecimal() else 1
 
     def _inputs(self, X: Any) -> np.ndarray:
-        """Inputs of a fitted estimator."""
+        """Check inputs of a fitted estimator."""
         check_is_fitted(self, "parameters_")
         return _dense(
             validate_data(self, X, accept_sparse=["csr", "csc"], dtype=np.float64, reset=False)
@@ -350,7 +352,7 @@ class BaseMLP(BaseEstimator):
         return Model(self.network_, self.parameters_, **meaning)
 
     def to_model(self) -> Model:
-        """What was trained, as a `fastnn.Model`, which can be saved and exported.
+        """Convert to a `fastnn.Model`, which can be saved and exported.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""The checks of an estimator's parameters, made when it is fitted, as scikit-learn has it."""
+"""Checks of an estimator's parameters, made by `fit` as is usual in scikit-learn."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from ..support.checks import integer, real_array, shown
 from .parameters import activation_of, solver_of
 
-# Names, bounds, and whether the bounds are allowed too.
+# Names, bounds, and whether the bounds are included.
 NUMBERS = (
     ("alpha", 0.0, np.inf, True),
     ("tol", 0.0, np.inf, True),
@@ -25,25 +25,25 @@ FLAGS = ("shuffle", "nesterovs_momentum", "early_stopping", "warm_start", "halvi
 
 
 def hidden_sizes(value: Any) -> tuple[int, ...]:
-    """`hidden_layer_sizes` as a tuple; one number is one layer."""
+    """Convert `hidden_layer_sizes` to a tuple; one number is one layer."""
     if isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool_):
         value = (value,)
     if isinstance(value, np.ndarray) and value.ndim == 1:
         value = value.tolist()
     if not isinstance(value, list | tuple):
         raise TypeError(
-            f"hidden_layer_sizes: expected an integer or a sequence of them, got {shown(value)}"
+            f"hidden_layer_sizes: expected an integer or a sequence of integers, got {shown(value)}"
         )
     return tuple(integer(f"hidden_layer_sizes[{i}]", n, 1) for i, n in enumerate(value))
 
 
 def check_parameters(estimator: Any) -> None:
-    """Raise unless all parameters are of their kind.
+    """Raise unless all parameters are valid.
 
     Raises
     ------
     TypeError, ValueError
-        Naming the parameter, what was expected, and what came.
+        With the parameter, what was expected, and what came.
     """
     hidden_sizes(estimator.hidden_layer_sizes)
     activation_of(estimator.activation)

@@ -18,18 +18,18 @@ from .parameters import documented, solver_of
 
 @documented
 class MLPClassifier(ClassifierMixin, BaseMLP):
-    """A classifier: a multi-layer perceptron, the best of many restarts, on the cross-entropy.
+    """Multi-layer perceptron classifier: the best of many restarts, trained on the cross-entropy.
 
-    Two classes have one sigmoid output, more have a softmax, several labels at once a sigmoid each.
-    With the solver "lm", which wants squares, the loss is the mean squared error of sigmoids, and
-    the probabilities of several classes are its outputs, divided by their sum.
+    Two classes use one sigmoid output, more classes a softmax, and multilabel targets one sigmoid
+    per label.  With the solver "lm", which needs squares, the loss is the mean squared error of
+    sigmoids, and the probabilities of several classes are the outputs divided by their sum.
 
     {parameters}
 
     Attributes
     ----------
     classes_ : (n_classes,) array
-        The labels; of several labels at once the numbers of the outputs.
+        The labels; for multilabel targets the numbers of the outputs.
     {attributes}
 
     Examples
@@ -52,11 +52,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         unknown = np.setdiff1d(y, known)
         if len(unknown):
             raise ValueError(
-                f"y: expected the classes {known.tolist()}, got {unknown.tolist()[0]!r} too"
+                f"y: expected only the classes {known.tolist()}, got {unknown.tolist()[0]!r}"
             )
         if len(known) < 2:
             raise ValueError(
-                f"y: expected at least two classes, got one class only, {known.tolist()[0]!r}"
+                f"y: expected at least two classes, got only one class, {known.tolist()[0]!r}"
             )
         self._multilabel, self.classes_ = False, known
         codes = np.searchsorted(known, y)
@@ -68,7 +68,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if solver_of(self.solver).squares:
             return MSE(), "sigmoid", 1.0
         outputs = len(self.classes_)
-        if self._multilabel:  # the mean over outputs, scikit-learn has the sum
+        if self._multilabel:  # the mean over outputs; scikit-learn uses the sum
             return BinaryCrossEntropy(l2=penalty / outputs), "sigmoid", 1 / outputs
         if outputs == 2:
             return BinaryCrossEntropy(l2=penalty), "sigmoid", 1.0
@@ -88,7 +88,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         X : (n, n_features) array, sparse matrix or data frame of float
         y : (n,) or (n, n_outputs) array
         classes : (n_classes,) array, optional
-            All labels that there will be; by default those of the first call.
+            All labels that will occur; by default those of the first call.
         sample_weight : (n,) array of float, optional
 
         Returns
@@ -98,7 +98,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return self._partial_fit(X, y, classes, sample_weight)
 
     def predict(self, X: Any) -> np.ndarray:
-        """The label of the largest probability.
+        """Predict the most probable label.
 
         Parameters
         ----------
@@ -106,7 +106,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
         Returns
         -------
-        (n,) array of labels, or (n, n_outputs) array of 0 and 1 for several labels at once
+        (n,) array of labels, or (n, n_outputs) array of 0 and 1 for multilabel targets
         """
         shares = self.predict_proba(X)
         if self._multilabel:
@@ -114,7 +114,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return self.classes_[shares.argmax(axis=1)]
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """The probability of every class.
+        """Predict the probability of every class.
 
         Parameters
         ----------
@@ -125,14 +125,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         (n, n_classes) array of float64
         """
         inputs = self._inputs(X)
-        if self._multilabel:  # rounding would make some certain, with infinite odds
+        if self._multilabel:  # rounding could make a label certain, with infinite odds
             shares = self._model().evaluate(inputs)
             check_numbers(shares)
             return np.clip(shares, np.finfo(np.float64).tiny, np.nextafter(1.0, 0.0))
         return self._model(classes=np.arange(len(self.classes_))).probabilities(inputs)
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """The logarithm of `predict_proba`.
+        """Compute the logarithm of `predict_proba`.
 
         Parameters
         ----------

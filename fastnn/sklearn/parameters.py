@@ -23,23 +23,23 @@ from ..spec.network import Network
 from ..support.suggestions import hint
 
 ACTIVATIONS = {"logistic": "sigmoid"}
-"""Activations that scikit-learn calls otherwise."""
+"""Activations with another name in scikit-learn."""
 
 
 @dataclass(frozen=True)
 class Solver:
-    """How a solver of scikit-learn's, or one beside its own, is called and set up."""
+    """A solver, as named in scikit-learn or in addition to it, and its setup."""
 
     make: Callable[[Any, float], Optimizer]
-    """From an estimator, and by how much its loss is larger than scikit-learn's."""
+    """Makes the optimizer from an estimator and the ratio of its loss to scikit-learn's."""
     stochastic: bool = False
-    """Whether it makes an update for each batch, and `partial_fit` goes on with it."""
+    """True if it makes an update for each batch and supports `partial_fit`."""
     squares: bool = False
-    """Whether it wants a sum of squares."""
+    """True if it needs a sum of squares."""
     penalized: bool = True
-    """Whether `alpha` is a penalty in the loss."""
+    """True if `alpha` is a penalty in the loss."""
     by_gradient: bool = False
-    """Whether it ends at a small gradient, mostly soon, instead of when the loss does not fall."""
+    """True if it ends at a small gradient, usually soon, and not when the loss stops decreasing."""
 
 
 SOLVERS = {
@@ -75,13 +75,13 @@ SOLVERS = {
         lambda e, scale: LevenbergMarquardt(), squares=True, penalized=False, by_gradient=True
     ),
 }
-"""Of all values of `solver`."""
+"""Solvers for all values of `solver`."""
 
 # The bound of the uniform start is sqrt(6 / (n_in + n_out)), with sigmoids sqrt(2 / …), as there.
 GAINS = {"sigmoid": 1 / math.sqrt(3)}
 
 TABLE = (
-    ("hidden_layer_sizes=(10,)", "Network([n_in, 10, n_out])", "also one number"),
+    ("hidden_layer_sizes=(10,)", "Network([n_in, 10, n_out])", "a single number works too"),
     ("activation='logistic'", "activation='sigmoid'", "all others keep their names"),
     ("solver='lbfgs'", "LBFGS()", "max_iter counts evaluations"),
     (
@@ -108,16 +108,16 @@ TABLE = (
         "of the loss",
     ),
     ("batch_size, shuffle", "batch_size, shuffle", "sgd, adam, adamw"),
-    ("random_state", "seed", "0 unless another is given"),
+    ("random_state", "seed", "0 by default"),
     ("n_restarts", "restarts", "not in scikit-learn"),
-    ("n_estimators", "the average of so many best restarts", "not in its MLP"),
+    ("n_estimators", "the average of this many best restarts", "not in its MLP"),
     ("n_jobs", "threads", "not in its MLP"),
 )
-"""What users of scikit-learn write, what that is in fastnn, and remarks."""
+"""Table of scikit-learn's parameters, their counterparts in fastnn, and remarks."""
 
 
 def activation_of(name: Any) -> str:
-    """The name in fastnn of an activation of hidden layers; ValueError for an unknown one."""
+    """fastnn's name for an activation of hidden layers; ValueError for an unknown one."""
     own = ACTIVATIONS.get(name, name) if isinstance(name, str) else None
     if own not in BY_NAME:
         names = [*ACTIVATIONS, *BY_NAME]
@@ -127,7 +127,7 @@ def activation_of(name: Any) -> str:
 
 
 def solver_of(name: Any) -> Solver:
-    """The solver of that name, or of an optimizer; ValueError for anything else."""
+    """The solver with this name, or for an optimizer; ValueError for anything else."""
     if isinstance(name, Optimizer):
         setup = type(name)().setup(Network([1, 1]), 1)
         return Solver(
@@ -150,82 +150,83 @@ PARAMETERS = """Parameters
     hidden_layer_sizes : int or sequence of int, default (100,)
         Units of each hidden layer.
     activation : str, default "relu"
-        Of the hidden layers: "logistic" or a name of fastnn's, such as "tanh".
+        Activation of the hidden layers: "logistic" or a name of fastnn, such as "tanh".
     solver : str or optimizer, default "lbfgs"
         "lbfgs", "sgd", "adam", "adamw", "rprop", "quickprop" or "lm"; see
         `fastnn.sklearn.parameters.TABLE` for what is what.  An optimizer of fastnn's or of your
         own, such as ``fastnn.RPROP(max_step=1.0)``, brings its numbers along.
     alpha : float, default 0.0001
-        Penalty on the squares of the weights, as scikit-learn has it; "lm" goes without, "adamw"
-        takes it as its decay.
+        Penalty on the squares of the weights, as in scikit-learn; "lm" has no penalty, "adamw"
+        uses it as its weight decay.
     batch_size : int or "auto", default "auto"
-        Samples of each update of "sgd", "adam" and "adamw", and of other optimizers that take
-        batches; "auto" is 200, or all if they are fewer.
+        Samples per update of "sgd", "adam" and "adamw", and of other optimizers that support
+        batches; "auto" is 200, or all samples if there are fewer.
     learning_rate_init : float, default 0.001
-        Of "sgd", "adam", "adamw" and "quickprop".
+        Learning rate of "sgd", "adam", "adamw" and "quickprop".
     max_iter : int, default 200
-        The most epochs; of "lbfgs" and "lm" each trial step is one.
+        Maximum number of epochs; each trial step of "lbfgs" and "lm" counts as one.
     shuffle : bool, default True
-        Whether batches are drawn in random order.
+        Whether to draw batches in random order.
     random_state : int, RandomState or None, default 0
-        With the number of a restart the key of all its random numbers.
+        Seed: with the number of a restart, the key of all its random numbers.
     tol : float, default 0.0001
         "lbfgs" and "lm" end when the root mean square of the gradient is below it, the others when
         the loss has not fallen by it for `n_iter_no_change` epochs.
     verbose : bool, default False
-        Whether to show a bar of restarts.
+        Whether to show a progress bar of restarts.
     warm_start : bool, default False
-        Whether `fit` goes on with all restarts where the last one ended: m and then n epochs on the
-        same data have the bits of m + n.  With `early_stopping` the optimizer begins anew.
+        Whether `fit` continues all restarts where the last fit ended: m and then n epochs on the
+        same data give the same bits as m + n.  With `early_stopping` the optimizer starts anew.
     momentum : float, default 0.9
         Of "sgd".
     nesterovs_momentum : bool, default True
         Of "sgd".
     early_stopping : bool, default False
-        Whether each restart ends when its loss on a validation set has not fallen by `tol` for
+        Whether to end each restart when its loss on a validation set has not fallen by `tol` for
         `n_iter_no_change` epochs, and keeps its best parameters there; the best restart is then
         that of the lowest loss on the validation set, else on the training data.
     validation_fraction : float, default 0.1
-        The share of the validation set.
+        Share of the samples for the validation set.
     beta_1, beta_2, epsilon : float, default 0.9, 0.999, 1e-8
         Of "adam" and "adamw".
     n_iter_no_change : int, default 10
     n_restarts : int, default 10
-        Networks that are trained from random starts.
+        Number of networks to train from random starts.
     halving : bool, default True
-        Whether restarts are trained in rounds: all for a sixteenth of `max_iter`, the better
+        Whether to train restarts in rounds: all for a sixteenth of `max_iter`, the better
         quarter of them for a quarter, and the better quarter of these to their end.  It takes about
         a fifth of the time, and finds the third best of a hundred, on average.  Otherwise, with
         `warm_start`, and with "lbfgs" and "lm", which take few epochs, all are trained to their
         end.
     n_estimators : int, default 1
-        How many of the best are kept; their outputs are averaged.
+        Number of best restarts to keep; their outputs are averaged.
     n_jobs : int, optional
-        Threads; by default all CPUs that the process may use, in workers of joblib their share."""
+        Number of threads, by default the CPUs available to the process; for a joblib worker its
+        share."""
 ATTRIBUTES = """network_ : fastnn.Network
     parameters_ : (n_estimators, n_parameters) array
-        Of the restarts that were kept, the best first.
+        Parameters of the restarts that were kept, the best first.
     coefs_, intercepts_ : lists of (n_in, n_out) and (n_out,) arrays
-        The best one's, layer by layer.
+        Those of the best restart, layer by layer.
     restarts_ : (n_estimators,) array of int
-        Their numbers: with `random_state` the key of their random numbers.
+        Their numbers: with `random_state`, the keys of their random numbers.
     restart_losses_ : (n_restarts,) array of float
-        The loss of each restart at the end of its last round; with `early_stopping` on the
+        The loss of each restart at the end of its last round, with `early_stopping` on the
         validation set; NaN or infinite where it diverged.
     loss_, n_iter_, status_ : float, int, fastnn.Status
-        Of the best restart: its loss on the training data, its epochs, and how it ended.
+        Loss on the training data, epochs and status of the best restart.
     n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_
         As in scikit-learn.
 
     Raises
     ------
     TypeError, ValueError
-        From `fit`: if a parameter or the data are not of their kind, before any training."""
+        From `fit`, before any training: if a parameter or the data are invalid."""
 
 
 def documented(kind: Any) -> Any:
-    """Fill in what both estimators' docstrings share."""
-    text = cleandoc(kind.__doc__)  # from Python 3.13 on it has no indentation
+    """Fill in the common parts of both estimators' docstrings."""
+    text = cleandoc(kind.__doc__)  # from Python 3.13 on it is not indented
     text = text.replace("{parameters}", cleandoc(PARAMETERS))
     kind.__doc__ = text.replace("{attributes}", cleandoc(ATTRIBUTES))
     return kind

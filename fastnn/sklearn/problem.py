@@ -1,4 +1,4 @@
-"""What a fit trains: from an estimator's parameters and its data to the arguments of a job."""
+"""The problem of a fit: from an estimator's parameters and its data to the arguments of a job."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ..spec.stopping import GradientBelow, NoProgress, Rule, Validation
 from .checking import hidden_sizes
 from .parameters import GAINS, Solver, activation_of, solver_of
 
-# With fewer samples, or parameters, the lanes of a vector carry networks, else samples of one.
+# With fewer samples, or parameters, lanes carry networks, otherwise samples of one network.
 # Wine with Adam: 10 hidden units, 173 parameters, 28 and 38 ms; 100, 1,703 parameters, 394 and 276.
 SAMPLES_IN_LANES, LARGE = 64, 1000
-# In scikit-learn "auto" is this many.
+# The batch size "auto" of scikit-learn.
 AUTO_BATCH = 200
 
 
@@ -31,12 +31,12 @@ def problem_of(
     validation: tuple[np.ndarray, np.ndarray] | None,
     judged: bool,
 ) -> tuple[Network, dict[str, Any]]:
-    """The network, and all that a job is made of besides it, its data and its restarts.
+    """The network, and the arguments of a job except network, data and restarts.
 
-    Not `judged`: all epochs are made, without rules.
+    If not `judged`, all epochs are trained, without rules.
     """
     solver = solver_of(estimator.solver)
-    # Weights around 1: the loss is the weighted mean over the samples.
+    # Weights with mean 1: the loss is the weighted mean over the samples.
     total = float(len(X)) if weights is None else float(weights.sum())
     batch = len(X)
     if solver.stochastic:
@@ -49,7 +49,7 @@ def problem_of(
         [X.shape[1], *hidden, targets.shape[1]],
         [activation_of(estimator.activation)] * len(hidden) + [output],
     )
-    # For L-BFGS too, whose memory of 8 networks of 200 parameters fills a second-level cache.
+    # Also for L-BFGS, whose memory for 8 networks of 200 parameters fills a second-level cache.
     large = net.n_parameters >= LARGE or estimator.solver == "lbfgs"
     in_lanes = large and len(X) >= SAMPLES_IN_LANES
     in_lanes = in_lanes and validation is None and not solver.squares

@@ -1,4 +1,4 @@
-"""The estimator for numbers."""
+"""The estimator for regression."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .parameters import documented
 
 @documented
 class MLPRegressor(RegressorMixin, BaseMLP):
-    """A regressor: a multi-layer perceptron, the best of many restarts, on the squared error.
+    """Multi-layer perceptron regressor: the best of many restarts, trained on the squared error.
 
     {parameters}
 
@@ -41,11 +41,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return targets.reshape(len(targets), -1)
 
     def _objective(self, penalty: float) -> tuple[Penalized, str, float]:
-        # scikit-learn takes half of the mean squared error.
+        # scikit-learn uses half of the mean squared error.
         return MSE(l2=2 * penalty), "identity", 2.0
 
     def predict(self, X: Any) -> np.ndarray:
-        """The outputs of the network, or the average of several.
+        """Predict with the network, or with the average of several.
 
         Parameters
         ----------

@@ -1,7 +1,7 @@
-"""The best of many restarts: all trained to their end, or the better ones further than the others.
+"""Selection of the best of many restarts, all trained to their end or by successive halving.
 
 Successive halving: K. Jamieson and A. Talwalkar, "Non-stochastic best arm identification and
-hyperparameter optimization", AISTATS 2016, algorithm 1, with a quarter going on instead of a half.
+hyperparameter optimization", AISTATS 2016, algorithm 1; here a quarter continues, not a half.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from ..scheduling.collectors import Columns
 from ..scheduling.scheduler import run_job
 
 FACTOR = 4
-"""One of so many restarts goes on to the next round, which is so many times as long."""
+"""One in this many restarts goes on to the next round, which is this many times as long."""
 # The first of three rounds has a sixteenth of the epochs.  Of 100 restarts (six data sets and XOR,
 # tanh and relu, three optimizers, four seeds each) the chosen one was then on average the 3.3rd
 # best, for a fifth of the epochs; with a first round of a 64th the 10.9th, for a twelfth, which
 # training eight restarts gives too.
 MOST_ROUNDS = 2
-# Bytes of parameters that are held at once.
+# Bytes of parameters held in memory at once.
 BYTES = 2**28
 
 Score = Callable[[np.ndarray], np.ndarray]
@@ -39,7 +39,7 @@ class Selection:
     parameters: np.ndarray
     """(count, n_parameters)."""
     losses: np.ndarray
-    """(restarts,): the score that each was judged by last; NaN or infinite if it diverged."""
+    """(restarts,): the last score of each; NaN or infinite if it diverged."""
     loss: np.ndarray
     """(count,): the loss on the training data."""
     epochs: np.ndarray
@@ -68,9 +68,9 @@ def best_restarts(
 ) -> Selection:
     """The `count` restarts of `job` of the lowest score, which is a function of their parameters.
 
-    By default it is the loss.  With `halving`, all are trained for a small share of the epochs
-    first, then again the better quarter for four times as many, then again the better quarter of
-    these to the end: what is returned has the bits of restarts that were trained to the end alone.
+    The score is the loss by default.  With `halving`, all are first trained for a small share of
+    the epochs, then the better quarter again for four times as many, then the better quarter of
+    these to the end.  The result has the same bits as restarts trained to the end alone.
     """
     wanted = math.ceil(math.log(job.restarts / count, FACTOR))
     rounds = min(MOST_ROUNDS, wanted) if halving else 0
@@ -108,7 +108,7 @@ def _slices(positions: np.ndarray, job: Job) -> list[np.ndarray]:
 
 
 def _order(scores: np.ndarray) -> np.ndarray:
-    """From the lowest on, the first of equal ones first, numbers that are not finite last."""
+    """Order of scores, the lowest first, stable, with non-finite scores last."""
     return np.argsort(np.where(np.isfinite(scores), scores, np.inf), kind="stable")
 
 
@@ -120,7 +120,7 @@ def _trained(
     score: Score | None,
     whole: bool = False,
 ) -> tuple[Runs, np.ndarray]:
-    """Those restarts, trained, and their scores; of the whole runs parameters are kept too."""
+    """Train these restarts; returns them and their scores, for full runs with parameters."""
     start, stop = int(positions[0]), int(positions[-1]) + 1
     follows = stop - start == len(positions)
     picked = job.select_range(start, stop) if follows else job.select_positions(positions)

@@ -1,1 +1,1 @@
-"""What a user chooses: network, loss, start, stopping rules, weights of samples, grids."""
+"""The user's choices: network, loss, initialization, stopping rules, sample weights, grids."""

@@ -1,11 +1,11 @@
 """The activation functions: one definition each, read by kernels, reference, networks and tests.
 
 A definition holds the compiled form and the textbook NumPy form of the function and of its slope.
-Slopes are written as functions of the output y, which back-propagation has at hand, or of the input
-x where y does not tell them.  To add an activation, add one row to `ACTIVATIONS`; its place in the
-list is its run-time code.  The first four are part of every pass; the others are compiled when they
-are used, and keep their slopes, computed on the way forward.  `fastnn.extend` adds those of users,
-which have the codes after `KEPT`.
+Slopes are written as functions of the output y, which back-propagation has available, or of the
+input x if y does not determine them.  To add an activation, add one row to `ACTIVATIONS`; its place
+in the list is its run-time code.  The first four are part of every pass; the others are compiled on
+first use, and keep their slopes, computed in the forward pass.  `fastnn.extend` adds those of
+users, with the codes after `KEPT`.
 
 A scaled activation f(s x) needs no row: f with s times the weights is the same function of the
 data, and its gradient descent the same with s**2 times the learning rate.
@@ -103,30 +103,30 @@ class Activation:
     name: str
     function: Callable[..., Any]
     slope: Callable[..., Any]
-    """Of y, or of x if it says so."""
+    """Function of y, or of x if `of_input`."""
     numpy: Callable[[np.ndarray], np.ndarray]
     numpy_slope: Callable[[np.ndarray], Any]
-    """Of y, or of x if it says so."""
+    """Function of y, or of x if `of_input`."""
     halves: tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]] | None = None
-    """The function cut in two: two values of x, and of them and x the result.
+    """The function in two halves: two values computed from x, and the result from these and x.
 
-    A loop begins one number while it ends the one before: fewer instructions wait for others.
+    A loop can begin one number while it finishes the previous one, so instructions wait less.
     """
     of_input: bool = False
-    """Whether the slope is a function of x."""
+    """True if the slope is a function of x."""
     kink: float | None = None
-    """Where the function has no slope."""
+    """Point where the function has no slope."""
     symmetry: int = 0
-    """-1 if the function is odd, 1 if it is even: then a unit with all signs turned is the same."""
+    """-1 if the function is odd, 1 if it is even: then a unit's signs may all be flipped."""
 
     @property
     def is_own(self) -> bool:
-        """Whether it is this package's, and none that a user added."""
+        """True if it belongs to this package and was not added by a user."""
         return self in ACTIVATIONS
 
 
 def numpy_softmax(x: np.ndarray) -> np.ndarray:
-    """Row by row ``exp(x) / sum(exp(x))``."""
+    """Compute ``exp(x) / sum(exp(x))`` row by row."""
     powers = np.exp(x - x.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
 
@@ -174,31 +174,31 @@ ACTIVATIONS = (
     ),
 )
 COMMON = 4
-"""How many of them are part of every pass."""
+"""Number of activations that are part of every pass."""
 BY_NAME = {activation.name: activation for activation in ACTIVATIONS}
 SOFTMAX = "softmax"
-"""Couples the units of a layer: at the output only, and only with cross-entropy."""
+"""Activation that couples the units of a layer: only at the output, and only with cross-entropy."""
 NAMES = (*BY_NAME, SOFTMAX)
 CODES = {name: code for code, name in enumerate(NAMES)}
 IDENTITY = CODES["identity"]
-# Slopes that are kept: the code with which deltas are multiplied by what lies there.
+# The code for multiplying deltas by kept slopes.
 KEPT = len(NAMES)
-# Codes of those that are added; none is given twice.
+# Codes of added activations; none is used twice.
 _next_code = count(KEPT + 1)
 
 
 def keeps_slopes(name: str) -> bool:
-    """Whether the activation of that name keeps its slopes."""
+    """Return whether the activation of this name keeps its slopes."""
     return name != SOFTMAX and code_of(name) >= COMMON
 
 
 def code_of(name: str) -> int:
-    """The run-time code of the activation of that name.
+    """The run-time code of the activation of this name.
 
     Raises
     ------
     ValueError
-        If there is none of that name, or none yet in this process.
+        If this process has no activation of that name.
     """
     if name not in CODES:
         raise ValueError(unknown(name))
@@ -206,7 +206,7 @@ def code_of(name: str) -> int:
 
 
 def unknown(name: str) -> str:
-    """What is to be said of a name that no activation has."""
+    """The error message for a name that no activation has."""
     return (
         f"activation: expected one of {', '.join(CODES)}, got {shown(name)}; one of your own has "
         "to be added in every process that uses it (fastnn.extend.add_activation)"
@@ -215,7 +215,7 @@ def unknown(name: str) -> str:
 
 
 def add(activation: Activation) -> None:
-    """Let networks have `activation`, whose name must be new."""
+    """Register `activation`, whose name must be new."""
     CODES[activation.name] = next(_next_code)
     BY_NAME[activation.name] = activation
 
@@ -226,7 +226,7 @@ def remove(name: str) -> None:
 
 
 def added_among(names: Iterable[str]) -> tuple[tuple[int, Activation], ...]:
-    """Those of these activations that were added, with their codes, in the order of these."""
+    """The activations among these names that were added, with their codes, in the same order."""
     codes = sorted({code for code in map(code_of, names) if code > KEPT})
     by_code = {code: name for name, code in CODES.items()}
     return tuple((code, BY_NAME[by_code[code]]) for code in codes)

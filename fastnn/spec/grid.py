@@ -14,25 +14,25 @@ MAX_CELLS = 10**12
 
 @dataclass(frozen=True, init=False, eq=False)
 class Grid:
-    """Every combination of some values of an optimizer's numbers.
+    """All combinations of given values of an optimizer's numbers.
 
     Restart k belongs to cell ``k // restarts_per_cell``; cells count the grid in C order, the last
-    axis fastest.  Rows of hyperparameters are made chunk by chunk, so a grid takes no memory.
+    axis fastest.  Hyperparameters are computed chunk by chunk, so a grid takes no memory.
 
     Parameters
     ----------
     restarts_per_cell : int, default 1
     **axes : sequence of float
-        By names of the optimizer's numbers, such as ``learning_rate`` or ``momentum``; the rates of
-        ``PerLayer`` are ``learning_rate_0``, ``learning_rate_1``, …
+        Values by the name of the optimizer's number, such as ``learning_rate`` or ``momentum``; the
+        rates of ``PerLayer`` are ``learning_rate_0``, ``learning_rate_1``, …
 
     Attributes
     ----------
     axes : dict of str to (values,) array
     shape : tuple of int
-        Values on each axis.
+        Number of values on each axis.
     restarts : int
-        Cells times restarts in each.
+        Cells times restarts per cell.
 
     Raises
     ------
@@ -71,12 +71,12 @@ class Grid:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Values on each axis."""
+        """Number of values on each axis."""
         return tuple(len(values) for values in self.axes.values())
 
     @property
     def restarts(self) -> int:
-        """Cells times restarts in each."""
+        """Cells times restarts per cell."""
         count = self.restarts_per_cell
         for size in self.shape:
             count *= size
@@ -84,7 +84,7 @@ class Grid:
 
     @property
     def bytes(self) -> int:
-        """What its axes take."""
+        """Bytes of the axes."""
         return sum(values.nbytes for values in self.axes.values())
 
     def values(self, indices: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Where restarts begin: random distributions and explicit weights."""
+"""Initialization: random distributions and explicit weights."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .per_layer import PerLayer, layer_numbers
 if TYPE_CHECKING:
     from .network import Network
 
-# Run-time codes of the ways to start.
+# Run-time codes of the initializations.
 EXPLICIT, UNIFORM, SCALED_UNIFORM, SCALED_NORMAL, NGUYEN_WIDROW = range(5)
 
 
 @by_name
 @dataclass(frozen=True, eq=False)
 class Uniform:
-    """Every weight and bias uniform in [low, high).
+    """Draw every weight and bias uniformly from [low, high).
 
     Parameter m of restart k is ``low + (high - low) * u`` with u number m of the stream of
     ``numpy.random.Philox(key=[seed, k])``, as `numpy.random.Generator.uniform` computes it.
@@ -32,7 +32,7 @@ class Uniform:
     Parameters
     ----------
     low, high : float or (restarts,) array of float, default -1 and 1
-        The ends, ``low <= high``; an array gives each restart its own.
+        The bounds, ``low <= high``; an array gives each restart its own.
 
     Raises
     ------
@@ -51,7 +51,8 @@ class Uniform:
             return
         if np.ndim(low) and np.ndim(high) and np.shape(low) != np.shape(high):
             raise ValueError(
-                f"low, high: expected arrays of one length, got {np.size(low)} and {np.size(high)}"
+                f"low, high: expected arrays of equal length, got {np.size(low)} and "
+                f"{np.size(high)}"
             )
         if np.greater(low, high).any():
             raise ValueError(f"low, high: expected low <= high, got {shown(low)}, {shown(high)}")
@@ -66,7 +67,7 @@ class Uniform:
 @by_name
 @dataclass(frozen=True, eq=False)
 class Normal:
-    """Every weight and bias from a normal distribution.
+    """Draw every weight and bias from a normal distribution.
 
     Parameter m of restart k is ``mean + std * q(u)`` with the inverse q of the standard normal
     distribution function and ``u = (i + 1/2) / 2**53``, i the upper 53 bits (float32: 23, and
@@ -76,12 +77,12 @@ class Normal:
     ----------
     mean : float or (restarts,) array of float, default 0
     std : float, (restarts,) array of float, or PerLayer of floats, default 1
-        Not negative.
+        Non-negative.
 
     Raises
     ------
     TypeError, ValueError
-        If they are not finite numbers of that kind.
+        If they are not such finite numbers.
     """
 
     mean: ArrayLike = 0.0
@@ -97,7 +98,7 @@ class Normal:
             object.__setattr__(self, "std", hyperparameter("std", self.std, low=0.0))
 
     def start(self, net: Network) -> tuple[int, dict[str, Any], np.ndarray]:
-        """Code, numbers by restart, and factors of both numbers for every parameter."""
+        """Run-time code, numbers per restart, and factors of both numbers for every parameter."""
         table = np.ones((2, net.n_parameters))
         std = self.std
         if isinstance(std, PerLayer):
@@ -109,17 +110,17 @@ class Normal:
 @by_name
 @dataclass(frozen=True, eq=False)
 class _Balanced:
-    """The base of starts whose spread depends on the layers' sizes.
+    """The base of initializations whose spread depends on the sizes of the layers.
 
     Parameters
     ----------
     gain : float or (restarts,) array of float, default 1
-        A factor of all weights, not negative.
+        A factor of all weights, non-negative.
 
     Raises
     ------
     TypeError, ValueError
-        If it is not a finite number of that kind.
+        If it is not such a finite number.
     """
 
     gain: ArrayLike = 1.0
@@ -135,7 +136,7 @@ class _Balanced:
         raise NotImplementedError
 
     def start(self, net: Network) -> tuple[int, dict[str, Any], np.ndarray]:
-        """Code, numbers by restart, and factors of both numbers for every parameter."""
+        """Run-time code, numbers per restart, and factors of both numbers for every parameter."""
         pairs = zip(net.sizes[:-1], net.sizes[1:], strict=True)
         spread = [math.sqrt(self.variance(*pair)) for pair in pairs]
         zero = [0.0] * net.depth
@@ -148,10 +149,10 @@ class _Balanced:
 
 
 class GlorotUniform(_Balanced):
-    """Weights uniform with variance ``2 / (n_in + n_out)``, biases 0.
+    """Draw weights uniformly with variance ``2 / (n_in + n_out)``; biases are 0.
 
     X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural
-    networks", AISTATS 2010, equation 16.  A bias passes over its random number.
+    networks", AISTATS 2010, equation 16.  The random numbers of biases are skipped.
     """
 
     normal = False
@@ -162,16 +163,16 @@ class GlorotUniform(_Balanced):
 
 
 class GlorotNormal(GlorotUniform):
-    """Weights normal with variance ``2 / (n_in + n_out)``, biases 0: see `GlorotUniform`."""
+    """Draw normal weights of variance ``2 / (n_in + n_out)``, biases 0: see `GlorotUniform`."""
 
     normal = True
 
 
 class HeUniform(_Balanced):
-    """Weights uniform with variance ``2 / n_in``, biases 0.
+    """Draw weights uniformly with variance ``2 / n_in``; biases are 0.
 
-    K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers", ICCV 2015, equation 10.  A
-    bias passes over its random number.
+    K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers", ICCV 2015, equation 10.  The
+    random numbers of biases are skipped.
     """
 
     normal = False
@@ -182,13 +183,13 @@ class HeUniform(_Balanced):
 
 
 class HeNormal(HeUniform):
-    """Weights normal with variance ``2 / n_in``, biases 0: see `HeUniform`."""
+    """Draw normal weights with variance ``2 / n_in``; biases are 0: see `HeUniform`."""
 
     normal = True
 
 
 class NguyenWidrow(_Balanced):
-    """Hidden units whose active regions share out the inputs, which should lie in [-1, 1].
+    """Spread the active regions of hidden units over the inputs, which should lie in [-1, 1].
 
     All numbers are uniform in [-0.5, 0.5); then the weights of each hidden unit are scaled to the
     length ``beta = 0.7 * units ** (1 / n_in)``, and its bias to [-beta, beta).
@@ -199,20 +200,20 @@ class NguyenWidrow(_Balanced):
     Parameters
     ----------
     gain : float or (restarts,) array of float, default 1
-        A factor of all numbers, not negative.
+        A factor of all numbers, non-negative.
 
     Raises
     ------
     TypeError, ValueError
-        If it is not a finite number of that kind.
+        If it is not such a finite number.
     """
 
     def start(self, net: Network) -> tuple[int, dict[str, Any], np.ndarray]:
-        """Code, numbers by restart, and factors of both numbers for every parameter."""
+        """Run-time code, numbers per restart, and factors of both numbers for every parameter."""
         betas = [
             0.7 * n_out ** (1 / n_in) for n_in, n_out in zip(net.sizes, net.sizes[1:], strict=False)
         ]
-        # Of hidden layers the second row holds beta: weights have that length, biases that range.
+        # For hidden layers the second row holds beta: the length of weights, the range of biases.
         betas[-1] = 0.5
         limits = by_layer(net, betas)
         numbers = {"gain": self.gain, "the gain": self.gain}
@@ -228,11 +229,11 @@ INITIALIZATIONS = (
     HeNormal,
     NguyenWidrow,
 )
-"""All of them, for whoever goes through all."""
+"""All initializations."""
 
 
 def by_layer(net: Network, values: list[float], biases: bool = True) -> np.ndarray:
-    """A flat vector with one value for each layer; biases 0 unless they have it too."""
+    """A flat vector with one value for each layer; 0 for biases unless `biases`."""
     parts = []
     for value, n_in, n_out in zip(values, net.sizes[:-1], net.sizes[1:], strict=True):
         parts.append(np.full(n_in * n_out, value))
@@ -243,7 +244,7 @@ def by_layer(net: Network, values: list[float], biases: bool = True) -> np.ndarr
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """Where restarts begin, as the kernels read it."""
+    """The initialization as the kernels read it."""
 
     code: int
     numbers: np.ndarray
@@ -257,14 +258,16 @@ def _ends(init: Uniform) -> dict[str, Any]:
 
 
 def start_values(init: Any, net: Network, restarts: int | None, dtype: np.dtype) -> Start:
-    """`init` as the kernels read it, one row of numbers for all restarts or one for each."""
+    """Convert `init` for the kernels, with one row of numbers for all restarts or one for each."""
     count = 1 if restarts is None else restarts
     if isinstance(init, Uniform):
         rows = per_restart("Uniform", _ends(init), count, dtype)
         with np.errstate(over="ignore"):
             widths = rows[:, 1] - rows[:, 0]
         if not np.isfinite(widths).all():
-            raise ValueError(f"low, high: expected a difference that fits {dtype}, got more")
+            raise ValueError(
+                f"low, high: expected a difference that fits {dtype}, got one that overflows"
+            )
         return Start(UNIFORM, rows, np.zeros((2, 0), dtype=dtype))
     if isinstance(init, Normal | _Balanced):
         code, numbers, table = init.start(net)
@@ -281,7 +284,7 @@ def start_values(init: Any, net: Network, restarts: int | None, dtype: np.dtype)
 def _explicit(
     init: Any, net: Network, restarts: int | None, dtype: np.dtype, expected: str
 ) -> np.ndarray:
-    """Explicit weights as (1 or restarts, n_parameters)."""
+    """Convert explicit weights to (1 or restarts, n_parameters)."""
     if restarts is not None:
         expected += f", or an array of shape ({restarts}, {net.n_parameters})"
     if isinstance(init, np.ndarray):
@@ -307,7 +310,7 @@ def _explicit(
 
 
 def _layers(init: Sequence[Any], net: Network, expected: str) -> tuple[list[Any], list[Any]]:
-    """Weights and biases out of `[W1, W2]`, `[W1, b1, W2, b2]` or `(weights, biases)`."""
+    """Split `[W1, W2]`, `[W1, b1, W2, b2]` or `(weights, biases)` into weights and biases."""
     if len(init) == 2 and isinstance(init[0], list | tuple):
         weights, biases = init
         pair = isinstance(biases, list | tuple) or biases is None

@@ -1,7 +1,7 @@
 """The losses: one definition each, compiled and in textbook NumPy.
 
-A loss adds a term for every output of every sample, times the sample's factor: its weight, and
-1 over a count where the loss is a mean.  Penalties on the weights are added to the whole.
+A loss adds a term for every output of every sample, times the sample's factor: its weight, divided
+by a count if the loss is a mean.  Penalties on the weights are added to the sum.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .network import Network
 
 MEAN, SUM, MEAN_OF_SAMPLES = range(3)
-# Beyond this error the arctanh would grow without bound: Fahlman's program goes to 17.
+# Beyond this error the arctanh would grow without bound; Fahlman's program uses 17.
 ALMOST_ONE, LARGEST_ARCTANH = 0.9999999, 17.0
 
 
@@ -59,7 +59,7 @@ def _huber_slope(y: Term, target: Term, delta: Term) -> Term:
 
 @formula
 def _binary(x: Term, target: Term) -> Term:
-    # Not softplus(x) - t x, which loses the small losses of large inputs of the right sign.
+    # Not softplus(x) - t x, which loses the small losses of large inputs with the right sign.
     return fma(-target, x, at_least(x, 0.0)) + softplus_rest_of(x)
 
 
@@ -77,14 +77,14 @@ class Penalized:
     ----------
     l2, l1 : float or sequence of float, default 0
         ``l2 * w**2`` and ``l1 * abs(w)`` are added to the loss for every weight w: one number for
-        all layers or one for each, finite and not negative.  The slope of ``abs`` at 0 is 0.
+        all layers or one for each, finite and non-negative.  The slope of ``abs`` at 0 is 0.
     penalize_biases : bool, default False
-        Whether biases count as weights here.
+        Whether to penalize biases too.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument has the wrong type or value.
     """
 
     l2: float | tuple[float, ...] = 0.0
@@ -95,7 +95,7 @@ class Penalized:
     code: ClassVar[int]
     scale: ClassVar[int] = MEAN
     output: ClassVar[str | None] = None
-    """The activation that the last layer must have, whose input the term is a function of."""
+    """The required output activation, if the term is a function of its input."""
 
     def __post_init__(self) -> None:
         for name in ("l2", "l1"):
@@ -117,28 +117,29 @@ class Penalized:
             )
 
     def check(self, net: Network, y: np.ndarray) -> None:
-        """Whether the loss fits the network and the targets `y`, or an error."""
+        """Raise unless the loss fits the network and the targets `y`."""
         last = net.activation[-1]
         if self.output is not None and last != self.output:
             raise ValueError(
-                f"loss: {self.name} needs a network whose last activation is {self.output!r}, got "
+                f"loss: expected the output activation {self.output!r} for {self.name}, got "
                 f"{last!r}"
             )
         if last == SOFTMAX and self.output != SOFTMAX:
             raise ValueError(
-                f"loss: the output 'softmax' needs fastnn.CrossEntropy(), got {self.name}"
+                "loss: expected fastnn.CrossEntropy() for the output activation 'softmax', got "
+                f"{self.name}"
             )
         for name in ("l2", "l1"):
             value = getattr(self, name)
             if isinstance(value, tuple) and len(value) != net.depth:
                 raise ValueError(
-                    f"{name}: expected a number or {net.depth}, one for each layer, got "
-                    f"{len(value)}"
+                    f"{name}: expected one number, or {net.depth} numbers, one for each layer, got "
+                    f"{len(value)} numbers"
                 )
 
     @cached_property
     def has_penalties(self) -> bool:
-        """Whether anything is added for the weights."""
+        """True if there is any penalty."""
         return any(
             any(value) if isinstance(value, tuple) else value > 0 for value in (self.l2, self.l1)
         )
@@ -161,7 +162,7 @@ class Penalized:
         return np.array(rows)
 
     def factor(self, samples: int, n_out: int) -> float:
-        """What every sample's terms are multiplied by in a pass over `samples` samples."""
+        """Factor of every sample's terms in a pass over `samples` samples."""
         return {SUM: 1.0, MEAN: 1.0 / (samples * n_out), MEAN_OF_SAMPLES: 1.0 / samples}[self.scale]
 
     @property
@@ -170,11 +171,11 @@ class Penalized:
         return 0.0
 
     def numpy_terms(self, z: np.ndarray, y: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """The terms of all outputs, from the last layer's input z and output y."""
+        """Compute the terms of all outputs from the last layer's input z and output y."""
         raise NotImplementedError
 
     def numpy_delta(self, y: np.ndarray, targets: np.ndarray, slope: Any) -> np.ndarray:
-        """Their derivatives by z; `slope` is the last activation's."""
+        """Compute their derivatives with respect to z; `slope` is the last activation's."""
         raise NotImplementedError
 
 
@@ -206,7 +207,7 @@ class MSE(SSE):
 @by_name
 @dataclass(frozen=True)
 class Huber(Penalized):
-    """The mean of ``e**2 / 2`` for errors below `delta`, ``delta * (abs(e) - delta / 2)`` beyond.
+    """The mean of ``e**2 / 2`` for errors up to `delta`, ``delta * (abs(e) - delta / 2)`` beyond.
 
     P. J. Huber, "Robust estimation of a location parameter", Annals of Mathematical Statistics 35
     (1964) 73–101.
@@ -245,13 +246,15 @@ class Huber(Penalized):
 
 def _check_share(name: str, y: np.ndarray) -> None:
     if (y < 0).any() or (y > 1).any():
-        raise ValueError(f"y: expected numbers from 0 to 1 for {name}, got others")
+        raise ValueError(
+            f"y: expected numbers from 0 to 1 for {name}, got numbers outside this range"
+        )
 
 
 @by_name
 @dataclass(frozen=True)
 class BinaryCrossEntropy(Penalized):
-    """``-t log(y) - (1 - t) log(1 - y)``, its mean over samples and outputs.
+    """The mean of ``-t log(y) - (1 - t) log(1 - y)`` over samples and outputs.
 
     The last activation must be "sigmoid": the term is computed from its input, without overflow.
     """
@@ -274,10 +277,10 @@ class BinaryCrossEntropy(Penalized):
 @by_name
 @dataclass(frozen=True)
 class CrossEntropy(Penalized):
-    """``-sum(t log(y))`` over the outputs of a softmax, its mean over samples.
+    """The mean over samples of ``-sum(t log(y))``, a sum over the outputs of a softmax.
 
-    The last activation must be "softmax"; targets are shares that add up to 1, such as one 1 for
-    each sample.
+    The last activation must be "softmax"; the targets of a sample must sum to 1, such as one-hot
+    vectors.
     """
 
     name = "CrossEntropy"
@@ -289,7 +292,7 @@ class CrossEntropy(Penalized):
         super().check(net, y)
         _check_share(self.name, y)
         if np.abs(y.sum(axis=1) - 1).max() > 1e-3:
-            raise ValueError(f"y: expected rows that add up to 1 for {self.name}, got others")
+            raise ValueError(f"y: expected rows that sum to 1 for {self.name}, got other sums")
 
     def numpy_terms(self, z: np.ndarray, y: np.ndarray, targets: np.ndarray) -> np.ndarray:
         shifted = z - z.max(axis=1, keepdims=True)
@@ -315,7 +318,7 @@ class ArctanhSSE(SSE):
 
 
 LOSSES = (SSE, MSE, Huber, BinaryCrossEntropy, CrossEntropy)
-"""All of them, for whoever goes through all."""
+"""All losses."""
 BY_NAME: dict[str, type[Penalized]] = {
     "sse": SSE,
     "mse": MSE,
@@ -323,7 +326,7 @@ BY_NAME: dict[str, type[Penalized]] = {
     "binary_cross_entropy": BinaryCrossEntropy,
     "cross_entropy": CrossEntropy,
 }
-# The compiled term and slope of each code; cross-entropy couples outputs and has its own pass.
+# The compiled term and slope for each code; cross-entropy couples outputs and has its own pass.
 TERMS: dict[int, tuple[Callable[..., Any], Callable[..., Any]]] = {
     SSE.code: (_square, _square_slope),
     Huber.code: (_huber, _huber_slope),

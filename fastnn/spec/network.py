@@ -1,4 +1,4 @@
-"""The network: layer sizes, activations, biases or not.  It holds no weights."""
+"""The network: layer sizes, activations, and whether there are biases.  It holds no weights."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Network(Savable):
         Units per layer, input first and output last, at least two layers.
     activation : str or sequence of str, default "sigmoid"
         ``"sigmoid"``, ``"tanh"``, ``"relu"``, ``"identity"``, ``"leaky_relu"``, ``"softplus"``,
-        ``"elliott"``, ``"sine"``, ``"gaussian"``, and ``"softmax"`` for the last: one for every
-        layer after the input, or one for each.  `fastnn.extend.add_activation` adds others.
+        ``"elliott"``, ``"sine"``, ``"gaussian"``, and ``"softmax"`` for the last layer: one for all
+        layers after the input, or one for each.  `fastnn.extend.add_activation` adds others.
     bias : bool, default True
-        Whether every unit after the input has a bias.
+        Whether all units after the input have biases.
 
     Attributes
     ----------
@@ -41,14 +41,14 @@ class Network(Savable):
     activation : tuple of str, one per layer after the input
     bias : bool
     depth : int
-        Layers after the input.
+        Number of layers after the input.
     n_parameters : int
         Weights and biases in all.
 
     Raises
     ------
     TypeError, ValueError
-        If a size is not a positive integer, an activation unknown, or their number wrong.
+        If a size is not a positive integer, an activation is unknown, or their number is wrong.
 
     Examples
     --------
@@ -92,7 +92,7 @@ class Network(Savable):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["sizes"], bias=state["bias"])  # type: ignore[misc]
-        # Of names that this process does not know, what uses them says so.
+        # Unknown activations raise only when they are used.
         names = state["activation"]
         known = isinstance(names, tuple) and all(isinstance(name, str) for name in names)
         if not known or len(names) != self.depth:
@@ -101,7 +101,7 @@ class Network(Savable):
 
     @property
     def depth(self) -> int:
-        """Layers after the input."""
+        """Number of layers after the input."""
         return len(self.sizes) - 1
 
     @cached_property
@@ -123,13 +123,13 @@ class Network(Savable):
         Parameters
         ----------
         parameters : (n_parameters,) array of float
-            Layer by layer the weights, ``(n_in, n_out)`` in C order, then the biases.
+            For each layer the weights, ``(n_in, n_out)`` in C order, then the biases.
 
         Returns
         -------
         weights : list of (n_in, n_out) arrays, one per layer after the input
         biases : list of (n_out,) arrays; empty without biases
-            Views of `parameters` where it is an array.
+            Both are views of `parameters` if that is an array.
 
         Raises
         ------
@@ -166,7 +166,7 @@ class Network(Savable):
         Raises
         ------
         TypeError, ValueError
-            If a number is not finite, or an array's shape or the number of arrays wrong.
+            If a number is not finite, or the shape of an array or the number of arrays is wrong.
         """
         expected = self.depth if self.bias else 0
         for name, arrays in (("weights", weights), ("biases", biases)):
@@ -190,7 +190,7 @@ class Network(Savable):
         biases: Sequence[Any] | None = None,
         ax: Axes | None = None,
     ) -> Axes:
-        """Draw the scheme of nodes and links.
+        """Draw the network as nodes and links.
 
         Parameters
         ----------
@@ -229,7 +229,9 @@ def _activation_names(activation: Any, depth: int) -> tuple[str, ...]:
             f"got {len(names)}"
         )
     if SOFTMAX in names[:-1]:
-        raise ValueError("activation: expected 'softmax' at the output only, got it before")
+        raise ValueError(
+            "activation: expected 'softmax' only for the last layer, got it for a hidden layer"
+        )
     return tuple(names)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .network import Network
 
 MAX_DRAWN = 16
-"""Units of a layer that are drawn; larger layers show their first and last."""
+"""Maximum number of units drawn per layer; larger layers show their first and last units."""
 
 
 def plot_network(
@@ -24,7 +24,7 @@ def plot_network(
     biases: Sequence[Any] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Nodes and links; colour shows the sign, width the magnitude of a weight."""
+    """Draw nodes and links; colour shows the sign, width the magnitude of a weight."""
     ax = new_axes(ax)
     drawn = [_drawn_units(size) for size in net.sizes]
     places = [np.linspace(0, 1, 2 * len(units) + 1)[1::2][::-1] for units in drawn]

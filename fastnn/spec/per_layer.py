@@ -1,4 +1,4 @@
-"""Numbers for each layer, of optimizers and initializations."""
+"""Numbers per layer, for optimizers and initializations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PerLayer:
     Parameters
     ----------
     *values : float or (restarts,) array of float
-        As many as layers.
+        One value for each layer.
 
     Examples
     --------
@@ -44,8 +44,8 @@ class PerLayer:
 
 
 def layer_numbers(name: str, value: Any, net: Network) -> dict[str, Any]:
-    """`value`, a number for all layers or a `PerLayer`, as one named number for each layer."""
-    if not isinstance(value, PerLayer):  # an error names the first of them
+    """Convert a number for all layers, or a `PerLayer`, to one named number for each layer."""
+    if not isinstance(value, PerLayer):  # errors name the first
         return {f"{name}[{i}]" if i else name: value for i in range(net.depth)}
     if len(value.values) != net.depth:
         raise ValueError(

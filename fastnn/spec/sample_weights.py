@@ -1,4 +1,4 @@
-"""Weights of samples: given ones, or functions of the index of the restart."""
+"""Sample weights: given, or functions of the index of the restart."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 
 from ..support.checks import by_name, integer, real_array
 
-# Where a restart's weights come from: run-time codes.
+# Run-time codes of the sources of weights.
 GIVEN, BOOTSTRAP, FOLDS = range(3)
-# Random numbers of a restart other than its start: the second word of Philox's counter.
+# Streams of random numbers of a restart besides the start: the second word of Philox's counter.
 BOOTSTRAP_STREAM, SHUFFLE_STREAM = 1, 2
 
 
 @by_name
 @dataclass(frozen=True)
 class Bootstrap:
-    """Each restart trains on its own resample: n samples drawn with replacement out of n.
+    """Train each restart on its own resample: n samples drawn from n with replacement.
 
-    A sample's weight is how often it was drawn.  Draw i of restart k is the upper half of the
-    128-bit product of n and number i of the Philox stream of (seed, k) whose counters have 1 as
-    their second word.
+    The weight of a sample is the number of times that it was drawn.  Draw i of restart k is the
+    upper half of the 128-bit product of n and number i of the Philox stream of (seed, k) whose
+    counters have 1 as their second word.
 
     B. Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 7 (1979)
     1–26.
@@ -32,7 +32,7 @@ class Bootstrap:
 
     @property
     def number(self) -> int:
-        """What the kernel needs to know."""
+        """The number that the kernel needs."""
         return 0
 
     def numpy_weights(self, seed: int, k: int, samples: int) -> np.ndarray:
@@ -45,7 +45,7 @@ class Bootstrap:
 @by_name
 @dataclass(frozen=True)
 class KFold:
-    """Restart k leaves out fold ``k % folds``: the samples i with ``i % folds == k % folds``.
+    """Leave out fold ``k % folds`` in restart k: the samples i with ``i % folds == k % folds``.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class KFold:
     Raises
     ------
     TypeError, ValueError
-        If it is not such a number.
+        If `folds` is not such a number.
     """
 
     folds: int = 5
@@ -67,11 +67,11 @@ class KFold:
 
     @property
     def number(self) -> int:
-        """What the kernel needs to know."""
+        """The number that the kernel needs."""
         return self.folds
 
     def left_out(self, k: int, samples: int) -> np.ndarray:
-        """Which of `samples` samples restart k leaves out, as a mask (samples,)."""
+        """Mask (samples,) of the samples that restart k leaves out."""
         return np.arange(samples) % self.folds == k % self.folds
 
     def numpy_weights(self, seed: int, k: int, samples: int) -> np.ndarray:
@@ -83,7 +83,7 @@ Weighting = np.ndarray | Bootstrap | KFold | None
 
 
 def make_weighting(weights: Any, samples: int, restarts: int, dtype: np.dtype) -> Weighting:
-    """`weights` as a function of k, or as finite numbers from 0, ``(1 or restarts, n)``."""
+    """Convert `weights` to a function of k, or to finite numbers from 0, ``(1 or restarts, n)``."""
     if weights is None or isinstance(weights, Bootstrap | KFold):
         return weights
     array = real_array("sample_weight", weights, dtype)

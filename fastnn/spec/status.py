@@ -1,4 +1,4 @@
-"""How a restart ended."""
+"""Status of a restart."""
 
 from enum import IntEnum
 
@@ -7,22 +7,22 @@ from ..support.suggestions import hint
 
 
 class Status(IntEnum):
-    """How a restart ended; new members go to the end, since files hold the numbers."""
+    """Status of a restart at its end; new members go last, since files hold the numbers."""
 
     NOT_RUN = 0
-    """It was not trained, or not to its end."""
+    """Unfinished, or not trained at all."""
     EPOCH_LIMIT = 1
-    """It trained for as many epochs as were allowed."""
+    """Trained for the maximum number of epochs."""
     CONVERGED = 2
-    """It met its target."""
+    """Met a target."""
     DIVERGED = 3
-    """Its loss was not finite at the start of an epoch."""
+    """Had a loss that was not finite at the start of an epoch."""
     STALLED = 4
-    """It made no more progress."""
+    """Made no more progress."""
     GRADIENT = 5
-    """Its gradient became small enough."""
+    """Reached a sufficiently small gradient."""
     VALIDATION = 6
-    """Its loss on the validation set stopped improving."""
+    """Stopped improving on the validation set."""
 
     @classmethod
     def _missing_(cls, value: object) -> None:

@@ -1,4 +1,4 @@
-"""Stopping rules: when a restart has done enough.  The first that holds ends it, per restart.
+"""Stopping rules.  The first rule that holds ends a restart.
 
 Rules look at a restart at the start of every epoch, before its update, and at its end: `epochs`
 of the result counts the updates before the pass that satisfied the rule.
@@ -35,28 +35,28 @@ class Rule:
     """The base of all rules."""
 
     status: ClassVar[Status] = Status.CONVERGED
-    """How a restart ends that the rule ends."""
+    """Status of a restart that the rule ends."""
     code: ClassVar[int]
 
     @property
     def number(self) -> float:
-        """What the rule compares with."""
+        """Number that the rule compares with."""
         return 0.0
 
     @property
     def count(self) -> int:
-        """How many epochs it looks at."""
+        """Number of epochs that the rule looks at."""
         return 0
 
     def slots(self, n_parameters: int) -> tuple[tuple[int, float], ...]:
-        """What it remembers of each restart: how many numbers, and what they begin with."""
+        """Memory per restart: the size and the initial value of each slot."""
         return ()
 
 
 @by_name
 @dataclass(frozen=True)
 class LossBelow(Rule):
-    """The loss is below a target: ``CONVERGED``.
+    """End with ``CONVERGED`` once the loss is below a target.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class LossBelow(Rule):
 
     loss: float
 
-    code = -1  # the engine itself looks at it
+    code = -1  # checked by the engine itself
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "loss", _positive("loss", self.loss))
@@ -75,7 +75,7 @@ class LossBelow(Rule):
 @by_name
 @dataclass(frozen=True)
 class SSEBelow(Rule):
-    """The sum of squared errors is below a target, whatever the loss is: ``CONVERGED``.
+    """End with ``CONVERGED`` once the sum of squared errors is below a target, for any loss.
 
     Parameters
     ----------
@@ -98,14 +98,14 @@ class SSEBelow(Rule):
 @by_name
 @dataclass(frozen=True)
 class ErrorsWithin(Rule):
-    """Every output of every sample is within a tolerance of its target: ``CONVERGED``.
+    """End with ``CONVERGED`` once every output of every sample is within a tolerance of its target.
 
     The classic criterion for targets 0 and 1 is 0.4 (S. E. Fahlman, CMU-CS-88-162, 1988).
 
     Parameters
     ----------
     tolerance : float, default 0.4
-        Positive; an error as large as it does not count as within.
+        Positive; an error equal to the tolerance is not within it.
     """
 
     tolerance: float = 0.4
@@ -123,7 +123,7 @@ class ErrorsWithin(Rule):
 @by_name
 @dataclass(frozen=True)
 class GradientBelow(Rule):
-    """The Euclidean norm of the loss's gradient is below a bound: ``GRADIENT``.
+    """End with ``GRADIENT`` once the Euclidean norm of the loss's gradient is below a bound.
 
     Parameters
     ----------
@@ -147,14 +147,14 @@ class GradientBelow(Rule):
 @by_name
 @dataclass(frozen=True)
 class NoProgress(Rule):
-    """The loss has not fallen for a number of epochs: ``STALLED``.
+    """End with ``STALLED`` once the loss has not decreased for a number of epochs.
 
     Parameters
     ----------
     epochs : int, default 100
-        At least 1; with float32 up to 2**24, if training may take longer.
+        At least 1; with float32 at most 2**24, if training may take longer.
     min_improvement : float, default 0
-        By how much the loss must fall below its best to count; not negative.
+        The least decrease below the best loss that counts; non-negative.
     """
 
     epochs: int = 100
@@ -184,16 +184,16 @@ class NoProgress(Rule):
 @by_name
 @dataclass(frozen=True)
 class MeanLossBelow(Rule):
-    """The mean of the last losses is below a share of the first loss: ``CONVERGED``.
+    """End with ``CONVERGED`` once the mean of the last losses is below a share of the first loss.
 
     Parameters
     ----------
     ratio : float, default 1
         Positive.
     last : int, default 20
-        How many losses; the rule looks only at restarts that have as many.
+        Number of losses; the rule applies only to restarts that have that many.
     at_end : bool, default False
-        Whether it only tells restarts that train to the last epoch whether they have converged.
+        Whether to apply the rule only after the last epoch, to decide whether a restart converged.
     """
 
     ratio: float = 1.0
@@ -224,16 +224,16 @@ class MeanLossBelow(Rule):
 @by_name
 @dataclass(frozen=True)
 class Validation(Rule):
-    """The loss on the validation set has not fallen for a number of epochs: ``VALIDATION``.
+    """End with ``VALIDATION`` once the validation loss has not decreased for a number of epochs.
 
-    The parameters of the best validation loss are those of the result, and so is their loss.
+    The result has the parameters with the best validation loss, and their loss.
 
     Parameters
     ----------
     patience : int, default 10
-        Epochs, at least 1; with float32 up to 2**24, if training may take longer.
+        Number of epochs, at least 1; with float32 at most 2**24, if training may take longer.
     min_improvement : float, default 0
-        By how much the loss must fall below its best to count; not negative.
+        The least decrease below the best loss that counts; non-negative.
     """
 
     patience: int = 10
@@ -264,11 +264,11 @@ class Validation(Rule):
 @by_name
 @dataclass(frozen=True)
 class SumOfLosses(Rule):
-    """Ends no restart: it adds up the losses of every epoch, and their inverses.
+    """Sum the losses of every epoch, and their inverses; the rule ends no restart.
 
-    The losses are those that a history has: at the start of every epoch, and at the end.  One that
-    is not finite is left out.  `Runs.loss_sums` has the sums, if `keep` has "state"; one run has
-    its history.
+    The losses are those of a history: at the start of every epoch, and at the end.  Losses that are
+    not finite are left out.  `Runs.loss_sums` holds the sums, if `keep` includes "state"; a single
+    run has its history instead.
     """
 
     code = SUM_OF_LOSSES
@@ -288,21 +288,23 @@ RULES = (
     Validation,
     SumOfLosses,
 )
-"""All of them, for whoever goes through all."""
+"""All rules."""
 
 
 def rule_numbers(rules: tuple[Rule, ...], n_parameters: int) -> int:
-    """How many numbers all `rules` remember of each restart."""
+    """Size of the memory of all `rules` for each restart."""
     return sum(count for rule in rules for count, _ in rule.slots(n_parameters))
 
 
 def make_rules(stop: Any) -> tuple[Rule, ...]:
-    """`stop`, a rule, a sequence of rules or None, as a tuple of rules."""
+    """Convert `stop`, a rule, a sequence of rules or None, to a tuple of rules."""
     rules = () if stop is None else stop if isinstance(stop, list | tuple) else (stop,)
     for rule in rules:
         if not isinstance(rule, Rule):
             expected = ", ".join(f"fastnn.{kind.__name__}" for kind in RULES)
-            raise TypeError(f"stop: expected one or a list of {expected}, got {shown(rule)}")
+            raise TypeError(
+                f"stop: expected one rule or a list of rules ({expected}), got {shown(rule)}"
+            )
     if sum(isinstance(rule, Validation) for rule in rules) > 1:
         raise ValueError("stop: expected at most one fastnn.Validation, got several")
     return tuple(rules)

@@ -1,7 +1,7 @@
-"""What a run directory holds of restarts that the end of a run cut off: one small file.
+"""The record of restarts cut off by the end of a run: one small file in a run directory.
 
-It is there while the run rests, and tells of it as it is then: while somebody writes, or after a
-crash, nobody knows which restarts are at work.
+The file exists, and describes the run, only while nobody writes: during a run, or after a crash, it
+is unknown which restarts were in progress.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ COLUMNS = EARLY[:2]
 def write_cut_off(
     folder: Path, manifest: Manifest, cut: Statistics, *, ended: int, reached: int
 ) -> None:
-    """Write what is cut off of the run whose shards hold `ended` restarts.
+    """Write the restarts cut off from the run whose shards hold `ended` restarts.
 
-    `reached` is the position after the last restart that was ever handed out.
+    `reached` is the position after the last restart ever handed out.
     """
     arrays = to_arrays(cut)
     record = {
@@ -46,19 +46,19 @@ def write_cut_off(
 
 
 def read_cut_off(folder: Path, manifest: Manifest, ended: int) -> Mapping[str, Any] | None:
-    """The record of a folder whose shards hold `ended` restarts; None if there is none of that."""
+    """Read the record of a folder whose shards hold `ended` restarts; None if there is none."""
     try:
         record = read_record(folder / NAME, FORMAT, VERSION)
         integer("reached", record["reached"], 0, manifest.job.restarts)
         _fill(Statistics.empty(manifest.job), record, ended)
-    except (OSError, ValueError, TypeError, KeyError):  # as good as none
+    except (OSError, ValueError, TypeError, KeyError):  # treated as missing
         return None
     same = record.get("job_digest") == manifest.digest and record.get("ended") == ended
     return record if same else None
 
 
 def add_cut_off(statistics: Statistics, record: Mapping[str, Any] | None) -> None:
-    """Count what was cut off of a run of which some restarts have ended."""
+    """Count the restarts cut off from a run in which some restarts have ended."""
     if record is None:
         statistics.accounted = False
     else:
@@ -66,7 +66,7 @@ def add_cut_off(statistics: Statistics, record: Mapping[str, Any] | None) -> Non
 
 
 def remove_cut_off(folder: Path) -> None:
-    """Remove the record: somebody writes."""
+    """Remove the record, before somebody writes."""
     with suppress(FileNotFoundError):
         (folder / NAME).unlink()
 

@@ -1,4 +1,4 @@
-"""Columns that lie in many files, as one."""
+"""Columns stored in many files, seen as one."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def _ends(ranges: Ranges) -> np.ndarray:
 
 
 class _Lazy(NDArrayOperatorsMixin):
-    """What columns and indices share: positions, and being read as an array.
+    """The base of columns and indices: positions, and conversion to an array.
 
-    Operators such as ``<`` and NumPy's functions read all of it.
+    Operators such as ``<`` and NumPy's functions read the whole column.
     """
 
     ranges: Ranges
@@ -33,12 +33,12 @@ class _Lazy(NDArrayOperatorsMixin):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """As of an array."""
+        """Same as for an array."""
         return (len(self), *self.row_shape)
 
     @property
     def ndim(self) -> int:
-        """As of an array."""
+        """Same as for an array."""
         return 1 + len(self.row_shape)
 
     def shards(self) -> Iterator[np.ndarray]:
@@ -50,7 +50,7 @@ class _Lazy(NDArrayOperatorsMixin):
         raise NotImplementedError
 
     def positions(self, key: Any) -> np.ndarray | slice:
-        """What a boolean mask, a slice or an array of positions selects."""
+        """Positions selected by a boolean mask, a slice or an array of positions."""
         if isinstance(key, slice):
             return slice(*key.indices(len(self)))
         chosen = as_array(key)
@@ -83,22 +83,22 @@ class _Lazy(NDArrayOperatorsMixin):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
-            raise ValueError("a column in files cannot become an array without a copy")
+            raise ValueError("a column on disk cannot become an array without a copy")
         whole = self.take(slice(0, len(self), 1))
         return whole if dtype is None else whole.astype(dtype)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        if "out" in options:  # files are not written to
+        if "out" in options:  # files are read-only
             return NotImplemented
         arrays = [np.asarray(item) if isinstance(item, _Lazy) else item for item in inputs]
         return getattr(ufunc, method)(*arrays, **options)
 
     def __repr__(self) -> str:
-        return f"<column in files, shape {self.shape}, dtype {self.dtype}>"
+        return f"<column on disk, shape {self.shape}, dtype {self.dtype}>"
 
 
 class Column(_Lazy):
-    """A column of a run directory: read with ``column[…]``, or whole with `numpy.asarray`."""
+    """A column of a run directory: read a part with ``column[…]``, or all with `numpy.asarray`."""
 
     def __init__(
         self,
@@ -150,7 +150,7 @@ class Column(_Lazy):
 
 
 class Indices(_Lazy):
-    """The indices of the restarts that are there."""
+    """The indices of the stored restarts."""
 
     dtype = np.dtype(np.int64)
 
@@ -172,7 +172,7 @@ class Indices(_Lazy):
         return np.asarray(self._stops[shard] - self._ends[shard] + positions)
 
     def find(self, indices: np.ndarray) -> np.ndarray:
-        """The positions of the restarts of these indices; -1 where one is not there."""
+        """The positions of the restarts with these indices; -1 for missing ones."""
         wanted = np.asarray(indices).astype(np.int64)
         shard = np.searchsorted(self._stops, wanted, side="right")
         found = np.full(len(wanted), -1, dtype=np.int64)

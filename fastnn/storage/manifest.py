@@ -1,4 +1,4 @@
-"""The manifest of a run directory: what job its shards are of."""
+"""The manifest of a run directory: the job of its shards."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ ABOUT = (
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a run directory is of."""
+    """The job of a run directory, and the results to keep."""
 
     job: Job
     keep: Keep
     digest: str
-    """Of the job."""
+    """Digest of the job."""
     record: dict[str, Any]
 
     @property
     def extendable(self) -> bool:
-        """Whether there may be more restarts."""
+        """True if restarts can be added."""
         return not fixed_restarts(self.job)
 
     @property
     def types(self) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
-        """Of every column in a shard the type, and the shape of a row."""
+        """The type of every column of a shard, and the shape of a row."""
         names = (*self.keep.columns, "restart") if self.keep.best else self.keep.columns
         types = self.job.column_types
         return {name: types[name] for name in names}
@@ -86,7 +86,7 @@ def write_manifest(folder: Path, job: Job, keep: Keep) -> Manifest:
 
 
 def extend_manifest(folder: Path, manifest: Manifest, job: Job) -> Manifest:
-    """Let the run be one of more restarts, those of `job`."""
+    """Extend the run to the restarts of `job`."""
     whole = manifest.record | {"restarts": job.restarts}
     _write(folder, whole)
     return Manifest(job, manifest.keep, manifest.digest, whole)
@@ -97,14 +97,15 @@ def _write(folder: Path, record: dict[str, Any]) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a run directory, its data checked.
+    """Read the manifest of a run directory, and check its data.
 
     Raises
     ------
     FileNotFoundError
-        If there is none.
+        If there is no manifest.
     DamagedFile
-        If it or its data are damaged, foreign, of a later version or of other numerics.
+        If it or its data are damaged, not from fastnn, of a later version or of another numerics
+        version.
     """
     path = folder / NAME
     record = read_record(path, FORMAT, VERSION)
@@ -113,14 +114,14 @@ def read_manifest(folder: Path) -> Manifest:
         raise DamagedFile(
             path,
             f"expected results of numerics version {NUMERICS_VERSION}, got {numerics!r}: this "
-            "fastnn would give other bits",
+            "version of fastnn would compute different bits",
         )
     try:
         arrays = {}
         for name, entry in record["data"].items():
             file = folder / DATA / f"{name}.npy"
             if Path(name).name != name:
-                raise ValueError(f"{name!r} is no name of an array")
+                raise ValueError(f"{name!r} is not the name of an array")
             check_file(file, {key: entry[key] for key in ("bytes", "sha256")})
             arrays[name] = np.array(read_array(file))
         restarts = integer("restarts", record["restarts"], 1, 10**12)
@@ -128,11 +129,13 @@ def read_manifest(folder: Path) -> Manifest:
         digest = job_digest(*job_record(job))
         columns, best = record["columns"], integer("best", record["best"], 0)
         if [name for name in COLUMNS if name in columns] != columns:
-            raise ValueError(f"{columns!r} are no names of columns")
+            raise ValueError(f"{columns!r} are not names of columns")
     except DamagedFile:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
-        raise DamagedFile(path, f"expected the record of a run, got another: {error}") from error
+        raise DamagedFile(
+            path, f"expected the record of a run, got something else: {error}"
+        ) from error
     if digest != record.get("job_digest"):
         raise DamagedFile(path, "the job does not match its digest")
     return Manifest(job, Keep(tuple(columns), best, True), digest, record)

@@ -1,6 +1,6 @@
 """Networks and results in one file: an ``.npz`` archive of arrays and a JSON text, no pickle.
 
-The archive holds the arrays of what was saved under the names of its columns, those of its job as
+The archive holds the saved object's arrays under the names of its columns, those of its job as
 "job.X" and so on, and under "about" the text: format, version, kind, numbers, the job, and a digest
 of all of it.
 """
@@ -43,29 +43,29 @@ from ..support.version import NUMERICS_VERSION, __version__
 
 FORMAT, VERSION = "fastnn", 1
 JOB, STATISTICS, CUT = "job.", "statistics.", "cut."
-FOREIGN = "expected a file that fastnn saved, got a foreign one"
+FOREIGN = "expected a file that fastnn saved, got another file"
 
 Arrays = dict[str, np.ndarray]
 
 
 @writes
 def save(thing: Savable, path: str | os.PathLike[str]) -> None:
-    """Save a network or results in one file, which takes the place of `path` once it is whole.
+    """Save a network or results in one file, which replaces `path` once it is complete.
 
-    A file that is there gives it its rights.  A symbolic link is followed.
+    It gets the permissions of an existing file.  Symbolic links are followed.
 
     Parameters
     ----------
     thing : Network, Model, Run, Runs or Statistics
     path : str or PathLike
-        By custom it ends in ``.npz``.
+        The extension is ``.npz`` by convention.
 
     Raises
     ------
     TypeError
-        If `path` is no path, or `thing` none of these.
+        If `path` is not a path, or `thing` has another type.
     ValueError
-        If something else than a file is at `path`, such as a folder, a device or a pipe.
+        If something other than a file is at `path`, such as a folder, a device or a pipe.
     OSError
         If the file cannot be written.
     """
@@ -91,9 +91,9 @@ def save(thing: Savable, path: str | os.PathLike[str]) -> None:
 
 @suggests
 def load(path: str | os.PathLike[str]) -> Any:
-    """What was saved in a file by `save` of a network, a model, a run, many runs or statistics.
+    """Load a network, model, run, runs or statistics from a file that their method `save` wrote.
 
-    A loaded run of many can train any restart again, and training can go on from it, as before.
+    Loaded runs can train any restart again, and training can continue from them, as before.
 
     Parameters
     ----------
@@ -106,25 +106,25 @@ def load(path: str | os.PathLike[str]) -> Any:
     Raises
     ------
     TypeError
-        If `path` is no path.
+        If `path` is not a path.
     OSError
         If the file cannot be read.
     DamagedFile
-        If it is damaged, foreign, or of a later version: a ValueError with path and reason.
+        If it is damaged, not from fastnn, or of a later version: a ValueError with path and reason.
     """
     check_path(path)
     file = Path(path)
     if file.is_dir():
-        raise DamagedFile(file, "expected a file, got a folder; fastnn.open_run reads one")
+        raise DamagedFile(file, "expected a file, got a folder; fastnn.open_run reads folders")
     about, arrays = _read(file)
     try:
         return _READERS[about["kind"]](about, arrays)
     except Exception as error:
-        raise DamagedFile(file, f"what it tells of is none of fastnn's results: {error}") from error
+        raise DamagedFile(file, f"it does not describe a result of fastnn: {error}") from error
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
-    """Text and arrays of a file, checked against its digest."""
+    """Read text and arrays of a file, and check them against its digest."""
     refuse_others(path)
     with open(path, "rb") as file:
         if file.read(2) != b"PK":
@@ -132,22 +132,24 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
         try:
             with zipfile.ZipFile(file) as archive:
                 if any(member.compress_type for member in archive.infolist()):
-                    raise ValueError("it is compressed, which fastnn's are not")
+                    raise ValueError("it is compressed, which fastnn's files are not")
                 members = members_of(archive, os.fstat(file.fileno()).st_size)
                 if "about" not in members:
                     raise DamagedFile(path, FOREIGN)
                 about, digest = _about(path, read_member(archive, members.pop("about")))
                 for name in members:
                     if not _belongs(about["kind"], name):
-                        raise ValueError(f"expected arrays of a {about['kind']}, got {name!r}")
-                # Compiled code reads them row by row.
+                        raise ValueError(
+                            f"expected only the arrays of a {about['kind']}, got {name!r}"
+                        )
+                # Compiled code reads arrays row by row.
                 arrays = {
                     name: frozen(np.asarray(read_member(archive, member), order="C"))
                     for name, member in members.items()
                 }
         except DamagedFile:
             raise
-        except Exception as error:  # zip archives and arrays raise many kinds
+        except Exception as error:  # zip archives and arrays raise many kinds of errors
             raise DamagedFile(path, f"its archive is damaged: {error}") from error
     if digest != digest_of(canonical(about), arrays):
         raise DamagedFile(path, "its content does not match its digest: damaged or edited")
@@ -155,13 +157,14 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
         raise DamagedFile(
             path,
             f"expected results of numerics version {NUMERICS_VERSION}, got "
-            f"{about.get('numerics_version')!r}: this fastnn would give other bits",
+            f"{about.get('numerics_version')!r}: this version of fastnn would compute different "
+            "bits",
         )
     return about, arrays
 
 
 def _about(path: Path, text: np.ndarray) -> tuple[dict[str, Any], Any]:
-    """What a file's text tells, of a known version and kind, and the digest of all of it."""
+    """Parse a file's text, of a known version and kind; returns it and its digest."""
     try:
         about = json.loads(str(text[()]))
         if about["format"] != FORMAT:
@@ -180,7 +183,7 @@ def _about(path: Path, text: np.ndarray) -> tuple[dict[str, Any], Any]:
 
 
 def _belongs(kind: str, name: str) -> bool:
-    """Whether a file of that kind may have an array of that name."""
+    """Return whether a file of that kind may have an array of that name."""
     names, beginnings = _ARRAYS[kind]
     return name in names or name.startswith(beginnings)
 
@@ -240,7 +243,9 @@ def _model_again(about: dict[str, Any], arrays: Arrays) -> Model:
 
 def _run(run: Run) -> tuple[dict[str, Any], Arrays]:
     if run.job is None:
-        raise ValueError("save: expected a run of fastnn.train or of many, got one without a job")
+        raise ValueError(
+            "save: expected a run of fastnn.train or fastnn.train_many, got one without a job"
+        )
     record, arrays = _with_job(run.job)
     record |= {
         "epochs": run.epochs,
@@ -248,7 +253,7 @@ def _run(run: Run) -> tuple[dict[str, Any], Arrays]:
         "history_every": run.history_every,
         "restart": run.restart,
     }
-    # As arrays, since they may be infinite or NaN.
+    # As arrays, since the values may be infinite or NaN.
     arrays |= {
         "parameters": run.parameters,
         "loss": np.array(run.loss),
@@ -294,7 +299,7 @@ def _runs(runs: Runs) -> tuple[dict[str, Any], Arrays]:
 
 
 def _cut_again(about: dict[str, Any], arrays: Arrays) -> CutOff:
-    """What was cut off, of a run that ended early."""
+    """The restarts cut off from a run that ended early."""
     given = {name: arrays[CUT + name] for name in ("epochs", "status") if CUT + name in arrays}
     accounted = about.get("accounted", True)
     return CutOff(**given, accounted=accounted) if given else CutOff.none(accounted=accounted)
@@ -338,8 +343,8 @@ _READERS: dict[str, Callable[[dict[str, Any], Arrays], Any]] = {
     "statistics": _statistics_again,
 }
 _SCALES = ("inputs.mean", "inputs.scale", "outputs.mean", "outputs.scale")
-# The names of a kind's arrays, and how others begin.  Those of jobs and statistics are compared by
-# who reads them.
+# The names of a kind's arrays, and prefixes of others.  The readers of jobs and statistics check
+# their names.
 _ARRAYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "network": ((), ()),
     "model": (("parameters", "classes", *_SCALES), ()),
@@ -347,5 +352,5 @@ _ARRAYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "runs": ((*COLUMNS, "restart"), (JOB, STATISTICS, CUT)),
     "statistics": ((), ("",)),
 }
-# What another numerics version would not compute again to the bit.
+# Kinds that another numerics version would not reproduce to the bit.
 _OF_BITS = ("run", "runs", "statistics")

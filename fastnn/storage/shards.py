@@ -1,4 +1,4 @@
-"""Shards: the results of consecutive restarts, whole or not there."""
+"""Shards: the results of consecutive restarts, complete or absent."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ FOLDER, NAME, STATISTICS = "shards", "shard.json", "statistics.npz"
 FORMAT, VERSION = "fastnn shard", 1
 _NAME = re.compile(r"([0-9]{15,19})-([0-9]{15,19})")
 _FILES = (NAME, STATISTICS, *(f"{name}.npy" for name in (*COLUMNS, "restart")))
-"""The names of all files that a shard may have."""
+"""Names of all files that a shard may have."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """The results of the restarts of indices ``start … stop - 1``."""
+    """The results of the restarts with indices ``start … stop - 1``."""
 
     path: Path
     start: int
@@ -57,11 +57,11 @@ class Shard:
     """Size and SHA-256 of every file by its name."""
 
     def check(self, name: str) -> None:
-        """Whether a file of it is as it was written, or DamagedFile."""
+        """Raise DamagedFile unless a file is as it was written."""
         check_file(self.path / name, self.files[name])
 
     def check_all(self, manifest: Manifest) -> Statistics:
-        """Its statistics, if all files are as they were written and what the run's are."""
+        """Check all files against their digests and the run; returns the statistics."""
         for name in self.files:
             self.check(name)
         statistics = self.statistics(manifest)
@@ -69,16 +69,16 @@ class Shard:
         return statistics
 
     def column(self, name: str, manifest: Manifest, rows: int | None = None) -> np.ndarray:
-        """A column, mapped into memory; whoever reads it has checked the file.
+        """A column, mapped into memory; the caller has checked the file.
 
-        It has a row for each restart, or so many.
+        It has a row for each restart, or `rows` rows.
         """
         dtype, shape = manifest.types[name]
         rows = self.stop - self.start if rows is None else rows
         return read_array(self.path / f"{name}.npy", dtype, (rows, *shape))
 
     def columns(self, manifest: Manifest, statistics: Statistics) -> dict[str, np.ndarray]:
-        """All columns: of every restart, or of the best among those of finite loss."""
+        """All columns: of every restart, or of the best of those with finite loss."""
         rows = self.stop - self.start
         if best := manifest.keep.best:
             _, finite = statistics.loss_histogram()
@@ -95,22 +95,23 @@ class Shard:
                 members = members_of(archive, most_bytes(rows))
                 known = Statistics.empty(manifest.job).to_arrays()
                 if unknown := sorted(members.keys() - known.keys()):
-                    raise ValueError(f"it has {unknown[0]!r} too")
+                    raise ValueError(f"it contains {unknown[0]!r}, which is unknown")
                 arrays = {name: read_member(archive, member) for name, member in members.items()}
             result = Statistics.from_arrays(manifest.job, arrays)
         except MemoryError:
             raise
-        except Exception as error:  # zip archives raise several kinds
+        except Exception as error:  # zip archives raise several kinds of errors
             raise DamagedFile(path, f"expected statistics, got none: {error}") from error
         if result.restarts != rows:
             raise DamagedFile(
-                path, f"expected statistics of {rows:,} restarts, got those of {result.restarts:,}"
+                path,
+                f"expected statistics of {rows:,} restarts, got statistics of {result.restarts:,}",
             )
         return result
 
 
 def write_shard(folder: Path, part: Part, manifest: Manifest) -> Shard:
-    """Commit a part: a shard is there when this returns, and none if it fails."""
+    """Commit a part: the shard exists when this returns, and does not if it fails."""
     start = manifest.job.first + part.start
     stop = start + part.rows
     path = folder / FOLDER / f"{start:015d}-{stop:015d}"
@@ -119,7 +120,8 @@ def write_shard(folder: Path, part: Part, manifest: Manifest) -> Shard:
         new.mkdir()
     try:
         for name, (dtype, _) in manifest.types.items():
-            # A part that was sent knows its own restarts only, perhaps of a smaller type of epochs.
+            # A part from another process knows only its own restarts, perhaps with a smaller type
+            # of epochs.
             values = part.columns[name].astype(dtype, copy=False)
             write_new(new / f"{name}.npy", partial(save_array, values))
         if part.statistics is not None:
@@ -147,9 +149,9 @@ def write_shard(folder: Path, part: Part, manifest: Manifest) -> Shard:
 
 
 def shard_paths(folder: Path) -> list[Path]:
-    """The folders of shards in the order of their restarts, whole ones only.
+    """The folders of complete shards, in the order of their restarts.
 
-    What else lies there is no one's to remove: DamagedFile, but for what is hidden.
+    Anything else there is not ours to remove: DamagedFile, except for hidden files.
     """
     place = folder / FOLDER
     try:
@@ -165,7 +167,9 @@ def shard_paths(folder: Path) -> list[Path]:
     names = [name for name in os.listdir(place) if not name.startswith(".")]
     for name in names:
         if _NAME.fullmatch(name) is None:
-            raise DamagedFile(place / name, "expected shards only; move it elsewhere")
+            raise DamagedFile(
+                place / name, "expected only shards in this folder; move it elsewhere"
+            )
     return [place / name for name in sorted(names, key=_restarts)]
 
 
@@ -174,25 +178,25 @@ def _restarts(name: str) -> list[int]:
 
 
 def read_shard(path: Path, manifest: Manifest) -> Shard:
-    """What a shard's own record says, checked against its name and the job.
+    """Read a shard's own record, and check it against its name and the job.
 
     Raises
     ------
     DamagedFile
-        If it is damaged, foreign, or of another job.
+        If it is damaged, not from fastnn, or of another job.
     """
     try:
         record = read_record(path / NAME, FORMAT, VERSION)
     except GONE as error:
         raise DamagedFile(path, f"expected a shard, got none ({error.strerror})") from error
     if record.get("job_digest") != manifest.digest:
-        raise DamagedFile(path, "it is of another job")
+        raise DamagedFile(path, "it belongs to another job")
     (start, stop), files = _restarts(path.name), record.get("files")
     names = {f"{name}.npy" for name in manifest.types} | {STATISTICS}
     if record.get("keep") != manifest.keep.name:
-        raise DamagedFile(path, f"expected what keep={manifest.keep.name} keeps, got other results")
+        raise DamagedFile(path, f"expected the columns of keep={manifest.keep.name}, got others")
     if (record.get("start"), record.get("stop")) != (start, stop):
-        raise DamagedFile(path, "its name is that of other restarts")
+        raise DamagedFile(path, "its name does not match its restarts")
     first, last = manifest.job.first, manifest.job.first + manifest.job.restarts
     if not first <= start < stop <= last or not isinstance(files, dict) or files.keys() != names:
         raise DamagedFile(path, "it does not belong to this run")
@@ -200,13 +204,13 @@ def read_shard(path: Path, manifest: Manifest) -> Shard:
 
 
 def read_shards(paths: list[Path], manifest: Manifest) -> Iterator[Shard | DamagedFile]:
-    """Shards in order; an error in place of one that is damaged or overlaps others."""
+    """Yield shards in order; an error in place of one that is damaged or overlaps others."""
     reached = -1
     for path in paths:
         try:
             shard = read_shard(path, manifest)
             if shard.start < reached:
-                raise DamagedFile(path, "its restarts are in another shard too")
+                raise DamagedFile(path, "its restarts are also in another shard")
         except DamagedFile as error:
             yield error
         else:
@@ -215,7 +219,7 @@ def read_shards(paths: list[Path], manifest: Manifest) -> Iterator[Shard | Damag
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what a process left in a run directory that died while it wrote."""
+    """Remove what a process that died while writing left in a run directory."""
     for place in (folder, folder / FOLDER, folder / DATA):
         for name in os.listdir(place):
             if is_temporary(name):
@@ -223,7 +227,7 @@ def remove_unfinished(folder: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file, or a folder with what a shard has: what others put there stays."""
+    """Remove a file, or a folder with the files of a shard; other files in it stay."""
     with suppress(OSError):
         if path.is_symlink() or not path.is_dir():
             path.unlink()
@@ -235,7 +239,7 @@ def _remove(path: Path) -> None:
 
 
 def remove_shard(path: Path) -> None:
-    """Remove a damaged shard, at once: never half of it under its name."""
+    """Remove a damaged shard atomically: half a shard never has its name."""
     gone = temporary(path)
     with writing(path):
         os.rename(path, gone)

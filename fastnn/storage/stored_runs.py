@@ -1,4 +1,4 @@
-"""Reading a run directory, lazily, also while it is being written."""
+"""Lazy reading of a run directory, even while it is being written."""
 
 from __future__ import annotations
 
@@ -32,47 +32,47 @@ if TYPE_CHECKING:
 
 
 class StoredRuns:
-    """The restarts in a run directory, read from its files as they are asked for.
+    """The restarts in a run directory, read from its files on demand.
 
-    A file is checked against its digest before the first number of it is given out.  Restarts that
-    are written later are seen after `refresh`.
+    A file is checked against its digest before it is first read.  Restarts that are written later
+    appear after `refresh`.
 
     Attributes
     ----------
     path : Path
     network : Network
     restarts : int
-        How many there are to be; `len` tells how many there are.
+        Number of restarts of the run; `len` is the number stored so far.
     complete : bool
-        Whether all are there.
+        True if all restarts are stored.
     ranges : list of (int, int)
-        Which, as ranges of indices, the end not included.
+        Stored restarts, as ranges of indices, end excluded.
     indices : (restarts,) lazy column of int64
-        Their indices k, in order.
+        The indices k of the stored restarts, in order.
     loss, epochs, status, parameters : lazy columns
-        As of `Runs`; ``column[…]`` reads a part, ``numpy.asarray(column)`` and operators such as
-        ``column < 0.1`` all of it.  Those that were not kept raise ValueError.
+        As in `Runs`; ``column[…]`` reads a part, ``numpy.asarray(column)`` and operators such as
+        ``column < 0.1`` read all of it.  Columns that were not kept raise ValueError.
     statistics : Statistics
-        Of all of them, whatever was kept.  If a time limit or Ctrl-C ended the run, they count what
-        was cut off; while it is written, and after a crash, their success rate has no interval.
+        Statistics of all stored restarts, whatever was kept.  If a time limit or Ctrl-C ended the
+        run, they count the restarts cut off; while it is being written, and after a crash, the
+        success rate has no interval.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path).absolute()  # the process may go elsewhere
+        self.path = Path(path).absolute()  # the process may change its folder
         self.refresh()
 
     def refresh(self) -> None:
-        """Look at what is there now.
+        """Read the current state of the folder.
 
         Raises
         ------
         FileNotFoundError
             If there is no run directory.
         DamagedFile
-            If the manifest, the data or the record of a shard are damaged.
+            If the manifest, the data or the record of a shard is damaged.
         """
-        # In this order: a run that is extended meanwhile has shards that the manifest read before
-        # does not know.
+        # In this order, since a run that is extended meanwhile has shards beyond an older manifest.
         paths = shard_paths(self.path)
         manifest, shards = read_manifest(self.path), []
         for shard in read_shards(paths, manifest):
@@ -91,17 +91,17 @@ class StoredRuns:
 
     @property
     def job(self) -> Job:
-        """What the restarts are trained by."""
+        """The job of the restarts."""
         return self._manifest.job
 
     @property
     def created(self) -> str:
-        """When the run was begun, in UTC."""
+        """Time when the run was started, in UTC."""
         return str(self._manifest.record.get("created"))
 
     @property
     def made_with(self) -> dict[str, Any]:
-        """The machine and the versions that it was begun with."""
+        """The machine and the versions with which the run was started."""
         return dict(self._manifest.record["made_with"])
 
     @property
@@ -116,12 +116,12 @@ class StoredRuns:
 
     @property
     def keep(self) -> Keep:
-        """What is kept of every restart."""
+        """The results kept of every restart."""
         return self._manifest.keep
 
     @property
     def restarts(self) -> int:
-        """How many there are to be."""
+        """Number of restarts of the run."""
         return self.job.restarts
 
     def __len__(self) -> int:
@@ -129,12 +129,12 @@ class StoredRuns:
 
     @property
     def complete(self) -> bool:
-        """Whether all are there."""
+        """True if all restarts are stored."""
         return len(self) == self.restarts
 
     @property
     def ranges(self) -> list[tuple[int, int]]:
-        """Which restarts are there."""
+        """The stored restarts, as ranges of indices."""
         joined: list[tuple[int, int]] = []
         for shard in self._shards:
             if joined and joined[-1][1] == shard.start:
@@ -145,12 +145,12 @@ class StoredRuns:
 
     @property
     def loss_name(self) -> str:
-        """What the loss is called."""
+        """The name of the loss."""
         return self.job.loss_name
 
     @property
     def indices(self) -> Indices:
-        """The indices of the restarts that are there."""
+        """The indices of the stored restarts."""
         return Indices([(shard.start, shard.stop) for shard in self._shards])
 
     @property
@@ -160,11 +160,11 @@ class StoredRuns:
 
     @property
     def sse(self) -> Column:
-        """The sum of squared errors at the end, where that is the loss."""
+        """The sum of squared errors at the end, if that is the loss."""
         if not self.job.loss_is_sse:
             raise ValueError(
-                f"sse: expected results whose loss is the SSE, got {self.loss_name}; "
-                "runs[…].sse computes it for some"
+                f"sse: expected results whose loss is the SSE, got {self.loss_name}; runs[…].sse "
+                "computes it for a selection"
             )
         return self._column("loss")
 
@@ -175,7 +175,7 @@ class StoredRuns:
 
     @property
     def status(self) -> Column:
-        """How each restart ended."""
+        """The status with which each restart ended."""
         return self._column("status")
 
     @property
@@ -186,7 +186,8 @@ class StoredRuns:
     def _column(self, name: str) -> Column:
         if not self.keep.rows or name not in self.keep.columns:
             raise ValueError(
-                f"{name}: expected a run with keep= that has {name!r}, got keep={self.keep.name}"
+                f"{name}: expected a run with a keep= that includes {name!r}, got "
+                f"keep={self.keep.name}"
             )
         dtype, shape = self._manifest.types[name]
         return Column(
@@ -197,7 +198,7 @@ class StoredRuns:
         )
 
     def _array(self, shard: Shard, name: str) -> np.ndarray:
-        """A column of a shard, checked when it is first read."""
+        """Read a column of a shard, checked on first use."""
         path = shard.path / f"{name}.npy"
         if path in self._checked:
             return shard.column(name, self._manifest)
@@ -214,7 +215,7 @@ class StoredRuns:
 
     @cached_property
     def statistics(self) -> Statistics:
-        """Statistics of all that are there."""
+        """Statistics of all stored restarts."""
         statistics = Statistics.empty(self.job)
         for shard in self._shards:
             statistics.add(shard.statistics(self._manifest))
@@ -224,7 +225,7 @@ class StoredRuns:
 
     @cached_property
     def _best(self) -> Runs:
-        """The best restarts, where they alone were kept."""
+        """The best restarts, if only they were kept."""
         best: dict[str, np.ndarray] = {}
         for shard in self._shards:
             for name in self._manifest.types:
@@ -235,9 +236,9 @@ class StoredRuns:
         return runs_of_best(self.job, self.keep, best, self.statistics)
 
     def __getitem__(self, key: Any) -> Runs:
-        """Some restarts, in memory: those that a mask, a slice or an array of positions selects.
+        """Load the restarts selected by a mask, a slice or an array of positions.
 
-        Where only the best were kept, they are what is selected from.
+        If only the best were kept, the selection is from them.
         """
         if self.keep.best:
             return self._best[key]
@@ -251,12 +252,12 @@ class StoredRuns:
         columns: dict[str, Any] = {
             name: frozen(self._column(name).take(positions)) for name in self.keep.columns
         }
-        # Of a part nobody knows which restarts would have been in it; `statistics` tells of all.
+        # For a part, the restarts cut off are unknown; `statistics` counts all of them.
         cut = CutOff.none(accounted=self.complete)
         return Runs(self.job, frozen(indices.take(positions)), **columns, cut=cut)
 
     def load(self) -> Runs:
-        """All that was kept, in memory."""
+        """Load everything that was kept."""
         return self._best if self.keep.best else self[:]
 
     def restart(self, k: int) -> Run:
@@ -265,12 +266,12 @@ class StoredRuns:
         Parameters
         ----------
         k : int
-            An index of the run, whether its results are there yet or not.
+            An index of the run, whether its results are stored yet or not.
 
         Raises
         ------
         ValueError
-            If k is not one.
+            If k is not in the run.
         """
         return replay_with_history(self.job, k)
 
@@ -289,7 +290,7 @@ class StoredRuns:
         first, last = self.job.first, self.job.first + self.job.restarts - 1
         for k in wanted:
             integer("which", k, first, last)
-        # Trained again, but for those whose parameters are at hand.
+        # Trained again, except those whose parameters are stored.
         there = self.indices.find(wanted)
         if self.keep.rows and "parameters" in self.keep.columns and (there >= 0).all():
             return self[there].predict(X, wanted)
@@ -313,7 +314,7 @@ class StoredRuns:
 
 @suggests
 def open_run(path: str | os.PathLike[str]) -> StoredRuns:
-    """The restarts in a run directory that ``train_many(…, out=path)`` wrote or is writing.
+    """Open a run directory that ``train_many(…, out=path)`` wrote or is writing.
 
     Parameters
     ----------
@@ -326,11 +327,12 @@ def open_run(path: str | os.PathLike[str]) -> StoredRuns:
     Raises
     ------
     TypeError
-        If it is no path.
+        If `path` is not a path.
     FileNotFoundError
         If there is no run directory.
     DamagedFile
-        If something in it is damaged, foreign or of a later version: a ValueError that names it.
+        If a file in it is damaged, not from fastnn, or of a later version: a ValueError that names
+        it.
     """
     check_path(path, "folder")
     if not os.path.lexists(Path(path) / NAME):

@@ -1,4 +1,4 @@
-"""A run directory as the place where parts of a run come together."""
+"""Writer of run directories, which collects the parts of a run."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ from .stored_runs import StoredRuns
 
 LOCK = "lock"
 MARK = b"fastnn run\n"
-"""What a lock says, so that a folder is known as a run's before it has a manifest."""
+"""Content of a lock file, which identifies a run directory before it has a manifest."""
 _log = logging.getLogger("fastnn")
 
 
 def check_out(out: Any, resume: Any) -> Path | None:
-    """`out` as a folder that is new, or one to resume; None without one."""
+    """Check `out`: a new folder, or one to resume; None if there is none."""
     if not isinstance(resume, bool):
         raise TypeError(f"resume: expected True or False, got {shown(resume)}")
     if out is None:
@@ -71,7 +71,7 @@ def check_out(out: Any, resume: Any) -> Path | None:
         raise TypeError(f"out: expected the path of a folder, got {shown(out)}")
     folder = Path(os.fsdecode(out))
     try:
-        os.stat(folder)  # a name that no folder can have
+        os.stat(folder)  # fails for impossible names
     except FileNotFoundError:
         if folder.is_symlink():
             raise ValueError(f"out: expected a folder, got a link to nothing: {folder}") from None
@@ -83,10 +83,10 @@ def check_out(out: Any, resume: Any) -> Path | None:
     if is_begun(folder):
         if not resume:
             raise ValueError(
-                f"out: expected a new folder, got {folder}, which holds a run; resume=True goes on "
-                "with it"
+                f"out: expected a new folder, got {folder}, which holds a run; use resume=True to "
+                "continue it"
             )
-        read_record(folder / NAME, FORMAT, VERSION)  # no other's folder is written to
+        read_record(folder / NAME, FORMAT, VERSION)  # never write to a foreign folder
         for path, mode in _misplaced(folder).items():
             what = "a file" if path.name == LOCK else "a folder"
             raise DamagedFile(path, f"expected {what}, got {kind_of(mode)}")
@@ -96,7 +96,7 @@ def check_out(out: Any, resume: Any) -> Path | None:
 
 
 def _misplaced(folder: Path) -> dict[Path, int]:
-    """What is not what it should be in a run directory, such as a link, with its mode."""
+    """Entries of a run directory of the wrong kind, such as links, with their modes."""
     found = {}
     for name in (LOCK, DATA, FOLDER):
         with suppress(FileNotFoundError):
@@ -107,9 +107,9 @@ def _misplaced(folder: Path) -> dict[Path, int]:
 
 
 def _of_others(folder: Path) -> list[str]:
-    """What in a folder without a manifest is neither of a run nor hidden.
+    """Entries of a folder without a manifest that neither belong to a run nor are hidden.
 
-    A run that died before it began has a lock with our mark, data, and shards that are not whole.
+    A run that died at the very beginning has a lock with our mark, data, and incomplete shards.
     """
     misplaced = [path.name for path in _misplaced(folder)]
     if misplaced:
@@ -134,15 +134,15 @@ def _of_others(folder: Path) -> list[str]:
 
 
 def is_begun(folder: Path) -> bool:
-    """Whether a folder holds a run."""
+    """Return whether a folder holds a run."""
     return os.path.lexists(folder / NAME)
 
 
 @contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
-    """While entered no other thread or process may write the run; ends with the process.
+    """Hold the lock on a run, so that no other thread or process writes it.
 
-    The folder has been checked by `check_out`.
+    The folder must have been checked by `check_out`.  The lock ends with the process.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     with ExitStack() as stack:
@@ -164,12 +164,12 @@ def sole_writer(folder: Path) -> Iterator[None]:
 
 
 class Shards(Collector):
-    """Collects parts into the shards of a run directory, whose sole writer this process is."""
+    """Collect parts into the shards of a run directory, whose only writer is this process."""
 
     on_disk = True
 
     def __init__(self, folder: Path, job: Job, keep: Keep | None) -> None:
-        """Begin a run, or go on with the one that is there, whose `keep` None takes."""
+        """Start a run, or continue the existing one; `keep` None takes that of the run."""
         self.folder = folder
         if is_begun(folder):
             self.manifest = _resumed(folder, job, keep)
@@ -192,13 +192,15 @@ class Shards(Collector):
 
     @property
     def advice(self) -> str:
-        """What to do where the run ends early."""
-        return f"; what had ended is kept in {self.folder}, and resume=True goes on with it"
+        """Advice for an error message, if the run ends early."""
+        return (
+            f"; finished restarts are kept in {self.folder}, and resume=True continues from there"
+        )
 
     def tell(self, reached: int, not_begun: list[tuple[int, int]]) -> None:
-        """Tell up to which position restarts were handed out, and which ranges nobody began.
+        """Report the position up to which restarts were handed out, and the ranges never started.
 
-        Of those that were at work once before, none may be left out now.
+        Restarts that were ever in progress before must not be left out now.
         """
         self.accounted &= all(start >= self.reached for start, _ in not_begun)
         self.reached = max(self.reached, reached)
@@ -211,25 +213,25 @@ class Shards(Collector):
         except OSError as error:
             raise OSError(
                 error.errno,
-                f"out: {error.strerror}; {self.ended:,} of {self.job.restarts:,} restarts "
-                f"are kept in {self.folder}; once it can be written, resume=True goes on with it",
+                f"out: {error.strerror}; {self.ended:,} of {self.job.restarts:,} restarts are kept "
+                f"in {self.folder}; once it is writable again, resume=True continues from there",
             ) from error
         super().add(part)
 
     def result(self) -> StoredRuns:
-        """The run, to be read."""
+        """Return the run for reading."""
         cut = Statistics.empty(self.job)
         cut.cut_short(self.cut)
         cut.accounted &= self.accounted
-        with suppress(OSError):  # such as of a full disk: then nobody knows
+        with suppress(OSError):  # such as a full disk: then the record is missing
             write_cut_off(self.folder, self.manifest, cut, ended=self.ended, reached=self.reached)
         return StoredRuns(self.folder)
 
 
 def _usable(found: list[Shard | DamagedFile], manifest: Manifest) -> list[tuple[Shard, int]]:
-    """Those shards whose content is as it was written, and how many restarts of each converged.
+    """Undamaged shards, and the number of restarts of each that converged.
 
-    The others are removed.
+    Damaged shards are removed.
     """
 
     def checked(shard: Shard | DamagedFile) -> tuple[Shard, int] | DamagedFile:
@@ -245,13 +247,13 @@ def _usable(found: list[Shard | DamagedFile], manifest: Manifest) -> list[tuple[
     for damaged in results:
         if isinstance(damaged, DamagedFile):
             path = damaged.path
-            _log.warning("%s; its restarts are trained again", damaged)
+            _log.warning("%s; its restarts will be trained again", damaged)
             remove_shard(path if path.parent.name == FOLDER else path.parent)
     return [result for result in results if not isinstance(result, DamagedFile)]
 
 
 def _resumed(folder: Path, job: Job, keep: Keep | None) -> Manifest:
-    """The manifest of the run to go on with, if it is of `job`; extended if there are more."""
+    """The manifest of the run to resume, if it is of `job`, extended for more restarts."""
     manifest = read_manifest(folder)
     record, arrays = job_record(job)
     if job_digest(record, arrays) != manifest.digest:
@@ -260,11 +262,11 @@ def _resumed(folder: Path, job: Job, keep: Keep | None) -> Manifest:
         names += [
             name for name in differences(_texts(old_arrays), _texts(arrays)) if name not in names
         ]
-        text = f"resume: expected the job of {folder}, got one of other {', '.join(names)}"
+        text = f"resume: expected the job of {folder}, got one that differs in {', '.join(names)}"
         if fixed_restarts(job) or not manifest.extendable:
             text += (
-                "; a job with an array that has a number for each restart cannot be extended to "
-                "more restarts"
+                "; a job with an array of one number for each restart cannot be extended to more "
+                "restarts"
             )
         raise ValueError(text)
     kept = replace(keep, statistics=True) if keep is not None else manifest.keep
@@ -287,7 +289,7 @@ def _texts(arrays: dict[str, Any]) -> dict[str, Any]:
 
 
 def gaps(ranges: list[tuple[int, int]], job: Job) -> list[tuple[int, int]]:
-    """What of the job's positions the ranges of indices, in order, leave out."""
+    """The job's positions that are not in the (ascending) ranges of indices."""
     missing, reached = [], 0
     for start, stop in [*ranges, (job.first + job.restarts,) * 2]:
         if start - job.first > reached:

@@ -1,1 +1,1 @@
-"""What everything else stands on: checks, files, locks, threads, the machine."""
+"""Foundations: checks, files, locks, threads, the machine."""

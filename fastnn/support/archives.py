@@ -1,8 +1,7 @@
-"""Archives of arrays, ``.npz``, of which nothing is believed before it is unpacked.
+"""Archives of arrays, ``.npz``, checked before they are unpacked.
 
-A few bytes can be packed that unpack to gigabytes, and a list of members may name one of them many
-times over.  So names and sizes are checked first: those in the list of members, and those that
-each array's own header tells.
+A few bytes can unpack to gigabytes, and a list of members may name one member many times.  So names
+and sizes are checked first: those in the list of members, and those in each array's own header.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import numpy as np
 
 SUFFIX = ".npy"
 BLOCK = 2**20
-"""Bytes that are unpacked at a time."""
+"""Bytes to unpack at a time."""
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -28,16 +27,16 @@ def members_of(archive: zipfile.ZipFile, most: int) -> dict[str, zipfile.ZipInfo
     ----------
     archive : ZipFile
     most : int
-        Bytes that all of them may take, unpacked.
+        Maximum bytes of all members, unpacked.
 
     Raises
     ------
     ValueError
-        If one is listed twice or is no array, or they take more.
+        If a member is listed twice or is not an array, or they take more.
     """
     members = {member.filename: member for member in archive.infolist()}
     if len(members) < len(archive.infolist()):
-        raise ValueError("expected members of different names, got one name twice")
+        raise ValueError("expected members with different names, got a name twice")
     size = sum(member.file_size for member in members.values())
     if size > most:
         raise ValueError(f"expected arrays of at most {most:,} bytes, got {size:,}")
@@ -48,14 +47,14 @@ def members_of(archive: zipfile.ZipFile, most: int) -> dict[str, zipfile.ZipInfo
 
 
 def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    """The array of a member, in C order.
+    """Read the array of a member, in C order.
 
     Raises
     ------
     ValueError
-        If it has objects, or a size that its header does not tell of.
+        If it has objects, or its size does not match its header.
     Exception
-        Of other kinds if it is damaged.
+        Of other kinds, if it is damaged.
     """
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
@@ -68,14 +67,14 @@ def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray
         if file.tell() + size != member.file_size:
             raise ValueError(
                 f"{member.filename}: expected the bytes of {dtype} of shape {shape}, got "
-                f"{member.file_size:,} with the header"
+                f"{member.file_size:,} including the header"
             )
         content = np.empty(size, dtype=np.uint8)
         for begin in range(0, size, BLOCK):
             block = content[begin : begin + BLOCK]
             got = file.read(len(block))
             if len(got) < len(block):
-                raise ValueError(f"{member.filename}: it ends early")
+                raise ValueError(f"{member.filename}: the data end early")
             block[:] = np.frombuffer(got, dtype=np.uint8)
     array = content.view(dtype).reshape(shape, order="F" if by_columns else "C")
     return np.asarray(array, order="C")

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and errors that name them."""
+"""Files that are either complete or absent, and errors that name them."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ import numpy as np
 from .checks import check_path, shown
 
 _TEMPORARY = re.compile(r"\.new-[0-9a-f]{16}")
-"""Names of files and folders that are not whole yet."""
+"""Names of incomplete files and folders."""
 BLOCK = 2**20
 RECORD_BYTES = 2**26
-"""The most that the text of a record may take."""
+"""Maximum size of a record's text."""
 GONE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
-"""Errors that tell of a file that is not there; others, such as of rights, may pass."""
+"""Errors for a missing file; others, such as missing permissions, may be temporary."""
 
 Content = Callable[[BinaryIO], Any]
-"""Writes a file's content."""
+"""Function that writes a file's content."""
 
 
 class DamagedFile(ValueError):  # noqa: N818  the caller's word for it
-    """A file of fastnn's that is damaged, foreign, or of a later version.
+    """A file that is damaged, not from fastnn, or of a later version.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class DamagedFile(ValueError):  # noqa: N818  the caller's word for it
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Errors of the system name the file, and what became of it."""
+    """Add the file's name to errors of the system."""
     try:
         yield
     except OSError as error:
@@ -58,12 +58,12 @@ def writing(path: Path) -> Iterator[None]:
         raise OSError(error.errno, f"cannot write {path}: {reason}") from error
 
 
-# What systems say that cannot flush a folder, or do not let this process.
+# Errors of systems that cannot flush a folder, or do not permit it.
 CANNOT_FLUSH = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM)
 
 
 def flush_folder(path: Path) -> None:
-    """Let names in a folder survive a loss of power, where the system can."""
+    """Make names in a folder survive a loss of power, if the system can."""
     try:
         handle = os.open(path, os.O_RDONLY)
         try:
@@ -76,21 +76,21 @@ def flush_folder(path: Path) -> None:
 
 
 def temporary(path: Path) -> Path:
-    """A name beside `path` that nobody else uses.
+    """A unique name beside `path`.
 
-    What is made there gets the usual rights: a process has one umask, which cannot be read without
-    being changed, and two threads that did so at once could leave it changed.
+    Files made there get the usual permissions: a process has one umask, which cannot be read
+    without changing it, and two threads doing so at once could leave it changed.
     """
     return path.parent / f".new-{secrets.token_hex(8)}"
 
 
 def is_temporary(name: str) -> bool:
-    """Whether `temporary` may have made this name."""
+    """Return whether `temporary` may have made this name."""
     return _TEMPORARY.fullmatch(name) is not None
 
 
 def kind_of(mode: int) -> str:
-    """What the mode of a file that is none tells that it is."""
+    """Describe what is not a regular file, by its mode."""
     kinds = {
         stat.S_IFREG: "a file", stat.S_IFDIR: "a folder", stat.S_IFLNK: "a link",
         stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket",
@@ -99,25 +99,25 @@ def kind_of(mode: int) -> str:
 
 
 def destination(path: Any, name: str = "path") -> Path:
-    """The file that writing to `path` makes or replaces: of a symbolic link the file it leads to.
+    """The file that writing to `path` makes or replaces, after following symbolic links.
 
-    Only files are replaced.  To be called before any work; `name` is the argument's.
+    Only files are replaced.  Call it before any work; `name` is the argument's name.
 
     Raises
     ------
     TypeError
-        If it is no path.
+        If it is not a path.
     ValueError
-        If a folder, a device, a pipe, a socket or a link to nothing is there.
+        If there is a folder, a device, a pipe, a socket or a broken link.
     OSError
-        If there is no such folder, or it cannot be looked at.
+        If its folder does not exist, or cannot be read.
     """
     check_path(path)
     place = Path(os.fsdecode(path))
     try:
         with writing(place):
             there = _mode_of(place)
-    except ValueError as error:  # a zero byte
+    except ValueError as error:  # a NUL character
         raise ValueError(f"{name}: expected the path of a file, got {shown(path)}") from error
     if there is not None and not stat.S_ISREG(there):
         what = "a link to nothing" if stat.S_ISLNK(there) else kind_of(there)
@@ -126,7 +126,7 @@ def destination(path: Any, name: str = "path") -> Path:
 
 
 def _mode_of(path: Path) -> int | None:
-    """The mode of what `path` leads to, or of a link to nothing; None if its folder has none."""
+    """The mode of the file that `path` leads to, or of a broken link; None if there is neither."""
     try:
         return path.stat().st_mode
     except OSError as error:
@@ -139,7 +139,7 @@ def _mode_of(path: Path) -> int | None:
 
 
 def write_new(path: Path, content: Content) -> None:
-    """Write a file at `path`, to the disk."""
+    """Write a new file at `path`, and flush it to disk."""
     with writing(path), open(path, "wb") as file:
         content(file)
         file.flush()
@@ -147,15 +147,15 @@ def write_new(path: Path, content: Content) -> None:
 
 
 def write_file(path: Any, content: Content) -> None:
-    """Write a file at the `destination` of `path`, once it is whole and on the disk."""
+    """Write a file at the `destination` of `path`; it appears once it is complete and on disk."""
     replace_file(destination(path), content)
 
 
 def replace_file(path: Path, content: Content) -> None:
-    """Write a file that takes the place of `path` once it is whole and on the disk.
+    """Write a file that replaces `path` once it is complete and on disk.
 
-    A file that is there gives it its mode, and its owner where that is allowed; other hard links to
-    it keep what they have.  ValueError if something else is there, such as a symbolic link.
+    It gets the mode of an existing file, and its owner where permitted; other hard links keep the
+    old content.  ValueError if something else exists there, such as a symbolic link.
     """
     new = temporary(path)
     try:
@@ -179,23 +179,23 @@ def replace_file(path: Path, content: Content) -> None:
 
 
 def _give_rights(path: Path, old: os.stat_result) -> None:
-    """Give a file the mode and the owner of an `old` one, where that is allowed and there are any.
+    """Give a file the mode and the owner of an `old` one, where supported and permitted.
 
-    Else it keeps those that it was made with, of which nobody else may do anything.
+    Otherwise it keeps its initial ones, which give nobody else any access.
     """
     with suppress(OSError, AttributeError):  # Windows has no owners
         os.chown(path, old.st_uid, old.st_gid)
-    with suppress(OSError):  # nor have all file systems modes
+    with suppress(OSError):  # not all file systems have modes
         os.chmod(path, stat.S_IMODE(old.st_mode) & 0o777)
 
 
 def canonical(record: Any) -> bytes:
-    """JSON in the one form that digests are of."""
+    """JSON in the canonical form, from which digests are computed."""
     return json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
 def digest_of(text: bytes, arrays: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 of a text and of named arrays: their names, types, shapes and bytes."""
+    """SHA-256 of a text and of named arrays, with their names, types, shapes and bytes."""
     digest = hashlib.sha256(text)
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
@@ -205,7 +205,7 @@ def digest_of(text: bytes, arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def sealed(record: dict[str, Any]) -> dict[str, Any]:
-    """A record with its own digest."""
+    """Add its digest to a record."""
     return record | {"digest": hashlib.sha256(canonical(record)).hexdigest()}
 
 
@@ -216,14 +216,14 @@ def write_record(record: dict[str, Any], write: Callable[[Content], None]) -> No
 
 
 def read_record(path: Path, kind: str, version: int) -> dict[str, Any]:
-    """The record in a file that `write_record` wrote.
+    """Read a record from a file that `write_record` wrote.
 
     Raises
     ------
     DamagedFile
-        If it is none, or damaged, or of another kind or a later version.
+        If it is not a record, or is damaged, or of another kind or a later version.
     FileNotFoundError
-        If there is none.
+        If there is no file.
     """
     refuse_others(path)
     if os.stat(path).st_size > RECORD_BYTES:
@@ -234,18 +234,18 @@ def read_record(path: Path, kind: str, version: int) -> dict[str, Any]:
 def record_in(
     text: str | bytes, path: Path, kind: str, version: int, *, needs_digest: bool = True
 ) -> dict[str, Any]:
-    """The record in a text, which stands at `path`; DamagedFile if it is none, as above.
+    """Read a record from the text of the file `path`; DamagedFile as for `read_record`.
 
-    Without `needs_digest` one that has none is taken for whole.
+    Without `needs_digest`, a record without a digest is accepted.
     """
     try:
         record = json.loads(text, parse_constant=no_number)
         digest = record.pop("digest", None) if isinstance(record, dict) else None
         found = hashlib.sha256(canonical(record)).hexdigest()
     except (ValueError, RecursionError) as error:
-        raise DamagedFile(path, f"expected JSON, got other or damaged text ({error})") from error
+        raise DamagedFile(path, f"expected JSON, got damaged or other text ({error})") from error
     if not isinstance(record, dict) or record.get("format") != kind:
-        raise DamagedFile(path, f"expected the format {kind!r}, got a foreign file")
+        raise DamagedFile(path, f"expected the format {kind!r}, got another file")
     if record.get("version") != version or isinstance(record["version"], bool):
         raise DamagedFile(
             path, f"expected version {version} of its format, got {shown(record.get('version'))}"
@@ -256,7 +256,7 @@ def record_in(
 
 
 def refuse_others(path: Path) -> None:
-    """DamagedFile for what is neither a file nor nothing: pipes, devices and loops are not read."""
+    """Raise DamagedFile if `path` exists but is not a file, such as a pipe, a device or a loop."""
     try:
         regular = stat.S_ISREG(path.stat().st_mode)
     except FileNotFoundError:
@@ -270,7 +270,7 @@ def refuse_others(path: Path) -> None:
 
 
 def no_number(text: str) -> None:
-    raise ValueError(f"{text} is no JSON")
+    raise ValueError(f"{text} is not JSON")
 
 
 def file_entry(path: Path) -> dict[str, Any]:
@@ -284,7 +284,7 @@ def file_entry(path: Path) -> dict[str, Any]:
 
 
 def check_file(path: Path, entry: Any) -> None:
-    """Whether a file is the one that `entry` tells of, or DamagedFile."""
+    """Raise DamagedFile unless a file matches its `entry`."""
     try:
         refuse_others(path)
         size = entry.get("bytes") if isinstance(entry, dict) else None
@@ -296,7 +296,7 @@ def check_file(path: Path, entry: Any) -> None:
 
 
 class _Plain:
-    """A file that NumPy writes to like others: to real ones it does not say why it failed."""
+    """Wrapper of a file, for writing by NumPy: for real files it does not report errors."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.write = file.write
@@ -310,12 +310,12 @@ def save_array(array: np.ndarray, file: BinaryIO) -> None:
 def read_array(
     path: Path, dtype: np.dtype | None = None, shape: tuple[int, ...] | None = None
 ) -> np.ndarray:
-    """An array from a ``.npy`` file, mapped into memory, of the given type and shape."""
+    """Map an array of the given type and shape from a ``.npy`` file into memory."""
     try:
         array = np.lib.format.open_memmap(path, mode="r")
-    except (OSError, MemoryError):  # which tell nothing of what it holds
+    except (OSError, MemoryError):  # not a fault of the content
         raise
-    except Exception as error:  # headers raise many kinds
+    except Exception as error:  # headers raise many kinds of errors
         raise DamagedFile(path, f"expected an array, got none ({error})") from error
     if (dtype is not None and array.dtype != dtype) or (shape is not None and array.shape != shape):
         raise DamagedFile(
@@ -323,5 +323,7 @@ def read_array(
         )
     size = path.stat().st_size
     if array.offset + array.nbytes != size:
-        raise DamagedFile(path, f"expected the bytes of its array alone, got {size:,} in all")
+        raise DamagedFile(
+            path, f"expected only the bytes of its array, got {size:,} bytes in total"
+        )
     return array

@@ -17,20 +17,20 @@ Kind = TypeVar("Kind", bound=type[Any])
 
 
 def shown(value: Any) -> str:
-    """`value` as an error message shows it: short, and arrays by shape and dtype."""
+    """Describe `value` for an error message: short, and arrays by shape and dtype."""
     if isinstance(value, np.ndarray) and value.ndim > 0:
         return f"an array of shape {value.shape} and dtype {value.dtype}"
     try:
         text = repr(value)
-    except Exception:  # an object's own, or an integer of too many digits
+    except Exception:  # a faulty `repr`, or an integer with too many digits
         text = f"a {type(value).__name__}"
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def by_name(kind: Kind) -> Kind:
-    """Make a dataclass say which arguments it takes by name only, to whoever leaves the names out.
+    """Make a dataclass name its keyword-only arguments when too many are positional.
 
-    Those are its fields after ``_: KW_ONLY``.
+    These are its fields after ``_: KW_ONLY``.
     """
     make = kind.__init__
     parts = [field for field in fields(kind) if field.init]
@@ -52,7 +52,7 @@ def by_name(kind: Kind) -> Kind:
 
 
 def integer(name: str, value: Any, low: int, high: int = MAX_COUNT) -> int:
-    """`value` as an int from `low` to `high`, both included."""
+    """Check that `value` is an integer from `low` to `high`, both included."""
     if type(value) is int and low <= value <= high:
         return value
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
@@ -64,13 +64,13 @@ def integer(name: str, value: Any, low: int, high: int = MAX_COUNT) -> int:
 
 
 def check_path(value: Any, what: str = "file") -> None:
-    """TypeError unless the argument `path` is one."""
+    """Raise TypeError unless the argument `path` is a path."""
     if not isinstance(value, str | os.PathLike):
         raise TypeError(f"path: expected the path of a {what}, got {shown(value)}")
 
 
 def as_array(value: Any) -> np.ndarray:
-    """`value` as an array; one without dimensions for rows of different lengths."""
+    """Convert `value` to an array, without dimensions if rows have different lengths."""
     try:
         return np.asarray(value)
     except ValueError:
@@ -78,9 +78,9 @@ def as_array(value: Any) -> np.ndarray:
 
 
 def real_array(name: str, value: Any, dtype: Any = np.float64) -> np.ndarray:
-    """A contiguous copy of `value` as floats, of any shape, all finite."""
+    """Copy `value` to a contiguous array of finite floats, of any shape."""
     if np.ma.is_masked(value):
-        raise ValueError(f"{name}: expected numbers without a mask, got masked ones")
+        raise ValueError(f"{name}: expected numbers without a mask, got a masked array")
     try:
         array = np.asarray(value)
     except Exception as error:  # an object's own conversion may raise anything
@@ -101,9 +101,9 @@ def real_array(name: str, value: Any, dtype: Any = np.float64) -> np.ndarray:
 def hyperparameter(
     name: str, value: Any, low: float = -math.inf, high: float = math.inf, *, whole: bool = False
 ) -> float | np.ndarray:
-    """A finite number in [low, high], or a read-only array of them, one for each restart.
+    """Check a finite number in [low, high], or a read-only array of them, one for each restart.
 
-    `whole`: without a fraction.
+    With `whole`, numbers must be whole.
     """
     if type(value) in (float, int) and low <= value <= high and not whole:
         number = float(value)
@@ -134,7 +134,7 @@ def hyperparameter(
 def per_restart(
     owner: str, values: dict[str, float | np.ndarray], restarts: int, dtype: np.dtype
 ) -> np.ndarray:
-    """The hyperparameters `values` as rows: ``(1, n)``, or ``(restarts, n)`` if any is an array."""
+    """Convert hyperparameters to rows: ``(1, n)``, or ``(restarts, n)`` if any is an array."""
     if all(type(value) is float for value in values.values()) and dtype == np.float64:
         return np.array([list(values.values())], dtype=dtype)
     for name, value in values.items():
@@ -147,12 +147,14 @@ def per_restart(
     with np.errstate(over="ignore"):
         rows = np.ascontiguousarray(np.stack(columns, axis=1).astype(dtype))
     if not np.isfinite(rows).all() or np.any((rows == 0) != (np.stack(columns, axis=1) == 0)):
-        raise ValueError(f"{owner}: expected numbers that fit {dtype}, got larger or smaller ones")
+        raise ValueError(
+            f"{owner}: expected numbers that fit {dtype}, got numbers outside its range"
+        )
     return rows
 
 
 def float_type(value: Any) -> np.dtype:
-    """`value` as float64 or float32."""
+    """Convert `value` to the dtype float64 or float32."""
     dtype: np.dtype | None
     try:
         dtype = np.dtype(value)

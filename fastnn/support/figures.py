@@ -1,4 +1,4 @@
-"""What all figures share: colours, and the axes that they draw into."""
+"""Common parts of all figures: colours, and new axes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from .checks import shown
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Blue and vermilion of Okabe and Ito's palette, which colour-blind readers tell apart.
+# Blue and vermilion of Okabe and Ito's palette, which colour-blind readers can distinguish.
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
 
 
 def new_axes(ax: Any) -> Axes:
-    """`ax`, or axes in a new figure if it is None; TypeError for anything else."""
+    """Return `ax`, or axes in a new figure if it is None; TypeError for anything else."""
     from matplotlib.axes import Axes
 
     if ax is None:

@@ -1,12 +1,12 @@
-"""The gate: what every array passes before compiled code reads it, or a result keeps it.
+"""The gate that every array passes before compiled code reads it, or a result keeps it.
 
-Compiled code takes an address on trust: for an array of another shape, type or order it reads what
-is not there, or other numbers.  So addresses are given out here alone, for arrays that lie as
-kernels read them; `fastnn.kernels.workspace.Plan.point` writes them into launch records, which keep
-the arrays.
+Compiled code trusts addresses: with an array of another shape, type or order it would read out of
+bounds, or wrong numbers.  So addresses are taken only here, for arrays with the layout that kernels
+read; `fastnn.kernels.workspace.Plan.point` writes them into launch records, which keep the arrays
+alive.
 
-Results keep arrays that nobody changes.  An array that may still be changed through another name,
-such as one that a caller holds, a view of one, or a file that is mapped into memory, is copied.
+Results keep arrays that cannot change.  An array that may still be changed elsewhere, such as a
+caller's array, a view, or a memory-mapped file, is copied.
 """
 
 from __future__ import annotations
@@ -37,26 +37,26 @@ def check_array(name: str, array: Any, dtype: np.dtype, shape: tuple[int, ...]) 
 
 
 def address_of(name: str, array: np.ndarray, dtype: np.dtype, shape: tuple[int, ...]) -> int:
-    """The address of an array's numbers; whoever asks for it keeps the array.
+    """The address of an array's numbers; the caller keeps the array alive.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no plain array of that dtype and shape, aligned and in C order.
+        If it is not a plain array of that dtype and shape, aligned and in C order.
     """
     if type(array) is np.ndarray and array.dtype == dtype and array.shape == shape:
         flags = array.flags
-        if flags.carray and array.size:  # writable too: half the time of what follows
+        if flags.carray and array.size:  # and writable: half the time of the general way
             return addressof(_exported(array))
         if flags.c_contiguous and flags.aligned:
             address: int = array.__array_interface__["data"][0]
             return address
     check_array(name, array, dtype, shape)
-    raise ValueError(f"{name}: expected a plain array, aligned and in C order, got another")
+    raise ValueError(f"{name}: expected a plain array, aligned and in C order, got one that is not")
 
 
 def frozen(array: np.ndarray) -> np.ndarray:
-    """An array of our own, which from now on nobody changes."""
+    """Make our own array read-only."""
     array.flags.writeable = False
     if isinstance(array.base, np.ndarray):
         frozen(array.base)
@@ -64,14 +64,14 @@ def frozen(array: np.ndarray) -> np.ndarray:
 
 
 def kept(name: str, array: Any, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
-    """An array as results keep it: plain, read-only, aligned and in C order.
+    """Convert an array for results: plain, read-only, aligned and in C order.
 
-    It is copied if it lies otherwise, or if somebody may still change it.
+    It is copied if its layout differs, or if it may still be changed.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no array of that dtype, in any order of bytes, and shape, or if it has a mask.
+        If it is not an array of that dtype (in any byte order) and shape, or if it has a mask.
     """
     if type(array) is np.ndarray and array.dtype == dtype and array.shape == shape:
         flags = array.flags
@@ -85,7 +85,7 @@ def kept(name: str, array: Any, dtype: np.dtype, shape: tuple[int, ...]) -> np.n
 
 
 def _is_frozen(array: np.ndarray) -> bool:
-    """Whether an array and all whose memory it shares are read-only."""
+    """Return whether an array, and every array whose memory it shares, is read-only."""
     while type(array) is np.ndarray and not array.flags.writeable:
         if array.base is None:
             return True

@@ -1,9 +1,9 @@
-"""Ctrl-C as a flag that kernels look at, instead of an exception at any instruction.
+"""Ctrl-C as a flag that kernels check, instead of an exception at any instruction.
 
-Whoever presses it often means it once.  In the process that hands work out, the first sets the
-flag, and more of them do nothing until the work has ended and none has come for a moment.  In a
-worker of a pool it does nothing between chunks, so that no half of a message is sent and the pool
-may be used again; a worker whose pool is gone ends.
+Repeated presses count as one.  In the main process, the first sets the flag, and further ones do
+nothing until the work has ended and none has come for a moment.  In a pool's worker, Ctrl-C does
+nothing between chunks, so that no message is cut in half and the pool remains usable; a worker
+whose pool is gone ends.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from typing import Any
 
 import numpy as np
 
-# So long after a chunk its worker sends the part that it was, and fetches another.
+# Seconds that a worker takes, after a chunk, to send the part and fetch another chunk.
 BETWEEN_SECONDS = 10.0
-# So long after the first, one raises as usual: what should have ended by then does not.
+# Seconds after the first Ctrl-C when another one raises as usual, since the work has not ended.
 ENDING_SECONDS = 3.0
-# One that comes so long after another is of the same burst.
+# Maximum seconds between two presses of the same burst.
 QUIET_SECONDS = 0.2
-# How often a worker looks whether the process that began it is there.
+# Seconds between a worker's checks that its parent process is alive.
 WATCH_SECONDS = 0.5
 
 
 class CtrlC:
-    """While entered, Ctrl-C sets a flag and calls `wake`; more of them do nothing.
+    """Context in which Ctrl-C sets a flag and calls `wake`; further ones do nothing.
 
     An exception thrown into the bookkeeping of futures can leave one of their locks held and the
-    process hanging.  Leaving waits until a burst is over, whose rest would otherwise hit whoever
-    keeps what had ended.  One that comes `ENDING_SECONDS` after the first raises as usual.  Outside
-    the main thread, and where a program has a handler of its own, nothing is changed.
+    process hanging.  Leaving waits until a burst is over; otherwise its rest could interrupt
+    whoever stores the results.  A Ctrl-C that comes `ENDING_SECONDS` after the first raises as
+    usual.  Outside the main thread, and if a program has its own handler, nothing is changed.
 
     Attributes
     ----------
     flag : (1,) array of int64
-        Not zero once Ctrl-C was pressed, or the work is to stop for another reason.
+        Non-zero once Ctrl-C was pressed, or the work should stop for another reason.
     pressed : bool
     """
 
@@ -98,7 +98,7 @@ class CtrlC:
 
 
 class WorkersCtrlC:
-    """While entered, Ctrl-C sets the flag that entering gives; soon after, it does nothing.
+    """Context in which Ctrl-C sets the flag that entering returns; soon after, Ctrl-C does nothing.
 
     A terminal sends Ctrl-C to all of its processes.  Workers that die of it while they send a part
     can leave half a message in their pool's pipe, and the pool waiting for the other half.
@@ -137,7 +137,7 @@ class WorkersCtrlC:
 
 
 _watching: set[int] = set()
-"""The processes that watch their parents: this one, and after a fork it is another."""
+"""The processes that watch their parents: this one; after a fork it is another."""
 
 
 def end_with_parent() -> None:
@@ -156,7 +156,7 @@ def end_with_parent() -> None:
 
 
 def _forget_in_child() -> None:
-    """In a forked process, whose work is another, Ctrl-C does what it usually does."""
+    """Restore the usual Ctrl-C in a forked process, which has other work."""
     handler = signal.getsignal(signal.SIGINT)
     if isinstance(getattr(handler, "__self__", None), CtrlC):
         signal.signal(signal.SIGINT, signal.default_int_handler)

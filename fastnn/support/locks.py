@@ -1,8 +1,8 @@
-"""Locks on files: one holder among all threads and processes, and none when the holder has died.
+"""Locks on files: one holder among all threads and processes, and none after the holder died.
 
-POSIX locks are those of a process, which loses them when anything in it closes the file; these are
-``flock``'s, which belong to the open file.  A child that is forked shares open files, so it closes
-its copies at once: it neither holds its parent's locks nor keeps them when the parent has died.
+POSIX locks belong to a process, which loses them when anything in it closes the file.  These are
+locks of ``flock``, which belong to the open file.  A forked child shares open files, so it closes
+its copies at once: it neither holds its parent's locks nor keeps them after the parent died.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _FLAGS = os.O_RDWR | os.O_CREAT
-# Links are not followed, nothing is waited for, and Windows leaves the ends of lines alone.
+# Follow no links, do not block, and leave line ends unchanged on Windows.
 for _name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):
     _FLAGS |= getattr(os, _name, 0)
 
-# The open file of every lock that this process holds, by what is unique to the lock.
+# The open file of every lock that this process holds, by the lock's unique key.
 _held: dict[object, int] = {}
-# Held while a process forks, so that no lock is half taken then.
+# Held during a fork, so that no lock is half taken.
 _guard = threading.RLock()
 
 
 @contextmanager
 def sole_holder(path: Path) -> Iterator[int]:
-    """While entered nobody else holds the lock on the file at `path`, which is made if missing.
+    """Hold the lock on the file at `path`, which is created if missing.
 
-    Yields the open file's descriptor.  Where the system or the file system has no locks, only the
-    threads of this process are told apart.
+    Yields the open file's descriptor.  If the system or the file system has no locks, the lock
+    works only among the threads of this process.
 
     Raises
     ------
     BlockingIOError
-        If another thread or process holds it: `strerror` tells which.
+        If another thread or process holds it; `strerror` says which.
     OSError
-        If the file cannot be opened, or something else than a file is there, such as a link.
+        If the file cannot be opened, or is not a regular file, such as a link.
     """
     lock = object()
     with _guard:
@@ -48,12 +48,12 @@ def sole_holder(path: Path) -> Iterator[int]:
     finally:
         with _guard:
             handle = _held.pop(lock, None)
-            if handle is not None:  # this is no forked child
+            if handle is not None:  # not a forked child
                 _release(handle)
 
 
 def _taken(path: Path) -> int:
-    """The file at `path`, opened and locked."""
+    """Open and lock the file at `path`."""
     with suppress(FileNotFoundError):
         if not stat.S_ISREG(os.lstat(path).st_mode):
             raise OSError(errno.EINVAL, "expected a file, got something else", str(path))
@@ -62,7 +62,7 @@ def _taken(path: Path) -> int:
         own = os.fstat(handle)
         if any(os.path.samestat(os.fstat(other), own) for other in _held.values()):
             raise BlockingIOError(errno.EWOULDBLOCK, "another thread of this process")
-        # Whoever held it may have removed the file before letting go of it.
+        # The previous holder may have removed the file before releasing the lock.
         if not (_locked(handle) and os.path.samestat(os.lstat(path), own)):
             raise BlockingIOError(errno.EWOULDBLOCK, "another process")
     except BaseException:
@@ -72,10 +72,10 @@ def _taken(path: Path) -> int:
 
 
 def _locked(handle: int) -> bool:
-    """Lock an open file, or tell that another has."""
+    """Lock an open file; returns False if somebody else holds the lock."""
     try:
         import fcntl
-    except ImportError:  # not on every system
+    except ImportError:  # not available on every system
         return True
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -87,7 +87,7 @@ def _locked(handle: int) -> bool:
 
 
 def _release(handle: int) -> None:
-    """Unlock and close an open file, of which a process that is being begun may have a copy."""
+    """Unlock and close an open file; a process that is just starting may have a copy."""
     with suppress(ImportError, OSError):
         import fcntl
 
@@ -96,7 +96,7 @@ def _release(handle: int) -> None:
 
 
 def _forget() -> None:
-    """Close a forked child's copies, which leaves its parent's locks as they are."""
+    """Close a forked child's copies, which does not affect its parent's locks."""
     for handle in _held.values():
         os.close(handle)
     _held.clear()

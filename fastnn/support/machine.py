@@ -1,4 +1,4 @@
-"""The machine: what it is, and what this process may use of it."""
+"""The machine, and the resources that this process may use."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .version import NUMERICS_VERSION, __version__
 
 
 def available_threads() -> int:
-    """How many CPUs this process may use: its affinity and its container's limit."""
+    """Number of CPUs that this process may use, by its affinity and its container's limit."""
     try:
         cpus = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
+    except AttributeError:  # not available on every system
         cpus = os.cpu_count() or 1
     limit = _limit_of(_container_limit, int(time.monotonic()))
     return cpus if limit is None else max(1, min(cpus, int(limit)))
@@ -27,7 +27,7 @@ def available_threads() -> int:
 
 @lru_cache(maxsize=1)
 def _limit_of(read: Callable[[], float | None], second: int) -> float | None:
-    """The container's limit in one second of the clock: to read it takes a quarter of a ms."""
+    """The container's limit, cached for a second of the clock: reading it takes 0.25 ms."""
     return read()
 
 
@@ -61,7 +61,7 @@ def _container_limit(
 
 
 def physical_memory() -> float:
-    """Bytes of memory of this machine; infinite where the system does not tell."""
+    """Bytes of memory of this machine; infinite if the system does not report it."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
@@ -69,7 +69,7 @@ def physical_memory() -> float:
 
 
 def describe() -> dict[str, Any]:
-    """Processor, threads and versions, as JSON has it."""
+    """Processor, threads and versions, as JSON values."""
     import llvmlite.binding
 
     features = llvmlite.binding.get_host_cpu_features()
@@ -88,7 +88,7 @@ def describe() -> dict[str, Any]:
 
 
 def _processor() -> str:
-    """The processor's name as it gives it."""
+    """The processor's name as it reports it."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

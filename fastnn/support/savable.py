@@ -1,4 +1,4 @@
-"""What networks and results share: that they can be saved."""
+"""The common base of networks and results that can be saved."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ _writer: Callable[[Savable, Any], None] | None = None
 
 
 def writes(function: Callable[[Savable, Any], None]) -> Callable[[Savable, Any], None]:
-    """Make `function` the one that `Savable.save` calls: storage stands above what it stores."""
+    """Register the `function` that `Savable.save` calls, since storage is a higher layer."""
     global _writer
     _writer = function
     return function
 
 
 class Savable:
-    """The base of what `fastnn.load` reads again.
+    """The base of objects that `fastnn.load` can read.
 
-    Copies of it, and what was pickled, pass the checks of its class again.
+    Copies and unpickled objects pass the checks of their class again.
     """
 
     def __getstate__(self) -> dict[str, Any]:
-        """The arguments that it is made with."""
+        """The arguments of its constructor."""
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
 
     def save(self, path: Any) -> None:
-        """Save it, results with their job, in an ``.npz`` file without pickle.
+        """Save to an ``.npz`` file without pickle; results include their job.
 
-        `fastnn.load` reads it again.
+        `fastnn.load` reads the file.
 
         Parameters
         ----------
         path : str or PathLike
-            A file there, or the one that a symbolic link leads to, is replaced once the new one is
-            whole, and keeps its rights.
+            An existing file, or the target of a symbolic link, is replaced once the new one is
+            complete, and keeps its permissions.
 
         Raises
         ------
         TypeError
-            If `path` is no path.
+            If `path` is not a path.
         ValueError
-            If something else than a file is there, such as a folder, a device or a pipe.
+            If something other than a file is there, such as a folder, a device or a pipe.
         OSError
             If the file cannot be written.
         """

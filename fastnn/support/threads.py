@@ -1,4 +1,4 @@
-"""Threads of fastnn's own, and what takes their place where Python gives none."""
+"""Our own threads, and a replacement if Python provides none."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ T = TypeVar("T")
 
 
 class Pool(ThreadPoolExecutor):
-    """A pool of threads, which after the end of the main thread lends the caller's.
+    """A thread pool that uses the caller's thread after the end of the main thread.
 
-    A thread that is not a daemon goes on when the main thread has ended, but Python gives pools no
-    more threads then.
+    Non-daemon threads continue after the main thread has ended, but then Python gives pools no more
+    threads.
     """
 
     def __init__(self, workers: int, name: str = "fastnn") -> None:
@@ -26,12 +26,12 @@ class Pool(ThreadPoolExecutor):
         self.closed = False
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more tasks."""
+        """Accept no more tasks."""
         self.closed = True
         super().shutdown(wait, cancel_futures=cancel_futures)
 
     def submit(self, task: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Let a thread do a task: the caller's, in this call, if there are no others any more."""
+        """Run a task in a thread, or in this call if no more threads are available."""
         try:
             return super().submit(task, *args, **kwargs)
         except RuntimeError as error:
@@ -44,7 +44,7 @@ class Pool(ThreadPoolExecutor):
 
 
 def settle(future: Future[T], task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Do a task, and give its result or error to `future`."""
+    """Run a task, and pass its result or error to `future`."""
     try:
         result = task(*args, **kwargs)
     except BaseException as error:
@@ -54,10 +54,10 @@ def settle(future: Future[T], task: Callable[P, T], *args: P.args, **kwargs: P.k
 
 
 def together(task: Callable[[int], T], count: int, *, abandon: Callable[[], Any]) -> list[T]:
-    """What ``task(0)`` to ``task(count - 1)`` give, which are all done at the same time.
+    """Run ``task(0)`` to ``task(count - 1)`` at the same time; returns their results.
 
-    They may wait for each other, so no pool that has too few threads does them.  If one fails, or
-    has no thread, `abandon` tells the others; all have ended when this returns.
+    Tasks may wait for each other, so a pool with too few threads would not do.  If one fails, or
+    gets no thread, `abandon` tells the others; all have ended when this returns.
     """
     futures: list[Future[T]] = [Future() for _ in range(count)]
     begun: list[Thread] = []
@@ -76,14 +76,14 @@ def together(task: Callable[[int], T], count: int, *, abandon: Callable[[], Any]
 
 
 def are_native() -> bool:
-    """Whether threads are the system's, so that they run at the same time.
+    """Return whether threads are the system's, so that they run at the same time.
 
-    Where gevent or eventlet took the place of `threading` they are not: one that waits for another
-    within a kernel would wait for ever.
+    If gevent or eventlet has replaced `threading` they are not: a thread that waits for another
+    within a kernel would wait forever.
     """
     if inspect.isbuiltin(_thread.start_new_thread):
         return True
-    # A debugger's may start one of the system's all the same.
+    # A debugger's replacement may still start threads of the system.
     places = set()
     thread = Thread(target=lambda: places.add(_place()))
     thread.start()
@@ -92,7 +92,7 @@ def are_native() -> bool:
 
 
 def _place() -> str:
-    """The system's name of the thread that asks, which no library replaces."""
+    """The system's identifier of the calling thread, which no library replaces."""
     try:
         return os.readlink("/proc/thread-self")
     except OSError:

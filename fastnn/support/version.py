@@ -1,5 +1,5 @@
-"""The version of the package, and that of its results' bits."""
+"""The version of the package, and of the numerics."""
 
 __version__ = "0.1.0"
 NUMERICS_VERSION = 2
-"""Raised whenever a bit of any result may change."""
+"""Number that increases whenever a bit of any result may change."""

@@ -1,7 +1,6 @@
 """CSV files: a header and columns of numbers or labels, and errors with file, line and column.
 
-Every line number is that of the file as an editor shows it, also after cells in quotation marks
-that hold line breaks.
+Line numbers are those that an editor shows, even after quoted cells with line breaks.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ from ..support.checks import shown
 from ..support.suggestions import hint
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
-"""Those that are recognised, the first of equally likely ones."""
+"""Delimiters that are recognized; the first wins a tie."""
 LARGEST = 1e100
-"""Beyond it a mean of squares would not be finite."""
+"""Largest magnitude of a number, so that a mean of squares is finite."""
 LONGEST_LINE = 2**24
 BLOCK = 2**11
 """Cells that are converted at a time: few, since Python looks through all rows at hand again and
 again for what it can free."""
 LISTED = 20
-"""Names that an error lists."""
+"""Maximum number of names that an error lists."""
 
 
 class TableError(ValueError):
@@ -37,7 +36,7 @@ class TableError(ValueError):
     Attributes
     ----------
     text : list of str
-        The columns that hold text where numbers were expected, in the row that failed.
+        Columns with text where numbers were expected, in the row that failed.
     """
 
     def __init__(
@@ -68,9 +67,9 @@ class Labels:
     codes : (n,) array of int
         Positions in `texts`.
     texts : list of str
-        All different, in the order in which they come, without blanks around them.
+        Distinct texts, in order of first occurrence, without surrounding blanks.
     lines : list of int
-        The line of the file in which each comes first.
+        The line of the file in which each occurs first.
     """
 
     path: Path
@@ -80,16 +79,16 @@ class Labels:
     lines: list[int]
 
     def error(self, code: int, what: str) -> TableError:
-        """An error that names the line in which the text of that code comes first."""
+        """An error that names the line in which the text of that code occurs first."""
         return TableError(self.path, what, line=self.lines[code], column=self.name)
 
     def numbers(self) -> np.ndarray:
-        """The column as numbers.
+        """Convert the column to numbers.
 
         Raises
         ------
         TableError
-            At the first cell that is none.
+            At the first cell that is not a number.
         """
         for code, text in enumerate(self.texts):
             if wrong := fault(text):
@@ -100,7 +99,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class Rows:
-    """What was read of a table.
+    """Content of a table.
 
     Attributes
     ----------
@@ -113,17 +112,16 @@ class Rows:
 
 
 class Table:
-    """An open CSV file, of which the header has been read.
+    """An open CSV file whose header has been read.
 
-    The text is UTF-8, with or without a byte order mark; cells may stand in quotation marks ("),
-    and blanks around them do not count.  Blank lines may follow the last row, not stand before it.
+    The text is UTF-8, with or without a byte order mark.  Cells may be quoted ("), and blanks
+    around them are ignored.  Blank lines are allowed only after the last row.
 
     Parameters
     ----------
     path : Path
     delimiter : str, optional
-        One character; by default that of comma, semicolon and tab which gives the header most
-        columns.
+        One character; by default comma, semicolon or tab, whichever gives the header most columns.
 
     Attributes
     ----------
@@ -135,7 +133,7 @@ class Table:
     Raises
     ------
     TableError
-        If the file cannot be opened, is empty, or its header is none: a ValueError.
+        If the file cannot be opened or is empty, or its header is invalid: a ValueError.
     """
 
     def __init__(self, path: Path, delimiter: str | None = None) -> None:
@@ -185,8 +183,8 @@ class Table:
         Parameters
         ----------
         numbers, labels : sequence of str
-            Columns of which every cell must be a finite number, and columns that are taken as they
-            are.  All others are not looked at.
+            Columns whose cells must all be finite numbers, and columns to read as text.  Other
+            columns are ignored.
 
         Returns
         -------
@@ -195,8 +193,8 @@ class Table:
         Raises
         ------
         TableError
-            At the first row that has too many or too few cells, or a cell that is no number; if
-            there are no rows, or no columns of these names.
+            At the first row with too many or too few cells, or with a cell that is not a number; if
+            there are no rows, or no columns with these names.
         """
         self.check_names([*numbers, *labels])
         places = [self._places[name] for name in numbers]
@@ -224,7 +222,7 @@ class Table:
         )
 
     def check_names(self, names: Iterable[str], option: str = "") -> None:
-        """Raise unless there are columns of these names; `option` tells who asked for them."""
+        """Raise unless columns with these names exist; `option` begins the message."""
         for name in names:
             if name not in self._places:
                 meant = hint(name, self.names, shown)
@@ -256,7 +254,7 @@ class Table:
                 )
 
     def _lines(self) -> Iterator[str]:
-        """The lines of the file, each with its end."""
+        """Yield the lines of the file, with their ends."""
         number = 0
         while line := self._file.readline(LONGEST_LINE):
             number += 1
@@ -270,13 +268,13 @@ class Table:
                 raise TableError(self.path, "expected text, got a NUL character", line=number)
             if len(line) == LONGEST_LINE:
                 raise TableError(
-                    self.path, f"expected a line of less than {LONGEST_LINE:,} characters, got a "
-                    "longer one", line=number
+                    self.path, f"expected a line of fewer than {LONGEST_LINE:,} characters, "
+                    "got a longer one", line=number
                 )  # fmt: skip
             yield line
 
     def _blocks(self) -> Iterator[tuple[list[list[str]], list[int]]]:
-        """Some rows at a time, each with the line in which it begins."""
+        """Yield blocks of rows, with the line in which each row begins."""
         width = len(self.names)
         most = max(1, BLOCK // width)
         rows: list[list[str]] = []
@@ -304,7 +302,7 @@ class Table:
             yield rows, starts
 
     def _numbers(self, rows: list[list[str]], places: list[int], starts: list[int]) -> np.ndarray:
-        """The cells of the columns at `places` as numbers (rows, columns)."""
+        """Convert the cells of the columns at `places` to numbers (rows, columns)."""
         if places == list(range(len(self.names))):
             cells = list(itertools.chain.from_iterable(rows))
         else:
@@ -321,7 +319,7 @@ class Table:
 
 
 def fault(cell: str) -> str | None:
-    """What is wrong with a cell that should be a finite number; None if nothing is."""
+    """The fault of a cell that should be a finite number; None if there is none."""
     if not cell or cell.isspace():
         return "expected a number, got an empty cell"
     try:
@@ -330,7 +328,7 @@ def fault(cell: str) -> str | None:
         number = float(cell)
     except ValueError:
         comma = re.fullmatch(r"\s*[+-]?\d+,\d+\s*", cell)
-        hint = " with a decimal comma, which is not read" if comma else ""
+        hint = " with a decimal comma, which is not supported" if comma else ""
         return f"expected a number, got {shown(cell)}{hint}"
     if not abs(number) < np.inf:
         return f"expected a finite number, got {shown(cell)}"
@@ -340,7 +338,7 @@ def fault(cell: str) -> str | None:
 
 
 def _is_text(cell: str) -> bool:
-    """Whether a cell holds something that is no number, finite or not."""
+    """Return whether a cell holds something other than a number, finite or not."""
     try:
         float(cell)
     except ValueError:
@@ -349,7 +347,7 @@ def _is_text(cell: str) -> bool:
 
 
 def _parsed(cells: list[str]) -> np.ndarray | None:
-    """The cells as numbers; None if one of them has a `fault`."""
+    """Convert cells to numbers; None if one of them has a `fault`."""
     together = "".join(cells)
     if not together.isascii() or "_" in together:
         return None
@@ -368,7 +366,7 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 
 class _csv_errors:  # noqa: N801  a context manager, used as a statement
-    """Errors of the csv module name the line in which the row begins."""
+    """Add the line in which the row begins to errors of the csv module."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
@@ -380,5 +378,5 @@ class _csv_errors:  # noqa: N801  a context manager, used as a statement
         if isinstance(error, csv.Error):
             what = str(error)
             if "field limit" in what or "end of data" in what:
-                what += "; is a quotation mark not closed?"
+                what += "; is a quotation mark left open?"
             raise TableError(self.table.path, what, line=self.table._line) from None

@@ -1,4 +1,4 @@
-"""How good predictions are: of classes and of numbers."""
+"""Metrics of predictions of classes and of numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def confusion(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
-    """How often which class was taken for which.
+    """Count how often each class was predicted as each.
 
     Parameters
     ----------
@@ -26,16 +26,17 @@ def confusion(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.nda
 
 @dataclass(frozen=True)
 class Errors:
-    """The errors of predicted numbers, beside those of one number for all rows.
+    """Errors of predicted numbers, and those of a constant prediction.
 
     Attributes
     ----------
     r2 : float
-        The coefficient of determination, ``1 - SSE / SSE of the mean``; NaN where all are equal.
+        The coefficient of determination, ``1 - SSE / SSE of the mean``; NaN if all true values are
+        equal.
     rmse, mae : float
         The root of the mean squared error and the mean absolute error.
     constant_rmse, constant_mae : float
-        The same of the number.
+        The same for the constant.
     """
 
     r2: float
@@ -46,10 +47,10 @@ class Errors:
 
     @classmethod
     def of(cls, true: np.ndarray, predicted: np.ndarray, constant: float) -> Errors:
-        """Of columns of numbers (n,), and of `constant` instead of what was predicted."""
+        """Compute the errors of columns (n,), and of `constant` in place of the predictions."""
         error, rough = predicted - true, constant - true
         rmse, spread = _root_mean_square(error), _root_mean_square(true - true.mean())
-        # Apart from rounding, without which a column of one value would get some number.
+        # Up to rounding, which would otherwise give a constant column some value.
         varies = (true != true[0]).any()
         ratio = rmse / spread if varies else np.nan
         return cls(
@@ -62,7 +63,7 @@ class Errors:
 
 
 def _root_mean_square(values: np.ndarray) -> float:
-    """Also of numbers whose squares are too small for a float."""
+    """Root mean square, also of numbers whose squares underflow."""
     largest = float(np.abs(values).max())
     if largest == 0:
         return 0.0

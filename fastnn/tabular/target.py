@@ -1,4 +1,4 @@
-"""What is learnt from a table: classes or numbers, and which rows train, choose and test."""
+"""The target of a table, classes or numbers, and the split of its rows into three parts."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from .csv_table import Labels, TableError
 
 CLASSIFICATION, REGRESSION = TASKS = ("classification", "regression")
 MOST_NUMBERS, ROWS_OF_A_NUMBER = 20, 5
-"""Whole numbers are classes if they are no more than so many, in so many rows each on average."""
+"""Whole numbers are classes if there are at most this many, each in this many rows on average."""
 MISSING = {"na", "n/a", "null", "none", "missing", "?", "-", "."}
-"""Text that among numbers stands for one that is missing."""
+"""Texts that stand for a missing number."""
 LONGEST_LABEL = 1000
 MOST_CLASSES = 1000
 LARGEST_WHOLE = 2.0**53
 SPLIT = 2**64 - 1
-"""The place of a restart's index in the key of the random numbers that split the rows."""
+"""Second word of the random numbers' key for splitting the rows, in place of a restart's index."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be predicted.
+    """The target of predictions.
 
     Attributes
     ----------
     names : tuple of str
-        One column, or several of numbers.
+        One column, or several numeric columns.
     classes : (n_classes,) array of str, int or float, or None for regression
         Sorted.
     values : (n, columns) array of float, or (n,) array of positions in `classes`
     why : str
-        How it was told which of both it is.
+        The reason for classification or regression.
     """
 
     names: tuple[str, ...]
@@ -44,13 +44,13 @@ class Target:
 
     @property
     def n_out(self) -> int:
-        """How many outputs a network needs: one for two classes."""
+        """Number of outputs that a network needs: one for two classes."""
         if self.classes is None:
             return int(self.values.shape[1])
         return 1 if len(self.classes) == 2 else len(self.classes)
 
     def encoded(self, rows: np.ndarray) -> np.ndarray:
-        """What a network learns of some rows, unscaled: (rows, n_out) array of float."""
+        """The unscaled targets of a network for some rows: (rows, n_out) array of float."""
         values: np.ndarray = self.values[rows]
         if self.classes is None:
             return values
@@ -62,29 +62,29 @@ class Target:
 
 
 def make_target(columns: Sequence[Labels], task: str | None = None) -> Target:
-    """Classes or numbers from the columns to be predicted.
+    """Make classes or numbers from the columns to be predicted.
 
-    A single column is of classes if it holds text, or at most 20 different whole numbers in at
-    least 5 rows each on average; it is of numbers if it has more different numbers than that, and
-    then no text.  Several columns are of numbers.
+    A single column means classification if it holds text, or at most 20 distinct whole numbers in
+    at least 5 rows each on average.  It means regression if it has more distinct numbers, and then
+    no text.  Several columns mean regression.
 
     Parameters
     ----------
     columns : sequence of Labels
     task : "classification" or "regression", optional
-        Overrides the rule.
+        Overrides this rule.
 
     Raises
     ------
     TableError
-        If cells are empty or not of their kind, or all rows have the same.
+        If cells are empty or of the wrong kind, or all rows are equal.
     """
     if len(columns) > 1 and task == CLASSIFICATION:
         raise ValueError("task: expected regression with several targets, got classification")
     for column in columns:
         if "" in column.texts:
             raise column.error(column.texts.index(""), "expected a label or number, got none")
-    why = "as asked"
+    why = "as requested"
     if task is None:
         task, why = _detect(columns)
     if task == CLASSIFICATION:
@@ -100,7 +100,7 @@ def make_target(columns: Sequence[Labels], task: str | None = None) -> Target:
 
 
 def _detect(columns: Sequence[Labels]) -> tuple[str, str]:
-    """Which of both it is, and why."""
+    """Detect the task, and the reason."""
     if len(columns) > 1:
         return REGRESSION, f"{len(columns)} targets"
     column = columns[0]
@@ -112,8 +112,8 @@ def _detect(columns: Sequence[Labels]) -> tuple[str, str]:
     if texts and different <= MOST_NUMBERS:
         if numbers and all(text.lower() in MISSING for text in texts):
             what = (
-                f"expected a number as in other rows, got {shown(texts[0])}; --task "
-                "classification takes it as a label"
+                f"expected a number as in other rows, got {shown(texts[0])}; --task classification "
+                "reads it as a label"
             )
             raise column.error(column.texts.index(texts[0]), what)
         return CLASSIFICATION, f"text such as {shown(texts[0])}"
@@ -134,7 +134,7 @@ def _number(text: str) -> float | None:
 
 
 def _of_classes(column: Labels, why: str) -> Target:
-    """Whole numbers are classes by their value, and all else by its text."""
+    """Make classes: whole numbers by value, everything else by text."""
     for code, text in enumerate(column.texts):
         if len(text) > LONGEST_LABEL:
             what = f"expected a label of up to {LONGEST_LABEL:,} characters, got {len(text):,}"
@@ -155,7 +155,7 @@ def _of_classes(column: Labels, why: str) -> Target:
         raise TableError(column.path, what, column=column.name)
     if 2 * len(classes) > len(column.codes):
         what = (
-            f"expected classes of 2 rows or more on average, got {len(classes):,} in "
+            f"expected at least 2 rows for each class on average, got {len(classes):,} classes in "
             f"{len(column.codes):,} rows"
         )
         raise TableError(column.path, what, column=column.name)
@@ -167,16 +167,16 @@ def _of_classes(column: Labels, why: str) -> Target:
 def split(
     target: Target, validation: float, test: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The rows that train, those that choose among restarts, and those that test.
+    """Split the rows into training, validation and test rows.
 
-    The order is random: that of the raw numbers of Philox with key (seed, 2**64 - 1).  Of every
-    class each part gets its share, rounded; a class's last row trains.
+    The order is random: the rank of the raw numbers of Philox with key (seed, 2**64 - 1).  Each
+    part gets its share of every class, rounded; the last row of a class is for training.
 
     Parameters
     ----------
     target : Target
     validation, test : float
-        Shares of all rows, from 0 to less than 1 together.
+        Shares of all rows, from 0, with a sum below 1.
     seed : int
 
     Returns
@@ -208,9 +208,9 @@ def split(
     for name, part, least in wanted:
         if len(part) < least:
             raise ValueError(
-                f"expected more rows to split, got {rows}, of which {len(trained)} would train, "
-                f"{len(validated)} choose among restarts and {len(tested)} test: the {name} part "
-                f"needs {int(least)}"
+                f"expected more rows to split, got {rows}, of which {len(trained)} would be for "
+                f"training, {len(validated)} for choosing a restart and {len(tested)} for testing: "
+                f"the {name} part needs {int(least)}"
             )
     return trained, validated, tested
 

@@ -1,9 +1,9 @@
 """Elementary functions on lane vectors and plain floats, the same bits on every machine.
 
-Each follows the same road: x is split into ``k * log(2) + r`` with an integer k, a polynomial gives
-exp(r), and 2**k is put into the exponent's bits.  Polynomials are minimax fits on
-``|r| <= log(2) / 2``; their pairs of terms are summed as a tree, whose branches the processor
-computes at once.  The bounds in the docstrings hold for every float of the stated range and are
+All work in the same way: x is split into ``k * log(2) + r`` with an integer k, a polynomial gives
+exp(r), and 2**k goes into the exponent's bits.  Polynomials are minimax fits on
+``|r| <= log(2) / 2``; their terms are summed pairwise as a tree, whose branches the processor
+computes in parallel.  The bounds in the docstrings hold for every float of the stated range and are
 tested against mpmath.
 """
 
@@ -26,7 +26,7 @@ LOG2_E = 1.4426950408889634
 
 
 def _remainder(x: Term, k: Term) -> Term:
-    """``x - k * log(2)``; the first product is exact, since its constant has short digits."""
+    """``x - k * log(2)``; the first product is exact, since its constant has few digits."""
     r = fma(k, x.by_type(-0.6931471803691238, -0.693359375), x)
     return fma(k, x.by_type(-1.9082149292705877e-10, 2.1219444e-4), r)
 
@@ -55,10 +55,10 @@ def _expm1(r: Term) -> Term:
 
 
 def _exp_ratio(r: Term) -> tuple[Term, Term]:
-    """a and b with ``exp(r) = b / a`` for ``|r| <= log(2) / 2``.
+    """Compute a and b with ``exp(r) = b / a`` for ``|r| <= log(2) / 2``.
 
     They are ``c - r`` and ``c + r`` with ``c = r coth(r / 2)``, an even function, so its polynomial
-    has half the terms of one for exp(r): where a division follows anyway, it saves five of twelve
+    has half the terms of one for exp(r): if a division follows anyway, this saves five of twelve
     multiplications.  Its relative error in exp is 0.01 units in the last place (0.02 in float32).
     """
     u = r * r
@@ -74,7 +74,7 @@ def _exp_ratio(r: Term) -> tuple[Term, Term]:
 
 
 def exp_of(x: Term) -> Term:
-    """e**x to 1.25 ULP, denormal results included; exact 0 and infinity beyond the range."""
+    """The power e**x to 1.25 ULP, denormal results included; exact 0 and infinity beyond."""
     z = at_least(at_most(x, x.by_type(710.0, 89.0)), x.by_type(-746.0, -104.0))
     shift = rounding_shift(x)
     k = fma(z, LOG2_E, shift) - shift
@@ -89,7 +89,7 @@ exp = formula(exp_of)
 
 
 def _sigmoid_begin(x: Term) -> tuple[Term, Term]:
-    """What the sigmoid needs of ``exp(-x) = 2**k exp(r)``: k in the last bits of a sum, and r."""
+    """Reduce ``exp(-x) = 2**k exp(r)`` for the sigmoid: k in the last bits of a sum, and r."""
     z = at_most(x, x.by_type(708.0, 87.0))
     shift = rounding_shift(x)
     shifted = fma(z, -LOG2_E, shift)

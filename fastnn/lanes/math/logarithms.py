@@ -1,4 +1,4 @@
-"""Logarithms and what is made of them, the same bits on every machine.
+"""Logarithms and related functions, with the same bits on every machine.
 
 x is split into ``2**k * (1 + f)`` with ``1 + f`` between the square roots of 1/2 and 2.  With
 ``s = f / (2 + f)`` the logarithm of ``1 + f`` is ``2 atanh(s)``, an odd function of a small number.
@@ -44,7 +44,7 @@ def _atanh_series(z: Term) -> Term:
 
 
 def _log_sum(f: Term, n: Term, correction: Term | float) -> Term:
-    """``log(1 + f) - n * log(2) + correction``, where the last is at most a unit in the last place.
+    """``log(1 + f) - n * log(2) + correction``; the correction is at most a unit in the last place.
 
     ``2 atanh(s) = f - f**2 / 2 + s * (f**2 / 2 + ...)`` begins with exact terms.  A minus zero in
     `f` stays one if n is a plus zero.
@@ -80,7 +80,7 @@ def _log1p_inside(x: Term) -> Term:
     u = 1.0 + x
     m, shifted = split_by_bits(u, SQRT_HALF)
     n = rounding_shift(x) - shifted
-    # What rounding took from the sum, whichever of its terms is the larger.
+    # The rounding error of the sum, whichever of its terms is larger.
     part = u - 1.0
     lost = (1.0 - (u - part)) + (x - part)
     near = magnitude(n) < 0.5  # there f is x itself
@@ -98,8 +98,8 @@ log1p = formula(log1p_of)
 def atanh_of(x: Term) -> Term:
     """The inverse hyperbolic tangent to 2.5 ULP; infinite at 1 and -1, NaN beyond.
 
-    It is ``log1p(2 a / (1 - a)) / 2`` with ``a = |x|``, the quotient written as 2 a and a rest,
-    which rounds less.
+    It is ``log1p(2 a / (1 - a)) / 2`` with ``a = |x|``, the quotient written as 2 a plus a
+    remainder, which reduces rounding errors.
     """
     a = magnitude(x)
     twice = a + a
@@ -111,7 +111,7 @@ atanh = formula(atanh_of)
 
 
 def softplus_rest_of(x: Term) -> Term:
-    """What softplus is above ``max(x, 0)``: ``log1p(exp(-|x|))``."""
+    """The difference of softplus and ``max(x, 0)``: ``log1p(exp(-|x|))``."""
     return _log1p_inside(exp_of(-magnitude(x)))
 
 

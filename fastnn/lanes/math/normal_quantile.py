@@ -1,8 +1,8 @@
 """The inverse of the normal distribution function, the same bits on every machine.
 
-It has the three regions of M. J. Wichura, "Algorithm AS 241: The percentage points of the normal
-distribution", Applied Statistics 37 (1988) 477-484, and rational functions as there, but they are
-minimax fits of what is missing from a linear function, so that their rounding errors shrink.  The
+It uses the three regions of M. J. Wichura, "Algorithm AS 241: The percentage points of the normal
+distribution", Applied Statistics 37 (1988) 477-484, and rational functions as there, but fitted
+(minimax) to the difference from a linear function, which makes their rounding errors smaller.  The
 bound in the docstring holds for every float of the range and is tested against mpmath.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 from ..formulas import Term, at_most, fma, formula, magnitude, select, sqrt, with_sign
 from .logarithms import log_of
 
-# Each a numerator and a denominator, constant terms first: near 1/2, in the tails, and far out.
+# Numerators and denominators, constant terms first: near 1/2, in the tails, and far out.
 FLOAT64 = (
     (
         (4.874765941399951, 188.34125018975843, 2727.174824904838, 18414.685020674504,
@@ -75,8 +75,8 @@ def _rational(x: Term, which: tuple[Term, Term]) -> Term:
 def normal_quantile(u: Term) -> Term:
     """The number below which a standard normal one lies with probability `u`, to 3 ULP.
 
-    ``normal_quantile(1 - u) == -normal_quantile(u)`` wherever ``1 - u`` is exact.  Where u or
-    ``1 - u`` is 0 the value is that at the smallest positive float, about 38.5 (float32: 14.2) in
+    ``normal_quantile(1 - u) == -normal_quantile(u)`` wherever ``1 - u`` is exact.  If u or
+    ``1 - u`` is 0, the value is that at the smallest positive float, about 38.5 (float32: 14.2) in
     magnitude; outside [0, 1] it is NaN.
     """
     q = u - 0.5

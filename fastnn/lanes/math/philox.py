@@ -2,8 +2,8 @@
 
 Block c of key (seed, k) is four uint64 computed from a counter alone, so the random
 numbers of restart k need no state and no other restart.  Initial parameters use the counters
-(c, 0, 0, 0): NumPy's ``Philox(key=[seed, k])`` gives out the blocks c = 1, 2, …; block 0 is never
-used.  Other streams have another second word.
+(c, 0, 0, 0): NumPy's ``Philox(key=[seed, k])`` returns the blocks c = 1, 2, …; block 0 is never
+used.  Other streams have a different second word.
 """
 
 import numpy as np

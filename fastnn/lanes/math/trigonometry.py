@@ -1,8 +1,8 @@
 """Sine and cosine, the same bits on every machine.
 
 x is split into ``k * pi + r`` with ``|r| <= pi / 2`` and an integer k; a polynomial gives sin(r),
-and k its sign.  pi goes in as the sum of three constants: the first step is exact, the other two
-leave r correct to a unit in the last place even beside a multiple of pi.
+and k its sign. pi is the sum of three constants: the first step is exact, and after the other two r
+is correct to a unit in the last place even next to a multiple of pi.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ ONE_OVER_PI = 0.3183098861837907
 
 
 def _minus_half_pi(x: Term, n: Term) -> Term:
-    """``x - n * pi / 2``; a minus zero stays one if n is a plus zero, as all constants are below 0.
+    """``x - n * pi / 2``; a minus zero stays one if n is a plus zero.
 
-    Hence they are rounded toward zero.
+    For that all constants are negative, and so they are rounded toward zero.
     """
     r = fma(n, x.by_type(-1.5707963267948966, -1.570796251296997), x)
     r = fma(n, x.by_type(-6.123233995736765e-17, -7.549789415861596e-08), r)
@@ -55,10 +55,10 @@ def _alternating_sine(r: Term, shifted: Term) -> Term:
 
 
 def sin_of(x: Term) -> Term:
-    """The sine to 2.5 ULP for ``|x| <= 1e5``, beside its zeros too; odd, bit for bit.
+    """The sine to 2.5 ULP for ``|x| <= 1e5``, even next to its zeros; odd, bit for bit.
 
-    Beyond, digits are lost, in the end all of them; never is it outside [-1, 1].  That of an
-    infinity is NaN.
+    Beyond that, digits are lost, in the end all of them, but the result stays in [-1, 1].  The sine
+    of an infinity is NaN.
     """
     shift = rounding_shift(x)
     shifted = fma(x, ONE_OVER_PI, shift)
