@@ -100,7 +100,7 @@ def test_others_are_refused_and_named(kind):
     assert text.startswith(f"{kind.__name__}: expected ")
     assert f"got {len(given)}" in text
     for name in free:
-        assert re.search(rf"only .*\b{name}\b.* without a name", text)
+        assert re.search(rf"only .*\b{name}\b.* by position", text)
     for name in named:
         assert f"{name}=…" in text
     # As many as are there, and more.
@@ -110,15 +110,15 @@ def test_others_are_refused_and_named(kind):
 
 def test_what_the_errors_say():
     cases = {
-        "GradientDescent: expected only learning_rate without a name, got 2; "
-        "write momentum=…, nesterov=…, clip=…, schedule=… for others": lambda: (
+        "GradientDescent: expected only learning_rate by position, got 2; "
+        "pass others by name: momentum=…, nesterov=…, clip=…, schedule=…": lambda: (
             fastnn.GradientDescent(0.5, 0.9)
         ),
-        "Huber: expected only delta without a name, got 2; "
-        "write l2=…, l1=…, penalize_biases=… for others": lambda: fastnn.Huber(0.4, 0.1),
-        "SSE: expected nothing without a name, got 1; "
-        "write l2=…, l1=…, penalize_biases=… for others": lambda: fastnn.SSE(0.1),
-        "SumOfLosses: expected nothing without a name, got 1": (lambda: fastnn.SumOfLosses(3)),
+        "Huber: expected only delta by position, got 2; "
+        "pass others by name: l2=…, l1=…, penalize_biases=…": lambda: fastnn.Huber(0.4, 0.1),
+        "SSE: expected no arguments by position, got 1; "
+        "pass others by name: l2=…, l1=…, penalize_biases=…": lambda: fastnn.SSE(0.1),
+        "SumOfLosses: expected no arguments by position, got 1": (lambda: fastnn.SumOfLosses(3)),
     }
     for text, call in cases.items():
         with pytest.raises(TypeError) as caught:
@@ -150,7 +150,7 @@ def test_a_class_of_your_own_may_inherit():
             super().__init__(0.01, momentum=0.5)
 
     assert Gentle().momentum == 0.5
-    with pytest.raises(TypeError, match=r"^Gentle: expected only learning_rate without"):
+    with pytest.raises(TypeError, match=r"^Gentle: expected only learning_rate by position"):
         fastnn.GradientDescent.__init__(Gentle(), 0.5, 0.9)
 
 

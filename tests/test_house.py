@@ -143,6 +143,12 @@ def test_names_are_imported_from_where_they_are_defined(path):
         assert not passed_on, f"{node.module} does not define {passed_on}"
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_docstrings_open_with_a_noun_or_a_verb(path):
+    for text in docstrings(ast.parse(path.read_text())):
+        assert not OPENERS.match(text), text
+
+
 def test_wings_import_only_downwards():
     """The layers in pyproject.toml, also for imports within functions and for type checkers."""
     command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]

@@ -87,7 +87,7 @@ def test_an_argument_that_is_not_there(name):
     owner = name.rpartition(".")[2]
     with pytest.raises(TypeError) as caught:
         CALLED[name](**{"no such one": 1})
-    assert str(caught.value).startswith(f"{owner}: expected no argument no such one")
+    assert str(caught.value).startswith(f"{owner}: unexpected argument no such one")
     for argument in inspect.signature(CALLED[name]).parameters:
         assert re.search(rf"\b{argument}\b", str(caught.value))
 
@@ -158,7 +158,7 @@ MEANT = [
 
 @pytest.mark.parametrize(("call", "name", "meant"), MEANT, ids=lambda value: str(value)[:20])
 def test_what_the_field_calls_an_argument(call, name, meant):
-    with raises(TypeError, f"{call.__name__}: expected no argument {name}; did you mean {meant}?"):
+    with raises(TypeError, f"{call.__name__}: unexpected argument {name}; did you mean {meant}?"):
         call(**{name: 1})
 
 
@@ -172,7 +172,7 @@ def test_right_arguments_keep_their_own_errors():
         def __init__(self):
             super().__init__(rate=0.1)
 
-    with raises(TypeError, "Gentle: expected no argument rate; did you mean learning_rate?"):
+    with raises(TypeError, "Gentle: unexpected argument rate; did you mean learning_rate?"):
         Gentle()
 
 

@@ -1,4 +1,4 @@
-"""How arguments are written on the command line."""
+"""Parser and types of command-line arguments."""
 
 import argparse
 from typing import Any
@@ -8,7 +8,7 @@ from ..support.suggestions import hint
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that tells what a wrong choice was perhaps meant to be."""
+    """A parser whose errors suggest the choice that was probably meant."""
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:

@@ -19,7 +19,7 @@ from ..spec.stopping import Validation
 from ..tabular.target import Target
 from ..training import train_many
 
-# The optimizers to choose from, by name, and the most epochs with each.
+# For each optimizer, its settings and its maximum number of epochs.
 OPTIMIZERS = {
     "lm": (make_optimizer("lm"), 100),
     "lbfgs": (make_optimizer("lbfgs"), 300),

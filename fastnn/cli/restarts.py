@@ -27,7 +27,7 @@ RESTARTS = 100_000
 
 
 def optimizers() -> dict[str, Any]:
-    """All that there are now, by their names, which are written with hyphens here."""
+    """All registered optimizers, by their names on the command line, which have hyphens."""
     return {name.replace("_", "-"): kind for name, kind in optimizers_by_name().items()}
 
 
@@ -90,7 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def make_optimizer(options: argparse.Namespace) -> Optimizer:
-    """The optimizer that the options ask for."""
+    """The optimizer that the options describe."""
     kind = optimizers()[options.optimizer]
     names = [field.name for field in fields(kind)]
     given = {"learning_rate": options.learning_rate, "momentum": options.momentum}

@@ -344,7 +344,7 @@ def _hexadecimal(value: float) -> str:
 
 
 def _string(text: str) -> str:
-    """A string as C writes it, in as many strings as fit in lines."""
+    """A C string literal, in pieces that fit the line length."""
     data = text.encode()
     if len(data) > LONGEST_LABEL or 0 in data:
         raise ValueError(

@@ -196,7 +196,9 @@ def _in_type(name: str, parameters: np.ndarray, dtype: np.dtype) -> np.ndarray:
     with np.errstate(over="ignore"):
         cast = parameters.astype(dtype)
     if not (cast == parameters).all():
-        raise ValueError(f"{name}: expected numbers that {dtype} represents exactly, got others")
+        raise ValueError(
+            f"{name}: expected numbers that {dtype} represents exactly, got numbers that it rounds"
+        )
     return cast
 
 

@@ -121,7 +121,7 @@ def add_activation(
 
 @suggests
 def add_optimizer(kind: Kind) -> Kind:
-    """Let files, grids, names and the command line know an optimizer of your own; a decorator.
+    """Register an optimizer of your own for files, grids, names and the command line; a decorator.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def add_optimizer(kind: Kind) -> Kind:
     Raises
     ------
     TypeError, ValueError
-        If it is not such a class, or its name is taken; then nothing is added.
+        If it is not such a class, or its name is taken.  Then nothing is added.
     """
     if not (isinstance(kind, type) and issubclass(kind, Optimizer)):
         raise TypeError(
@@ -146,10 +146,10 @@ def add_optimizer(kind: Kind) -> Kind:
         )
     name = kind.__name__
     if not (is_dataclass(kind) and kind.__dataclass_params__.frozen):
-        raise TypeError(f"{name}: expected a dataclass with frozen=True, got another class")
-    same = {other.__name__.replace("_", "").lower() for other in OPTIMIZERS}  # as arguments have it
+        raise TypeError(f"{name}: expected a dataclass with frozen=True, got a class without it")
+    same = {other.__name__.replace("_", "").lower() for other in OPTIMIZERS}  # as in arguments
     if kind_of(name) is not None or name.replace("_", "").lower() in same:
-        raise ValueError(f"{name}: expected a new name, got one that there is already")
+        raise ValueError(f"{name}: expected a new name, got one that already exists")
     for methods in (["setup"], ["numpy_step", "numpy_search"]):
         if all(getattr(kind, method) is getattr(Optimizer, method) for method in methods):
             raise TypeError(f"{name}: expected a method {' or '.join(methods)}, got none")

@@ -130,7 +130,7 @@ def make_job(
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where restarts stand that go on training."""
+    """The state from which restarts continue."""
 
     net: Network
     parameters: np.ndarray
@@ -151,7 +151,7 @@ class Checkpoint:
 
 
 def _going_on(job: Job, before: Checkpoint) -> Job:
-    """The job, begun where restarts stand; rules begin anew with others or other data."""
+    """The job, continued from `before`; rules start anew if they or the data differ."""
     if before.net != job.net:
         raise ValueError(f"continue_from: expected results of {job.net!r}, got {before.net!r}")
     if before.parameters.dtype != job.dtype:
@@ -161,7 +161,7 @@ def _going_on(job: Job, before: Checkpoint) -> Job:
     if any(isinstance(rule, Validation) for rule in (*before.rules, *job.rules)):
         raise ValueError(
             "continue_from: not available with fastnn.Validation, whose results are not the last "
-            "parameters; use a stop without it"
+            "parameters; use other stopping rules"
         )
     p, own = job.net.n_parameters, job.setup.n_state
     kind = before.optimizer.setup(before.net, len(job.X)).kind
@@ -272,8 +272,8 @@ def check_combination(job: Job) -> None:
     in_order = job.requires_lanes or job.watches or job.validation is not None
     if job.parallel == "samples" and in_order:
         raise ValueError(
-            "parallel: 'samples' is not available with validation, SSEBelow when another loss is "
-            "trained, ErrorsWithin, sample weights that differ between restarts, or "
+            "parallel: 'samples' is not available with validation, SSEBelow for a loss other than "
+            "SSE, ErrorsWithin, sample weights that differ between restarts, or "
             "LevenbergMarquardt; use 'restarts' with these"
         )
 

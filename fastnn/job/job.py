@@ -139,7 +139,7 @@ class Job:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take what was pickled; arrays that come in one message, as with Dask, begin anywhere."""
+        """Restore the state, with aligned arrays: Dask's messages may hold them at any address."""
         vars(self).update({name: _laid_out(part) for name, part in state.items()})
 
     @property
@@ -224,7 +224,7 @@ class Job:
 
     @cached_property
     def column_types(self) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
-        """Of every column the type in which parts and files hold it, and the shape of a row."""
+        """The type of every column in parts and files, and the shape of its rows."""
         return {
             "loss": (self.dtype, ()),
             "epochs": (np.min_scalar_type(self.most_epochs), ()),
@@ -236,7 +236,7 @@ class Job:
 
     @cached_property
     def most_epochs(self) -> int:
-        """The most that any restart may reach, with those that it has behind it."""
+        """Maximum number of epochs of any restart, including those before this job."""
         behind = 0 if self.start_epochs is None else int(self.start_epochs.max(initial=0))
         return behind + self.epochs
 
@@ -246,7 +246,7 @@ class Job:
 
     @property
     def requires_lanes(self) -> bool:
-        """Whether only the kernels for many networks can do it, if need be with idle lanes."""
+        """True if only the kernels for many networks can train it, if need be with idle lanes."""
         return self.has_own_weights or self.setup.compute is not None
 
     def expand_range(self, start: int, stop: int) -> Job:
@@ -266,7 +266,7 @@ class Job:
         return replace(part, hyper=hyper, grid=None)
 
     def select_range(self, start: int, stop: int) -> Job:
-        """The job of the restarts at these positions, with a grid as it is."""
+        """The job of the restarts at these positions, with the grid unchanged."""
         if (start, stop) == (0, self.restarts):
             return self
 
@@ -290,14 +290,14 @@ class Job:
         )
 
     def select_positions(self, positions: np.ndarray) -> Job:
-        """The job of the restarts at these positions, in this order; it is to be trained only."""
+        """The job of the restarts at these positions, in this order; for training only."""
 
         def own(values: np.ndarray) -> np.ndarray:
             return values[positions] if len(values) > 1 else values
 
         if self.grid is not None or self.start_state is not None or self.indices is not None:
             raise ValueError(
-                "positions: expected a job of new restarts without a grid, got another"
+                "positions: expected a job of new restarts without a grid, got a different job"
             )
         weighting = self.weighting
         return replace(
@@ -310,7 +310,7 @@ class Job:
         )
 
     def isolate_range(self, start: int, stop: int) -> Job:
-        """The job of these restarts, whose optimizer and start have only their numbers too."""
+        """The job of these restarts, with only their numbers in the optimizer and the start."""
         axes = self.axes_of_numbers()
         values = {} if self.grid is None else self.grid.values(np.arange(start, stop) + self.first)
 
@@ -333,10 +333,10 @@ class Job:
         return {id(numbers[column]): axis for column, axis in self.grid_columns}
 
     def isolate_restart(self, position: int) -> Job | None:
-        """The job of one restart, all of whose parts have its own numbers instead of arrays.
+        """The job of one restart, with its own numbers instead of arrays in all parts.
 
-        None if that would be a job of another kind, such as without momentum where others have
-        some.
+        None if that would be a different kind of job, such as one without momentum where others
+        have some.
         """
         one = self.isolate_range(position, position + 1)
         optimizer, init = (
@@ -347,9 +347,9 @@ class Job:
         return made if same else None
 
     def compact_range(self, start: int, stop: int) -> Job:
-        """The same, small: without the other restarts' numbers in the optimizer and the start.
+        """The job of these restarts, small: without the numbers of other restarts.
 
-        It is what another process is sent.
+        It is sent to other processes.
         """
         optimizer = with_numbers(self.optimizer, _ends)
         part = self.select_range(start, stop)
@@ -378,7 +378,7 @@ def with_numbers(part: Any, number: Callable[[np.ndarray], Any]) -> Any:
 
 
 def _laid_out(part: Any) -> Any:
-    """A part of a job whose arrays lie as compiled code reads them."""
+    """A part of a job, with aligned arrays in C order, as compiled code needs them."""
     if isinstance(part, tuple):
         return tuple(map(_laid_out, part))
     if isinstance(part, Start):

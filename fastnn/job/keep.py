@@ -102,7 +102,7 @@ def check_ranges(job: Job, indices: np.ndarray, columns: Mapping[str, np.ndarray
     if _outside(indices - job.first, job.restarts - 1):
         raise ValueError(
             f"restart: expected indices of the job, from {job.first} to "
-            f"{job.first + job.restarts - 1}, got others"
+            f"{job.first + job.restarts - 1}, got indices outside this range"
         )
     if status is not None and _outside(status, len(Status) - 1):
         raise ValueError("status: expected values of fastnn.Status, got other numbers")
@@ -183,7 +183,7 @@ def _asked(keep: Any) -> Keep | None:
             raise ValueError(
                 f"keep: expected {expected}, got {shown(name)} among them{hint(name, COLUMNS)}"
             )
-    # Which restarts have ended is needed of any column.
+    # All columns need the status, which says which restarts have ended.
     return Keep(tuple(name for name in COLUMNS if name in {*keep, "status"}))
 
 

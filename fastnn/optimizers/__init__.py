@@ -17,11 +17,11 @@ from .schedules import CosineDecay, ExponentialDecay, StepDecay
 OPTIMIZERS: list[type[Optimizer]] = [
     GradientDescent, RPROP, Quickprop, Adam, AdamW, LevenbergMarquardt, LBFGS,
 ]  # fmt: skip
-"""All of them, for whoever goes through all; `fastnn.extend` adds those of users."""
+"""All optimizers; `fastnn.extend` adds those of users."""
 SHORT_NAMES: dict[str, type[Optimizer]] = {
     "gd": GradientDescent, "sgd": GradientDescent, "lm": LevenbergMarquardt,
 }  # fmt: skip
-"""What the field calls some of them."""
+"""Common short names."""
 
 __all__ = [
     "LBFGS",
@@ -45,25 +45,25 @@ __all__ = [
 
 
 def name_of(kind: type[Optimizer]) -> str:
-    """How arguments call an optimizer: RPROP is "rprop", GradientDescent "gradient_descent"."""
+    """The name of an optimizer in arguments: "rprop", "gradient_descent" for GradientDescent."""
     if kind in (RPROP, LBFGS, AdamW):
         return kind.__name__.lower()
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
 
 
 def optimizers_by_name() -> dict[str, type[Optimizer]]:
-    """All that there are now, by all their names; a user's own goes before a short name."""
+    """All registered optimizers, by all their names; a user's own precedes a short name."""
     named = {name_of(kind): kind for kind in OPTIMIZERS}
     return named | SHORT_NAMES | named
 
 
 def make_optimizer(optimizer: Any) -> Optimizer:
-    """`optimizer`, an optimizer, its name or None for gradient descent, as an optimizer.
+    """Convert an optimizer, its name, or None for gradient descent to an optimizer.
 
     Raises
     ------
     TypeError, ValueError
-        If it is none.
+        If it is none of these.
     """
     if optimizer is None:
         return GradientDescent()

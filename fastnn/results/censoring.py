@@ -61,11 +61,14 @@ class CutOff:
         for name, most in limits.items():
             values = getattr(self, name)
             if len(values) and not 0 <= values.min() <= values.max() <= most:
-                raise ValueError(f"cut.{name}: expected numbers from 0 to {most}, got others")
+                raise ValueError(
+                    f"cut.{name}: expected numbers from 0 to {most}, got {values.min()} to "
+                    f"{values.max()}"
+                )
 
     @classmethod
     def none(cls, *, accounted: bool = True) -> CutOff:
-        """No restarts."""
+        """Make a record of no restarts."""
         return _NONE if accounted else _UNKNOWN
 
     @classmethod
@@ -76,7 +79,7 @@ class CutOff:
 
     @classmethod
     def joined(cls, parts: Iterable[CutOff]) -> CutOff:
-        """Those of all parts."""
+        """Join the restarts of all parts."""
         found = [part for part in parts if len(part.epochs) or not part.accounted]
         if len(found) < 2:
             return found[0] if found else cls.none()
@@ -107,7 +110,7 @@ class CutOff:
         return incidence_of(values, counted(events), counted(~events & ~cut), counted(cut))
 
 
-# Parts of a run that is whole have the first: there are many of them.
+# Shared, since every part of a complete run has the first.
 _NONE, _UNKNOWN = (
     CutOff(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int8), accounted)
     for accounted in (True, False)

@@ -25,7 +25,7 @@ class EpochStatistics:
         self._epoch_sums = [0] * len(Status)
         self._epoch_least = np.full(len(Status), NO_EPOCHS)
         self._epoch_most = np.full(len(Status), -1)
-        # Epochs of restarts that a run's end cut off, if there are any: see `CutOff`.
+        # Epochs of restarts that the end of a run cut off, if any: see `CutOff`.
         self._cut_bins: np.ndarray | None = None
         self.accounted = True
 
@@ -40,7 +40,7 @@ class EpochStatistics:
         self.accounted = self.accounted and other.accounted
 
     def cut_short(self, cut: CutOff) -> None:
-        """Count restarts that were begun, but have not ended or are not kept."""
+        """Count restarts that were started, but have not ended or are not kept."""
         if len(cut.epochs):
             if self._cut_bins is None:
                 self._cut_bins = np.zeros_like(self._epoch_bins)
@@ -96,7 +96,7 @@ class EpochStatistics:
 
     @property
     def cut_off(self) -> int:
-        """How many restarts were at work when the run ended early."""
+        """Number of restarts in progress when the run ended early."""
         return 0 if self._cut_bins is None else int(self._cut_bins[Status.NOT_RUN].sum())
 
     def incidence(self) -> Incidence | None:

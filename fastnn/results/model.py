@@ -177,7 +177,7 @@ class Model(Savable):
 
     @property
     def has_shares(self) -> bool:
-        """Whether outputs are shares of classes, from 0 to 1, by sigmoids or a softmax."""
+        """True if outputs are shares of classes, from 0 to 1, by sigmoids or a softmax."""
         return self.classes is not None and self.network.activation[-1] in SHARES
 
     @property

@@ -46,8 +46,9 @@ def replay(
     run = train_one(replace(alone, epochs=made), history)
     if run.epochs != epochs or status not in (None, run.status):
         raise ValueError(
-            f"restart: expected results of this job, got others: restart {index} ends as "
-            f"{run.status} after {run.epochs} epochs, not as {status} after {epochs}"
+            f"restart: expected results of this job, got results of a different one: restart "
+            f"{index} ends as {run.status} after {run.epochs} epochs, not as {status} after "
+            f"{epochs}"
         )
     # A job that a file can hold, and that continues the same training.
     return replace(run, job=own or job)
@@ -81,7 +82,7 @@ def asked_indices(which: Any) -> np.ndarray:
 
 
 def replay_parameters(job: Job, indices: np.ndarray) -> np.ndarray:
-    """The parameters of the restarts of these indices, neighbours trained together."""
+    """Train these restarts again, neighbours together; returns their parameters."""
     rows = indices - job.first
     result = np.empty((len(rows), job.net.n_parameters), job.dtype)
     start = 0

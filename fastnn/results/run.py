@@ -133,9 +133,12 @@ class Run(Savable):
         return self.network.unpack(self.parameters)[1]
 
     def before(self) -> Checkpoint:
-        """What training goes on from."""
+        """The state from which training continues."""
         if self.state is None or self.job is None:
-            raise ValueError("continue_from: expected a run of fastnn.train, got one without state")
+            raise ValueError(
+                "continue_from: expected a run of fastnn.train, got one without the optimizer's "
+                "state"
+            )
         return Checkpoint(
             self.network,
             self.parameters[np.newaxis],

@@ -184,7 +184,7 @@ class Runs(RunColumns, Savable):
         )
 
     def before(self, restarts: int | None) -> Checkpoint:
-        """What training goes on from."""
+        """The state from which training continues."""
         state = self._columns.get("state")
         if self.parameters is None or state is None or "epochs" not in self._columns:
             raise ValueError(
@@ -194,7 +194,8 @@ class Runs(RunColumns, Savable):
             raise ValueError(f"restarts: expected None or {len(self)}, got {shown(restarts)}")
         if not len(self) or (np.diff(self.indices) != 1).any():
             raise ValueError(
-                "continue_from: expected at least one restart and consecutive indices, got others"
+                "continue_from: expected at least one restart and consecutive indices, got "
+                f"{shown(self.indices)}"
             )
         start = int(self.indices[0]) - self.job.first
         job = self.job.isolate_range(start, start + len(self))

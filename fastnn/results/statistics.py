@@ -95,7 +95,10 @@ class Statistics(EpochStatistics, Savable):
         if size and not (status.min() >= 0 and status.max() < len(Status)):
             raise ValueError("status: expected values of fastnn.Status, got other numbers")
         if size and not (epochs.min() >= 0 and epochs.max() <= MAX_COUNT):
-            raise ValueError(f"epochs: expected numbers from 0 to {MAX_COUNT}, got others")
+            raise ValueError(
+                f"epochs: expected numbers from 0 to {MAX_COUNT}, got {epochs.min()} to "
+                f"{epochs.max()}"
+            )
         found = tally(job.net, loss, epochs, status.astype(np.int8), parameters, first)
         result = cls(job)
         result._epoch_bins = found.epoch_bins

@@ -92,7 +92,7 @@ def fill(statistics: Statistics, arrays: Mapping[str, Any]) -> None:
 
 
 def fill_cut_off(statistics: Statistics, arrays: Mapping[str, Any], most: int) -> None:
-    """Put what a run's end cut off, at most so many restarts, into statistics without any."""
+    """Add the restarts that the end of a run cut off, at most `most`, to statistics without any."""
     bins = np.zeros_like(statistics._epoch_bins)
     _fill_bins("cut", arrays, bins, most)
     statistics._cut_bins = bins if bins.any() else None
@@ -182,5 +182,5 @@ def _whole(name: str, text: str, pattern: str, base: int) -> int:
 
 
 def _refuse(name: str, expected: str, got: Any = None) -> None:
-    found = "others" if got is None else shown(got)
+    found = "different values" if got is None else shown(got)
     raise ValueError(f"statistics: {name}: expected {expected}, got {found}")

@@ -24,7 +24,7 @@ class Collector:
     ----------
     keep : Keep
     cut : CutOff
-        Restarts that were begun, but will not be among the results.
+        Restarts that were started, but will not be among the results.
     todo : list of (int, int)
         The positions to train, as ranges (start, stop).
     ended, converged : int
@@ -54,7 +54,7 @@ class Collector:
         """Report the position that handing out reached, and the ranges never started."""
 
     def lose(self) -> None:
-        """Tell that restarts were begun of which nothing came back."""
+        """Record that restarts were started of which nothing came back."""
         self.cut = replace(self.cut, accounted=False)
 
     def result(self) -> Any:
@@ -111,7 +111,7 @@ class Tallies(Collector):
         super().add(part)
 
     def result(self) -> Runs | Statistics:
-        """The best restarts, or the statistics."""
+        """Return the best restarts, or the statistics."""
         self.statistics.cut_short(self.cut)
         if not self.keep.best:
             return self.statistics

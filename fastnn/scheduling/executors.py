@@ -28,19 +28,20 @@ def shares_memory(executor: Executor) -> bool:
 
 
 def takes_back(executor: Executor) -> bool:
-    """Whether chunks that wait in it may be cancelled.
+    """Return whether its waiting chunks may be cancelled.
 
-    If a worker of Python's pool of processes dies after that, the pool's own thread ends with an
-    InvalidStateError, nobody ends the other workers, and the program waits for them for ever.
+    In Python's process pool they may not: if a worker died after that, the pool's own thread would
+    end with an InvalidStateError, nothing would end the other workers, and the program would wait
+    for them forever.
     """
     process = sys.modules.get("concurrent.futures.process")
     return process is None or not isinstance(executor, process.ProcessPoolExecutor)
 
 
 def most_in_flight(executor: Executor, workers: int) -> int:
-    """How many chunks to hand out at once: one waits behind each that is trained.
+    """Number of chunks to hand out at once: one waits behind each that is being trained.
 
-    Of what could not be taken back only as many as Python's pool sends on to its workers anyway.
+    If chunks cannot be cancelled, only as many wait as Python's pool sends to its workers anyway.
     """
     return 2 * workers if takes_back(executor) else workers + 1
 

@@ -178,9 +178,9 @@ class _Flight:
     def end(self, patience: float, *, orderly: bool) -> list[Future[Part]]:
         """Cancel waiting chunks, and wait for the others; returns those that have ended.
 
-        Own threads have seen the flag, and are waited for.  Of other executors not all tell what
-        is at work: it is those that were handed out first.  Where processes may be dying nothing is
-        taken back at first.
+        Our own threads have seen the flag, so this waits for them.  Not every other executor
+        reports which chunks are running; they are those that were handed out first.  If processes
+        may be dying, nothing is cancelled at first.
         """
         running = list(self.pending)
         if not takes_back(self.pool):

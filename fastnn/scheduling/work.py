@@ -72,7 +72,7 @@ class Sizes:
 
     @property
     def flight(self) -> int:
-        """How many chunks may be in flight."""
+        """Maximum number of chunks in flight."""
         size = (self.fixed or self.size) * self.kept
         return max(1, min(self.most, int(self.memory / size) if size else self.most))
 

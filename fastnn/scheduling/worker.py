@@ -19,8 +19,8 @@ from ..support.gate import check_array
 from ..support.interrupts import WorkersCtrlC
 from ..support.threads import Pool
 
-# Bytes that a kernel's results may take before they are reduced: large beside what a drain of all
-# lanes costs, small beside what a process may take.
+# Maximum bytes of a kernel's results before they are reduced: enough that emptying all lanes costs
+# little in comparison, and little beside the memory of a process.
 SLICE_BYTES = 2**24
 
 _ctrl_c = WorkersCtrlC()
@@ -33,7 +33,7 @@ class Part:
     start: int
     rows: int
     columns: dict[str, np.ndarray]
-    """As `Job.column_types` has them; of the best only, with their "restart"."""
+    """Columns by name, see `Job.column_types`; with "restart" if only the best are kept."""
     statistics: dict[str, np.ndarray] | None
     """Statistics as arrays: their job, with its data, is not sent back."""
     ended: int
@@ -48,7 +48,7 @@ class Part:
 
 
 def rows_of_a_slice(job: Job) -> int:
-    """How many restarts of `job` to train before their results are reduced."""
+    """Number of restarts of `job` to train before their results are reduced."""
     columns = ("loss", "epochs", "status", "parameters", "state", "restart")
     return max(SLICE_BYTES // row_bytes(job, columns), REFILLS * most_lanes(job), 1)
 
@@ -63,9 +63,9 @@ def train_part(
     only_whole: bool = False,
     stop_flag: np.ndarray | None = None,
 ) -> Part:
-    """Train the restarts at positions ``start … stop - 1`` of `job`, and keep what `keep` says.
+    """Train the restarts at positions ``start … stop - 1`` of `job`; returns the results to keep.
 
-    `job` may begin at position `at` of the run's job.  With `only_whole`, a part that is stopped
+    `job` may start at position `at` of the run's job.  With `only_whole`, a part that is stopped
     early ends before the first restart that has not ended.
     """
     began = time.perf_counter()

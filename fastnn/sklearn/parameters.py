@@ -153,8 +153,8 @@ PARAMETERS = """Parameters
         Activation of the hidden layers: "logistic" or a name of fastnn, such as "tanh".
     solver : str or optimizer, default "lbfgs"
         "lbfgs", "sgd", "adam", "adamw", "rprop", "quickprop" or "lm"; see
-        `fastnn.sklearn.parameters.TABLE` for what is what.  An optimizer of fastnn's or of your
-        own, such as ``fastnn.RPROP(max_step=1.0)``, brings its numbers along.
+        `fastnn.sklearn.parameters.TABLE` for their counterparts.  An optimizer of fastnn or of
+        your own, such as ``fastnn.RPROP(max_step=1.0)``, uses its own hyperparameters.
     alpha : float, default 0.0001
         Penalty on the squares of the weights, as in scikit-learn; "lm" has no penalty, "adamw"
         uses it as its weight decay.
@@ -178,18 +178,19 @@ PARAMETERS = """Parameters
         Whether `fit` continues all restarts where the last fit ended: m and then n epochs on the
         same data give the same bits as m + n.  With `early_stopping` the optimizer starts anew.
     momentum : float, default 0.9
-        Of "sgd".
+        Momentum of "sgd".
     nesterovs_momentum : bool, default True
-        Of "sgd".
+        Whether "sgd" uses Nesterov's momentum.
     early_stopping : bool, default False
         Whether to end each restart when its loss on a validation set has not fallen by `tol` for
-        `n_iter_no_change` epochs, and keeps its best parameters there; the best restart is then
-        that of the lowest loss on the validation set, else on the training data.
+        `n_iter_no_change` epochs, and to keep its best parameters there.  The best restart is then
+        the one with the lowest loss on the validation set, otherwise on the training data.
     validation_fraction : float, default 0.1
         Share of the samples for the validation set.
     beta_1, beta_2, epsilon : float, default 0.9, 0.999, 1e-8
-        Of "adam" and "adamw".
+        Numbers of "adam" and "adamw".
     n_iter_no_change : int, default 10
+        Number of epochs for `tol`.
     n_restarts : int, default 10
         Number of networks to train from random starts.
     halving : bool, default True
@@ -207,7 +208,7 @@ ATTRIBUTES = """network_ : fastnn.Network
     parameters_ : (n_estimators, n_parameters) array
         Parameters of the restarts that were kept, the best first.
     coefs_, intercepts_ : lists of (n_in, n_out) and (n_out,) arrays
-        Those of the best restart, layer by layer.
+        Weights and biases of the best restart, layer by layer.
     restarts_ : (n_estimators,) array of int
         Their numbers: with `random_state`, the keys of their random numbers.
     restart_losses_ : (n_restarts,) array of float

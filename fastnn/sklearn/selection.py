@@ -33,7 +33,7 @@ Score = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Selection:
-    """The best restarts, best first, and what became of all."""
+    """The best restarts, best first, and the losses of all."""
 
     indices: np.ndarray
     parameters: np.ndarray
@@ -47,7 +47,7 @@ class Selection:
 
 
 def best_of(runs: Runs, count: int, score: Score | None) -> Selection:
-    """The best of restarts that are all there; its `losses` are the scores of all."""
+    """Select the best of trained restarts; the result's `losses` are the scores of all."""
     assert runs.parameters is not None
     scores = runs.loss if score is None else score(runs.parameters)
     best = _order(scores)[:count]
@@ -66,11 +66,12 @@ def best_restarts(
     progress: bool,
     score: Score | None = None,
 ) -> Selection:
-    """The `count` restarts of `job` of the lowest score, which is a function of their parameters.
+    """Train and select the `count` restarts of `job` with the lowest score.
 
-    The score is the loss by default.  With `halving`, all are first trained for a small share of
-    the epochs, then the better quarter again for four times as many, then the better quarter of
-    these to the end.  The result has the same bits as restarts trained to the end alone.
+    The score is a function of their parameters, by default the loss.  With `halving`, all are first
+    trained for a small share of the epochs, then the better quarter again for four times as many,
+    then the better quarter of these to the end.  The result has the same bits as restarts trained
+    to the end alone.
     """
     wanted = math.ceil(math.log(job.restarts / count, FACTOR))
     rounds = min(MOST_ROUNDS, wanted) if halving else 0
@@ -102,7 +103,7 @@ def best_restarts(
 
 
 def _slices(positions: np.ndarray, job: Job) -> list[np.ndarray]:
-    """As few slices as hold what memory may."""
+    """The positions in as few slices as fit in `BYTES` of parameters each."""
     size = max(1, BYTES // (job.net.n_parameters * job.dtype.itemsize))
     return [positions[i : i + size] for i in range(0, len(positions), size)]
 

@@ -208,8 +208,8 @@ def code_of(name: str) -> int:
 def unknown(name: str) -> str:
     """The error message for a name that no activation has."""
     return (
-        f"activation: expected one of {', '.join(CODES)}, got {shown(name)}; one of your own has "
-        "to be added in every process that uses it (fastnn.extend.add_activation)"
+        f"activation: expected one of {', '.join(CODES)}, got {shown(name)}; an activation of your "
+        "own must be added in every process that uses it (fastnn.extend.add_activation)"
         f"{hint(name, CODES)}"
     )
 

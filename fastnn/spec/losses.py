@@ -339,7 +339,7 @@ _SSE = SSE()
 
 
 def make_loss(loss: Any) -> Penalized:
-    """`loss`, a loss, its name or None for the SSE, as a loss."""
+    """Convert a loss, its name, or None for the SSE to a loss."""
     if loss is None:
         return _SSE
     if isinstance(loss, Penalized):

@@ -107,7 +107,7 @@ class Column(_Lazy):
         dtype: np.dtype,
         row_shape: tuple[int, ...],
     ) -> None:
-        """`ranges` are the indices of the restarts of each shard, in order; `read` reads one."""
+        """Make a column; `ranges` are the indices of each shard, in order, and `read` reads one."""
         self.ranges = ranges
         self.dtype = dtype
         self.row_shape = row_shape
@@ -115,7 +115,7 @@ class Column(_Lazy):
         self._ends = _ends(ranges)
 
     def shards(self) -> Iterator[np.ndarray]:
-        """The column shard by shard, as the files have it: epochs in the smallest type."""
+        """The column shard by shard, with the types of the files: epochs in the smallest type."""
         return map(self._read, range(len(self.ranges)))
 
     def take(self, positions: np.ndarray | slice) -> np.ndarray:

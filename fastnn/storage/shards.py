@@ -37,6 +37,7 @@ from ..support.atomic_files import (
     write_record,
     writing,
 )
+from ..support.checks import shown
 from .manifest import DATA, Manifest
 
 FOLDER, NAME, STATISTICS = "shards", "shard.json", "statistics.npz"
@@ -194,7 +195,11 @@ def read_shard(path: Path, manifest: Manifest) -> Shard:
     (start, stop), files = _restarts(path.name), record.get("files")
     names = {f"{name}.npy" for name in manifest.types} | {STATISTICS}
     if record.get("keep") != manifest.keep.name:
-        raise DamagedFile(path, f"expected the columns of keep={manifest.keep.name}, got others")
+        raise DamagedFile(
+            path,
+            f"expected the columns of keep={manifest.keep.name}, got those of keep="
+            f"{shown(record.get('keep'))}",
+        )
     if (record.get("start"), record.get("stop")) != (start, stop):
         raise DamagedFile(path, "its name does not match its restarts")
     first, last = manifest.job.first, manifest.job.first + manifest.job.restarts

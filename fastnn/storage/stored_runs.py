@@ -106,7 +106,7 @@ class StoredRuns:
 
     @property
     def shards(self) -> int:
-        """In how many files the results lie."""
+        """Number of files with results."""
         return len(self._shards)
 
     @property

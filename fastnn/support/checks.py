@@ -40,10 +40,10 @@ def by_name(kind: Kind) -> Kind:
     @wraps(make)
     def checked(self: Any, *args: Any, **kwargs: Any) -> None:
         if len(args) > len(free):
-            expected = f"only {' and '.join(free)}" if free else "nothing"
-            way = f"; write {', '.join(named)} for others" if named else ""
+            expected = f"only {' and '.join(free)}" if free else "no arguments"
+            way = f"; pass others by name: {', '.join(named)}" if named else ""
             raise TypeError(
-                f"{type(self).__name__}: expected {expected} without a name, got {len(args)}{way}"
+                f"{type(self).__name__}: expected {expected} by position, got {len(args)}{way}"
             )
         make(self, *args, **kwargs)
 

@@ -23,8 +23,8 @@ _exported: Callable[[Any], Any] = c_byte.from_buffer
 
 
 def check_array(name: str, array: Any, dtype: np.dtype, shape: tuple[int, ...]) -> None:
-    """TypeError for what is no array, ValueError for one of another shape or dtype."""
-    # `numpy.ma` takes 8 ms to be imported: not for plain arrays.
+    """Raise TypeError unless `array` is an array, ValueError for another shape or dtype."""
+    # Importing `numpy.ma` takes 8 ms, so plain arrays avoid it.
     if type(array) is not np.ndarray and (
         not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray)
     ):
@@ -46,7 +46,7 @@ def address_of(name: str, array: np.ndarray, dtype: np.dtype, shape: tuple[int, 
     """
     if type(array) is np.ndarray and array.dtype == dtype and array.shape == shape:
         flags = array.flags
-        if flags.carray and array.size:  # and writable: half the time of the general way
+        if flags.carray and array.size:  # and writable: takes half the time of the general way
             return addressof(_exported(array))
         if flags.c_contiguous and flags.aligned:
             address: int = array.__array_interface__["data"][0]

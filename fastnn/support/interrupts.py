@@ -68,9 +68,9 @@ class CtrlC:
 
     @contextmanager
     def raising(self) -> Iterator[None]:
-        """While entered each raises, for what looks at no flag, such as compilations.
+        """Let every Ctrl-C raise, for work that checks no flag, such as compilations.
 
-        A compilation may lose it in a function that LLVM calls; then leaving raises it.
+        An exception in a function that LLVM calls gets lost; then leaving the context raises it.
         """
         self._raises = True
         try:
@@ -103,7 +103,7 @@ class WorkersCtrlC:
     A terminal sends Ctrl-C to all of its processes.  Workers that die of it while they send a part
     can leave half a message in their pool's pipe, and the pool waiting for the other half.
 
-    Entering gives None outside the main thread, and where a program has a handler of its own.
+    Entering returns None outside the main thread, and if the program has its own handler.
     """
 
     def __init__(self) -> None:
@@ -112,7 +112,7 @@ class WorkersCtrlC:
 
     def __enter__(self) -> np.ndarray | None:
         in_main = threading.current_thread() is threading.main_thread()
-        # One that `multiprocessing` did not begin may live on alone.
+        # A process that `multiprocessing` did not start may outlive its parent.
         process = sys.modules.get("multiprocessing")
         if in_main and process is not None and process.parent_process() is not None:
             end_with_parent()
@@ -137,11 +137,11 @@ class WorkersCtrlC:
 
 
 _watching: set[int] = set()
-"""The processes that watch their parents: this one; after a fork it is another."""
+"""Identifiers of processes that watch their parents; after a fork, the child has another."""
 
 
 def end_with_parent() -> None:
-    """From now on this process ends as a pool ends its workers, by SIGTERM, once its parent has."""
+    """Make this process end once its parent has ended, by SIGTERM, as a pool ends its workers."""
     if os.getpid() in _watching:
         return
     _watching.add(os.getpid())

@@ -1,4 +1,4 @@
-"""What a wrong name was perhaps meant to be."""
+"""Suggestions for wrong names in error messages."""
 
 from collections.abc import Callable, Iterable
 from functools import cache, wraps
@@ -7,8 +7,8 @@ from typing import Any, TypeVar, cast
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-# What the field, or another part of fastnn, calls something: the words, and the names here that may
-# be meant.
+# Words used elsewhere, in other libraries or in other parts of fastnn, and the names that they may
+# mean here.
 WORDS = """
 lr eta rate step_size learning_rate: learning_rate learning_rate_init
 alpha: learning_rate l2
@@ -84,7 +84,7 @@ kaiming he kaiming_normal: HeNormal
 initnw: NguyenWidrow
 stats counts: statistics
 """
-# What is a number of an argument, and not an argument itself: the argument, and how it is written.
+# Numbers that belong to an argument and are no arguments themselves: the argument, and an example.
 PARTS = {
     "learning_rate": ("optimizer", "fastnn.GradientDescent(learning_rate=…)"),
     "momentum": ("optimizer", "fastnn.GradientDescent(momentum=…)"),
@@ -112,7 +112,7 @@ def _bare(name: str) -> str:
 
 @cache
 def _synonyms() -> dict[str, list[str]]:
-    """The names that a word may mean, by the word."""
+    """The names that each word may mean."""
     names: dict[str, list[str]] = {}
     for line in WORDS.strip().splitlines():
         words, _, meant = line.partition(":")
@@ -122,19 +122,19 @@ def _synonyms() -> dict[str, list[str]]:
 
 
 def _written(name: str, known: Iterable[str]) -> list[str]:
-    """Those of the `known` names that are `name` in other letters."""
+    """The `known` names that differ from `name` only in case and separators."""
     return [other for other in known if _bare(other) == _bare(name)]
 
 
 def _synonymous(name: str, known: Iterable[str]) -> list[str]:
-    """Those of the `known` names that the field calls `name`."""
+    """The `known` names that `name` may mean by `WORDS`."""
     meant = _synonyms().get(_bare(name), [])
     return [other for other in known if other in meant]
 
 
 def _close(name: str, known: Iterable[str]) -> list[str]:
-    """The one of the `known` names that is spelled most alike, if any is."""
-    import difflib  # only where something was misspelled
+    """The `known` name with the most similar spelling, if any."""
+    import difflib  # only needed for errors
 
     by_bare = {_bare(other): other for other in known}
     found = difflib.get_close_matches(_bare(name), by_bare, n=1, cutoff=0.7)
@@ -142,7 +142,7 @@ def _close(name: str, known: Iterable[str]) -> list[str]:
 
 
 def hint(name: Any, known: Iterable[str], form: Callable[[str], str] = repr) -> str:
-    """The end of an error message: which of the `known` names was perhaps meant; often empty."""
+    """The end of an error message that suggests one of the `known` names; often empty."""
     if not isinstance(name, str):
         return ""
     known = list(known)
@@ -153,7 +153,7 @@ def hint(name: Any, known: Iterable[str], form: Callable[[str], str] = repr) -> 
 
 
 def _hint_of_argument(name: str, known: list[str]) -> str:
-    """The same of an argument, which may also be a number of one of the `known`."""
+    """Like `hint` for an argument, which may also be a number that belongs to a `known` one."""
     inner = [part for part, (argument, _) in PARTS.items() if argument in known]
     meant = _synonyms().get(_bare(name), [])
     if not _written(name, known) and ({name, *meant} & {*inner} or not hint(name, known)):
@@ -162,9 +162,9 @@ def _hint_of_argument(name: str, known: list[str]) -> str:
 
 
 def suggests(function: Function) -> Function:
-    """Make a function tell what an argument that it does not have was perhaps meant to be.
+    """Decorate a function so that its error for an unknown argument suggests a known one.
 
-    It looks for that only after Python has refused the call.
+    The search starts only after Python has refused the call.
     """
 
     @wraps(function)
@@ -180,6 +180,6 @@ def suggests(function: Function) -> Function:
         owner = type(args[0]).__name__ if of_class and args else function.__name__
         meaning = _hint_of_argument(unknown[0], known)
         arguments = f"; its arguments are {', '.join(known)}" if known else ""
-        raise TypeError(f"{owner}: expected no argument {unknown[0]}{meaning or arguments}")
+        raise TypeError(f"{owner}: unexpected argument {unknown[0]}{meaning or arguments}")
 
     return cast(Function, suggesting)

@@ -24,8 +24,8 @@ LARGEST = 1e100
 """Largest magnitude of a number, so that a mean of squares is finite."""
 LONGEST_LINE = 2**24
 BLOCK = 2**11
-"""Cells that are converted at a time: few, since Python looks through all rows at hand again and
-again for what it can free."""
+"""Number of cells to convert at a time: few, since Python's garbage collector scans all rows in
+memory again and again."""
 LISTED = 20
 """Maximum number of names that an error lists."""
 
