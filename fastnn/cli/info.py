@@ -51,7 +51,7 @@ def _run_info(folder: Path) -> int:
         ("epochs", f"up to {job.epochs:,}"),
         ("until", " or ".join(endings) or "the last epoch"),
         ("seed", f"{job.seed}, restarts from {job.first}"),
-        ("begun", f"{stored.created}, fastnn {made_with['versions']['fastnn']}"),
+        ("started", f"{stored.created}, fastnn {made_with['versions']['fastnn']}"),
         ("machine", f"{made_with['processor']} ({made_with['architecture']})"),
         ("keeps", stored.keep.name),
         ("shards", f"{stored.shards:,}, {size / 2**20:,.1f} MiB in total"),

@@ -6,7 +6,7 @@ matrix (samples, units) can be read as numbers, or in vectors of neighbouring sa
 samples come in two orders:
 
 in order
-    Sample after sample, as `forward_backward` has it: the bits of a network trained in lanes.
+    Sample after sample, as in `forward_backward`: the bits of a network trained in lanes.
 in lanes (``parallel="samples"``)
     As many sums as a cache line has numbers; sum l adds sample l of every group of that many
     samples, in ascending order of the groups.

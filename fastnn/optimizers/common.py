@@ -85,7 +85,7 @@ class Optimizer:
         """Make the textbook's step in NumPy: a function of (gradients, loss, epoch).
 
         It changes `arrays`, the weights and then the biases, in place; `numbers` are the
-        hyperparameters of the restart at hand.
+        hyperparameters of the current restart.
         """
         raise NotImplementedError
 

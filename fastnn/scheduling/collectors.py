@@ -54,7 +54,7 @@ class Collector:
         """Report the position that handing out reached, and the ranges never started."""
 
     def lose(self) -> None:
-        """Record that restarts were started of which nothing came back."""
+        """Record that some restarts were started, but returned nothing."""
         self.cut = replace(self.cut, accounted=False)
 
     def result(self) -> Any:

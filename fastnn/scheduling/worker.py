@@ -19,8 +19,8 @@ from ..support.gate import check_array
 from ..support.interrupts import WorkersCtrlC
 from ..support.threads import Pool
 
-# Maximum bytes of a kernel's results before they are reduced: enough that emptying all lanes costs
-# little in comparison, and little beside the memory of a process.
+# Maximum bytes of a kernel's results before they are reduced: enough to make the cost of emptying
+# all lanes negligible, but little compared with a process's memory.
 SLICE_BYTES = 2**24
 
 _ctrl_c = WorkersCtrlC()

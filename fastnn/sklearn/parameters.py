@@ -1,4 +1,4 @@
-"""scikit-learn's parameters and what they are called in fastnn."""
+"""scikit-learn's parameters and their names in fastnn."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ def hint(name: Any, known: Iterable[str], form: Callable[[str], str] = repr) -> 
 
 
 def _hint_of_argument(name: str, known: list[str]) -> str:
-    """Like `hint` for an argument, which may also be a number that belongs to a `known` one."""
+    """The hint for an argument, which may also be a number that belongs to a `known` one."""
     inner = [part for part, (argument, _) in PARTS.items() if argument in known]
     meant = _synonyms().get(_bare(name), [])
     if not _written(name, known) and ({name, *meant} & {*inner} or not hint(name, known)):

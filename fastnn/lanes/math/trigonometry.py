@@ -23,9 +23,9 @@ ONE_OVER_PI = 0.3183098861837907
 
 
 def _minus_half_pi(x: Term, n: Term) -> Term:
-    """``x - n * pi / 2``; a minus zero stays one if n is a plus zero.
+    """``x - n * pi / 2``; a minus zero in x stays a minus zero if n is a plus zero.
 
-    For that all constants are negative, and so they are rounded toward zero.
+    To this end all constants are negative: each part is rounded toward zero.
     """
     r = fma(n, x.by_type(-1.5707963267948966, -1.570796251296997), x)
     r = fma(n, x.by_type(-6.123233995736765e-17, -7.549789415861596e-08), r)
