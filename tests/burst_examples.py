@@ -1,4 +1,4 @@
-"""Ctrl-C several times at once, at any moment of a program: whether all of its processes end."""
+"""Programs that get several Ctrl-C at once, at any moment: do all of their processes end?"""
 
 import os
 import random
@@ -89,7 +89,7 @@ NAME = "FASTNN_TEST_BURST"
 
 
 def processes_of(mark):
-    """The processes that were begun with a mark in their environment, or by one that was."""
+    """The processes started with a mark in their environment, and their descendants."""
     found = []
     for process in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -105,9 +105,9 @@ def processes_of(mark):
 
 
 def burst(kind, number, folder):
-    """One program and one burst, drawn by `number`: (what became of it, seconds, its last words).
+    """Run a program with a burst, drawn by `number`; returns (outcome, seconds, last output).
 
-    What became of it is "ended", "hangs", or "orphans" if others of its processes are left.
+    The outcome is "ended", "hangs", or "orphans" if other processes of it are left.
     """
     rng = random.Random(f"{kind} {number}")
     again = "again" if rng.random() < 0.7 else "once"
@@ -168,7 +168,7 @@ def burst(kind, number, folder):
 
 
 def check_folder(folder):
-    """A run in a folder may be opened and gone on with, whatever moment it was left at."""
+    """Check that a run in a folder can be opened and continued, whenever it was interrupted."""
     if not (folder / "manifest.json").exists():
         return
     ended = len(fastnn.open_run(folder))

@@ -1,4 +1,4 @@
-"""What many tests use: the exercise's network and data, and subprocesses."""
+"""Shared fixtures and helpers: the exercise's network and data, and subprocesses."""
 
 import os
 import signal
@@ -32,13 +32,13 @@ def exercise():
 
 @pytest.fixture
 def folder(tmp_path):
-    """Where a run may be written; there is nothing yet."""
+    """The path of a folder for a run, which does not exist yet."""
     return tmp_path / "run"
 
 
 @pytest.fixture
 def in_tiles(monkeypatch):
-    """Calls a function with so few bytes for tiles of samples that it goes through several."""
+    """Call a function with tiles of so few bytes that it goes through several."""
 
     def call(n_bytes, function):
         blueprint._made.clear()  # they have the tiles of other bytes
@@ -61,7 +61,7 @@ def bits(array):
 
 
 def assert_same_bits(runs, expected):
-    """Every column of two `Runs` is equal, bit for bit."""
+    """Assert that all columns of two `Runs` are equal, bit for bit."""
     for name in ("parameters", "loss"):
         np.testing.assert_array_equal(bits(getattr(runs, name)), bits(getattr(expected, name)))
     for name in ("indices", "epochs", "status"):
@@ -83,7 +83,7 @@ def python(code, *, check=True, **environment):
 
 
 def outputs(code, environments):
-    """What `code` prints in new Pythons that run at once, one for each dict of variables."""
+    """Run `code` in concurrent Pythons, one for each dict of variables; returns their outputs."""
     with ThreadPoolExecutor(len(environments)) as pool:
         done = pool.map(lambda environment: python(code, **environment), environments)
         return [process.stdout for process in done]
@@ -149,14 +149,14 @@ THOROUGH = frozenset(
 
 
 def pytest_addoption(parser):
-    """Three tiers: the default, all, and with the slow ones."""
+    """Declare three tiers: the default, all, and all with the slow ones."""
     parser.addoption("--all", action="store_true", help="run all tests but those marked slow")
     parser.addoption("--rest", action="store_true", help="run what the default leaves out")
     parser.addoption("--slow", action="store_true", help="run all tests, those marked slow too")
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out what was not asked for; files that are named on the command line are asked for."""
+    """Deselect tests of other tiers, except in files named on the command line."""
     all_asked = config.getoption("--all") or config.getoption("--slow")
     by_default = config.args_source is not pytest.Config.ArgsSource.ARGS
     chosen = items[:]

@@ -15,5 +15,5 @@ RESTARTS = 1000
 
 
 def many(restarts=RESTARTS, **options):
-    """Its restarts."""
+    """Train the restarts of the job."""
     return fastnn.train_many(NET, X, Y, restarts=restarts, **{**JOB, **options})

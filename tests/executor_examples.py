@@ -1,4 +1,4 @@
-"""For tests of executors: odd ones, what is trained, and how to tell that it is the same."""
+"""Helpers for tests of executors: odd executors, jobs to train, and comparisons of results."""
 
 import os
 import random
@@ -15,7 +15,7 @@ from fastnn.results.statistics import Statistics
 
 
 class Eager(Executor):
-    """Runs each task at once, in the caller's thread; `spoil` may give it another end."""
+    """Executor that runs each task at once in the caller's thread; `spoil` may change its end."""
 
     def __init__(self, spoil=lambda number, future, result: future.set_result(result())):
         self.spoil = spoil
@@ -29,7 +29,7 @@ class Eager(Executor):
 
 
 class Disorderly(Executor):
-    """Ends tasks in any order, from another thread, and often with an error."""
+    """Executor that ends tasks in any order, from another thread, and often with an error."""
 
     def __init__(self, failures):
         self.failures = failures
@@ -80,7 +80,7 @@ def settings(**more):
 
 
 def sweep(restarts):
-    """Arguments with an array for everything that may be one."""
+    """Arguments with an array wherever one is allowed."""
     rng = np.random.default_rng(7)
     return {
         "restarts": restarts,
@@ -101,7 +101,7 @@ def grid():
 
 
 def assert_same_statistics(one, other):
-    """All arrays of two statistics are equal."""
+    """Assert that all arrays of two statistics are equal."""
     first, second = one.to_arrays(), other.to_arrays()
     assert first.keys() == second.keys()
     for name in first:
@@ -109,7 +109,7 @@ def assert_same_statistics(one, other):
 
 
 def assert_all_kept_the_same(found, expected):
-    """Whatever two results hold is equal, bit for bit."""
+    """Assert that the contents of two results are equal, bit for bit."""
     if isinstance(expected, Statistics):
         assert_same_statistics(found, expected)
         return
@@ -131,14 +131,14 @@ def assert_all_kept_the_same(found, expected):
 
 
 def assert_are_some_of(found, expected):
-    """All restarts of one result have ended, and are those of another of all."""
+    """Assert that all restarts of a result have ended, and equal those of the full result."""
     assert (found.status != fastnn.Status.NOT_RUN).all()
     assert len(np.unique(found.indices)) == len(found)
     assert_same_bits(found, expected[found.indices - expected.indices[0]])
 
 
 def ended_within(seconds, processes):
-    """Wait until none of these processes is there any more; those that still are."""
+    """Wait until all these processes have ended; returns those that have not."""
     end = time.monotonic() + seconds
     left = list(processes)
     while left and time.monotonic() < end:
@@ -156,5 +156,5 @@ def _is_there(process):
 
 
 def kill(process):
-    """End a process at once, as a lack of memory does."""
+    """Kill a process, as a lack of memory does."""
     os.kill(process, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Models that are exported: of every shape, and how near other programs must come to them."""
+"""Models of every shape to export, and the required accuracy of other programs."""
 
 import shutil
 import subprocess
@@ -26,7 +26,7 @@ def random_model(
     sizes, activation, *, bias=True, dtype="float64", members=1, inputs=False, outputs=False,
     labels=None, seed=0, gain=1.0, **options,
 ):  # fmt: skip
-    """A model whose layers neither amplify nor dampen much, with a gain of 1."""
+    """A model whose layers, with a gain of 1, neither amplify nor dampen much."""
     rng = np.random.default_rng(seed)
     net = fastnn.Network(sizes, activation, bias)
 
@@ -69,19 +69,19 @@ def models(draw, **fixed):
 
 
 def samples(model, n=9, seed=1):
-    """Inputs that the model may meet, of its dtype."""
+    """Typical inputs of the model, of its dtype."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, model.network.sizes[0]))
     return (X if model.inputs is None else model.inputs.undo(X)).astype(model.dtype)
 
 
 def expected_of(model, X):
-    """What other programs give: shares, or numbers."""
+    """The expected outputs of other programs: shares, or numbers."""
     return model.evaluate(X) if model.classes is None else model.scores(X)
 
 
 def assert_agree(model, X, found):
-    """Whether `found` is what the model predicts, as near as is promised."""
+    """Assert that `found` is what the model predicts, to the promised accuracy."""
     expected = expected_of(model, X)
     assert found.shape == expected.shape
     unit = 1.0 if model.outputs is None else model.outputs.scale
@@ -90,7 +90,7 @@ def assert_agree(model, X, found):
 
 
 def assert_labels(model, X, found, shares):
-    """Whether labels are those of the largest share found, and the model's own but for ties."""
+    """Assert that labels belong to the largest share, and are the model's own except for ties."""
     np.testing.assert_array_equal(found, model.classes[shares.argmax(axis=1)])
     own = np.sort(model.scores(X), axis=1)
     clear = own[:, -1] - own[:, -2] > 1e-5
@@ -118,7 +118,7 @@ CLASSIFY = 'printf("%d", NAME_classify(x));'
 
 
 def compiled(source, folder, *, language="c99", flags=()):
-    """The program of a text, compiled without a warning."""
+    """Compile a program without a warning."""
     program, file = folder / "program", folder / "program.c"
     file.write_text(source)
     kind = ["-std=c99"] if language == "c99" else ["-x", "c++", "-std=c++17"]
@@ -131,7 +131,7 @@ def compiled(source, folder, *, language="c99", flags=()):
 
 
 def c_predicts(program, X):
-    """What a program made of `MAIN` prints of samples: numbers, and the index of the class."""
+    """Run a program made of `MAIN` on samples; returns numbers and indices of classes."""
     done = subprocess.run(
         [str(program)], input=X.astype(np.float64).tobytes(), capture_output=True, timeout=300
     )

@@ -1,6 +1,6 @@
-"""Random arguments of `train` and `train_many`: run by `test_fuzz` in a process of its own.
+"""Random arguments of `train` and `train_many`: run by `test_fuzz` in its own process.
 
-Each combination must end in a right result, or in an exception that the documentation names.
+Each combination must end in a correct result, or in a documented exception.
 """
 
 import faulthandler
@@ -26,7 +26,7 @@ junk = st.sampled_from(
 
 
 def or_junk(strategy):
-    """Mostly what `strategy` gives, now and then something wrong."""
+    """Values of `strategy`, and now and then an invalid one."""
     return st.integers(0, 99).flatmap(lambda n: junk if n == 57 else strategy)
 
 
@@ -38,7 +38,7 @@ numbers = st.one_of(
 
 
 def made(kinds):
-    """Objects of one of the classes, with random arguments; of the class itself if they fail."""
+    """Objects of one of the classes, with random arguments; with the defaults if these fail."""
 
     @st.composite
     def make(draw):
@@ -79,7 +79,7 @@ networks = st.builds(
 
 @st.composite
 def calls(draw):
-    """A call: which function, and its arguments."""
+    """A function and its arguments."""
     hidden, n_out, name, last, bias = draw(networks)
     n_in, samples = draw(st.integers(1, 3)), draw(st.integers(1, 9))
     net = fastnn.Network([n_in, *hidden, n_out], activation=[name] * len(hidden) + [last],
@@ -144,7 +144,7 @@ def calls(draw):
 
 
 def fit(arguments, last, validation):
-    """Add what the arguments need beside them, so that fewer are refused."""
+    """Add other arguments that the arguments need, so that fewer calls are refused."""
     rules = arguments.get("stop", [])
     rules = rules if isinstance(rules, list) else [rules]
     if any(isinstance(rule, fastnn.Validation) for rule in rules):
@@ -166,12 +166,12 @@ def fit(arguments, last, validation):
 
 
 def same(one, other):
-    """Whether two arrays have the same bits."""
+    """Return whether two arrays have the same bits."""
     return np.asarray(one).tobytes() == np.asarray(other).tobytes()
 
 
 def check_run(run, net, X, y, arguments):
-    """Whether a run's numbers belong together, by textbook NumPy."""
+    """Check that a run's numbers are consistent, by textbook NumPy."""
     assert run.parameters.shape == (net.n_parameters,)
     with np.errstate(over="ignore"):
         largest = np.abs(run.parameters).max() * max(1.0, np.abs(run.job.X).max())
@@ -194,7 +194,7 @@ def check_run(run, net, X, y, arguments):
 
 
 def check(call):
-    """Make a call; whether it was refused."""
+    """Make a call; returns whether it was refused."""
     many, net, X, y, arguments = call
     with tempfile.TemporaryDirectory() as folder:
         if arguments.get("out") is True:
@@ -233,7 +233,7 @@ def check(call):
 
 
 def main(examples, random_seed):
-    """Check so many calls; print how many were refused."""
+    """Check a number of calls; prints how many were refused."""
     faulthandler.enable()
     warnings.simplefilter("error")
     refused = []

@@ -1,6 +1,6 @@
-"""Results and files that came to harm: run by `test_fuzz` in a process of its own.
+"""Corrupted results and files: run by `test_fuzz` in its own process.
 
-Each call must end in a right result, or in an exception that the documentation names.
+Each call must end in a correct result, or in a documented exception.
 """
 
 import copy
@@ -42,7 +42,7 @@ JUNK = [None, -1, 0, 1, 2.5, np.nan, "x", 10**14, 2**63, -(2**63), [], object(),
 
 
 class Originals:
-    """Results of one job, whole."""
+    """Intact results of one job."""
 
     def __init__(self, number, place):
         self.options = JOBS[number]
@@ -63,7 +63,7 @@ class Originals:
 
 
 class Fuzz:
-    """Calls with a fixed seed, and the files that they need."""
+    """Random calls with a fixed seed, and the files that they need."""
 
     def __init__(self, seed, place):
         self.random = random.Random(seed)
@@ -76,7 +76,7 @@ class Fuzz:
         return self.random.choice(list(items))
 
     def array(self, array, name=""):
-        """An array in the place of another, and whether its numbers are the same."""
+        """A replacement for an array, and whether its numbers are the same."""
         way = self.random.random()
         self.remembers = name != "state" or way < 0.3
         if way < 0.3 and array.size:
@@ -95,7 +95,7 @@ class Fuzz:
     # -- each makes one call, and checks its result --------------------------------------------
 
     def run_replaced(self, job):
-        """A run with another field, or a copy past all checks, goes on and predicts."""
+        """Continue a run with a replaced field, or a copy that bypassed checks, and predict."""
         run, same = job.run, False
         name = self.pick(field.name for field in dataclasses.fields(run))
         value = getattr(run, name)
@@ -136,13 +136,13 @@ class Fuzz:
             assert_same(more.parameters, right.parameters)
 
     def check_goes_on(self, more, before, epochs):
-        """Whether training that went on for no epochs is where it was."""
+        """Check that training that continues for no epochs changes nothing."""
         assert more.shape == before.shape
         if epochs == 0 and self.remembers and np.isfinite(before).all():
             assert_same(more, before)
 
     def harmed_job(self, job):
-        """A job with another field, or of another run."""
+        """A job with a replaced field, or of another run."""
         if self.random.random() < 0.3:
             return self.pick([self.pick(self.jobs).run.job, self.pick(self.jobs).runs[1].job, "x"])
         name = self.pick(["X", "y", "hyper", "start_state", "start_epochs", "epochs", "restarts",
@@ -156,7 +156,7 @@ class Fuzz:
         return dataclasses.replace(job, **{name: value})
 
     def runs_assigned(self, job):
-        """Runs with another column, made anew or past all checks, go on, train again, predict."""
+        """Continue, retrain and predict runs with a replaced column, with or without checks."""
         original = self.pick(job.runs)
         names = [*original.columns, "indices"]
         name, columns = self.pick(names), {"indices": original.indices, **original.columns}
@@ -209,7 +209,7 @@ class Fuzz:
                 assert_same(more.parameters, right.parameters)
 
     def file_forged(self, job):
-        """A file with a right digest, and nonsense inside."""
+        """Load a file with a correct digest, and nonsense inside."""
         thing = self.pick([job.run, *job.runs])
         thing.save(job.path)
         about, arrays = content_of(job.path)
@@ -234,7 +234,7 @@ class Fuzz:
             self.use_runs(job, thing, loaded, same, same_job)
 
     def folder_forged(self, job):
-        """A folder with right digests, and nonsense in a shard: read, and gone on with."""
+        """Read and continue a folder with correct digests, and nonsense in a shard."""
         folder = self.place / "forged"
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(job.folder, folder)
@@ -259,7 +259,7 @@ class Fuzz:
             self.use_runs(job, job.runs[0], runs[:8], same)
 
     def file_damaged(self, job):
-        """A file with some bytes changed or missing."""
+        """Load a file with some bytes changed or missing."""
         self.pick([job.run, *job.runs]).save(job.path)
         content = bytearray(job.path.read_bytes())
         if self.random.random() < 0.3:
@@ -271,7 +271,7 @@ class Fuzz:
         fastnn.load(job.path)
 
     def call(self):
-        """One call; whether it was refused."""
+        """Make one call; returns whether it was refused."""
         job, self.remembers = self.pick(self.jobs), True
         ways = [self.run_replaced] * 5 + [self.runs_assigned] * 6 + [self.file_forged] * 5
         way = self.pick([*ways, self.folder_forged, self.folder_forged, self.file_damaged])
@@ -285,12 +285,12 @@ class Fuzz:
 
 
 def assert_same(one, other):
-    """Whether two arrays have the same numbers."""
+    """Assert that two arrays have the same numbers."""
     np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
 
 
 def main(examples, seed):
-    """Make so many calls; print how many were refused."""
+    """Make a number of calls; prints how many were refused."""
     faulthandler.enable()
     warnings.simplefilter("error")
     with tempfile.TemporaryDirectory() as place:

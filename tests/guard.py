@@ -1,9 +1,9 @@
-"""Guard pages around all memory that compiled code sees: what touches a byte beside it crashes.
+"""Guard pages around all memory that compiled code sees: any access outside it crashes.
 
 Launches take the address of an array by `address_of`, and hand records and workspaces to
 `run_piece`.  A `Guard` stands in for both.  Each array has a twin with protected pages right after
-its last byte or right before its first one, and kernels see the twins only: numbers are copied
-there before they run, and back when they are done.  An address that was not handed out is an error.
+its last byte or right before its first one, and kernels see only the twins: numbers are copied
+there before they run, and back afterwards.  An address that was not handed out is an error.
 """
 
 import ctypes
@@ -28,7 +28,7 @@ PROTECT = ctypes.CDLL(None, use_errno=True).mprotect
 
 
 def fenced(n_bytes, at_end):
-    """So many bytes, with protected pages right after them (`at_end`) or right before them."""
+    """A number of bytes, with protected pages right after (`at_end`) or right before them."""
     room = -(-n_bytes // mmap.PAGESIZE) * mmap.PAGESIZE
     memory = mmap.mmap(-1, room + 2 * PROTECTED, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     whole = np.frombuffer(memory, dtype=np.uint8)
@@ -41,7 +41,7 @@ def fenced(n_bytes, at_end):
 
 
 class Twin:
-    """A fenced copy of an array, of the same numbers while kernels run."""
+    """A fenced copy of an array, with the same numbers while kernels run."""
 
     def __init__(self, array, at_end):
         assert array.flags.c_contiguous
@@ -51,13 +51,13 @@ class Twin:
         self.users = 0
 
     def begin(self):
-        """Take over the numbers, unless another kernel works with them now."""
+        """Copy the numbers, unless another kernel is working with them."""
         if not self.users:
             self.fenced[...] = self.array()
         self.users += 1
 
     def end(self):
-        """Give them back; arrays that kernels may not write to are as they were."""
+        """Copy them back; arrays that kernels may not write to must be unchanged."""
         self.users -= 1
         array = self.array()
         if self.users or array is None:
@@ -69,7 +69,7 @@ class Twin:
 
 
 class Guard:
-    """Stands between launches and kernels."""
+    """A layer between launches and kernels."""
 
     def __init__(self, at_end):
         self.at_end = at_end
@@ -81,7 +81,7 @@ class Guard:
         """How often the array of each field was guarded."""
 
     def twin_of(self, array):
-        """The twin of an array, made when it is first asked for."""
+        """The twin of an array, made at the first request."""
         key = id(array)
         with self.lock:
             found = self.by_array.get(key)
@@ -92,23 +92,23 @@ class Guard:
         return found
 
     def forget(self, key, address):
-        """Let go of the twin of an array that is no more."""
+        """Remove the twin of an array that no longer exists."""
         self.by_array.pop(key, None)
         self.by_address.pop(address, None)
 
     def address_of(self, name, array, dtype, shape):
-        """Stands in for `gate.address_of`, without its checks: where the array's twin lies."""
+        """Replace `gate.address_of`, without its checks; returns the address of the twin."""
         if name == "memory":  # that is still to be aligned
             return address_of(name, array, dtype, shape)
         return self.twin_of(array).address
 
     def run_piece(self, address, record, space):
-        """Stands in for `pieces.run_piece`."""
+        """Replace `pieces.run_piece`."""
         with self.used([self.twin_of(record), self.twin_of(space), *self.twins_in(record)]):
             run_piece(address, self.twin_of(record).fenced, self.twin_of(space).fenced)
 
     def twins_in(self, record):
-        """The twins of all arrays in a record, and in the record within it."""
+        """The twins of all arrays in a record and its inner record."""
         found = []
         for name in ARRAYS:
             address = int(record[PLACES[name]])
@@ -121,7 +121,7 @@ class Guard:
         return found
 
     def counter(self):
-        """Stands in for `statistics._counter`, whose arguments are tuples of arrays."""
+        """Replace `statistics._counter`, whose arguments are tuples of arrays."""
 
         def count(*records):
             twins = [
@@ -142,7 +142,7 @@ class Guard:
 
     @contextmanager
     def used(self, twins):
-        """While kernels work with the twins."""
+        """Context in which kernels work with the twins."""
         with self.lock:
             for twin in twins:
                 twin.begin()
@@ -159,7 +159,7 @@ address_of, run_piece, counter = gate.address_of, pieces.run_piece, statistics._
 
 @contextmanager
 def guarded(*, at_end):
-    """A guard around all that is launched meanwhile, in whatever module."""
+    """Context with a guard around all launches, in any module."""
     guard = Guard(at_end)
     with (
         standing_in(address_of, guard.address_of),
@@ -171,7 +171,7 @@ def guarded(*, at_end):
 
 @contextmanager
 def standing_in(function, other):
-    """`other` under all names that `function` has in the package."""
+    """Replace `function` by `other` under all names that it has in the package."""
     places = [
         (module, name)
         for at, module in list(sys.modules.items())

@@ -1,6 +1,6 @@
-"""Faults made on purpose, which guard pages must see: run by `test_guard` in a process of its own.
+"""Deliberate faults that guard pages must detect: run by `test_guard` in its own process.
 
-Each happens in a fork.  Printed is how that ended: the name of a signal, of an exception, or
+Each happens in a fork.  The program prints how it ended: the name of a signal, of an exception, or
 "nothing".
 """
 
@@ -37,18 +37,18 @@ def one(guard=None):
 
 
 def many(guard=None):
-    """Train as many networks as there are lanes for."""
+    """Train enough networks to fill the lanes."""
     own = {"sample_weight": np.ones((128, 64)), "restarts": 128, "progress": False}
     fastnn.train_many(NET, *DATA, **own, **ARGUMENTS)
 
 
 def jacobians(guard=None):
-    """Jacobians of several networks."""
+    """Compute Jacobians of several networks."""
     fastnn.jacobian(NET, np.ones((9, NET.n_parameters)), DATA[0])
 
 
 def reading(offset):
-    """Read a byte beside 64 bytes of guarded memory."""
+    """Read a byte next to 64 bytes of guarded memory."""
 
     def read(guard):
         array = np.zeros(64, dtype=np.uint8)
@@ -58,7 +58,7 @@ def reading(offset):
 
 
 def without_last(output):
-    """An array of the outputs lacks its last row."""
+    """Remove the last row of an array of outputs."""
 
     def cut(launched, part, threads, stop_flag, outputs):
         shorter = replace(outputs, **{output: getattr(outputs, output)[:-1]})
@@ -68,7 +68,7 @@ def without_last(output):
 
 
 def without_last_64_bytes():
-    """Workspaces and buffers lack their last 64 bytes."""
+    """Remove the last 64 bytes of workspaces and buffers."""
 
     def cut(count, dtype):
         return zeros_aligned(count, dtype).view(np.uint8)[:-64].view(dtype)
@@ -77,7 +77,7 @@ def without_last_64_bytes():
 
 
 def before_its_begin():
-    """Regions of the workspace begin 64 elements too early."""
+    """Start regions of the workspace 64 elements too early."""
 
     def earlier(plan, count):
         plan.end = plan.end or -64
@@ -87,7 +87,7 @@ def before_its_begin():
 
 
 def not_guarded():
-    """The address of an array is taken in another way."""
+    """Take the address of an array in another way."""
 
     def changed(plan, name, array, *shape):
         point(plan, name, array, *shape)
@@ -98,7 +98,7 @@ def not_guarded():
 
 
 def one_more(field):
-    """A number of the record is one more than its arrays have."""
+    """Set a number of the record to one more than its arrays have."""
 
     def changed(plan, **values):
         more = {field: values[field] + 1} if field in values else {}
@@ -128,7 +128,7 @@ CONTROLS = {
 
 
 def end_of(job, faults, at_end):
-    """How a fork ends that runs a job with faults, with memory flush with one end."""
+    """Run a job with faults in a fork, with guards at one end; returns how it ended."""
     pid = os.fork()
     if not pid:
         blueprint._made.clear()

@@ -1,7 +1,7 @@
-"""Random jobs between guard pages: run by `test_guard` in a process whose crash would be seen.
+"""Random jobs between guard pages: run by `test_guard` in a process that may crash.
 
-Each job is printed before it runs: first on plain memory, then with protected pages after, and then
-before all that kernels see.  The three must have the same bits.
+Each job is printed before it runs: first on plain memory, then with protected pages after all
+memory that kernels see, and then before it.  The three must give the same bits.
 """
 
 import faulthandler
@@ -30,13 +30,13 @@ NUMBERS = {"sse": 0.3, "loss": 0.3, "norm": 0.1, "epochs": 3, "last": 3, "patien
 
 
 def made(kind, **arguments):
-    """An object of a class, with those of `NUMBERS` and of the arguments that it takes."""
+    """An object of a class, with its arguments from `NUMBERS` and from those given."""
     names = kind.__dataclass_fields__
     return kind(**{name: value for name, value in (NUMBERS | arguments).items() if name in names})
 
 
 def optimizer_of(r, net, restarts):
-    """Any optimizer that goes with the network, plain or not; some differ between restarts."""
+    """An optimizer for the network, plain or not; some differ between restarts."""
     kind = r.choice(optimizers.OPTIMIZERS)
     if kind is fastnn.LevenbergMarquardt and (
         net.activation[-1] == "softmax" or net.n_parameters > 200
@@ -55,7 +55,7 @@ def optimizer_of(r, net, restarts):
 
 
 def loss_of(r, last, squares_only):
-    """A loss that goes with the last activation and the optimizer."""
+    """A loss that fits the last activation and the optimizer."""
     if squares_only:
         return r.choice([fastnn.SSE(), fastnn.MSE()])
     fitting = [kind for kind in losses.LOSSES if "CrossEntropy" not in kind.__name__]
@@ -67,7 +67,7 @@ def loss_of(r, last, squares_only):
 
 
 class RandomJob:
-    """A job, and what is done with it."""
+    """A job and its options."""
 
     def __init__(self, number, few):
         self.few = few
@@ -94,7 +94,7 @@ class RandomJob:
         return self.rng.normal(size=(n, self.net.sizes[0])), y
 
     def common(self):
-        """What `train` and `train_many` take."""
+        """Arguments of both `train` and `train_many`."""
         r, n = self.r, self.samples
         optimizer = optimizer_of(r, self.net, self.restarts if self.many else 1)
         setup = optimizer.setup(self.net, n)
@@ -131,7 +131,7 @@ class RandomJob:
         return common
 
     def of_many(self):
-        """What only `train_many` takes."""
+        """Arguments of `train_many` only."""
         r = self.r
         return {
             "restarts": self.restarts,
@@ -144,7 +144,7 @@ class RandomJob:
         }  # fmt: skip
 
     def of_one(self):
-        """What only `train` takes."""
+        """Arguments of `train` only."""
         r = self.r
         return {
             "restart": r.choice([0, 2**50]),
@@ -163,19 +163,19 @@ class RandomJob:
         return f"{function}({self.net!r}, X {self.X.shape}, tiles of {self.tile_bytes}, {shown})"
 
     def results(self):
-        """All arrays that come of it, or what it was refused with."""
+        """All arrays that result, or the error."""
         try:
             return list(self.many_results() if self.many else self.one_results())
         except (ValueError, TypeError) as error:
             return [str(error)]
 
     def going_on(self):
-        """The arguments of a call that goes on with a result."""
+        """The arguments of a call that continues a result."""
         left = ("init", "seed", "restart", "restarts", "first", "keep", "chunk")
         return {name: value for name, value in self.arguments.items() if name not in left}
 
     def many_results(self):
-        """Of many restarts; of going on, and of one of them alone; outputs."""
+        """Results of many restarts, of their continuation, and of one of them alone; outputs."""
         found = fastnn.train_many(self.net, self.X, self.y, **self.arguments)
         if isinstance(found, fastnn.Statistics):
             yield from found.to_arrays().values()
@@ -195,7 +195,7 @@ class RandomJob:
             yield from more.columns.values()
 
     def one_results(self):
-        """Of one run, and of going on; outputs, losses, gradients, and Jacobians."""
+        """Results of one run and its continuation; outputs, losses, gradients, and Jacobians."""
         run = fastnn.train(self.net, self.X, self.y, **self.arguments)
         yield from (run.parameters, run.state, np.array(run.loss))
         if run.history is not None:
@@ -215,12 +215,12 @@ class RandomJob:
 
 
 def bits(results):
-    """What is compared."""
+    """The bits to compare."""
     return [each if isinstance(each, str) else np.asarray(each).tobytes() for each in results]
 
 
 def check(job, seen):
-    """Run a job on plain memory and at both ends of guarded memory; whether it was refused."""
+    """Run a job on plain memory and at both ends of guarded memory; returns if it was refused."""
     blueprint._made.clear()  # they have the tiles of other bytes
     names = ("TILE_BYTES", "SINGLE_TILE_BYTES")
     with patch.multiple(workspace, **dict.fromkeys(names, job.tile_bytes)):
@@ -233,7 +233,7 @@ def check(job, seen):
 
 
 def main(first, last, few):
-    """Run the jobs with these numbers; print how many were refused, and what fields were seen."""
+    """Run the jobs with these numbers; prints how many were refused, and the fields seen."""
     faulthandler.enable()
     np.set_printoptions(threshold=3, edgeitems=1, linewidth=1000)
     warnings.simplefilter("error")

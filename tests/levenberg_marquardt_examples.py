@@ -1,4 +1,4 @@
-"""Levenberg and Marquardt's loop written down once more, and problems for it."""
+"""A second implementation of Levenberg–Marquardt, and problems for it."""
 
 import math
 from itertools import islice
@@ -27,14 +27,14 @@ FORMS = {"primal": PRIMAL, "dual": DUAL}
 
 
 def problem_of(net, X, y, **options):
-    """The reference's problem of one restart, and where it starts."""
+    """The reference's problem of one restart, and its start."""
     optimizer = fastnn.LevenbergMarquardt()
     job = make_job(net, X, y, optimizer=optimizer, **options)
     return Problem(job), initial_parameters(job)
 
 
 def trials(problem, start, epochs, *, damping=0.01, increase=5.0, decrease=0.7, min_damping=1e-12):
-    """For every epoch and the end: what is accepted, and the trial that was judged before."""
+    """The accepted state and the last trial, for every epoch and at the end."""
 
     def loop():
         held = SimpleNamespace(parameters=start, loss=math.inf, damping=damping)

@@ -1,4 +1,4 @@
-"""Losses, penalties and weights of samples, and a problem for each loss, for several tests."""
+"""Losses, penalties and sample weights, and a problem for each loss, for several tests."""
 
 import numpy as np
 
@@ -41,7 +41,7 @@ WEIGHTS = {
 
 
 def problem(name, samples=SAMPLES):
-    """Network, inputs and targets that the loss of that name takes."""
+    """Network, inputs and targets for the loss of that name."""
     rng = np.random.default_rng(8)
     last, n_out = {"BinaryCrossEntropy": ("sigmoid", 2), "CrossEntropy": ("softmax", 3)}.get(
         name, ("identity", 2)
@@ -69,7 +69,7 @@ def settings(name, penalty="none", **options):
 
 
 def weights_of(weighting, k, samples=SAMPLES, seed=0):
-    """The weights of samples of restart k, or None."""
+    """The sample weights of restart k, or None."""
     if weighting is None:
         return None
     if isinstance(weighting, Bootstrap | KFold):

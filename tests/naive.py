@@ -44,7 +44,7 @@ def sse(net, parameters, X, y):
 
 
 def huber(error, delta):
-    """A parabola inside, lines outside."""
+    """Huber's loss: a parabola inside, lines outside."""
     if abs(error.real) < delta:
         return error**2 / 2
     return delta * ((error if error.real > 0 else -error) - delta / 2)
@@ -60,7 +60,7 @@ TERMS = {
 
 
 def penalty(net, parameters, l2, l1, penalize_biases):
-    """What is added to the loss for the weights; `l2` and `l1` are numbers or one per layer."""
+    """The penalty on the weights; `l2` and `l1` are numbers, or one per layer."""
     total, at = 0.0, 0
     for layer, (n_in, n_out) in enumerate(zip(net.sizes[:-1], net.sizes[1:], strict=True)):
         square = l2[layer] if isinstance(l2, tuple) else l2
@@ -73,7 +73,7 @@ def penalty(net, parameters, l2, l1, penalize_biases):
 
 
 def loss(net, parameters, X, y, kind, weights=None):
-    """Any loss of the package, `kind`, by its name and numbers."""
+    """The loss `kind` of the package, by its name and numbers."""
     name, total = type(kind).__name__, 0.0
     for n, (inputs, targets) in enumerate(zip(X, y, strict=True)):
         values = outputs(net, parameters, inputs)

@@ -1,4 +1,4 @@
-"""The programs on a page of Markdown: its blocks of Python, and what they say that they print."""
+"""The programs on a page of Markdown: its blocks of Python, and their stated output."""
 
 import os
 import re
@@ -25,8 +25,8 @@ def _blocks(text):
 def programs(text):
     """(source, lines that it prints) of each program.
 
-    One begins with a block that imports fastnn, and goes on with those that do not.  What is
-    printed stands behind the print, or in a block of text that follows.
+    A program starts with a block that imports fastnn, and continues with blocks that do not.
+    Its output is in a comment after each print, or in a block of text that follows.
     """
     found = []
     for language, block in _blocks(text):
@@ -41,7 +41,7 @@ def programs(text):
 
 
 def run(command, folder):
-    """A finished process, without a screen to draw on."""
+    """Run a process without a display to its end."""
     environment = {**os.environ, "MPLBACKEND": "Agg"}
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
@@ -49,7 +49,7 @@ def run(command, folder):
 
 
 def check_program(program, folder):
-    """Run a program; it prints what it says."""
+    """Run a program, and check that it prints what it states."""
     source, lines = program
     for name in OTHERS:
         if re.search(rf"^(?:from|import) (?:fastnn\.)?{name}\b", source, flags=re.MULTILINE):

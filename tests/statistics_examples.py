@@ -1,4 +1,4 @@
-"""Restarts of every kind, and a plain count of what their statistics should hold."""
+"""Restarts of every kind, and a plain count of their statistics."""
 
 import math
 from collections import Counter
@@ -35,7 +35,7 @@ def job_of(net=NETS[0], *, restarts=10**6, dtype=np.float64, seed=0, targets=Tru
 
 
 def rows_of(job, size, seed):
-    """Columns of restarts of every kind, with many that are alike."""
+    """Columns of restarts of every kind, many of them alike."""
     rng = np.random.default_rng(seed)
     some = [0.5, 0.0, 2 / 3, 0.66666, 1e-13, 9.996e-12, 1.125, 1e30, 1e39, 1e-39, 5e-324, -0.25]
     some = [*some, 1.7976931348623157e308, 0.9995, 127.0, np.nan, np.inf, -np.inf, 1e23]
@@ -93,7 +93,7 @@ def rounded(value):
 
 
 def first_form(net, numbers):
-    """The weights and biases, layer by layer, of the network with the first of all names."""
+    """The weights and biases, layer by layer, of the equivalent network that sorts first."""
     layers, place = [], 0
     for n_in, n_out in zip(net.sizes[:-1], net.sizes[1:], strict=True):
         fan = n_in + net.bias
@@ -124,7 +124,7 @@ def fingerprint(net, parameters):
 
 
 def counted(job, loss, epochs, status, parameters):
-    """What `to_arrays` should give, as lists."""
+    """The expected result of `to_arrays`, as lists."""
     rows = [
         (FIRST + i, float(loss[i]), int(epochs[i]), Status(status[i]), parameters[i])
         for i in range(len(status))

@@ -49,5 +49,5 @@ def options(*names, **more):
 
 
 def side_by_side(name):
-    """Whether the rule goes with ``parallel="samples"``."""
+    """Return whether the rule works with ``parallel="samples"``."""
     return not name.startswith(("Validation", "ErrorsWithin"))

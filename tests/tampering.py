@@ -1,4 +1,4 @@
-"""Arrays and results that came to harm, for tests of what is taken on trust."""
+"""Corrupted arrays and results, for tests of trust in input."""
 
 import dataclasses
 import json
@@ -21,7 +21,7 @@ class Own(np.ndarray):
 
 
 def misaligned(array):
-    """The same numbers, one byte off."""
+    """The same numbers at an address one byte off."""
     memory = np.zeros(array.nbytes + 1, np.uint8)
     other = memory[1:].view(array.dtype).reshape(array.shape)
     other[...] = array
@@ -29,7 +29,7 @@ def misaligned(array):
 
 
 def laid_otherwise(array):
-    """The same numbers in other forms, by name."""
+    """The same numbers with other memory layouts, by name."""
     if not array.ndim:
         return {"a writable copy": array.copy()}
     backwards = array[::-1].copy()[::-1]
@@ -47,14 +47,14 @@ def laid_otherwise(array):
 
 
 def read_only_view(array):
-    """A view that cannot be written, of what can."""
+    """A read-only view of a writable array."""
     view = array[...]
     view.flags.writeable = False
     return view
 
 
 def of_other_kinds(array):
-    """What can stand for no such array, by name."""
+    """Objects that are not valid as such an array, by name."""
     if not array.ndim or array.dtype.kind not in "iuf":
         return {"another axis": array[np.newaxis], "a string": "x"}
     wide = np.float32 if array.dtype.itemsize == 8 else np.float64
@@ -78,14 +78,14 @@ def of_other_kinds(array):
 
 
 def numbers_of_no_run(dtype):
-    """Integers that no column may hold, as far as they fit."""
+    """Integers that fit, but are invalid in any column."""
     info = np.iinfo(dtype)
     wanted = (-1, -5, 99, 10**14, info.min, info.max)
     return [number for number in wanted if info.min <= number <= info.max]
 
 
 def content_of(path):
-    """The text and the arrays of a file that was saved."""
+    """The text and the arrays of a saved file."""
     with np.load(path) as archive:
         arrays = {name: archive[name] for name in archive.files}
     about = json.loads(str(arrays.pop("about")[()]))
@@ -94,14 +94,14 @@ def content_of(path):
 
 
 def forge(path, about, arrays):
-    """Write a file with the right digest, whatever it says."""
+    """Write a file with the correct digest, whatever its content."""
     plain = {name: np.asarray(array) for name, array in arrays.items()}
     text = np.array(json.dumps(about | {"digest": digest_of(canonical(about), plain)}))
     np.savez(path, about=text, **plain)
 
 
 def forge_shard(shard, name, array):
-    """Put an array into a shard of a run directory, with the right digests."""
+    """Put an array into a shard of a run directory, with the correct digests."""
     shard = Path(shard)
     np.save(shard / f"{name}.npy", array, allow_pickle=True)
     record = read_record(shard / "shard.json", "fastnn shard", 1)
@@ -111,7 +111,7 @@ def forge_shard(shard, name, array):
 
 
 def tampered_copy(thing, **changes):
-    """The object with other attributes, past all its checks."""
+    """The object with other attributes, without its checks."""
     made = object.__new__(type(thing))
     vars(made).update(vars(thing))
     vars(made).update(changes)

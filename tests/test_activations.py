@@ -1,4 +1,4 @@
-"""Activations in training: against the reference, their slopes, softmax, scaled ones."""
+"""Activations in training: against the reference; their slopes, softmax, and scaled ones."""
 
 import mpmath
 import numpy as np

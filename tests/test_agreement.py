@@ -1,4 +1,4 @@
-"""Kernels and NumPy reference agree: on the exercise for 10,000 epochs, and on random problems."""
+"""Agreement of kernels and NumPy reference: the exercise for 10,000 epochs, random problems."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What bad input gets: an exception before any training that names the argument and what came."""
+"""Bad input: an exception before any training that names the argument and the value."""
 
 import itertools
 import re

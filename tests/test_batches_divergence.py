@@ -1,4 +1,4 @@
-"""Divergence within an epoch of batches: what is recorded, and that it harms no neighbour."""
+"""Divergence within an epoch of batches: what is recorded, and no effect on other lanes."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""``fastnn bench``: what it checks, prints and saves, with few networks and no word on times."""
+"""``fastnn bench``: its checks, output and files, with few networks; times are not tested."""
 
 import json
 import os

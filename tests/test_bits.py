@@ -1,4 +1,4 @@
-"""The bits of a restart depend on nothing but the job and its index."""
+"""The bits of a restart depend only on the job and its index."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,4 +1,4 @@
-"""Ctrl-C in bursts: the program ends whenever they come, and so do all of its processes."""
+"""Ctrl-C in bursts: the program and all of its processes always end."""
 
 import collections
 import os

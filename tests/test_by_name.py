@@ -1,4 +1,4 @@
-"""What a number means: by position only the one that everybody means, all others by name."""
+"""Arguments by position and by name: only the first number of each class is positional."""
 
 import copy
 import inspect

@@ -1,4 +1,4 @@
-"""The compiled cache: a second process loads it, no edit leaves it stale, and many may share it."""
+"""The compiled cache: other processes load it, edits invalidate it, and many may share it."""
 
 import contextlib
 import os

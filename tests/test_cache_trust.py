@@ -1,4 +1,4 @@
-"""The compiled cache: what code a process runs decides what it loads, and who could write it."""
+"""Trust in the compiled cache: a process loads only code of its own sources, safely written."""
 
 import compileall
 import os

@@ -1,4 +1,4 @@
-"""Runs that end early: what is told of restarts that were cut off, and estimates under it."""
+"""Runs that end early: restarts that were cut off, and estimates that account for them."""
 
 import heapq
 import json

@@ -1,4 +1,4 @@
-"""The command line: what it prints, saves, refuses, and returns."""
+"""The command line: output, files, errors, and exit codes."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Odd and damaged files given to `fastnn train`: a model, or one line that says why not."""
+"""Odd and damaged files given to `fastnn train`: a model, or one line that explains the error."""
 
 import re
 

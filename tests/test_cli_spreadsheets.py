@@ -1,4 +1,4 @@
-"""What `fastnn predict` writes, where a spreadsheet opens it: no text becomes a formula."""
+"""Output of `fastnn predict` in spreadsheets: no text becomes a formula."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Threads, asyncio and forked children: right answers, each kernel compiled once, nobody hangs."""
+"""Threads, asyncio and forked children: correct results, one compilation per kernel, no hangs."""
 
 import threading
 import time

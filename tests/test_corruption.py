@@ -1,4 +1,4 @@
-"""Run directories that were damaged: the original bits or an error that names the file."""
+"""Damaged run directories: the original bits, or an error that names the file."""
 
 import json
 import os

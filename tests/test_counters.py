@@ -1,4 +1,4 @@
-"""Rules and schedules that count epochs in float32, near the last that it counts."""
+"""Rules and schedules that count epochs in float32, near the limit of exact integers."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Run directories: what is written, read, resumed, extended, and refused."""
+"""Run directories: writing, reading, resuming, extending, and refusals."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Run directories and their files where other things happen meanwhile, or lie there before."""
+"""Run directories with concurrent changes, or with other files present."""
 
 import errno
 import json

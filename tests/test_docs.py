@@ -1,4 +1,4 @@
-"""The documentation: it builds without a warning, and leaves nothing public out."""
+"""The documentation: it builds without a warning, and covers everything public."""
 
 import html
 import itertools

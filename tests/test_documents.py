@@ -1,4 +1,4 @@
-"""The README's code and commands, and the examples, do what they say."""
+"""The README's code and commands, and the examples, work as stated."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Executors of all kinds: the same bits, workers that fail, time limits, and what is sent."""
+"""Executors of all kinds: the same bits, failing workers, time limits, and data sent."""
 
 import pickle
 import threading

@@ -1,4 +1,4 @@
-"""C headers: compiled without a warning, they compute what the model predicts; what is refused."""
+"""C headers: they compile without a warning and compute the predictions; refusals."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""JSON: back to the same bits; what is damaged, foreign or of the future is refused."""
+"""JSON: the same bits after a round trip; damaged, unknown or later files are refused."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Layouts of weights: PyTorch and scikit-learn compute the same, and their networks come back."""
+"""Layouts of weights: PyTorch and scikit-learn compute the same, and round trips work."""
 
 import re
 import sys

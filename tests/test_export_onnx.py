@@ -1,4 +1,4 @@
-"""ONNX: onnxruntime gives what the model predicts, of every kind; what is refused."""
+"""ONNX: onnxruntime computes the predictions of models of every kind; refusals."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""One saved model, three programs: Python, C and onnxruntime predict the same; the command."""
+"""One saved model in Python, C and onnxruntime: the same predictions; the export command."""
 
 import re
 import sys

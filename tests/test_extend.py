@@ -1,4 +1,4 @@
-"""Activations and optimizers of one's own: the page's, swept by the tests of the built-in ones."""
+"""User-defined activations and optimizers: the page's, under the tests of built-in ones."""
 
 import importlib
 import sys

@@ -1,4 +1,4 @@
-"""Activations of one's own that are none: errors that name the argument, and nothing added."""
+"""Invalid user-defined activations: errors that name the argument, and nothing added."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Run directories beside what others put there: it is neither removed nor written through."""
+"""Run directories with files of others: they are neither removed nor overwritten."""
 
 import os
 import shutil

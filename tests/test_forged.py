@@ -1,4 +1,4 @@
-"""Files whose digests fit and whose content does not: compared with the job before it is read."""
+"""Files with correct digests and wrong content: checked against the job before they are read."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Random arguments, results and files, in a process whose crash would be seen."""
+"""Random arguments, results and files, in a process that may crash."""
 
 import os
 import re

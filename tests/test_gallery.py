@@ -1,4 +1,4 @@
-"""The gallery: its pictures are there, its page names them, and its numbers are right."""
+"""The gallery: its pictures exist, its page names them, and its numbers are correct."""
 
 import itertools
 import re

@@ -1,4 +1,4 @@
-"""The gate: no address of an array reaches compiled code, and no array a result, unchecked."""
+"""The gate: no unchecked array reaches compiled code or a result."""
 
 import ast
 import gc

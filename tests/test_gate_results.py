@@ -1,4 +1,4 @@
-"""Results that were replaced, assigned, pickled or read: checked, and never changed afterwards."""
+"""Results that are replaced, assigned, unpickled or loaded: checked, and constant afterwards."""
 
 import pickle
 from dataclasses import replace

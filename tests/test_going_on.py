@@ -1,4 +1,4 @@
-"""Training that goes on: what stays as it was, and what it refuses."""
+"""Continued training: what must stay the same, and what is refused."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""No kernel touches a byte beside the memory that it was given."""
+"""No kernel touches memory outside its arrays."""
 
 import ast
 import os

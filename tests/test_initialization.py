@@ -1,4 +1,4 @@
-"""Where restarts begin: against the reference, and against the distributions that are promised."""
+"""Initial parameters: against the reference, and against the documented distributions."""
 
 import math
 

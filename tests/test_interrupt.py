@@ -1,4 +1,4 @@
-"""Ctrl-C: answered in the middle of a chunk, with everything that was finished.
+"""Ctrl-C: answered in the middle of a chunk, with all finished restarts.
 
 Each script sends itself the signal once its work is under way.
 """

@@ -1,4 +1,4 @@
-"""What `keep` keeps: columns, the best, statistics; in memory that is known beforehand."""
+"""Results kept by `keep`: columns, the best, statistics; in memory known beforehand."""
 
 import numpy as np
 import pytest

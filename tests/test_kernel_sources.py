@@ -1,4 +1,4 @@
-"""What kernels may look like, read off the sources: short functions of few things, by name."""
+"""House rules for kernels, checked on the sources: short functions with few arguments."""
 
 import ast
 from pathlib import Path

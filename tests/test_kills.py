@@ -1,4 +1,4 @@
-"""Runs that are killed at any moment, or whose disk fills up, and go on to the same bits."""
+"""Runs that are killed at any moment, or run out of disk space, and resume to the same bits."""
 
 import errno
 import os

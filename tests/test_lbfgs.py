@@ -1,4 +1,4 @@
-"""L-BFGS: Wolfe's conditions, minima, the reference, and searches that end in vain."""
+"""L-BFGS: Wolfe's conditions, minima, the reference, and failing line searches."""
 
 import numpy as np
 import pytest

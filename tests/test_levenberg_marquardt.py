@@ -1,4 +1,4 @@
-"""Levenberg-Marquardt against the NumPy reference, SciPy, and steps worked out by hand."""
+"""Levenberg-Marquardt against the NumPy reference, SciPy, and steps computed by hand."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Locks: one holder among threads and processes, whatever else is done with the file, and forks."""
+"""Locks: one holder among threads and processes, whatever happens to the file; forks."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Losses and gradients against a naive twin and complex steps, and by hand where they bend."""
+"""Losses and gradients against a naive twin and complex steps, and by hand at kinks."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The rule that ends nothing and adds up losses: its sums are those of the histories."""
+"""The rule SumOfLosses: it ends nothing, and its sums are those of the histories."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Losses, penalties and weights of samples against the NumPy reference, by every kernel."""
+"""Losses, penalties and sample weights against the NumPy reference, by every kernel."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Losses against PyTorch's, an independent implementation, where numbers are large too."""
+"""Losses against PyTorch's, an independent implementation, also for large numbers."""
 
 import math
 

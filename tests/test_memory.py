@@ -1,4 +1,4 @@
-"""What lanes have of their own is counted: memory grows as the data do, not as lanes times data."""
+"""Memory of lanes: it grows as the data, not as lanes times data."""
 
 import tracemalloc
 

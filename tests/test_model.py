@@ -1,4 +1,4 @@
-"""Models: what they predict, against NumPy; what they refuse; the same again from a file."""
+"""Models: predictions against NumPy, refusals, and round trips through files."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Bad input of losses, rules, folds and starts: errors that name the argument and what came."""
+"""Invalid losses, rules, folds and initializations: errors that name the argument and value."""
 
 import re
 import sys

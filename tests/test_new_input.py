@@ -1,4 +1,4 @@
-"""Bad input of what is new in the calls, and what does not go together: errors before training."""
+"""Invalid arguments and combinations of arguments: errors before training."""
 
 import re
 import sys

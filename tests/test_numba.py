@@ -1,4 +1,4 @@
-"""Numba: versions that work are known, others are refused, and its inner parts are what they were.
+"""Numba: supported versions, refused versions, and the internals that fastnn uses.
 
 The oldest and the newest version that pip finds are tried too, if asked for (--slow).
 """

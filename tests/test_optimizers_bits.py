@@ -1,4 +1,4 @@
-"""Bits with every optimizer: a restart's do not depend on lanes, threads, chunks or neighbours."""
+"""Bits with every optimizer: independent of lanes, threads, chunks and other restarts."""
 
 import pickle
 from functools import cache

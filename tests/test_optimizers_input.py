@@ -1,4 +1,4 @@
-"""What bad numbers of optimizers and schedules get: an error that names the argument and value."""
+"""Invalid numbers of optimizers and schedules: an error that names the argument and value."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Figures: what they show, and that nothing is shown or saved unasked."""
+"""Figures: their content, and that nothing is shown or saved unasked."""
 
 import numpy as np
 import pytest

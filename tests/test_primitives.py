@@ -1,4 +1,4 @@
-"""Forward, loss, gradient, Jacobian: against naive code and each other, of one network and many."""
+"""Forward, loss, gradient, Jacobian: against naive code and each other, for one and many."""
 
 import re
 

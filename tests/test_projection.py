@@ -1,4 +1,4 @@
-"""The cost model of large runs: its limits, its pieces, and what was recorded."""
+"""The cost model of large runs: its limits, its parts, and the recorded results."""
 
 import json
 import sys

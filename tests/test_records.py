@@ -1,4 +1,4 @@
-"""Jobs as records and back: the same digest and bits, and nothing but a ValueError for nonsense."""
+"""Jobs as records and back: the same digest and bits, and only ValueError for nonsense."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""What training gives back: runs, selections, predictions, summaries."""
+"""Results of training: runs, selections, predictions, summaries."""
 
 import json
 import pickle

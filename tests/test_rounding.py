@@ -1,4 +1,4 @@
-"""The processor's mode of floating point: another library's changes no bit, and stays its own."""
+"""The processor's floating-point mode: another library's changes no bit, and is restored."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Networks and results in files: the same bits again, or an error that says what is wrong."""
+"""Networks and results in files: the same bits after loading, or an error that explains."""
 
 import io
 import json

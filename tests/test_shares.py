@@ -1,4 +1,4 @@
-"""Shares of classes at the ends of the numbers: they add up to 1, and the largest is predicted."""
+"""Probabilities of classes in extreme cases: they sum to 1, and the largest is predicted."""
 
 import warnings
 

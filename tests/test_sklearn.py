@@ -1,4 +1,4 @@
-"""The estimators at work with scikit-learn: its own checks, its tools, and what `fit` promises."""
+"""The estimators with scikit-learn: its checks and tools, and the results of `fit`."""
 
 import pickle
 import re

@@ -1,4 +1,4 @@
-"""Bad input of the estimators: refused by `fit`, by the parameter's name."""
+"""Invalid parameters of the estimators: refused by `fit`, by the parameter's name."""
 
 import re
 

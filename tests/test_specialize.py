@@ -1,4 +1,4 @@
-"""Kernels for known sizes: the bits of general ones, compiled beside the work, kept, bounded."""
+"""Special kernels: the bits of general ones, compiled in the background, kept, bounded."""
 
 import json
 import os

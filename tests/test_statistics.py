@@ -1,4 +1,4 @@
-"""Statistics of restarts: each number against a plain count, and that parts add up to the whole."""
+"""Statistics of restarts: each number against a plain count, and exact sums of parts."""
 
 import math
 from fractions import Fraction

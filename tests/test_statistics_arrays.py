@@ -1,4 +1,4 @@
-"""Statistics are made of columns and of files that fit, and of no others."""
+"""Statistics from columns and from files: only consistent ones are accepted."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What counts as one minimum: losses to three digits, and networks that differ in names only."""
+"""Distinct minima: losses to three digits, and networks up to the names of their units."""
 
 from decimal import Decimal
 from itertools import permutations, product

@@ -1,4 +1,4 @@
-"""Stopping rules: what they mean, epoch by epoch, and every kernel against the reference."""
+"""Stopping rules: their meaning, epoch by epoch, and every kernel against the reference."""
 
 import itertools
 

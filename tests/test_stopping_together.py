@@ -1,4 +1,4 @@
-"""Several stopping rules at once, at the first and the last epoch, and beside divergence."""
+"""Several stopping rules at once, at the first and the last epoch, and with divergence."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Jobs in files: grids and parts of sweeps, records in other forms, manifests that are lost."""
+"""Jobs in files: grids and parts of sweeps, records in other forms, lost manifests."""
 
 import json
 import os

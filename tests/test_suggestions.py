@@ -1,4 +1,4 @@
-"""Wrong names get an error that tells what was perhaps meant; the public names are those listed."""
+"""Suggestions for wrong names in errors; the list of public names."""
 
 import importlib
 import inspect

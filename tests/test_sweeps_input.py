@@ -1,4 +1,4 @@
-"""Grids and other jobs in other processes, pickled, and bad input of grids."""
+"""Grids and other jobs in other processes, pickled; invalid grids."""
 
 import pickle
 import re

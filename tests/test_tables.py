@@ -1,4 +1,4 @@
-"""CSV files: what is read of good ones, and errors with file, line and column for bad ones."""
+"""CSV files: reading, and errors with file, line and column."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The textbook's loops: shown as they are, NumPy's sums, and the bits of products in blocks."""
+"""The textbook's loops: as shown on the page, NumPy's sums, and the bits of block products."""
 
 import ast
 from pathlib import Path

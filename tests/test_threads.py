@@ -1,4 +1,4 @@
-"""Threads where Python gives none, or no real ones: nothing is lost, and nothing waits for ever."""
+"""Threads that are unavailable or replaced: nothing is lost, and nothing waits forever."""
 
 import _thread
 import importlib.util

@@ -1,4 +1,4 @@
-"""The types that the public interface declares: complete, and true."""
+"""The types of the public interface: complete and correct."""
 
 import inspect
 import runpy

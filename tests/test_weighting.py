@@ -1,4 +1,4 @@
-"""Weights of samples: given ones, the bootstrap's and those of cross-validation."""
+"""Sample weights: given ones, and those of the bootstrap and of cross-validation."""
 
 import numpy as np
 import pytest

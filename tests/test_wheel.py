@@ -1,4 +1,4 @@
-"""The package as others get it: built, installed beside nothing of this folder, used and typed."""
+"""The package as users get it: built, installed away from this folder, used and typed."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What writing a file may take the place of: files, which keep their rights, and nothing else."""
+"""Writing files: only regular files are replaced, and they keep their permissions."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""A user's program with types: `mypy --strict` must find nothing, but what is wrong on purpose."""
+"""A user's program with types: `mypy --strict` must find only the deliberate mistakes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_type
@@ -40,7 +40,7 @@ assert_type(len(runs), int)
 
 
 def what_is_kept(folder: Path, keep: str, out: Path | None) -> None:
-    """What `train_many` returns follows from `keep` and `out`, as far as they are known."""
+    """Check that `keep` and `out` decide the type that `train_many` returns, if they are known."""
     assert_type(fastnn.train_many(net, X, y, restarts=20, keep="outcomes"), fastnn.Runs)
     assert_type(fastnn.train_many(net, X, y, restarts=20, keep=["loss", "epochs"]), fastnn.Runs)
     assert_type(fastnn.train_many(net, X, y, restarts=20, keep=fastnn.Best(3)), fastnn.Runs)
@@ -60,7 +60,7 @@ def what_is_kept(folder: Path, keep: str, out: Path | None) -> None:
 
 
 def primitives(parameters: np.ndarray) -> None:
-    """Arrays in, arrays out, and the textbook's form of training."""
+    """Check the functions from arrays to arrays, and the reference."""
     assert_type(fastnn.forward(net, parameters, X), np.ndarray)
     assert_type(fastnn.gradient(net, parameters, X, y), np.ndarray)
     assert_type(fastnn.reference.train(net, X, y), fastnn.Run)
