@@ -98,7 +98,7 @@ def train(
         Samples per update, by default all.  Losses, rules and history always use all samples, at
         the start of an epoch.
     shuffle : bool, default False
-        Whether to draw batches in random order, a new one in every epoch, instead of the given
+        If True, batches are drawn in random order, a new one in every epoch, instead of the given
         order.
     sample_weight : (n,) array of float, Bootstrap or KFold, optional
         Factors of the samples' terms in the loss, non-negative.
@@ -121,8 +121,8 @@ def train(
         for up to 8 equal runs of at least 16 groups each, and the runs are added.
     threads : int, optional
         Number of threads with ``parallel="samples"``, at most the number of runs of samples; by
-        default as many as pay, up to the CPUs available to this process.  No bit of the result
-        depends on it.  It is 1 if a library such as gevent has replaced Python's threads.
+        default as many as are useful, up to the CPUs available to this process.  No bit of the
+        result depends on it.  It is 1 if a library such as gevent has replaced Python's threads.
     continue_from : Run, optional
         Continue where that run ended, with its seed and restart, and with its optimizer and loss
         unless others are given.  With the same other arguments, n epochs and then m more give the
@@ -276,7 +276,7 @@ def train_many(
         counted as cut off (see `Summary`).  Chunks in progress in other processes are awaited for
         about the time of two chunks, then abandoned.
     progress : bool, optional
-        Whether to show a progress bar, by default only on a terminal.
+        Show a progress bar; by default only on a terminal.
     parallel : "restarts" or "samples", default "restarts"
         With "samples" each thread trains one network after another, and restart k has the same bits
         as ``train(…, restart=k, parallel="samples")``.

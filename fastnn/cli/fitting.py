@@ -65,7 +65,7 @@ class Fit:
     restart : int
         Index of the chosen one.
     interrupted : bool
-        Whether Ctrl-C ended it early.
+        True if Ctrl-C ended it early.
     """
 
     model: Model

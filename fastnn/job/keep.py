@@ -35,7 +35,7 @@ class Best:
     Raises
     ------
     TypeError, ValueError
-        If `n` is not such a number.
+        If `n` is not an integer of at least 1.
     """
 
     n: int

@@ -40,7 +40,7 @@ class Quickprop(Optimizer):
         Constant added to the slopes of all activations in back-propagation, so that saturated units
         still learn: Fahlman's sigmoid-prime offset, which he set to 0.1.
     arctanh_error : bool, default False
-        Whether to replace ``2 e``, the derivative of the SSE, by ``2 arctanh(e)``, where e is an
+        If True, ``2 arctanh(e)`` replaces ``2 e``, the derivative of the SSE, where e is an
         output's error; for errors beyond 0.9999999 the arctanh counts as 17.  The loss is still the
         SSE.
 

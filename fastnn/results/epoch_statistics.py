@@ -132,7 +132,7 @@ class EpochStatistics:
             From 0 to 1.  The result is exact for 0 and 1, and up to 127 epochs; otherwise it is
             within 1/64 of the epochs of a restart.
         converged : bool, default True
-            Whether to count only restarts that converged; without a target all count.  If the run
+            If True, only restarts that converged count; without a target all count.  If the run
             ended early, those that converged are weighted as for `success_rate`.
 
         Returns

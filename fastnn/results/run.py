@@ -180,7 +180,7 @@ class Run(Savable):
         ax : matplotlib Axes, optional
             Where to draw; a new figure by default.
         log : bool, default True
-            Whether the loss has a logarithmic axis.
+            If True, the loss has a logarithmic axis.
 
         Returns
         -------

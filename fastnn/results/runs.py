@@ -76,7 +76,7 @@ class Runs(RunColumns, Savable):
 
     @property
     def grid(self) -> Grid | None:
-        """The grid whose cells the restarts are, or None."""
+        """The grid of the restarts, or None."""
         return self.job.grid
 
     @property

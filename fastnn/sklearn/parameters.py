@@ -166,24 +166,24 @@ PARAMETERS = """Parameters
     max_iter : int, default 200
         Maximum number of epochs; each trial step of "lbfgs" and "lm" counts as one.
     shuffle : bool, default True
-        Whether to draw batches in random order.
+        If True, batches are drawn in random order.
     random_state : int, RandomState or None, default 0
         Seed: with the number of a restart, the key of all its random numbers.
     tol : float, default 0.0001
         "lbfgs" and "lm" end when the root mean square of the gradient is below it, the others when
         the loss has not fallen by it for `n_iter_no_change` epochs.
     verbose : bool, default False
-        Whether to show a progress bar of restarts.
+        If True, a progress bar counts the restarts.
     warm_start : bool, default False
-        Whether `fit` continues all restarts where the last fit ended: m and then n epochs on the
+        If True, `fit` continues all restarts where the last fit ended: m and then n epochs on the
         same data give the same bits as m + n.  With `early_stopping` the optimizer starts anew.
     momentum : float, default 0.9
         Momentum of "sgd".
     nesterovs_momentum : bool, default True
-        Whether "sgd" uses Nesterov's momentum.
+        If True, "sgd" uses Nesterov's momentum.
     early_stopping : bool, default False
-        Whether to end each restart when its loss on a validation set has not fallen by `tol` for
-        `n_iter_no_change` epochs, and to keep its best parameters there.  The best restart is then
+        If True, each restart ends when its loss on a validation set has not fallen by `tol` for
+        `n_iter_no_change` epochs, and keeps its best parameters there.  The best restart is then
         the one with the lowest loss on the validation set, otherwise on the training data.
     validation_fraction : float, default 0.1
         Share of the samples for the validation set.
@@ -194,11 +194,11 @@ PARAMETERS = """Parameters
     n_restarts : int, default 10
         Number of networks to train from random starts.
     halving : bool, default True
-        Whether to train restarts in rounds: all for a sixteenth of `max_iter`, the better
-        quarter of them for a quarter, and the better quarter of these to their end.  It takes about
-        a fifth of the time, and finds the third best of a hundred, on average.  Otherwise, with
-        `warm_start`, and with "lbfgs" and "lm", which take few epochs, all are trained to their
-        end.
+        If True, restarts are trained in rounds: all for a sixteenth of `max_iter`, the better
+        quarter of them for a quarter, and the better quarter of these to their end.  This takes
+        about a fifth of the time, and finds the third best of a hundred, on average.  Otherwise,
+        with `warm_start`, and with "lbfgs" and "lm", which take few epochs, all are trained to
+        their end.
     n_estimators : int, default 1
         Number of best restarts to keep; their outputs are averaged.
     n_jobs : int, optional

@@ -82,7 +82,7 @@ class Normal:
     Raises
     ------
     TypeError, ValueError
-        If they are not such finite numbers.
+        If an argument has the wrong type or value.
     """
 
     mean: ArrayLike = 0.0
@@ -120,7 +120,7 @@ class _Balanced:
     Raises
     ------
     TypeError, ValueError
-        If it is not such a finite number.
+        If `gain` is not a finite number, or is negative.
     """
 
     gain: ArrayLike = 1.0
@@ -205,7 +205,7 @@ class NguyenWidrow(_Balanced):
     Raises
     ------
     TypeError, ValueError
-        If it is not such a finite number.
+        If `gain` is not a finite number, or is negative.
     """
 
     def start(self, net: Network) -> tuple[int, dict[str, Any], np.ndarray]:

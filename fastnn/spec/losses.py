@@ -79,7 +79,7 @@ class Penalized:
         ``l2 * w**2`` and ``l1 * abs(w)`` are added to the loss for every weight w: one number for
         all layers or one for each, finite and non-negative.  The slope of ``abs`` at 0 is 0.
     penalize_biases : bool, default False
-        Whether to penalize biases too.
+        If True, biases are penalized too.
 
     Raises
     ------

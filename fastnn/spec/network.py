@@ -33,7 +33,7 @@ class Network(Savable):
         ``"elliott"``, ``"sine"``, ``"gaussian"``, and ``"softmax"`` for the last layer: one for all
         layers after the input, or one for each.  `fastnn.extend.add_activation` adds others.
     bias : bool, default True
-        Whether all units after the input have biases.
+        If True, all units after the input have biases.
 
     Attributes
     ----------

@@ -55,7 +55,7 @@ class KFold:
     Raises
     ------
     TypeError, ValueError
-        If `folds` is not such a number.
+        If `folds` is not an integer of at least 2.
     """
 
     folds: int = 5

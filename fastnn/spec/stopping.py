@@ -193,7 +193,7 @@ class MeanLossBelow(Rule):
     last : int, default 20
         Number of losses; the rule applies only to restarts that have that many.
     at_end : bool, default False
-        Whether to apply the rule only after the last epoch, to decide whether a restart converged.
+        If True, the rule applies only after the last epoch, to decide whether a restart converged.
     """
 
     ratio: float = 1.0
