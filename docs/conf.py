@@ -1,6 +1,6 @@
-"""How Sphinx builds the documentation.
+"""Settings of Sphinx for the documentation.
 
-``sphinx-build -W --keep-going -b html docs docs/_build`` writes it, and fails at a warning.
+``sphinx-build -W --keep-going -b html docs docs/_build`` builds it, and fails at a warning.
 """
 
 import sys
@@ -25,12 +25,12 @@ html_title = f"fastnn {version}"
 html_copy_source = False
 html_show_sphinx = False
 
-# Docstrings are NumPy's; every one documents a class's arguments with the class.
+# Docstrings are numpydoc; the arguments of a class are documented with the class.
 napoleon_google_docstring = False
 # Types are sentences, such as "(restarts,) array of float", not names to be linked.
 napoleon_use_param = False
 napoleon_use_rtype = False
-# As parameters are shown: fields of Sphinx's own would take "coefs_, intercepts_" apart.
+# Show attributes like parameters: Sphinx's own fields would split "coefs_, intercepts_".
 napoleon_custom_sections = [("Attributes", "params_style")]
 autodoc_typehints = "none"
 autodoc_preserve_defaults = True

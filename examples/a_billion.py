@@ -1,12 +1,12 @@
-"""A billion restarts of XOR in one folder, killed on the way and resumed: what comes out of it.
+"""A billion restarts of XOR in one folder, killed several times and resumed: the results.
 
     python examples/a_billion.py --restarts 1e9 --kills 6 --record examples/a_billion.json
 
-does it all, and without arguments the same with a million.  It trains 2-2-1 networks with biases by
+runs everything; without arguments it trains a million.  It trains 2-2-1 networks with biases by
 Levenberg-Marquardt until their SSE is below 0.04, at most 30 epochs each, and needs ten bytes of
-disk for each.  The process that trains is killed (SIGKILL) at random moments, and another goes on.
-In the end one in ten thousand, drawn at random, is trained again, alone, and must have the bits
-that the folder has.
+disk for each.  The training process is killed (SIGKILL) at random moments, and another continues.
+At the end one in ten thousand, drawn at random, is trained again, alone, and must have the same bits
+as in the folder.
 """
 
 import argparse
@@ -37,7 +37,7 @@ MIB = 2**20
 
 
 def train(folder, restarts):
-    """What each process does: go on where the last one was killed."""
+    """Continue where the last process was killed; each process runs this."""
     X, y = fastnn.datasets.xor()
     fastnn.train_many(NET, X, y, restarts=restarts, keep="outcomes", out=folder, resume=True, **JOB)
 
@@ -52,7 +52,7 @@ def memory(pid):
 
 
 def train_and_kill(folder, restarts, kills, seconds, rng):
-    """Train all of it in processes that are killed; how long each lived, and the most memory."""
+    """Train everything in processes that are killed; returns their lifetimes and peak memory."""
     lives, most = [], 0.0
     while True:
         killed = sum(life["killed"] for life in lives)
@@ -78,7 +78,7 @@ def train_and_kill(folder, restarts, kills, seconds, rng):
 
 
 def check(stored, sample, rng):
-    """Train `sample` random restarts again, each alone; how many have other bits."""
+    """Train `sample` random restarts again, each alone; returns how many have other bits."""
     X, y = fastnn.datasets.xor()
     indices = np.sort(rng.choice(stored.restarts, min(sample, stored.restarts), replace=False))
     rows = stored[indices]
@@ -95,7 +95,7 @@ def check(stored, sample, rng):
 
 
 def main():
-    """Parse the arguments, train, check, and tell."""
+    """Parse the arguments, train, check, and report."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,11 +1,11 @@
-"""Basins of attraction: which minimum of XOR's error a start leads to, over a plane of starts.
+"""Basins of attraction: the minimum of XOR's error that each start in a plane leads to.
 
 Both weights of the output of a 2-2-1 network with biases vary over a grid; the other seven initial
 weights are the same everywhere.  Each of 160,000 networks learns by gradient descent, with learning
-rate 2, until its sum of squared errors (SSE) is below 0.01, at most 4,000 epochs.  The left map has
-the colour of where it ends: a solution whose ones form a band across the plane of inputs, or whose
-zeros do, or a plateau on which it stays, with SSE near 1/2, 2/3 or 1.  The right map has the epochs
-that solutions took.
+rate 2, until its sum of squared errors (SSE) is below 0.01, at most 4,000 epochs.  The colour in the
+left map shows where it ends: in a solution whose ones form a band across the plane of inputs, or
+whose zeros do, or on a plateau with SSE near 1/2, 2/3 or 1.  The right map shows how many epochs the
+solutions took.
 
 Run it as ``python examples/basins.py``.  It prints counts and the time, and saves the figure
 ``basins.png`` (or the file named as its argument).
@@ -66,7 +66,7 @@ def ends_of(runs):
 
 
 def draw(runs, ends, cells, path):
-    """Where networks end, and how long the solutions took."""
+    """Draw where networks end, and how many epochs the solutions took."""
     figure = Figure(figsize=(8, 5.3), layout="constrained")
     (left, right), (names, bar) = figure.subplots(2, 2, height_ratios=[20, 1])
     extent = (-REACH, REACH, -REACH, REACH)

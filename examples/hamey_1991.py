@@ -33,7 +33,7 @@ PUBLISHED = {
 
 
 def train(seed: int = 0) -> fastnn.Runs:
-    """The restarts."""
+    """Train the restarts."""
     return fastnn.train_many(
         fastnn.Network([2, 2, 1]),
         *fastnn.datasets.xor(),
@@ -77,7 +77,7 @@ def measures(runs: fastnn.Runs) -> dict[str, float]:
 
 
 def draw(runs: fastnn.Runs, path: str) -> None:
-    """The curve of efficiency, and the published maximum and widths."""
+    """Draw the curve of efficiency, and the published maximum and widths."""
     t, efficiency = efficiency_of(runs)
     figure = Figure(figsize=(6, 4), layout="constrained")
     ax = figure.subplots()
@@ -95,7 +95,7 @@ def draw(runs: fastnn.Runs, path: str) -> None:
 
 
 def main() -> bool:
-    """Print published and measured values; whether all lie within the fair ranges."""
+    """Print published and measured values; returns whether all are within the fair ranges."""
     train()  # compiles at its first use
     start = time.perf_counter()
     runs = train()

@@ -75,7 +75,7 @@ def failures(restarts):
 
 
 def draw_slices(axes, planes, epochs):
-    """The three slices; each has a frame where the next one lies."""
+    """Draw the three slices; each has a frame around the next one."""
     for i, (ax, (xs, ys), cells) in enumerate(zip(axes, planes, epochs, strict=True)):
         ax.set_facecolor("lightgrey")
         mesh = ax.pcolormesh(xs, ys, cells, vmin=0, vmax=EPOCHS, cmap="viridis", rasterized=True)
@@ -92,7 +92,7 @@ def draw_slices(axes, planes, epochs):
 
 
 def main():
-    """Train, tell the times, print the counts, and draw."""
+    """Train, print times and counts, and draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("figure", nargs="?", default="kolen_pollack.png")
     parser.add_argument("--cells", type=int, default=200, help="of a side, default %(default)s")

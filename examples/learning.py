@@ -1,8 +1,8 @@
 """A decision boundary while it learns: a small network bends a line around one of two moons.
 
 A 2-8-1 network, tanh and a sigmoid, learns by RPROP which of two interleaved half circles a point
-lies on.  Training goes on from frame to frame with ``continue_from=``, which has the same bits as
-training at once, and the frames lie ever further apart, since most happens in the beginning.
+lies on.  Training continues from frame to frame with ``continue_from=``, which gives the same bits as
+training at once.  The frames are further and further apart, since most happens at the beginning.
 
 Run it as ``python examples/learning.py``.  It prints the time, and saves the animation
 ``learning.gif`` (or the file named as its argument).
@@ -32,7 +32,7 @@ def moons(samples, seed=0):
 
 
 def train(X, y, frames, epochs):
-    """The run at every frame, from the start to the last epoch."""
+    """Train; returns the run at every frame, from the start to the last epoch."""
     at = np.unique(np.geomspace(1, epochs + 1, frames).round().astype(int)) - 1
     optimizer = fastnn.RPROP(initial_step=0.02)
     runs = [fastnn.train(NET, X, y, optimizer=optimizer, loss="binary_cross_entropy", epochs=0)]
@@ -42,7 +42,7 @@ def train(X, y, frames, epochs):
 
 
 def animate(X, y, runs, path):
-    """Outputs over the plane with the data, beside the loss so far."""
+    """Animate the outputs over the plane with the data, next to the loss so far."""
     figure = Figure(figsize=(6.4, 3.2), dpi=100, layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[3, 2])
     x, z = np.linspace(*ENDS[:2], 111), np.linspace(*ENDS[2:], 91)

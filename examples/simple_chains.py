@@ -5,9 +5,8 @@ PyTorch", 14 April 2022): a 4-32-16-4 network, tanh and a linear output, learns 
 10,000 random matrices in float32, with Adam on all samples at once, 10,000 epochs.  One network's
 samples lie side by side in the vectors (``parallel="samples"``), and threads share them.
 
-Run it as ``python examples/simple_chains.py``.  It prints times and losses, on the data and on
-others that were not learnt, and saves the figure ``simple_chains.png`` (or the file named as its
-argument).
+Run it as ``python examples/simple_chains.py``.  It prints times and losses, on the training data and
+on other data, and saves the figure ``simple_chains.png`` (or the file named as its argument).
 """
 
 import argparse
@@ -47,7 +46,7 @@ def make_data(samples, seed):
 
 
 def train(X, y, epochs):
-    """The network."""
+    """Train the network."""
     return fastnn.train(
         NET, X, y, loss="mse", optimizer=fastnn.Adam(0.003), epochs=epochs, dtype="float32",
         init=fastnn.GlorotNormal(), parallel="samples", history=max(1, epochs // 1_000),
@@ -55,7 +54,7 @@ def train(X, y, epochs):
 
 
 def draw(run, seconds, true, predicted, path):
-    """The loss against epochs and seconds, and predictions against the truth."""
+    """Draw the loss against epochs and seconds, and predictions against the truth."""
     figure = Figure(figsize=(8, 3.9), layout="constrained")
     left, right = figure.subplots(1, 2)
     run.plot(left)

@@ -3,7 +3,7 @@
 100,000 restarts of a 2-2-1 network with biases learn XOR by RPROP until the sum of squared errors
 is below 0.001.  Of those that do, two count as the same solution if their outputs lie on the same
 side of 0.5 at each of 16 points, the integers from -1 to 2 of both inputs: four of them are the
-data.  Each panel is one of the twelve most frequent solutions: its mean output, the boundaries of
+data.  Each panel shows one of the twelve most frequent solutions: its mean output, the boundaries of
 twenty of its networks, the data (white is 1), and its share.
 
 Run it as ``python examples/solutions.py``.  It prints counts and times, and saves the figure
@@ -25,7 +25,7 @@ LATTICE = np.stack(np.meshgrid(*[np.arange(-1.0, 3.0)] * 2), axis=-1).reshape(-1
 
 
 def solve(restarts):
-    """The runs that have learnt XOR."""
+    """Train; returns the runs that have learnt XOR."""
     runs = fastnn.train_many(
         NET, X, Y, restarts=restarts, optimizer=fastnn.RPROP(), epochs=1_000, target_sse=TARGET,
         progress=False,
@@ -43,7 +43,7 @@ def distinct(runs):
 
 
 def draw(runs, groups, path):
-    """The most frequent solutions, side by side."""
+    """Draw the most frequent solutions, side by side."""
     side = np.linspace(-1, 2, 121)
     points = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
     figure = Figure(figsize=(8, 6.4), layout="constrained")
@@ -70,7 +70,7 @@ def draw(runs, groups, path):
 
 
 def main():
-    """Train, tell solutions apart, and draw."""
+    """Train, find the distinct solutions, and draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("figure", nargs="?", default="solutions.png")
     parser.add_argument("--restarts", type=int, default=100_000, help="default %(default)s")

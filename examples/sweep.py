@@ -1,7 +1,7 @@
 """A sweep of 300 learning rates by 300 momenta on XOR: 90,000 networks in one call, and a picture.
 
 Run it as ``python examples/sweep.py``.  It saves the figure ``sweep.png`` (or the file named as its
-argument): after how many epochs each network has learnt, if it has.
+argument), which shows after how many epochs each network has learnt XOR.
 """
 
 import argparse
@@ -23,7 +23,7 @@ start = fastnn.train(net, X, y, restart=3, epochs=0).parameters  # the same ever
 
 
 def train(cells):
-    """The runs of a grid of cells by cells."""
+    """Train a grid of cells by cells."""
     grid = fastnn.Grid(
         learning_rate=np.geomspace(0.01, 100, cells), momentum=np.linspace(0, 0.99, cells)
     )

@@ -36,7 +36,7 @@ BAND = 2**16
 
 
 class Problem:
-    """One start and its data, for networks of `n` inputs and as many hidden units."""
+    """A start and its data, for networks of `n` inputs and `n` hidden units."""
 
     def __init__(self, n, steps):
         self.net, self.steps = fastnn.Network([n, n, 1], ["tanh", "identity"], bias=False), steps
@@ -49,7 +49,7 @@ class Problem:
         self.first_loss = float(self.start.loss[0])
 
     def train(self, **options):
-        """Many restarts."""
+        """Train many restarts."""
         return fastnn.train_many(self.net, self.X, self.y, loss="mse", **options)
 
     def map(self, window, cells):
@@ -77,7 +77,7 @@ class Problem:
 
 
 def by_rank(values):
-    """A norm that gives every colour to equally many values."""
+    """A norm that gives each colour the same number of values."""
     edges = np.unique(np.quantile(values, np.linspace(0, 1, 257)))
     if len(edges) < 2:
         edges = np.array([edges[0], np.nextafter(edges[0], np.inf)])
@@ -85,7 +85,7 @@ def by_rank(values):
 
 
 def draw(ax, bars, window, converged, sums, title):
-    """One map: blue where training converges, orange where it does not, and their bars."""
+    """Draw one map: blue where training converges, orange where it does not, and colour bars."""
     colours = np.zeros((*sums.shape, 4))
     for good, bar, cmap, label in (
         (converged, bars[0], "GnBu_r", "converged: sum of\nlosses / first loss"),
@@ -108,7 +108,7 @@ def draw(ax, bars, window, converged, sums, title):
 
 
 def main():
-    """Train both maps, tell the times, and draw."""
+    """Train both maps, print the times, and draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("figure", nargs="?", default="trainability.png")
     parser.add_argument("--inputs", type=int, default=8, help="default %(default)s")
