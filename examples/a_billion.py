@@ -5,8 +5,8 @@
 runs everything; without arguments it trains a million.  It trains 2-2-1 networks with biases by
 Levenberg-Marquardt until their SSE is below 0.04, at most 30 epochs each, and needs ten bytes of
 disk for each.  The training process is killed (SIGKILL) at random moments, and another continues.
-At the end one in ten thousand, drawn at random, is trained again, alone, and must have the same bits
-as in the folder.
+At the end one in ten thousand, drawn at random, is trained again, alone, and must have the same
+bits as in the folder.
 """
 
 import argparse

@@ -2,10 +2,10 @@
 
 Both weights of the output of a 2-2-1 network with biases vary over a grid; the other seven initial
 weights are the same everywhere.  Each of 160,000 networks learns by gradient descent, with learning
-rate 2, until its sum of squared errors (SSE) is below 0.01, at most 4,000 epochs.  The colour in the
-left map shows where it ends: in a solution whose ones form a band across the plane of inputs, or
-whose zeros do, or on a plateau with SSE near 1/2, 2/3 or 1.  The right map shows how many epochs the
-solutions took.
+rate 2, until its sum of squared errors (SSE) is below 0.01, at most 4,000 epochs.  The colour in
+the left map shows where it ends: in a solution whose ones form a band across the plane of inputs,
+or whose zeros do, or on a plateau with SSE near 1/2, 2/3 or 1.  The right map shows how many epochs
+the solutions took.
 
 Run it as ``python examples/basins.py``.  It prints counts and the time, and saves the figure
 ``basins.png`` (or the file named as its argument).

@@ -1,8 +1,8 @@
 """A decision boundary while it learns: a small network bends a line around one of two moons.
 
 A 2-8-1 network, tanh and a sigmoid, learns by RPROP which of two interleaved half circles a point
-lies on.  Training continues from frame to frame with ``continue_from=``, which gives the same bits as
-training at once.  The frames are further and further apart, since most happens at the beginning.
+lies on.  Training continues from frame to frame with ``continue_from=``, which gives the same bits
+as training at once.  The frames are further and further apart, since most happens at the beginning.
 
 Run it as ``python examples/learning.py``.  It prints the time, and saves the animation
 ``learning.gif`` (or the file named as its argument).

@@ -5,8 +5,8 @@ PyTorch", 14 April 2022): a 4-32-16-4 network, tanh and a linear output, learns 
 10,000 random matrices in float32, with Adam on all samples at once, 10,000 epochs.  One network's
 samples lie side by side in the vectors (``parallel="samples"``), and threads share them.
 
-Run it as ``python examples/simple_chains.py``.  It prints times and losses, on the training data and
-on other data, and saves the figure ``simple_chains.png`` (or the file named as its argument).
+Run it as ``python examples/simple_chains.py``.  It prints times and losses, on the training data
+and on other data, and saves the figure ``simple_chains.png`` (or the file named as its argument).
 """
 
 import argparse

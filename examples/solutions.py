@@ -3,8 +3,8 @@
 100,000 restarts of a 2-2-1 network with biases learn XOR by RPROP until the sum of squared errors
 is below 0.001.  Of those that do, two count as the same solution if their outputs lie on the same
 side of 0.5 at each of 16 points, the integers from -1 to 2 of both inputs: four of them are the
-data.  Each panel shows one of the twelve most frequent solutions: its mean output, the boundaries of
-twenty of its networks, the data (white is 1), and its share.
+data.  Each panel shows one of the twelve most frequent solutions: its mean output, the boundaries
+of twenty of its networks, the data (white is 1), and its share.
 
 Run it as ``python examples/solutions.py``.  It prints counts and times, and saves the figure
 ``solutions.png`` (or the file named as its argument).
