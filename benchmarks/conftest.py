@@ -1,4 +1,4 @@
-"""The suite's session: a clean environment, one CPU, turns, and what is printed and kept.
+"""The suite's session: a clean environment, one CPU, turns, and the printed and saved results.
 
 BLAS, PyTorch and JAX size their thread pools when they are imported, so variables are cleared and
 the process is put on one CPU before that.
@@ -20,7 +20,7 @@ LATE = [name for name in ("numpy", "torch", "jax") if name in sys.modules]
 
 
 def xla_flags() -> str:
-    """The flags with which the JAX contenders are at their best, read without importing JAX."""
+    """The fastest flags for the JAX contenders, read without importing JAX."""
     try:
         tree = ast.parse((FOLDER / "contenders" / "jax_batched.py").read_text())
     except OSError:

@@ -1,4 +1,4 @@
-"""On which CPUs the process runs: one for one-thread contenders, all for the others."""
+"""The CPUs of the process: one for one-thread contenders, all for the others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def keep_one() -> None:
 
 @contextlib.contextmanager
 def of_threads(threads: int) -> Iterator[None]:
-    """All CPUs, if more than one thread is asked for; threads that start meanwhile keep them."""
+    """Context with all CPUs for more than one thread; threads that start in it keep them."""
     before = os.sched_getaffinity(0)
     if threads > 1:
         os.sched_setaffinity(0, ALL)
@@ -27,5 +27,5 @@ def of_threads(threads: int) -> Iterator[None]:
 
 
 def lacking(threads: int) -> str | None:
-    """Why so many threads cannot run at once, or None."""
+    """The reason why this many threads cannot run at once, or None."""
     return None if len(ALL) >= threads else f"{threads} threads need more than {len(ALL)} CPU"

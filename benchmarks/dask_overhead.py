@@ -1,4 +1,4 @@
-"""How much longer a run takes on Dask's LocalCluster than on threads, in turns.
+"""Overhead of Dask's LocalCluster compared with threads, in turns.
 
 ``python benchmarks/dask_overhead.py`` trains XOR until SSE < 0.04 with two threads and with two
 worker processes of one thread each, in chunks of about a second, and of half of one, and checks

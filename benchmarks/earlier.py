@@ -1,4 +1,4 @@
-"""An earlier fastnn, installed in another environment, that trains in a process of its own.
+"""An earlier fastnn from another environment, which trains in its own process.
 
 ``--before /path/to/python`` names that environment's Python.  The process stays, imports its own
 fastnn, and answers each call with its seconds and results.  Results are compared with ours bit for
@@ -22,13 +22,13 @@ WORKER = Path(__file__).with_name("earlier_worker.py")
 
 
 def environment() -> dict[str, str]:
-    """Of the other Python: nothing that leads to this one's packages."""
+    """Environment of the other Python, without paths to this one's packages."""
     left_out = ("PYTHONPATH", "PYTHONHOME", "FASTNN_KERNELS")
     return {name: value for name, value in os.environ.items() if name not in left_out}
 
 
 class Earlier:
-    """The process, and which fastnn it has.
+    """The process, and the version of its fastnn.
 
     Raises
     ------
@@ -55,7 +55,7 @@ class Earlier:
             raise
 
     def _checked(self, python: str) -> dict[str, Any]:
-        """What the process says of its fastnn, if results can be compared with ours."""
+        """The process's description of its fastnn, if results are comparable with ours."""
         try:
             about: dict[str, Any] = self.pipe.recv()
         except EOFError:
@@ -75,7 +75,7 @@ class Earlier:
         self._ask(key, task)
 
     def train(self, key: str, *names: str) -> tuple[float, float, dict[str, Any]]:
-        """Do a task; returns its seconds, its seconds of CPU, and what results have by `names`."""
+        """Do a task; returns its seconds, its CPU seconds, and attributes `names` of the result."""
         return self._ask(key, names)
 
     def seconds(self, key: str) -> float:

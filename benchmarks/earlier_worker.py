@@ -14,7 +14,7 @@ import fastnn
 
 
 def about():
-    """Which fastnn this is."""
+    """A description of this fastnn."""
     folder = Path(fastnn.__file__).parent
     command = ["git", "-C", str(folder), "log", "-1", "--format=%h", "--", "."]
     try:
@@ -31,7 +31,7 @@ def about():
 
 
 def call_of(task):
-    """What a task, a dictionary, asks for, as a function without arguments."""
+    """Convert a task, a dictionary, to a function without arguments."""
     net = fastnn.Network(task["sizes"], activation=task["activation"], bias=task["bias"])
     name, numbers = task["optimizer"]
     options = {"optimizer": getattr(fastnn, name)(**numbers), **task["options"]}
@@ -47,7 +47,7 @@ def arrays_of(result, names):
 
 
 def main():
-    """Do what comes through the pipe until its other end is closed."""
+    """Do the tasks from the pipe until its other end is closed."""
     pipe = Connection(int(sys.argv[1]))
     pipe.send(about())
     calls = {}

@@ -52,7 +52,7 @@ def _grid(ax: Any, axis: str = "both") -> None:
 
 
 def ratios(figures: Figures, figure: Figure) -> None:
-    """Bars: how many times as long as fastnn the fastest form of each peer takes."""
+    """Draw bars: time of the fastest form of each peer, in times of fastnn's."""
     found = []
     for work in SHOWN:
         try:
@@ -113,7 +113,7 @@ def ratios(figures: Figures, figure: Figure) -> None:
 
 
 def restarts(figures: Figures, figure: Figure) -> None:
-    """Lines: ns per network and epoch against the number of restarts."""
+    """Draw lines: ns per network and epoch against the number of restarts."""
     points = sorted(figures.measurement("restarts"), key=lambda point: point["restarts"])
     ax = figure.subplots()
     ax.plot(
@@ -139,7 +139,7 @@ def restarts(figures: Figures, figure: Figure) -> None:
 
 
 def threads(figures: Figures, figure: Figure) -> None:
-    """Lines: speed-up against threads."""
+    """Draw lines: speed-up against threads."""
     measured = figures.measurement("threads")
     figure.set_size_inches(WIDTH * 0.6, 3.6)
     ax = figure.subplots()
@@ -160,7 +160,7 @@ def threads(figures: Figures, figure: Figure) -> None:
 
 
 def size(figures: Figures, figure: Figure) -> None:
-    """Lines: ns per network, epoch and weight against the number of hidden units."""
+    """Draw lines: ns per network, epoch and weight against the number of hidden units."""
     measured = figures.measurement("size")
     figure.set_size_inches(WIDTH * 0.6, 3.6)
     ax = figure.subplots()

@@ -1,4 +1,4 @@
-"""What a record says: times, ratios turn by turn, and why a figure is not there."""
+"""Figures of a record: times, ratios turn by turn, and the reasons for missing figures."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ FAMILIES = {
 
 
 class NoFigureError(Exception):
-    """A figure that needs what this run has not measured."""
+    """Error for a figure that needs something that this run has not measured."""
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times as long the one takes as the other, over the turns."""
+    """The ratio of the times of two contenders, over the turns."""
 
     median: float
     low: float
@@ -36,7 +36,7 @@ class Ratio:
 
 
 class Figures:
-    """A record, asked for figures."""
+    """The figures of a record."""
 
     def __init__(self, record: dict[str, Any]) -> None:
         self.record = record
@@ -44,7 +44,7 @@ class Figures:
 
     @property
     def has_512(self) -> bool:
-        """Whether the machine has AVX-512."""
+        """Return whether the machine has AVX-512."""
         return "avx512f" in self.record["machine"]["vector_units"]
 
     def row(self, work: str, contender: str) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class Figures:
             raise NoFigureError(f"no {contender} on {work}{why}") from None
 
     def _why(self, *families: str) -> str:
-        """Why contenders of `families` were left out."""
+        """The reasons why contenders of `families` were left out."""
         left = self.record["skipped"].items()
         reasons = {about["reason"] for name, about in left if name.startswith(families)}
         return f" ({'; '.join(sorted(reasons))})" if reasons else ""
@@ -67,7 +67,7 @@ class Figures:
         return self.row(work, contender)["ns"]["median"]
 
     def ratio(self, slow: tuple[str, str], fast: tuple[str, str]) -> Ratio:
-        """Times as long as `fast` that `slow` takes; both are (work, contender)."""
+        """The time of `slow` in times of `fast`; both are (work, contender)."""
         a, b = (self.row(*pair)["ns"]["turns"] for pair in (slow, fast))
         ratios = [x / y for x, y in zip(a, b, strict=False)]
         return Ratio(statistics.median(ratios), min(ratios), max(ratios))
@@ -105,13 +105,13 @@ class Figures:
         return about
 
     def times_as_fast(self, work: str, own: str | None = None) -> float:
-        """How many times as fast as the earlier fastnn ours is."""
+        """The speed of ours in times of the earlier fastnn's."""
         _ = self.before
         own = own or self.own(work)
         return self.ratio((work, BEFORE[own]), (work, own)).median
 
     def broken_limits(self) -> dict[str, float]:
-        """Works whose limit takes longer than fastnn, and how many times as long."""
+        """Works whose limit takes longer than fastnn, with the ratio."""
         found = {}
         for work, contender in self.rows:
             if contender != LIMIT:
@@ -123,7 +123,7 @@ class Figures:
         return found
 
     def measurement(self, *path: str) -> Any:
-        """Something that was measured beside the rows."""
+        """A measurement in addition to the rows."""
         value = self.record["measurements"]
         for name in path:
             if name not in value:

@@ -1,4 +1,4 @@
-"""Kernels of either kind: one forced for a call, and special ones kept before anything is timed."""
+"""Kernels of either kind: one forced for a call, and special ones cached before any timing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ VARIABLE = "FASTNN_KERNELS"
 
 @contextlib.contextmanager
 def forced(kind: str) -> Iterator[None]:
-    """Kernels of one kind, "general" or "special", for calls meanwhile."""
+    """Context with kernels of one kind, "general" or "special"."""
     before = os.environ.get(VARIABLE)
     os.environ[VARIABLE] = kind
     try:

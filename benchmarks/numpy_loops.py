@@ -1,4 +1,4 @@
-"""The exercise in plain NumPy, for this one network only: two loops to hold the reference against.
+"""The exercise in plain NumPy, for this network only: two loops to compare the reference with.
 
 Both train a 2-2-1 sigmoid network without biases by gradient descent on the sum of squared errors,
 change the weights in place, and return the error at the start of every epoch.
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def textbook(X, y, W1, W2, learning_rate, epochs):
-    """As a textbook writes it: ``@``, ``np.exp``, ``.T``."""
+    """The loop as in a textbook: ``@``, ``np.exp``, ``.T``."""
     history = []
     for _ in range(epochs):
         hidden = 1 / (1 + np.exp(-(X @ W1)))
@@ -23,7 +23,7 @@ def textbook(X, y, W1, W2, learning_rate, epochs):
 
 
 def tuned(X, y, W1, W2, learning_rate, epochs):
-    """Tuned by hand: every result into memory that exists, every constant an array."""
+    """The loop tuned by hand: all results go into existing memory, all constants are arrays."""
     dot, exp, add, subtract = np.dot, np.exp, np.add, np.subtract
     multiply, reciprocal, negative, vdot = np.multiply, np.reciprocal, np.negative, np.vdot
     hidden, slope1, delta1 = (np.empty((len(X), W1.shape[1])) for _ in range(3))

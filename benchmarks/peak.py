@@ -1,4 +1,4 @@
-"""What one core can do at most: multiply-adds that wait for nothing, and sigmoids alone."""
+"""The peak of one core: multiply-adds that wait for nothing, and sigmoids alone."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _rows() -> dict[str, list[Callable[..., Any]]]:
 
 
 def sigmoids(dtype: str, turns: int = 5, rounds: int = 20_000) -> dict[str, float]:
-    """ns of a sigmoid by fastnn's loops, and of a division, of which each sigmoid has one.
+    """The ns of a sigmoid by fastnn's loops, and of the division that each sigmoid contains.
 
     Nothing waits for anything.  Where both are the same the division unit is full, else those for
     multiply-adds are.
@@ -128,7 +128,7 @@ def _least_seconds(kernel: Callable[..., Any], rounds: int, memory: np.ndarray, 
 
 
 def multiply_adds_of(sizes: tuple[int, ...], samples: int) -> int:
-    """Multiply-adds of an epoch's products: forward, gradient, and back but for the first layer."""
+    """Multiply-adds of an epoch: forward, gradient, and back except for the first layer."""
     weights = [a * b for a, b in pairwise(sizes)]
     return samples * (3 * sum(weights) - weights[0])
 

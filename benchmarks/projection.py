@@ -1,4 +1,4 @@
-"""A cost model of large runs, from what is measured here in a minute: time, disk, chunks.
+"""A cost model of large runs, from measurements of a minute: time, disk, chunks.
 
 ``python benchmarks/projection.py`` measures, prints Markdown tables, and writes them into
 ``docs/pages/projection.md`` and what they are made of into ``benchmarks/projection.json``.  The
@@ -58,25 +58,25 @@ WORKS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Costs:
-    """What chunks cost on the way, in seconds and bytes."""
+    """Costs of handling chunks, in seconds and bytes."""
 
     handed: float
-    """Of each chunk, one after the other, where it is handed out and taken in."""
+    """Sequential seconds to hand out a chunk and collect it."""
     trained: float = 0.0
     """Of each chunk at its worker, besides its restarts."""
     written: float = 0.0
-    """Of each chunk, one after the other, where it is written, besides its bytes."""
+    """Sequential seconds to write a chunk, without those of its bytes."""
     byte: float = 0.0
     """Of each byte that is written."""
 
     def serial(self, size: float) -> float:
-        """Of a chunk of so many bytes, one after the other."""
+        """Sequential seconds of a chunk of this many bytes."""
         return self.handed + self.written + self.byte * size
 
 
 @dataclass(frozen=True)
 class Projection:
-    """What a run is expected to take."""
+    """The expected costs of a run."""
 
     seconds: float
     chunks: int
@@ -89,7 +89,7 @@ def project(
     restarts: float, pace: float, cores: int, chunks: int, costs: Costs,
     row: float = 0.0, shard: float = 0.0, flight: float = math.inf,
 ) -> Projection:  # fmt: skip
-    """A run whose restarts take `pace` seconds each, in so many chunks, `flight` at a time.
+    """Project a run whose restarts take `pace` seconds each, in chunks, `flight` at a time.
 
     Each restart has `row` bytes on disk, and each chunk `shard` besides.
     """
@@ -106,12 +106,12 @@ def project(
 
 
 def busy_cores(chunk: float, serial: float) -> float:
-    """How many cores are kept busy by chunks of `chunk` seconds that are handed out so fast."""
+    """The number of cores that chunks of `chunk` seconds can keep busy."""
     return chunk / serial
 
 
 def simulate(chunks: int, chunk: float, cores: int, serial: float) -> float:
-    """Seconds of a run, chunk by chunk: one is handed out at a time, to a core that is free."""
+    """Simulate the seconds of a run, chunk by chunk: one at a time goes to a free core."""
     free = [0.0] * cores
     now = 0.0
     for _ in range(chunks):
@@ -122,7 +122,7 @@ def simulate(chunks: int, chunk: float, cores: int, serial: float) -> float:
 
 
 def sizes_for(job: Job, pace: float, cores: int, keep: str, far: bool) -> Sizes:
-    """What chooses chunks once it has seen how long they take."""
+    """The choice of chunk sizes once their times are known."""
     sizes = Sizes(job, cores, None, keep=make_keep(keep, job, on_disk=True), far=far)
     for _ in range(50):
         sizes.learn(sizes.size, sizes.size * pace)
@@ -130,7 +130,7 @@ def sizes_for(job: Job, pace: float, cores: int, keep: str, far: bool) -> Sizes:
 
 
 def count_chunks(sizes: Sizes, restarts: int) -> int:
-    """How many chunks a run has: many of full size, and smaller ones towards its end."""
+    """Count the chunks of a run: many of full size, and smaller ones towards its end."""
     count, left = 0, restarts
     while left:
         size = sizes.next(left)
@@ -142,7 +142,7 @@ def count_chunks(sizes: Sizes, restarts: int) -> int:
 
 @dataclass
 class Measured:
-    """What this machine takes."""
+    """Measured costs on this machine."""
 
     paces: dict[str, float] = field(default_factory=dict)
     """Seconds of a restart on one core."""
@@ -154,15 +154,15 @@ class Measured:
     written: float = 0.0
     byte: float = 0.0
     rows: dict[str, dict[str, float]] = field(default_factory=dict)
-    """By work and by what is kept: bytes of a restart on disk, and of a chunk besides."""
+    """Bytes of a restart on disk, and of a chunk in addition, by work and by `keep`."""
 
     def costs(self, executor: str) -> Costs:
-        """Of chunks of an executor, into a folder."""
+        """The costs of an executor's chunks, written to a folder."""
         return Costs(self.handed[executor], self.trained, self.written, self.byte)
 
 
 def measure() -> Measured:
-    """About a minute of measurements."""
+    """Measure for about a minute."""
     found = Measured()
     for name in WORKS:
         found.paces[name], found.epochs[name] = measure_pace(name, 4.0)
@@ -183,7 +183,7 @@ def train(name: str, restarts: int, **options: Any) -> Any:
 
 
 def measure_pace(name: str, seconds: float) -> tuple[float, float]:
-    """Seconds of a restart on one thread, the median of three, and its epochs on average."""
+    """Measure the seconds of a restart on one thread, the median of three, and its mean epochs."""
     train(name, 100, threads=1)
     begin = time.perf_counter()
     train(name, 20_000, threads=1)
@@ -197,7 +197,7 @@ def measure_pace(name: str, seconds: float) -> tuple[float, float]:
 
 
 def measure_part() -> float:
-    """Seconds of a chunk of one restart without an epoch, where it is trained."""
+    """Measure the worker's seconds for a chunk of one restart without an epoch."""
     job = make_job(WORKS["gradient descent"]["net"], *fastnn.datasets.xor(), restarts=1, epochs=0)
     keep = make_keep("statistics", job)
     times = []
@@ -209,7 +209,7 @@ def measure_part() -> float:
 
 
 def executors(stack: ExitStack) -> Iterator[tuple[str, Executor | None]]:
-    """Executors of two workers each, begun one after the other."""
+    """Yield executors of two workers each, one after the other."""
     yield "threads", None
     processes = ProcessPoolExecutor(2, mp_context=get_context("spawn"))
     yield "processes", stack.enter_context(processes)
@@ -223,7 +223,7 @@ def executors(stack: ExitStack) -> Iterator[tuple[str, Executor | None]]:
 
 
 def measure_chunks(executor: Executor | None) -> float:
-    """Seconds of a chunk of next to no work, the median of five runs of 500."""
+    """Measure the seconds of an almost empty chunk, the median of five runs of 500."""
     threads = 2 if executor is None else 32  # of which each has two chunks in flight
     options: dict[str, Any] = {
         "epochs": 0, "chunk": 1, "executor": executor, "threads": threads, "keep": "outcomes",
@@ -237,7 +237,7 @@ def measure_chunks(executor: Executor | None) -> float:
 
 
 def measure_disk() -> tuple[float, float, dict[str, dict[str, float]]]:
-    """Seconds of a shard and of a byte in it, and bytes of restarts and shards by what is kept."""
+    """Measure the seconds of a shard and of its bytes, and the bytes of restarts and shards."""
     taken: list[float] = []
     add = Shards.add
 
@@ -267,7 +267,7 @@ def measure_disk() -> tuple[float, float, dict[str, dict[str, float]]]:
 
 
 def bytes_of_shards(name: str, keep: str, chunk: int) -> float:
-    """Bytes of a shard of so many restarts, of six."""
+    """The bytes of six shards of this many restarts."""
     with tempfile.TemporaryDirectory() as folder:
         train(name, 6 * chunk, epochs=0, keep=keep, out=folder, chunk=chunk)
         files = [path for path in Path(folder, "shards").rglob("*") if path.is_file()]
@@ -275,7 +275,7 @@ def bytes_of_shards(name: str, keep: str, chunk: int) -> float:
 
 
 def projections(found: Measured) -> Iterator[dict[str, Any]]:
-    """Every work, number of restarts, and number of cores."""
+    """Project every work, number of restarts, and number of cores."""
     for name, work in WORKS.items():
         pace = found.paces[name]
         for restarts in RESTARTS:
@@ -302,7 +302,7 @@ def projections(found: Measured) -> Iterator[dict[str, Any]]:
 
 
 def section(record: dict[str, Any]) -> str:
-    """What the page says of a record."""
+    """The page's section on a record."""
     machine = record["machine"]
     told = f"Measured on {machine['date']} on {machine['processor']} ({machine['architecture']})."
     return "\n".join([told, "", *tables(record)])

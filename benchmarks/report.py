@@ -27,7 +27,7 @@ WRITTEN = {README: speed_sections.brief, PAGE: speed_sections.full}
 
 
 def left_unmeasured(record: dict[str, Any]) -> str:
-    """The works of which a record has no row of fastnn's."""
+    """The works without a row of fastnn in a record."""
     there = {row["work"] for row in record["rows"] if row["kind"] == "fastnn"}
     return ", ".join(work for work in record["works"] if work not in there)
 

@@ -1,4 +1,4 @@
-"""W2 with so many restarts, in a process of its own: ``scale.py RESTARTS EPOCHS ROUNDS``.
+"""Train W2 with many restarts in a new process: ``scale.py RESTARTS EPOCHS ROUNDS``.
 
 Prints JSON: seconds of each round, and the MiB of memory that training took beyond its results.
 """
@@ -18,7 +18,7 @@ work = replace(WORKS["W2"], epochs=epochs)
 
 
 def peak_mib():
-    """The most memory that this process has had.
+    """The peak memory of this process.
 
     Not `ru_maxrss`, which begins with the most that the parent had.
     """

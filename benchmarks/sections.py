@@ -1,4 +1,4 @@
-"""Sections of documents that programs write: between ``<!-- NAME: begin -->`` and its end."""
+"""Sections of documents written by programs, between ``<!-- NAME: begin -->`` and its end."""
 
 
 def markers(name: str) -> tuple[str, str]:
@@ -7,7 +7,7 @@ def markers(name: str) -> tuple[str, str]:
 
 
 def with_section(text: str, name: str, section: str) -> str:
-    """`text` with `section` between the markers, whatever stood there."""
+    """Replace the text between the markers by `section`."""
     first, last = markers(name)
     head, begin, rest = text.partition(first)
     _, end, tail = rest.partition(last)
@@ -17,6 +17,6 @@ def with_section(text: str, name: str, section: str) -> str:
 
 
 def section_of(text: str, name: str) -> str:
-    """What stands between the markers."""
+    """The text between the markers."""
     begin, end = markers(name)
     return text.partition(begin)[2].partition(end)[0].strip("\n")

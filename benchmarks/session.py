@@ -1,4 +1,4 @@
-"""What a run of the suite keeps: prepared contenders while it lasts, and a slim record of it."""
+"""State of a run of the suite: prepared contenders, and a slim record."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PEERS = ("scikit-learn", "torch", "jax", "jaxlib", "threadpoolctl", "pytest-benc
 
 @cache
 def contenders() -> list[Contender]:
-    """All contenders whose module is there."""
+    """All contenders with an available module."""
     found = []
     for name in MODULES:
         try:
@@ -45,13 +45,13 @@ def contenders() -> list[Contender]:
 
 @cache
 def pairs() -> list[tuple[Work, Contender]]:
-    """Every work with every contender that does it, works outermost."""
+    """All pairs of a work and a contender for it, works outermost."""
     taking_part = [c for c in contenders() if c.kind != "before" or earlier.process()]
     return [(work, c) for work in WORKS.values() for c in taking_part if work.key in c.restarts]
 
 
 def reason(contender: Contender) -> str | None:
-    """Why `contender` cannot take part, or None."""
+    """The reason why `contender` cannot take part, or None."""
     if contender.name not in _reasons:
         _reasons[contender.name] = contender.needs() or cpus.lacking(contender.threads)
     return _reasons[contender.name]
@@ -62,7 +62,7 @@ _reasons: dict[str, str | None] = {}
 
 @cache
 def expected(work: Work, restarts: int) -> tuple[np.ndarray, int, np.ndarray]:
-    """fastnn's final SSEs, on which all must agree, the sum of its epochs, and which are steady.
+    """The final SSEs of fastnn, on which all must agree, its total epochs, and the steady restarts.
 
     With a large learning rate, or in float32, some restarts are chaotic: rounding errors grow until
     the final SSE is another.  Nobody can agree on those, so a restart counts as steady there only
@@ -81,7 +81,7 @@ def expected(work: Work, restarts: int) -> tuple[np.ndarray, int, np.ndarray]:
 
 
 class Session:
-    """Prepared calls, timed rows, other measurements, and who was left out."""
+    """Prepared calls, timed rows, other measurements, and omissions."""
 
     def __init__(self, cleared: dict[str, str], late: list[str]) -> None:
         self.cleared = cleared
@@ -132,7 +132,7 @@ class Session:
         pytest.skip(f"{title}: {reason}")
 
     def add(self, work: Work, contender: Contender, seconds: list[float]) -> None:
-        """Take in the times of one turn."""
+        """Add the times of one turn."""
         self.turns.setdefault((work.key, contender.name), []).append(list(seconds))
 
     def rows(self) -> Iterator[dict[str, Any]]:
@@ -151,7 +151,7 @@ class Session:
             }  # fmt: skip
 
     def record(self) -> dict[str, Any]:
-        """All that is kept, as JSON has it."""
+        """The whole record, ready for JSON."""
         return {
             "machine": {**machine.describe(), "threads": len(cpus.ALL), **self._around()},
             "works": {key: work.title for key, work in WORKS.items()},
@@ -179,14 +179,14 @@ class Session:
 
 
 def compiler() -> str | None:
-    """The first lines of what the C++ compilers say of themselves."""
+    """The first lines of the C++ compilers' versions."""
     from contenders.limit import compilers
 
     return "; ".join(about.splitlines()[0] for about in compilers().values()) or None
 
 
 def save(record: dict[str, Any]) -> Path:
-    """Write `record` beside pytest-benchmark's own file."""
+    """Write `record` next to pytest-benchmark's own file."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / ("quick.json" if quick() else "record.json")
     path.write_text(as_lines(rounded(record)))

@@ -1,4 +1,4 @@
-"""The estimators beside scikit-learn's own: cross-validated scores and the time of a fit.
+"""Comparison of the estimators with scikit-learn's: cross-validated scores and times of a fit.
 
 On scikit-learn's bundled data, standardised, with 10 and with 100 hidden units: scores by 5-fold
 cross-validation, ten times with other folds, and the time to fit all samples, median of turns.
@@ -57,7 +57,7 @@ REST = 0.2
 
 
 def estimator(library: Any, name: str, hidden: int, solver: str, **options: Any) -> Any:
-    """A pipeline that scales the inputs, and of a regression the target."""
+    """A pipeline that scales the inputs, and for a regression the target."""
     kind = "MLPRegressor" if name == "Diabetes" else "MLPClassifier"
     network = getattr(library, kind)(
         hidden_layer_sizes=(hidden,), solver=solver, random_state=0, **options
@@ -78,7 +78,7 @@ def theirs(name: str, hidden: int, solver: str) -> Any:
 
 
 def folds(name: str, repeats: int) -> Any:
-    """Five parts of the samples, so many times."""
+    """Repeated divisions of the samples into five parts."""
     kind = RepeatedKFold if name == "Diabetes" else RepeatedStratifiedKFold
     return kind(n_splits=5, n_repeats=repeats, random_state=0)
 
@@ -116,7 +116,7 @@ def times(models: dict[str, Any], X: np.ndarray, y: np.ndarray) -> dict[str, flo
 
 
 def variants(name: str, hidden: int, solver: str) -> dict[str, Any]:
-    """What is compared, by label."""
+    """The estimators to compare, by label."""
     models = (
         theirs(name, hidden, solver),
         ours(name, hidden, solver),
@@ -201,7 +201,7 @@ def text_of_score(scores: dict[str, Any], label: str) -> str:
 
 
 def text_of_time(ms: dict[str, float], label: str) -> str:
-    """Milliseconds, bold where they are more."""
+    """Format milliseconds, bold if they are more."""
     text = f"{ms[label]:.1f}"
     return f"**{text}**" if ms[label] > ms[LABELS[0]] else text
 

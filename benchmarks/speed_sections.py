@@ -1,4 +1,4 @@
-"""A record as sections of documents: the table in the README, and all of it on a page."""
+"""A record as sections of documents: a table in the README, and everything on a page."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BRIEF = ("W1", "W2", "W3", "W4", "W5", "W6")
 
 
 def brief(record: dict[str, Any]) -> str:
-    """The README's section: a table of a few works beside other programs."""
+    """The README's section: a table of a few works, with other programs."""
     figures = Figures(record)
     named = {work: _of_networks(figures, work) for work in BRIEF}
     found = outcomes(figures)
@@ -81,7 +81,7 @@ def _full(record: dict[str, Any]) -> Iterator[str]:
 
 
 def _machine(record: dict[str, Any]) -> Iterator[str]:
-    """Where, with what, and how to read the table."""
+    """The machine, the versions, and how to read the table."""
     about, has_512 = record["machine"], Figures(record).has_512
     units = "AVX-512" if has_512 else "AVX2" if "avx2" in about["vector_units"] else "SSE"
     threads = f"{about['threads']} thread{'s' if about['threads'] > 1 else ''}"
@@ -132,7 +132,7 @@ def _table(figures: Figures, works: dict[str, str], wanted: Iterable[str]) -> It
 
 
 def _cell(figures: Figures, work: str, column: str) -> str:
-    """What a column says of a work; nothing where there is no figure."""
+    """The text of a column for a work; empty without a figure."""
     try:
         if column == "two threads":
             there = (name for name in (MANY_2, SAMPLES_2) if (work, name) in figures.rows)
@@ -145,7 +145,7 @@ def _cell(figures: Figures, work: str, column: str) -> str:
 
 
 def _contender(figures: Figures, work: str, column: str) -> str:
-    """Who stands in `column` for `work`."""
+    """The contender of `column` for `work`."""
     if column == "general kernels":
         return figures.general(work)
     if column == "before":
@@ -159,7 +159,7 @@ def _contender(figures: Figures, work: str, column: str) -> str:
 
 
 def million(figures: Figures) -> Iterator[str]:
-    """What a million restarts took, and would take a NumPy loop."""
+    """The time of a million restarts, here and in a NumPy loop."""
     about = figures.measurement("million")
     seconds, epochs = about["seconds"], about["epochs"]
     yield (
@@ -171,7 +171,7 @@ def million(figures: Figures) -> Iterator[str]:
 
 
 def _optimizers(values: dict[str, Any]) -> Iterator[str]:
-    """What other optimizers cost, and what Levenberg–Marquardt does."""
+    """The costs of other optimizers, and results of Levenberg–Marquardt."""
     costs = values.get("optimizers")
     if not costs:
         return
@@ -200,7 +200,7 @@ def _optimizers(values: dict[str, Any]) -> Iterator[str]:
 
 
 def _targets(figures: Figures) -> Iterator[str]:
-    """The targets in brief: how many are met, what is missing at the others."""
+    """The targets in brief: the number met, and the gaps of the others."""
     found = outcomes(figures)
     met = sum(outcome.met is True for outcome in found)
     missed = [outcome for outcome in found if outcome.met is False]

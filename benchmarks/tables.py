@@ -1,4 +1,4 @@
-"""A record as text: what the terminal prints."""
+"""A record as text for the terminal."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def bound(outcome: Outcome) -> str:
 
 
 def report(record: dict[str, Any]) -> Iterator[str]:
-    """Lines for the terminal: machine, results, targets, and who was left out."""
+    """Lines for the terminal: machine, results, targets, and omissions."""
     figures = Figures(record)
     yield from ("", *machine(record), "")
     yield f"{'ns per network and epoch':<66}{'median':>12}{'from':>12}{'to':>12}{'/ fastnn':>10}"
@@ -84,7 +84,7 @@ def _against_own(figures: Figures, row: dict[str, Any]) -> str:
 
 
 def compared_with_before(figures: Figures, work: str) -> Iterator[str]:
-    """How many times as fast as the earlier fastnn ours is."""
+    """The speed of ours in times of the earlier fastnn's."""
     try:
         ratio = figures.times_as_fast(work)
     except NoFigureError:
@@ -93,7 +93,7 @@ def compared_with_before(figures: Figures, work: str) -> Iterator[str]:
 
 
 def left_by_sigmoids(figures: Figures) -> Iterator[str]:
-    """How much of an epoch sigmoids alone take that wait for nothing."""
+    """The share of an epoch that sigmoids alone take."""
     for work in ("W2", "W2-float32"):
         try:
             own = figures.ns(work, figures.own(work))
@@ -108,7 +108,7 @@ def left_by_sigmoids(figures: Figures) -> Iterator[str]:
 
 
 def machine(record: dict[str, Any]) -> Iterator[str]:
-    """Where and with what."""
+    """The machine and the versions."""
     about = record["machine"]
     peers = ", ".join(f"{name} {version}" for name, version in about["peers"].items())
     yield line(about)
@@ -124,7 +124,7 @@ def machine(record: dict[str, Any]) -> Iterator[str]:
 
 
 def measured(values: dict[str, Any]) -> Iterator[str]:
-    """The measurements beside the rows."""
+    """The measurements in addition to the rows."""
     for dtype, pace in values.get("peak", {}).items():
         yield f"multiply-add peak of one core, {dtype}: {pace / 1e9:,.1f} · 10^9 per second"
     for work, share in values.get("lanes", {}).items():

@@ -1,4 +1,4 @@
-"""The suite's targets as data: which figure of a record is to be how large."""
+"""The suite's targets as data: figures of a record and their bounds."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A target held against a record."""
+    """The outcome of a target for a record."""
 
     target: Target
     bound: float
@@ -60,24 +60,24 @@ class Outcome:
 
     @property
     def met(self) -> bool | None:
-        """Whether the target is met; None without a figure."""
+        """Return whether the target is met; None without a figure."""
         if self.figure is None:
             return None
         return self.figure >= self.bound if self.target.least else self.figure <= self.bound
 
 
 def against(work: str, peer: str, own: str = MANY) -> Callable[[Figures], float]:
-    """Times as long as fastnn that `peer` takes."""
+    """The time of `peer` in times of fastnn's."""
     return lambda figures: figures.ratio((work, peer), (work, own)).median
 
 
 def longer(pair: tuple[str, str], than: tuple[str, str]) -> Callable[[Figures], float]:
-    """Times as long as `than` that `pair` takes."""
+    """The time of `pair` in times of `than`."""
     return lambda figures: figures.ratio(pair, than).median
 
 
 def against_best(work: str, own: str) -> Callable[[Figures], float]:
-    """Times as long as fastnn that the best of NumPy, JAX and PyTorch takes on one thread."""
+    """The time of the best of NumPy, JAX and PyTorch on one thread, in times of fastnn's."""
 
     def figure(figures: Figures) -> float:
         for family in ("numpy", "jax", "torch"):  # all three must be there
@@ -89,7 +89,7 @@ def against_best(work: str, own: str) -> Callable[[Figures], float]:
 
 
 def gain(work: str) -> Callable[[Figures], float]:
-    """How much better the ratio to JAX's stopping loop is than W2's ratio to JAX vmap."""
+    """The gain of the ratio to JAX's stopping loop over W2's ratio to JAX vmap."""
     return lambda figures: (
         against(work, VMAP_STOPPING)(figures) / against("W2", VMAP)(figures)
     )  # fmt: skip
@@ -123,7 +123,7 @@ def flatness(figures: Figures) -> float:
 
 
 def growth(figures: Figures) -> float:
-    """How much more memory beyond results the largest run takes than the smallest."""
+    """The extra memory, beyond results, of the largest run compared with the smallest."""
     memory = [point["memory"] for point in large_runs(figures)]
     return max(memory) - min(memory)
 
@@ -134,7 +134,7 @@ def start(*names: str) -> Callable[[Figures], float]:
 
 
 def dearer(optimizer: str) -> Callable[[Figures], float]:
-    """Times as long as gradient descent that an epoch of `optimizer` takes on W2."""
+    """The time of an epoch of `optimizer` on W2, in times of gradient descent's."""
     return lambda figures: (
         figures.measurement("optimizers", optimizer)
         / figures.measurement("optimizers", "gradient descent")
@@ -142,7 +142,7 @@ def dearer(optimizer: str) -> Callable[[Figures], float]:
 
 
 def shuffled(figures: Figures) -> float:
-    """Times as long as batches in given order that shuffled ones take."""
+    """The time of shuffled batches, in times of that of batches in the given order."""
     return float(
         figures.measurement("batches", "shuffled") / figures.measurement("batches", "given order")
     )
@@ -155,18 +155,18 @@ def solved(figures: Figures) -> float:
 
 
 def ahead_of_limit(work: str) -> Target:
-    """fastnn is to be no slower than the C++ limit."""
+    """The target that fastnn is no slower than the C++ limit."""
     return Target(named(work), "time of the C++ limit", longer((work, MANY), (work, LIMIT)), 1,
                   least=False)  # fmt: skip
 
 
 def faster(work: str, threshold: float, own: str = MANY) -> Target:
-    """fastnn is to be so many times as fast as an earlier one."""
+    """The target that fastnn is a number of times as fast as an earlier one."""
     return Target(named(work), BEFORE, lambda f: f.times_as_fast(work, own), threshold)
 
 
 def named(work: str) -> str:
-    """A work as a target names it."""
+    """The name of a work in a target."""
     return work.replace("-float32", " float32")
 
 
@@ -263,7 +263,7 @@ TARGETS = [
 
 
 def outcomes(figures: Figures) -> list[Outcome]:
-    """Every target against a record."""
+    """The outcome of every target for a record."""
     found = []
     for target in TARGETS:
         bound = target.bound(figures)

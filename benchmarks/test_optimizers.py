@@ -1,4 +1,4 @@
-"""What optimizers and batches cost, and Levenberg–Marquardt beside SciPy."""
+"""Costs of optimizers and batches, and Levenberg–Marquardt compared with SciPy."""
 
 import contextlib
 import statistics
@@ -108,7 +108,7 @@ def test_levenberg_marquardt(suite):
 
 
 def solve_xor_before(restarts):
-    """The same by an earlier fastnn, if there is one: of the same bits, by its own clock."""
+    """Run the same with an earlier fastnn, if any: the same bits, timed by its own clock."""
     process = earlier.process()
     if process is None:
         return {}

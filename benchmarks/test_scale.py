@@ -1,4 +1,4 @@
-"""Time and memory against the number of restarts, threads and weights; how busy lanes are."""
+"""Time and memory against the number of restarts, threads and weights; use of lanes."""
 
 import json
 import statistics
@@ -28,7 +28,7 @@ BATCHED = [
 
 
 def timed(call, rounds, special=False):
-    """Seconds of each of `rounds` calls, after one that does not count; maybe `special` kernels."""
+    """The seconds of `rounds` calls after a warm-up, perhaps with `special` kernels."""
     (warmed(call) if special else call)()
     times = []
     for _ in range(rounds):
@@ -76,7 +76,7 @@ def test_a_million(suite, request):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("contender", BATCHED, ids=lambda contender: contender.name)
 def test_restarts_of_peers(suite, contender):
-    """The same for peers that train many at once, as far as a call stays below some seconds."""
+    """Measure peers that train many at once, as long as a call takes only a few seconds."""
     reason = session.reason(contender)
     if reason:
         suite.skip(contender.name, contender.title, reason)

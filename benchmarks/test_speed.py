@@ -46,7 +46,7 @@ def test_speed(benchmark, suite, request, turn, work, contender):
 
 
 def once(call):
-    """Seconds that `call` takes: the warm-up, which tells how many rounds fit into a turn."""
+    """The seconds of `call`: the warm-up, which decides how many rounds fit into a turn."""
     start = time.perf_counter()
     call()
     return time.perf_counter() - start

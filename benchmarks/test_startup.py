@@ -1,4 +1,4 @@
-"""New processes, from their start until they print a result, and calls that do next to nothing.
+"""New processes, from their start until they print a result, and calls with almost no work.
 
 With an earlier fastnn both take turns.
 """
@@ -27,7 +27,7 @@ COLD, WARM, TURNS, CALLS = (1, 1, 1, 3) if quick() else (3, 7, 5, 100)
 
 
 def seconds(python, code, folder):
-    """What a new process takes, whose compiled kernels are in a folder."""
+    """The seconds of a new process whose compiled kernels are in a folder."""
     start = time.perf_counter()
     environment = {**earlier.environment(), "NUMBA_CACHE_DIR": str(folder)}
     # Neither this folder's modules nor the sources around it are to be found.

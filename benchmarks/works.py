@@ -1,4 +1,4 @@
-"""The works that the suite times: which networks, on which data, for how many epochs.
+"""The works that the suite times: networks, data, and numbers of epochs.
 
 Every contender trains the same networks from the same starts, by full-batch gradient descent on
 the sum of squared errors with the same learning rates.
@@ -43,7 +43,7 @@ class Work:
     tolerance: float = 1e-9
     """Relative, of the final SSE of every restart against fastnn's."""
     samples_in_lanes: bool = False
-    """Whether fastnn is asked for ``parallel="samples"``."""
+    """True if fastnn uses ``parallel="samples"``."""
 
     @property
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
@@ -67,7 +67,7 @@ class Work:
         return runs.parameters
 
     def train(self, restarts: int, **options) -> fastnn.Runs:
-        """What fastnn makes of it."""
+        """Train the work with fastnn."""
         rate = self.learning_rates(1 if self.rates is None else restarts)
         rate = float(rate[0]) if self.rates is None else rate
         options = {"optimizer": fastnn.GradientDescent(rate), "progress": False, **options}
@@ -182,7 +182,7 @@ _quick = []
 
 
 def make_quick() -> None:
-    """Leave so little of all works that running them tells nothing but whether they run."""
+    """Reduce all works so much that running them only shows whether they run."""
     _quick.append(True)
     for key, work in WORKS.items():
         WORKS[key] = replace(
@@ -192,5 +192,5 @@ def make_quick() -> None:
 
 
 def quick() -> bool:
-    """Whether the suite only checks that it runs."""
+    """Return whether the suite only checks that it runs."""
     return bool(_quick)

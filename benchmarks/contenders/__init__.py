@@ -1,4 +1,4 @@
-"""Who takes part: a module each for NumPy, scikit-learn, PyTorch, JAX, FANN, C++ and fastnn.
+"""The contenders: a module each for NumPy, scikit-learn, PyTorch, JAX, FANN, C++ and fastnn.
 
 fastnn has two: one for itself, one for an earlier version of it in another environment.
 
@@ -20,14 +20,14 @@ Train = Callable[[], np.ndarray]
 
 
 class Call:
-    """A `Train` that has more to tell."""
+    """A `Train` with further information."""
 
     def __init__(
         self, run: Train, note: str = "", times: list[tuple[float, float]] | None = None
     ) -> None:
         self.run = run
         self.note = note
-        """How it was prepared, for the record."""
+        """A description of its preparation, for the record."""
         self.times = times
         """Seconds and seconds of CPU of each call by the clock of another process that does it."""
 

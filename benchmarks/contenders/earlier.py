@@ -14,7 +14,7 @@ from contenders.own import MANY, ONE, SAMPLES
 
 
 def needs() -> str | None:
-    """Why it cannot take part, or None."""
+    """The reason why it cannot take part, or None."""
     return None if earlier.process() else "no earlier fastnn given (--before)"
 
 
@@ -53,7 +53,7 @@ def one(history: bool, **options) -> Callable[[Work, int], Call]:
 
 
 def compared(key: str, task: dict, ours: object, *names: str) -> Call:
-    """A call of the task in the other process, which was found to have the bits of `ours`."""
+    """A call of the task in the other process, checked to give the bits of `ours`."""
     process = earlier.process()
     assert process is not None
     process.begin(key, task)

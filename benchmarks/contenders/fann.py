@@ -27,7 +27,7 @@ DRIVER = Path(__file__).with_name("fann_driver.c")
 
 @cache
 def driver(dtype: str) -> ctypes.CDLL:
-    """The compiled driver; raises CalledProcessError where it can't be compiled."""
+    """The compiled driver; raises CalledProcessError if it cannot be compiled."""
     options = ["-DFANN_DOUBLE", "-ldoublefann"] if dtype == "float64" else ["-lfann"]
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/driver.so"

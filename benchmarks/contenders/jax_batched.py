@@ -55,7 +55,7 @@ def activations(work: Work) -> list[tuple[Callable, Callable]]:
 
 
 def call(function: Callable, *arguments: np.ndarray) -> Train:
-    """Compiled, warmed up, with its arguments in place."""
+    """Make a call: compiled, warmed up, with its arguments in place."""
     jax, _ = jax_numpy()
     placed = [jax.device_put(argument) for argument in arguments]
     compiled = jax.jit(function).lower(*placed).compile()
@@ -171,7 +171,7 @@ def last_axis(work: Work) -> tuple[Callable, Callable]:
 
 
 def unrolled(work: Work, restarts: int) -> Train:
-    """By chunks of restarts that fit the cache."""
+    """Train chunks of restarts that fit the cache."""
     if work.target_sse is not None:
         return compacted(work, restarts)
     jax, _ = jax_numpy()
@@ -193,7 +193,7 @@ def unrolled(work: Work, restarts: int) -> Train:
 
 
 def compacted(work: Work, restarts: int) -> Train:
-    """With a target: every few hundred epochs full chunks are made of the unfinished restarts."""
+    """Train to a target: every few hundred epochs the unfinished restarts form full chunks."""
     jax, _ = jax_numpy()
     epoch, sse = last_axis(work)
     size = CHUNK[work.key]

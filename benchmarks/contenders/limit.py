@@ -47,7 +47,7 @@ MOST_AT_ONCE = 10
 """Samples whose outputs lie in memory together."""
 WORKS_DONE = ("W2", "W2b", "W2d", "W2p", "W3", "W4")
 SECONDS, ROUNDS = 0.01, 5
-"""Of a build's turn, and how many it has."""
+"""Seconds of a build's turn, and the number of turns."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Build:
     groups: int
     """Vectors side by side in every loop."""
     strips: int
-    """Programs of as many vectors that take their epochs in turn."""
+    """The numbers of vectors whose epochs a program computes in turn."""
     tile: int
     block: int = 8
 
@@ -89,7 +89,7 @@ class Build:
 
 @cache
 def compilers() -> dict[str, str]:
-    """Paths of the C++ compilers at hand, and what each says of itself."""
+    """Paths of the available C++ compilers, and their versions."""
     found: dict[str, str] = {}
     seen = set()
     for name in (os.environ.get("CXX"), "g++", "clang++", "c++"):
@@ -104,7 +104,7 @@ def compilers() -> dict[str, str]:
 
 
 def needs() -> str | None:
-    """Why there is no limit here, or None."""
+    """The reason why there is no limit here, or None."""
     if not compilers():
         return "no C++ compiler"
     reasons = [error for build in first_builds(WORKS["W2"]) if (error := made(WORKS["W2"], build))]
@@ -144,7 +144,7 @@ def builds(work: Work) -> Iterator[Build]:
 
 
 def file_of(work: Work, build: Build) -> Path:
-    """Where the program is kept: a name of its own, since a loaded name is not loaded again."""
+    """The path of the program: a unique name, since a loaded name is not loaded again."""
     about = machine.describe()
     key = repr((
         build.command(work)[1:-1], compilers()[build.compiler], SOURCE.read_text(),
@@ -209,7 +209,7 @@ def fastest(work: Work, tried: list[Build]) -> Build:
 
 
 def seconds(train: Callable[[int], np.ndarray], epochs: int) -> float:
-    """What a call takes."""
+    """The seconds of a call."""
     begin = time.perf_counter()
     train(epochs)
     return time.perf_counter() - begin

@@ -103,7 +103,7 @@ class Layer:
             np.multiply(self.delta, term, self.delta)
 
     def backward(self) -> None:
-        """The delta below, the gradient, the update."""
+        """Compute the delta below, the gradient and the update."""
         delta, gradient = self.delta, self.gradient
         if isinstance(self.below, Layer):
             below = self.below
@@ -129,7 +129,7 @@ class Layer:
 
 
 def restarts_last(work: Work, restarts: int) -> Train:
-    """By chunks that fit the cache, every result into memory that exists."""
+    """Train chunks that fit the cache, with all results in existing memory."""
     X, y = work.arrays
     weights, biases = stacked(work, restarts)
     W_last = [np.moveaxis(W, 0, -1) for W in weights]
@@ -164,7 +164,7 @@ def restarts_last(work: Work, restarts: int) -> Train:
 
 
 def matmul_in_place(work: Work, restarts: int) -> Train:
-    """Arrays (C, units, samples): the first layer is one product of matrices for C networks."""
+    """Train with arrays (C, units, samples): the first layer is one product for C networks."""
     X, y = work.arrays
     start_weights, start_biases = stacked(work, restarts)
     steps = 2 * work.learning_rates(restarts)[:, None, None]

@@ -17,7 +17,7 @@ from contenders import Contender, Train, missing
 
 
 def exercise(loop: Callable) -> Callable[[Work, int], Train]:
-    """For a loop that changes W1 and W2 in place and returns the SSE before every update."""
+    """Wrap a loop that changes W1 and W2 in place and returns the SSE before every update."""
 
     def prepare(work: Work, restarts: int) -> Train:
         X, y = work.arrays
@@ -87,7 +87,7 @@ class Layer:
             self.outputs[...] = z
 
     def through_activation(self) -> None:
-        """From the derivative with respect to the outputs to that of the pre-activations."""
+        """Step from the derivative by outputs to the derivative by pre-activations."""
         z, delta, outputs = self.z, self.delta, self.outputs
         if self.activation == "sigmoid":
             np.subtract(self.one, outputs, z)
@@ -104,7 +104,7 @@ class Layer:
 
 
 def expert(work: Work, restarts: int) -> Train:
-    """Every result into memory that exists, biases within the products."""
+    """Train with all results in existing memory, and biases within the products."""
     X, y = work.arrays
     starts = work.start(restarts)
     rates = work.learning_rates(restarts)

@@ -26,19 +26,19 @@ SMALL_MANY, SMALL_ONE = ({key: n for key, n in all_of.items() if key in SMALL}
 
 
 def here() -> None:
-    """Always at hand."""
+    """No reason: it is always available."""
     return
 
 
 def samples_in_lanes() -> str | None:
-    """Whether this version can put samples into lanes."""
+    """Return whether this version can put samples into lanes."""
     if "parallel" in inspect.signature(fastnn.train).parameters:
         return None
     return 'fastnn.train has no parallel="samples" yet'
 
 
 def one(history: bool, kernels: str | None = None, **options):
-    """`fastnn.train`, as its users call it."""
+    """The contender `fastnn.train`, as its users call it."""
 
     def prepare(work: Work, restarts: int) -> Train:
         X, y = work.arrays
@@ -58,7 +58,7 @@ def one(history: bool, kernels: str | None = None, **options):
 
 
 def many(threads: int, kernels: str | None = None):
-    """`fastnn.train_many` on so many threads."""
+    """The contender `fastnn.train_many` on a number of threads."""
 
     def prepare(work: Work, restarts: int) -> Train:
         return with_kernels(kernels, work, lambda: work.train(restarts, threads=threads).loss)
@@ -67,7 +67,7 @@ def many(threads: int, kernels: str | None = None):
 
 
 def with_kernels(kernels: str | None, work: Work, train: Train) -> Train:
-    """`train` with kernels of one kind, or as it is with all that it may need on disk."""
+    """Run `train` with kernels of one kind, or unchanged with all kernels on disk."""
     if kernels is None:
         return warmed(train) if work.key in SMALL else train
 
@@ -79,7 +79,7 @@ def with_kernels(kernels: str | None, work: Work, train: Train) -> Train:
 
 
 def _half(channel: Connection, work: Work, first: int, restarts: int) -> None:
-    """What each of two processes does: train its half whenever it is told to."""
+    """The work of each of two processes: train its half at every request."""
     train = warmed(lambda: work.train(restarts, threads=1, first=first).loss)
     channel.send(None)
     while channel.recv():

@@ -1,4 +1,4 @@
-"""scikit-learn's MLPRegressor, where its model fits: hidden tanh and identity output.
+"""scikit-learn's MLPRegressor, for suitable models: hidden tanh and identity output.
 
 A sigmoid output with the sum of squared errors it does not have, so it takes part in W6 only.
 """
@@ -24,7 +24,7 @@ def prepare(work: Work, restarts: int) -> Train:
     assert output == "identity"
 
     class Started(MLPRegressor):
-        """Begins from given parameters instead of random ones."""
+        """An estimator that starts from given parameters instead of random ones."""
 
         def _initialize(self, y, layer_units, dtype):
             super()._initialize(y, layer_units, dtype)

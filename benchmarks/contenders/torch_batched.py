@@ -12,7 +12,7 @@ from contenders import Contender, Train, missing
 
 
 def setting(work: Work, restarts: int) -> tuple[Any, ...]:
-    """torch, the start of each layer as [W, b] or [W], rates, X and y, as tensors; one thread."""
+    """Prepare torch, the start of each layer as [W, b] or [W], rates, X and y, on one thread."""
     import torch
 
     torch.set_num_threads(1)
@@ -90,7 +90,7 @@ def func_vmap(work: Work, restarts: int) -> Train:
 
 
 class Expert:
-    """Hand-written passes for a few networks, every result into memory that exists.
+    """Hand-written passes for a few networks, with all results in existing memory.
 
     Samples lie on the last axis: MKL's products are quicker that way round.
     """
@@ -126,7 +126,7 @@ class Expert:
                 out.mul_(2).sigmoid_().mul_(2).sub_(1)
 
     def through_activation(self, layer: int) -> None:
-        """From the derivative with respect to the outputs to that of the pre-activations."""
+        """Step from the derivative by outputs to the derivative by pre-activations."""
         a, delta, slope = self.outputs[layer + 1], self.deltas[layer], self.slopes[layer]
         activation = self.work.net.activation[layer]
         if activation == "sigmoid":
