@@ -274,11 +274,11 @@ def test_the_billion_of_the_page_on_runs_is_that_of_its_record():
     assert record["of_other_bits"] == 0
     for figure in (
         f"took {record['seconds']:.0f} seconds on two cores",
-        f"{record['converged']:,} of them ({record['success_rate']:.2%}".replace("%", " %"),
+        f"{record['converged']:,} of the restarts ({record['success_rate']:.2%}".replace("%", " %"),
         f"{record['minima'][0][1]:,} ({record['minima'][0][2]:.1%}".replace("%", " %"),
         f"{record['minima'][1][1]:,} ({record['minima'][1][2]:.1%}".replace("%", " %"),
         f"{record['memory_mib']} MiB of memory, the folder {record['disk_gib']} GiB",
-        f"Of {record['retrained_alone']:,} restarts drawn at random",
+        f"{record['retrained_alone']:,} restarts drawn at random",
     ):
         assert figure in text
 
