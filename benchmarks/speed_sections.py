@@ -191,12 +191,13 @@ def _optimizers(values: dict[str, Any]) -> Iterator[str]:
         )
         yield (
             f"A million solved restarts, {about['solved'] / about['restarts']:.0%} of those that "
-            f"began, took {about['seconds']:.2f} seconds on {about['threads']} threads."
+            f"started, took {about['seconds']:.2f} seconds on {about['threads']} threads."
         )
     if "batches" in values:
         batches = values["batches"]
         ratio = batches["shuffled"] / batches["given order"]
-        yield f"Shuffled batches of 15 of Iris take {ratio:.2f} times as long as in given order."
+        take = f"take {ratio:.2f} times as long as in the given order"
+        yield f"Shuffled batches of 15 of Iris {take}."
 
 
 def _targets(figures: Figures) -> Iterator[str]:
@@ -204,7 +205,8 @@ def _targets(figures: Figures) -> Iterator[str]:
     found = outcomes(figures)
     met = sum(outcome.met is True for outcome in found)
     missed = [outcome for outcome in found if outcome.met is False]
-    yield f"Of the suite's {len(found)} targets {met} are met" + (", not these:" if missed else ".")
+    rest = "; these are not:" if missed else "."
+    yield f"Of the suite's {len(found)} targets {met} are met{rest}"
     if missed:
         yield ""
     for outcome in missed:
@@ -213,7 +215,7 @@ def _targets(figures: Figures) -> Iterator[str]:
         yield f"- {target.work}, {target.what}: {figure}, target {bound(outcome)}"
     without = [o for o in found if o.met is None]
     if without:
-        yield "\nWithout a figure in this run:\n"
+        yield "\nNot measured in this run:\n"
     reasons = dict.fromkeys(outcome.reason for outcome in without)
     for reason in reasons:
         named = (f"{o.target.work}, {o.target.what}" for o in without if o.reason == reason)
