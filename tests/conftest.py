@@ -168,7 +168,9 @@ def pytest_collection_modifyitems(config, items):
     if left_out:
         config.hook.pytest_deselected(items=list(left_out))
         items[:] = chosen
-    if not config.getoption("--slow"):
-        for item in items:
-            if item.get_closest_marker("slow"):
+    for item in items:
+        if item.get_closest_marker("slow"):
+            if config.getoption("--slow"):
+                item.add_marker(pytest.mark.timeout(7200))
+            else:
                 item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 import fastnn
 from fastnn.engine import blueprint, specialize
-from fastnn.engine.chunk import train_chunk
+from fastnn.engine.chunk import lanes_for, train_chunk
 from fastnn.engine.launch import launch_of
 from fastnn.jit import cache
 from fastnn.job.build import make_job
@@ -194,6 +195,34 @@ def test_long_jobs_begin_a_compilation(monkeypatch):
     fastnn.train(net, *XOR, epochs=200_000, history=False)
     assert len(kinds) == 1
     assert dict(kinds[0].sizes.fields)["n_parameters"] == net.n_parameters
+
+
+@pytest.mark.parametrize(
+    ("sizes", "samples", "seconds", "begins"),
+    [
+        ([2, 2, 1], 4, 2.0, True),
+        ([10, 5, 10], 10, 2.0, False),  # gains less, so it must take longer
+        ([10, 5, 10], 10, 16.0, True),
+        ([4, 8, 3], 150, 16.0, True),
+        ([4, 8, 3], 200, 16.0, False),  # too many samples to gain
+    ],
+)
+def test_larger_networks_begin_later(sizes, samples, seconds, begins, monkeypatch):
+    monkeypatch.delenv("FASTNN_KERNELS", raising=False)
+    begun, compilations = [], specialize.Compilations()
+    monkeypatch.setattr(specialize, "begin_compiling", begun.append)
+    monkeypatch.setattr(blueprint, "_made", OrderedDict())
+    monkeypatch.setattr(blueprint.Blueprint, "_begins_special", lambda self, job: False)
+    rng = np.random.default_rng(0)
+    X, y = rng.uniform(size=(samples, sizes[0])), rng.uniform(size=(samples, sizes[-1]))
+    job = make_job(fastnn.Network(sizes), X, y, restarts=10**6, epochs=10**6)
+    launch = launch_of(job, lanes_for(job, 1000))
+    if not launch.blueprint.may_change:
+        assert not begins
+        return
+    assert compilations.concern(launch)
+    compilations._look_at(launch, seconds)
+    assert len(begun) == begins
 
 
 TAKING_OVER = """

@@ -31,7 +31,14 @@ from ..lanes.types import register_bytes
 from ..spec.activations import BY_NAME
 from ..spec.sample_weights import GIVEN
 from ..spec.stopping import GradientBelow, Validation
-from .specialize import has_own_parts, is_quickly_compiled, is_small, mode
+from .specialize import (
+    FOR_BLOCKS,
+    gains_in_blocks,
+    has_own_parts,
+    is_quickly_compiled,
+    is_small,
+    mode,
+)
 
 # Parts of the record that a special kernel contains.
 INLINED = ("compute", "update")
@@ -97,6 +104,8 @@ class Blueprint:
         self.uses_special = False
         self.may_change = False
         """True while the special kernel may still take over."""
+        self.reluctance = 1
+        """How many times as long as small jobs those of this kind take before it is compiled."""
         self.address = 0
         """Address of the loop over all restarts."""
         self._add_numbers(job)
@@ -159,8 +168,10 @@ class Blueprint:
 
     def prepare(self, job: Job) -> Blueprint:
         """Choose the special or the general kernel, and compile what is missing."""
-        asked, small = mode(), is_small(job, self.plan.get("lanes"))
-        if asked == "special" or (asked == "auto" and small):
+        asked, lanes = mode(), self.plan.get("lanes")
+        small = is_small(job, lanes)
+        self.reluctance = 1 if small else FOR_BLOCKS
+        if asked == "special" or (asked == "auto" and (small or gains_in_blocks(job, lanes))):
             sizes = self.sizes(unrolled=small)
             self.special = replace(self.kind, sizes=sizes)
             own = has_own_parts(self.pieces, sizes)

@@ -101,9 +101,11 @@ def lanes_for(job: Job, restarts: int) -> int:
     may end early, lanes idle at the end of a chunk until the last one ends, so each lane gets
     `REFILLS` restarts.
     """
+    if restarts <= FEW and not job.requires_lanes:
+        return 1
     most = most_lanes(job)
     width = register_bytes() // job.dtype.itemsize
-    if most == 1 or (restarts <= FEW and not job.requires_lanes):
+    if most == 1:
         return 1
     if job.judged:
         most = max(min(most, 4 * width), min(most, restarts // REFILLS // width * width))

@@ -78,19 +78,21 @@ class Launch:
 
     def _add_numbers(self, job: Job) -> None:
         dtype, plan, p = job.dtype, self.plan, job.net.n_parameters
-        slots, slot_values = job.state_slots()
         plan.set(
             epochs=job.epochs,
             judged=job.judged,
-            n_slots=len(slots),
             resumes=job.resumes_rules,
             init_code=job.start.code,
             seed=job.seed if job.seed < 2**63 else job.seed - 2**64,
         )
         plan.point("target", np.array([job.target], dtype=dtype), 1)
-        plan.point("slots", slots, len(slots), 2)
-        plan.point("slot_values", slot_values.astype(dtype), len(slots))
-        plan.point("init_table", job.start.table, 2, p if job.start.code > UNIFORM else 0)
+        if job.n_state:
+            slots, slot_values = job.state_slots()
+            plan.set(n_slots=len(slots))
+            plan.point("slots", slots, len(slots), 2)
+            plan.point("slot_values", slot_values.astype(dtype), len(slots))
+        if job.start.code > UNIFORM:
+            plan.point("init_table", job.start.table, 2, p)
         numbers = np.array([job.loss.number, job.setup.slope_offset], dtype=dtype)
         plan.point("loss_numbers", numbers, 2)
         penalties = job.loss.penalties(job.net, dtype)

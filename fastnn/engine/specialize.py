@@ -45,6 +45,11 @@ MODES = ("auto", "general", "special")
 # network.  10-5-10 on ten samples, which has 1,150, takes 294 ns unrolled in lanes and 267 in
 # blocks, but alone 970 and 1,220.
 MOST_IN_LANES, MOST_ALONE = 500, 1200
+# The same in lanes up to which known sizes pay without unrolling, in products of blocks: 10-5-10
+# on ten samples takes 271 and 243 ns, 4-8-3 on 150 samples (10,050) 2,546 and 2,432.
+MOST_IN_BLOCKS = 12_000
+# How many times as long as small jobs these must take before a compilation starts.
+FOR_BLOCKS = 8
 # Up to this product a special kernel compiles faster than the general ones; if all of these are
 # missing, it is compiled first.
 QUICKLY_COMPILED = 200
@@ -80,6 +85,12 @@ def is_small(job: Job, lanes: int) -> bool:
     work = len(job.X) * (job.net.n_parameters + job.setup.scratch)
     most = MOST_IN_LANES if lanes > 1 else MOST_ALONE
     return job.parallel == "restarts" and work <= most
+
+
+def gains_in_blocks(job: Job, lanes: int) -> bool:
+    """Return whether a special kernel pays in a long job, though its loops are not unrolled."""
+    work = len(job.X) * (job.net.n_parameters + job.setup.scratch)
+    return lanes > 1 and job.parallel == "restarts" and work <= MOST_IN_BLOCKS
 
 
 def is_quickly_compiled(job: Job) -> bool:
@@ -207,7 +218,8 @@ class Compilations:
 
     def concern(self, launch: Launch) -> bool:
         """Return whether a special kernel may take over while this job trains."""
-        return launch.blueprint.may_change and launch.expected > AHEAD
+        blueprint = launch.blueprint
+        return blueprint.may_change and launch.expected > AHEAD * blueprint.reluctance
 
     def begin(self, launch: Launch, record: np.ndarray) -> None:
         """Start watching the kernel that trains by `record`."""
@@ -253,8 +265,9 @@ class Compilations:
             elif now - self.begun[blueprint] > PATIENCE:
                 process.kill()
             return
-        behind = self.spent.get(blueprint, 0.0) + elapsed
-        if behind > BEHIND and (launch.expected - behind > AHEAD or behind > TOGETHER):
+        behind = (self.spent.get(blueprint, 0.0) + elapsed) / blueprint.reluctance
+        ahead = launch.expected / blueprint.reluctance - behind
+        if behind > BEHIND and (ahead > AHEAD or behind > TOGETHER):
             self.begun[blueprint] = time.monotonic()
             with suppress(OSError):  # no process available
                 self.processes[blueprint] = begin_compiling(blueprint.special)

@@ -216,11 +216,18 @@ class Job:
 
     def state_slots(self) -> tuple[np.ndarray, np.ndarray]:
         """Initial content of that memory: (count, hyperparameter or -1) rows, and constants."""
-        rows, values = self.setup.state_slots()
-        slots = [slot for rule in self.rules for slot in rule.slots(self.net.n_parameters)]
-        more = np.array([(count, -1) for count, _ in slots], dtype=np.int64).reshape(-1, 2)
-        constants = np.array([value for _, value in slots], dtype=np.float64)
-        return np.concatenate([rows, more]), np.concatenate([values, constants])
+        names = list(self.setup.numbers)
+        slots = [*self.setup.slots]
+        for rule in self.rules:
+            slots += rule.slots(self.net.n_parameters)
+        rows, constants = np.full((len(slots), 2), -1, dtype=np.int64), np.zeros(len(slots))
+        for place, (count, value) in enumerate(slots):
+            rows[place, 0] = count
+            if isinstance(value, str):
+                rows[place, 1] = names.index(value)
+            else:
+                constants[place] = value
+        return rows, constants
 
     @cached_property
     def column_types(self) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:

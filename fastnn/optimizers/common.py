@@ -58,16 +58,6 @@ class Setup:
         """Size of each restart's memory."""
         return sum(count for count, _ in self.slots)
 
-    def state_slots(self) -> tuple[np.ndarray, np.ndarray]:
-        """The slots as the engine reads them: (count, hyperparameter or -1), and constants."""
-        names = list(self.numbers)
-        rows = [
-            (count, names.index(value) if isinstance(value, str) else -1)
-            for count, value in self.slots
-        ]
-        values = [0.0 if isinstance(value, str) else value for _, value in self.slots]
-        return np.array(rows, dtype=np.int64).reshape(-1, 2), np.array(values)
-
 
 # Bounds that also hold in float32: the smallest positive number, the largest below 1.
 TINY = float(np.finfo(np.float32).tiny)

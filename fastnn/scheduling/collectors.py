@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -65,20 +66,27 @@ class Collector:
 class Columns(Collector):
     """Collect a row for every restart in arrays."""
 
-    def __init__(self, job: Job, keep: Keep) -> None:
-        super().__init__(job, keep)
-        self.arrays: dict[str, np.ndarray] = {}
-        for name, (dtype, shape) in job.column_types.items():
-            if name in keep.columns:
+    @cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The columns, in memory that is taken when the first part comes."""
+        made = {}
+        for name, (dtype, shape) in self.job.column_types.items():
+            if name in self.keep.columns:
                 dtype = np.dtype(np.int64) if name == "epochs" else dtype
-                self.arrays[name] = np.empty((job.restarts, *shape), dtype=dtype)
-        self.arrays["status"][:] = Status.NOT_RUN
+                made[name] = np.empty((self.job.restarts, *shape), dtype=dtype)
+        made["status"][:] = Status.NOT_RUN
+        return made
 
     def add(self, part: Part) -> None:
         """Add a part."""
-        rows = slice(part.start, part.start + part.rows)
-        for name, values in part.columns.items():
-            self.arrays[name][rows] = values
+        if part.rows == self.job.restarts:  # which is all
+            self.arrays = part.columns.copy()
+            if "epochs" in self.arrays:
+                self.arrays["epochs"] = self.arrays["epochs"].astype(np.int64)
+        else:
+            rows = slice(part.start, part.start + part.rows)
+            for name, values in part.columns.items():
+                self.arrays[name][rows] = values
         super().add(part)
 
     def result(self) -> Runs:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Run-time codes of the initializations.
 EXPLICIT, UNIFORM, SCALED_UNIFORM, SCALED_NORMAL, NGUYEN_WIDROW = range(5)
+# Numbers below this have a difference that fits float32 too.
+SURELY_FITS = 1e38
 
 
 @by_name
@@ -262,9 +264,7 @@ def start_values(init: Any, net: Network, restarts: int | None, dtype: np.dtype)
     count = 1 if restarts is None else restarts
     if isinstance(init, Uniform):
         rows = per_restart("Uniform", _ends(init), count, dtype)
-        with np.errstate(over="ignore"):
-            widths = rows[:, 1] - rows[:, 0]
-        if not np.isfinite(widths).all():
+        if not _widths_fit(rows):
             raise ValueError(
                 f"low, high: expected a difference that fits {dtype}, got one that overflows"
             )
@@ -279,6 +279,14 @@ def start_values(init: Any, net: Network, restarts: int | None, dtype: np.dtype)
         "or a list of arrays [W1, W2, …] (with biases [W1, b1, W2, b2, …] or (weights, biases))"
     )
     return Start(EXPLICIT, _explicit(init, net, restarts, dtype, expected), np.zeros((2, 0), dtype))
+
+
+def _widths_fit(rows: np.ndarray) -> bool:
+    """Whether the differences of two columns are finite in their dtype."""
+    if len(rows) == 1 and max(map(abs, rows[0].tolist())) < SURELY_FITS:
+        return True
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(rows[:, 1] - rows[:, 0]).all())
 
 
 def _explicit(

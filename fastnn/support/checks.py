@@ -87,8 +87,11 @@ def real_array(name: str, value: Any, dtype: Any = np.float64) -> np.ndarray:
         raise TypeError(f"{name}: expected an array of numbers, got {shown(value)}") from error
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")
-    with np.errstate(over="ignore"):
-        result = np.array(array, dtype=dtype, order="C", copy=True)
+    if array.dtype == dtype:  # np.errstate takes as long as all the rest
+        result = np.array(array, order="C", copy=True)
+    else:
+        with np.errstate(over="ignore"):
+            result = np.array(array, dtype=dtype, order="C", copy=True)
     if not np.isfinite(result).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(result))[0])
         place = f" at index {where}" if where else ""

@@ -11,15 +11,29 @@ caller's array, a view, or a memory-mapped file, is copied.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from ctypes import addressof, c_byte
+from ctypes import c_void_p
 from typing import Any
 
 import numpy as np
 
 from .checks import shown
 
-_exported: Callable[[Any], Any] = c_byte.from_buffer
+
+def _slow_address(array: np.ndarray) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
+
+
+def _quick_address(array: np.ndarray) -> int:
+    """Read the first field of NumPy's array object, which its binary interface fixes.
+
+    It takes 0.2 us, and the documented way 1.0 us, of which a call of `train` asks twenty times.
+    """
+    return c_void_p.from_address(id(array) + object.__basicsize__).value or 0
+
+
+_sample = np.zeros(1)
+_address = _quick_address if _quick_address(_sample) == _slow_address(_sample) else _slow_address
 
 
 def check_array(name: str, array: Any, dtype: np.dtype, shape: tuple[int, ...]) -> None:
@@ -46,11 +60,8 @@ def address_of(name: str, array: np.ndarray, dtype: np.dtype, shape: tuple[int, 
     """
     if type(array) is np.ndarray and array.dtype == dtype and array.shape == shape:
         flags = array.flags
-        if flags.carray and array.size:  # and writable: takes half the time of the general way
-            return addressof(_exported(array))
         if flags.c_contiguous and flags.aligned:
-            address: int = array.__array_interface__["data"][0]
-            return address
+            return _address(array)
     check_array(name, array, dtype, shape)
     raise ValueError(f"{name}: expected a plain array, aligned and in C order, got one that is not")
 
