@@ -18,6 +18,10 @@ ALL = SOURCES + sorted(
 )
 
 
+COMPILED = ("kernels", "optimizers", "rules", "starts")
+"""The folders of compiled functions that training calls."""
+
+
 def name(path):
     return str(path.relative_to(ROOT))
 
@@ -69,7 +73,7 @@ def test_every_compiled_function_has_the_flags():
     modules = [
         import_module(name(path).removesuffix(".py").replace("/", "."))
         for path in SOURCES
-        if path.parent.name in ("kernels", "optimizers") and path.name != "__init__.py"
+        if path.parent.name in COMPILED and path.name != "__init__.py"
     ]
     found = [
         value
@@ -90,7 +94,7 @@ def test_every_compiled_function_has_the_flags():
 def test_functions_that_are_made_are_inlined():
     """Kept machine code of two functions of one name and type could be taken for one another."""
     for path in SOURCES:
-        if path.parent.name not in ("kernels", "optimizers"):
+        if path.parent.name not in COMPILED:
             continue
         for outer in ast.walk(ast.parse(path.read_text())):
             if isinstance(outer, ast.FunctionDef):
