@@ -4,12 +4,18 @@ import ast
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 
+import grimp
 import pytest
 
 import fastnn
+from fastnn.optimizers import OPTIMIZERS
+from fastnn.rules import RULES
+from fastnn.spec.losses import LOSSES
+from fastnn.starts import INITIALIZATIONS
 
 ROOT = Path(fastnn.__file__).parent.parent
 SOURCES = sorted((ROOT / "fastnn").rglob("*.py"))
@@ -152,6 +158,21 @@ def test_wings_import_only_downwards():
     command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert found.returncode == 0, found.stdout
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    """Imports within functions count, and those for type checkers do not."""
+    graph = grimp.build_graph("fastnn", exclude_type_checking_imports=True, cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert len(imports) > 150
+    TopologicalSorter(imports).prepare()  # a CycleError has the circle
+
+
+def test_whatever_is_in_a_registry_is_public():
+    for registry in (OPTIMIZERS, LOSSES, INITIALIZATIONS, RULES):
+        for kind in registry:
+            assert getattr(fastnn, kind.__name__) is kind
+            assert kind.__name__ in fastnn.__all__
 
 
 def test_public_names_have_docstrings():

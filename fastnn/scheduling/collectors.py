@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..job.job import Job
-from ..job.keep import Keep, best_rows
+from ..job.keep import Keep, best_rows, result_types
 from ..results.censoring import CutOff
 from ..results.runs import Runs
 from ..results.statistics import Statistics
@@ -68,10 +68,9 @@ class Columns(Collector):
     def __init__(self, job: Job, keep: Keep) -> None:
         super().__init__(job, keep)
         self.arrays: dict[str, np.ndarray] = {}
-        for name, (dtype, shape) in job.column_types.items():
-            if name in keep.columns:
-                dtype = np.dtype(np.int64) if name == "epochs" else dtype
-                self.arrays[name] = np.empty((job.restarts, *shape), dtype=dtype)
+        for name in keep.columns:
+            dtype, shape = result_types(job)[name]
+            self.arrays[name] = np.empty((job.restarts, *shape), dtype=dtype)
         self.arrays["status"][:] = Status.NOT_RUN
 
     def add(self, part: Part) -> None:
@@ -129,9 +128,8 @@ def better_of(
 
 def runs_of_best(job: Job, keep: Keep, best: dict[str, np.ndarray], statistics: Statistics) -> Runs:
     """The best restarts as results."""
-    types = job.column_types
     columns: dict[str, Any] = best or {
-        name: np.empty((0, *types[name][1]), types[name][0]) for name in (*keep.columns, "restart")
+        name: np.empty((0, *shape), dtype) for name, (dtype, shape) in keep.types(job).items()
     }
     columns = columns | {"epochs": columns["epochs"].astype(np.int64)}
     return Runs(job, columns.pop("restart"), **columns, statistics=statistics)
