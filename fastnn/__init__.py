@@ -20,32 +20,26 @@ from .results.run import Run
 from .results.runs import Runs
 from .results.statistics import Statistics
 from .results.summary import Summary
+from .rules.errors_within import ErrorsWithin
+from .rules.gradient_below import GradientBelow
+from .rules.loss_below import LossBelow
+from .rules.mean_loss_below import MeanLossBelow
+from .rules.no_progress import NoProgress
+from .rules.sse_below import SSEBelow
+from .rules.sum_of_losses import SumOfLosses
+from .rules.validation import Validation
 from .scheduling.scheduler import Incomplete, Interrupted
 from .spec.grid import Grid
-from .spec.initialization import (
-    GlorotNormal,
-    GlorotUniform,
-    HeNormal,
-    HeUniform,
-    NguyenWidrow,
-    Normal,
-    Uniform,
-)
 from .spec.losses import MSE, SSE, BinaryCrossEntropy, CrossEntropy, Huber
 from .spec.network import Network
 from .spec.per_layer import PerLayer
 from .spec.sample_weights import Bootstrap, KFold
 from .spec.status import Status
-from .spec.stopping import (
-    ErrorsWithin,
-    GradientBelow,
-    LossBelow,
-    MeanLossBelow,
-    NoProgress,
-    SSEBelow,
-    SumOfLosses,
-    Validation,
-)
+from .starts.glorot import GlorotNormal, GlorotUniform
+from .starts.he import HeNormal, HeUniform
+from .starts.nguyen_widrow import NguyenWidrow
+from .starts.normal import Normal
+from .starts.uniform import Uniform
 from .storage.npz import load
 from .storage.stored_runs import StoredRuns, open_run
 from .support.atomic_files import DamagedFile

@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, DTypeLike
 from .job.keep import Best
 from .optimizers import Optimizer
 from .results.runs import Runs
+from .rules.common import Rule
 from .spec.grid import Grid
 from .spec.losses import Penalized
 from .spec.sample_weights import Bootstrap, KFold
-from .spec.stopping import Rule
 
 Rows = Literal["all", "parameters", "outcomes"] | list[str] | tuple[str, ...] | Best
 """Values of `keep` that leave a row for every restart, or for the best."""

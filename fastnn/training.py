@@ -17,6 +17,7 @@ from .results.replay import HISTORY_LIMIT
 from .results.run import Run, train_one
 from .results.runs import Runs
 from .results.statistics import Statistics
+from .rules.common import Rule
 from .scheduling.collectors import Collector, Columns, Tallies
 from .scheduling.executors import workers_of
 from .scheduling.scheduler import run_job
@@ -24,7 +25,6 @@ from .spec.grid import Grid
 from .spec.losses import Penalized
 from .spec.network import Network
 from .spec.sample_weights import Bootstrap, KFold
-from .spec.stopping import Rule
 from .storage.stored_runs import StoredRuns
 from .storage.writer import Shards, check_out, is_begun, sole_writer
 from .support.checks import integer, real_array, shown

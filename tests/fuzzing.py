@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 import fastnn
 from fastnn import optimizers
-from fastnn.spec import activations, initialization, losses, stopping
+from fastnn.rules import RULES
+from fastnn.spec import activations, losses
+from fastnn.starts import INITIALIZATIONS
 
 DOCUMENTED = (ValueError, TypeError)
 """Nothing here is interrupted, or has workers that die or files that are damaged."""
@@ -96,7 +98,7 @@ def calls(draw):
         rng.random(samples), rng.random((restarts, samples)), fastnn.Bootstrap(), fastnn.KFold(3),
     ])  # fmt: skip
     inits = st.one_of(
-        made(initialization.INITIALIZATIONS),
+        made(INITIALIZATIONS),
         st.sampled_from([rng.normal(size=p), rng.normal(size=(restarts, p)), np.full(p, 1e200)]),
     )
     optional = {
@@ -104,7 +106,7 @@ def calls(draw):
         "loss": st.one_of(made(losses.LOSSES), st.sampled_from(list(losses.BY_NAME))),
         "epochs": st.integers(0, 15),
         "target_sse": st.sampled_from([1e-300, 0.01, 0.5, 2.0, 1e9]),
-        "stop": st.one_of(made(stopping.RULES), st.lists(made(stopping.RULES), max_size=3)),
+        "stop": st.one_of(made(RULES), st.lists(made(RULES), max_size=3)),
         "validation": st.just((X[:2], y[:2])),
         "batch_size": st.integers(1, 10),
         "shuffle": st.booleans(),

@@ -19,7 +19,9 @@ from fastnn import optimizers
 from fastnn.engine import blueprint
 from fastnn.engine.chunk import train_chunk
 from fastnn.kernels import workspace
-from fastnn.spec import activations, initialization, losses, stopping
+from fastnn.rules import RULES
+from fastnn.spec import activations, losses
+from fastnn.starts import INITIALIZATIONS
 
 SAMPLES = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65, 100, 129, 257]
 RESTARTS = [1, 2, 4, 7, 8, 9, 16, 17, 33, 64, 65, 100, 129]
@@ -106,7 +108,7 @@ class RandomJob:
             "seed": r.choice([0, 2**64 - 1]),
             "parallel": "restarts" if setup.compute else r.choice(["restarts"] * 3 + ["samples"]),
         }
-        start = r.choice([None, "own", *initialization.INITIALIZATIONS])
+        start = r.choice([None, "own", *INITIALIZATIONS])
         if start == "own":
             shape = (self.restarts,) * self.many + (self.net.n_parameters,)
             common["init"] = self.rng.normal(size=shape)
@@ -123,7 +125,7 @@ class RandomJob:
             )  # fmt: skip
         if r.random() < 0.4:
             left_out = (fastnn.Validation, fastnn.ErrorsWithin, fastnn.SSEBelow) if in_lanes else ()
-            kinds = [kind for kind in stopping.RULES if kind not in left_out]
+            kinds = [kind for kind in RULES if kind not in left_out]
             kinds = r.sample(kinds, r.randrange(1, 4))
             common["stop"] = [made(kind) for kind in kinds]
             if fastnn.Validation in kinds:

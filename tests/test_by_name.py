@@ -13,8 +13,8 @@ from conftest import bits
 import fastnn
 from fastnn.optimizers import OPTIMIZERS
 from fastnn.optimizers.schedules import SCHEDULES
+from fastnn.rules import RULES
 from fastnn.spec.losses import LOSSES, ArctanhSSE
-from fastnn.spec.stopping import RULES
 
 # Of every public class of settings, what may be given without its name.
 FREE = {

@@ -71,7 +71,7 @@ def test_a_damaged_file_is_compiled_again(copy, tmp_path):
     cache = tmp_path / "cache"
     before, _ = train(copy, cache)
     (file,) = cache.rglob("*train_restarts*.nbc")
-    (other,) = cache.rglob("*begin_restart*.nbc")
+    (other,) = cache.rglob("*begin_uniform*.nbc")
     for damage in (changed(file.read_bytes()), other.read_bytes()):
         file.write_bytes(damage)
         assert train(copy, cache) == (before, 0)

@@ -110,10 +110,10 @@ def test_examples_run(example, tmp_path):
 def test_the_page_of_options_names_all_that_there_is():
     page = (ROOT / "docs" / "pages" / "options.md").read_text()
     from fastnn.optimizers import OPTIMIZERS
+    from fastnn.rules import RULES
     from fastnn.spec.activations import NAMES
-    from fastnn.spec.initialization import INITIALIZATIONS
     from fastnn.spec.losses import LOSSES
-    from fastnn.spec.stopping import RULES
+    from fastnn.starts import INITIALIZATIONS
 
     for registry in (OPTIMIZERS, LOSSES, INITIALIZATIONS, RULES):
         for kind in registry:

@@ -4,18 +4,28 @@ import ast
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 
+import grimp
 import pytest
 
 import fastnn
+from fastnn.optimizers import OPTIMIZERS
+from fastnn.rules import RULES
+from fastnn.spec.losses import LOSSES
+from fastnn.starts import INITIALIZATIONS
 
 ROOT = Path(fastnn.__file__).parent.parent
 SOURCES = sorted((ROOT / "fastnn").rglob("*.py"))
 ALL = SOURCES + sorted(
     path for folder in ("tests", "benchmarks", "examples") for path in (ROOT / folder).rglob("*.py")
 )
+
+
+COMPILED = ("kernels", "optimizers", "rules", "starts")
+"""The folders of compiled functions that training calls."""
 
 
 def name(path):
@@ -69,7 +79,7 @@ def test_every_compiled_function_has_the_flags():
     modules = [
         import_module(name(path).removesuffix(".py").replace("/", "."))
         for path in SOURCES
-        if path.parent.name in ("kernels", "optimizers") and path.name != "__init__.py"
+        if path.parent.name in COMPILED and path.name != "__init__.py"
     ]
     found = [
         value
@@ -90,7 +100,7 @@ def test_every_compiled_function_has_the_flags():
 def test_functions_that_are_made_are_inlined():
     """Kept machine code of two functions of one name and type could be taken for one another."""
     for path in SOURCES:
-        if path.parent.name not in ("kernels", "optimizers"):
+        if path.parent.name not in COMPILED:
             continue
         for outer in ast.walk(ast.parse(path.read_text())):
             if isinstance(outer, ast.FunctionDef):
@@ -154,6 +164,21 @@ def test_wings_import_only_downwards():
     command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert found.returncode == 0, found.stdout
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    """Imports within functions count, and those for type checkers do not."""
+    graph = grimp.build_graph("fastnn", exclude_type_checking_imports=True, cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert len(imports) > 150
+    TopologicalSorter(imports).prepare()  # a CycleError has the circle
+
+
+def test_whatever_is_in_a_registry_is_public():
+    for registry in (OPTIMIZERS, LOSSES, INITIALIZATIONS, RULES):
+        for kind in registry:
+            assert getattr(fastnn, kind.__name__) is kind
+            assert kind.__name__ in fastnn.__all__
 
 
 def test_public_names_have_docstrings():

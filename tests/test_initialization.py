@@ -18,6 +18,7 @@ from fastnn import (
     PerLayer,
     Uniform,
 )
+from fastnn.starts.balanced import BalancedNormal
 
 SIZES = (3, 5, 4, 2)
 COUNT = 7
@@ -225,7 +226,9 @@ def test_a_bias_passes_over_its_random_number():
     """Weights of all balanced starts are those of the normal or uniform one, scaled."""
     net = Network(SIZES, activation="tanh")
     for init in (GlorotUniform(), GlorotNormal(), HeUniform(), HeNormal()):
-        base = Normal() if init.normal else Uniform(-math.sqrt(3), math.sqrt(3))
+        base = (
+            Normal() if isinstance(init, BalancedNormal) else Uniform(-math.sqrt(3), math.sqrt(3))
+        )
         found = starts(fastnn.train, init, seed=1)
         plain = starts(fastnn.train, base, seed=1)
         pairs = zip(net.sizes[:-1], net.sizes[1:], strict=True)

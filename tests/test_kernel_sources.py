@@ -12,7 +12,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 KERNELS = sorted((PACKAGE / "kernels").glob("*.py"))
 COMPILED = sorted(
     path
-    for folder in ("jit", "kernels", "lanes", "optimizers")
+    for folder in ("jit", "kernels", "lanes", "optimizers", "rules", "starts")
     for path in (PACKAGE / folder).rglob("*.py")
 )
 MOST_ARGUMENTS, MOST_LINES, MOST_NAMES, MOST_LINES_OF_A_FORMULA = 8, 40, 12, 25

@@ -17,9 +17,10 @@ from fastnn.job.build import make_job
 from fastnn.job.record import job_digest, job_of, job_record, network_of, network_record
 from fastnn.optimizers import OPTIMIZERS
 from fastnn.optimizers.schedules import SCHEDULES
-from fastnn.spec import losses, stopping
+from fastnn.rules import RULES
+from fastnn.spec import losses
 from fastnn.spec.grid import Grid
-from fastnn.spec.initialization import INITIALIZATIONS
+from fastnn.starts import INITIALIZATIONS
 
 NET = fastnn.Network([3, 4, 2], activation=["tanh", "sigmoid"])
 RNG = np.random.default_rng(11)
@@ -150,7 +151,7 @@ def test_every_class_has_an_example():
     assert kinds(OPTIMIZER_EXAMPLES) >= set(OPTIMIZERS)
     assert kinds(schedules) >= set(SCHEDULES)
     assert kinds(INIT_EXAMPLES) >= set(INITIALIZATIONS)
-    assert kinds(RULE_EXAMPLES) >= set(stopping.RULES)
+    assert kinds(RULE_EXAMPLES) >= set(RULES)
     assert {kind for kind, _, _ in LOSSES.values()} >= set(losses.LOSSES)
 
 

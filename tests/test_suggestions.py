@@ -23,8 +23,8 @@ from fastnn.optimizers import (
 )
 from fastnn.sklearn.parameters import SOLVERS
 from fastnn.spec.activations import CODES
-from fastnn.spec.initialization import INITIALIZATIONS
 from fastnn.spec.losses import BY_NAME
+from fastnn.starts import INITIALIZATIONS
 from fastnn.support.suggestions import PARTS, WORDS, hint, suggests
 
 NET = fastnn.Network([2, 2, 1])

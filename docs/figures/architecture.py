@@ -19,7 +19,7 @@ FILE = Path(__file__).with_suffix(".svg")
 # Of Okabe and Ito's colours, which all eyes tell apart.
 INK, BLUE, VERMILION, PALE = "#333333", "#0072B2", "#D55E00", "#F3F3F3"
 WIDTH, HEIGHT, STEP = 1.5, 0.62, 1.85
-BESIDE = {"extend": 2, "tabular": 2, "train_options": 2}
+BESIDE = {"extend": 2, "starts": 2, "tabular": 2, "train_options": 2}
 """The columns of wings that are not in the middle, nor on the left."""
 DOWN = [
     ("training", "train_many(net, X, y, restarts=…)"),

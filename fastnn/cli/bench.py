@@ -22,8 +22,8 @@ import numpy as np
 from .. import reference
 from ..datasets import xor
 from ..optimizers import GradientDescent
-from ..spec.initialization import Uniform
 from ..spec.network import Network
+from ..starts.uniform import Uniform
 from ..support.atomic_files import write_file
 from ..support.checks import integer
 from ..support.machine import available_threads, describe

@@ -11,11 +11,11 @@ import numpy as np
 from ..engine.evaluate import loss as loss_of
 from ..optimizers import Adam, Optimizer, make_optimizer
 from ..results.model import Model, Scaling
+from ..rules.validation import Validation
 from ..scheduling.scheduler import Interrupted
-from ..spec.initialization import GlorotUniform
 from ..spec.losses import MSE, BinaryCrossEntropy, CrossEntropy, Penalized
 from ..spec.network import Network
-from ..spec.stopping import Validation
+from ..starts.glorot import GlorotUniform
 from ..tabular.target import Target
 from ..training import train_many
 

@@ -15,8 +15,8 @@ from ..results.runs import Runs
 from ..results.statistics import Statistics
 from ..scheduling.scheduler import Interrupted
 from ..spec.activations import BY_NAME
-from ..spec.initialization import Uniform
 from ..spec.network import Network
+from ..starts.uniform import Uniform
 from ..storage.manifest import read_manifest
 from ..storage.writer import is_begun
 from ..training import train_many

@@ -20,9 +20,9 @@ from ..optimizers import GradientDescent
 from ..results.plots import plot_converged, plot_history
 from ..results.run import Run
 from ..scheduling.scheduler import Interrupted
-from ..spec.initialization import Uniform
 from ..spec.network import Network
 from ..spec.network_plot import plot_network
+from ..starts.uniform import Uniform
 from ..support.checks import integer
 from ..support.machine import available_threads
 from ..training import train, train_many

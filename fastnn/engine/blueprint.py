@@ -17,20 +17,21 @@ from ..jit.cache import is_kept
 from ..jit.compiling import announced, any_kernel_compiled
 from ..job.job import Job
 from ..kernels.activation import activation_pieces
+from ..kernels.errors import single_watch_errors, watch_errors
 from ..kernels.forward_backward import gathered_loss_and_gradient, loss_and_gradient
 from ..kernels.layout import COLUMNS, COMMON, KERNELS, LAYERS, OWN, PLACES, REGIONS, SIZES
 from ..kernels.losses import add_penalties, loss_pieces
 from ..kernels.one_network_pass import LEAST_GROUPS, MOST_RUNS, pass_in_lanes, pass_in_order
 from ..kernels.pieces import Kind, Piece, Sizes
+from ..kernels.sample_weights import begin_weighted
 from ..kernels.shuffling import compute_gathered_single, gather, gather_single, shuffle
-from ..kernels.starts import begin_otherwise, begin_restart
-from ..kernels.stopping import judge_of, single_watch_errors, watch_errors
 from ..kernels.train_loop import train_epochs, train_restarts
 from ..kernels.workspace import CACHE_LINE, Needs, Plan, make_plan, make_single_plan
 from ..lanes.types import register_bytes
+from ..rules.judging import judge_of
+from ..rules.validation import Validation
 from ..spec.activations import BY_NAME
 from ..spec.sample_weights import GIVEN
-from ..spec.stopping import GradientBelow, Validation
 from .specialize import (
     FOR_BLOCKS,
     gains_in_blocks,
@@ -120,7 +121,7 @@ class Blueprint:
             batches=-(-len(job.X) // job.batch_size),
             # A pass made only for rules and history is not followed by an update.
             judged_forward=job.batch_size < len(job.X)
-            and not any(isinstance(rule, GradientBelow) for rule in job.rules),
+            and not any(rule.needs_gradient for rule in job.rules),
             observed=setup.observe is not None or setup.compute is not None,
             loss_scale=job.loss.scale,
             n_rules=len(job.rules),
@@ -141,9 +142,9 @@ class Blueprint:
 
     def _add_pieces(self, job: Job) -> None:
         setup, pieces = job.setup, self.pieces
-        pieces.update(begin_restart=begin_restart, update=setup.update)
-        if job.start.table.size or job.has_own_weights:
-            pieces.update(begin_plainly=begin_restart, begin_restart=begin_otherwise)
+        pieces.update(begin_restart=job.start.kind.begin, update=setup.update)
+        if job.has_own_weights:
+            pieces.update(begin_plainly=job.start.kind.begin, begin_restart=begin_weighted)
         if setup.observe is not None:
             pieces.update(observe=setup.observe)
         if job.loss.has_penalties:
@@ -273,8 +274,8 @@ def _key(job: Job, lanes: int) -> tuple[Any, ...]:
         setup.option, setup.other_option, setup.scratch, setup.one_tile, setup.slope_offset != 0,
         job.loss_code, loss.scale, loss.output, loss.has_penalties, job.has_plain_loss,
         given, getattr(weighting, "number", 0), job.has_own_weights,
-        tuple((rule.code, rule.slots(job.net.n_parameters)) for rule in job.rules),
-        job.validation is not None, bool(job.start.table.size),
+        tuple((type(rule), rule.slots(job.net.n_parameters)) for rule in job.rules),
+        job.validation is not None, job.start.kind.begin,
     )  # fmt: skip
 
 

@@ -13,9 +13,8 @@ import numpy as np
 from ..job.job import Job
 from ..kernels.layout import PLACES, UNWEIGHTED
 from ..kernels.pieces import run_piece
-from ..kernels.stopping import RULE_COLUMNS, rule_table
 from ..kernels.workspace import Plan, by_tile, zeros_aligned
-from ..spec.initialization import EXPLICIT, UNIFORM
+from ..rules.judging import RULE_COLUMNS, rule_table
 from ..support.checks import integer
 from ..support.threads import together
 from .blueprint import Blueprint, SampleRuns, blueprint_of
@@ -82,7 +81,6 @@ class Launch:
             epochs=job.epochs,
             judged=job.judged,
             resumes=job.resumes_rules,
-            init_code=job.start.code,
             seed=job.seed if job.seed < 2**63 else job.seed - 2**64,
         )
         plan.point("target", np.array([job.target], dtype=dtype), 1)
@@ -91,7 +89,7 @@ class Launch:
             plan.set(n_slots=len(slots))
             plan.point("slots", slots, len(slots), 2)
             plan.point("slot_values", slot_values.astype(dtype), len(slots))
-        if job.start.code > UNIFORM:
+        if job.start.kind.has_table:
             plan.point("init_table", job.start.table, 2, p)
         numbers = np.array([job.loss.number, job.setup.slope_offset], dtype=dtype)
         plan.point("loss_numbers", numbers, 2)
@@ -151,8 +149,7 @@ class Launch:
     def record_of(self, part: Job, stop_flag: np.ndarray, outputs: Outputs) -> Plan:
         """The record of one chunk."""
         own, count, p = self.plan.copy(), part.restarts, part.net.n_parameters
-        start, explicit = part.start.numbers, part.start.code == EXPLICIT
-        width = p if explicit else 2
+        start, width = part.start.numbers, part.start.kind.width or p
         own.set(
             count=count,
             first=part.first,

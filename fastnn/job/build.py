@@ -10,13 +10,20 @@ import numpy as np
 
 from ..lanes.rounding import in_standard_mode
 from ..optimizers import Optimizer, make_optimizer
+from ..rules import make_rules
+from ..rules.common import Rule
+from ..rules.loss_below import LossBelow
+from ..rules.sse_below import SSEBelow
+from ..rules.validation import Validation
 from ..spec.grid import Grid
-from ..spec.initialization import EXPLICIT, Start, Uniform, start_values
 from ..spec.losses import SSE, Penalized, make_loss
 from ..spec.network import Network
 from ..spec.per_layer import PerLayer, layer_numbers
 from ..spec.sample_weights import make_weighting
-from ..spec.stopping import LossBelow, Rule, SSEBelow, Validation, make_rules
+from ..starts import make_start
+from ..starts.common import Start
+from ..starts.explicit import Explicit
+from ..starts.uniform import Uniform
 from ..support.checks import float_type, integer, per_restart, real_array, shown
 from ..support.gate import frozen
 from ..support.suggestions import hint
@@ -89,11 +96,11 @@ def make_job(
     numbers = dict(setup.numbers)
     for name in [list(numbers)[column] for column, _ in columns]:
         numbers[name] = numbers[name][0]  # a placeholder until rows are cut
-    start = start_values(Uniform() if init is None else init, net, restarts, number)
+    start = make_start(Uniform() if init is None else init, net, restarts, number)
     if before is not None:
         if init is not None:
             raise ValueError("init: expected None with continue_from, got an initialization")
-        start = Start(EXPLICIT, before.parameters, start.table[:, :0])
+        start = Start(Explicit, before.parameters, start.table[:, :0])
     job = Job(
         net=net,
         X=inputs,
@@ -106,7 +113,7 @@ def make_job(
         grid=grid,
         grid_columns=columns,
         start=start,
-        init=None if start.code == EXPLICIT else Uniform() if init is None else init,
+        init=None if start.kind is Explicit else Uniform() if init is None else init,
         batch_size=size,
         shuffle=bool(shuffle) and size < samples,
         epochs=integer("epochs", epochs, 0),

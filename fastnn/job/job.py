@@ -12,15 +12,17 @@ import numpy as np
 
 from ..optimizers import Optimizer, Setup
 from ..optimizers.schedules import SCHEDULES
+from ..rules import rule_numbers
+from ..rules.common import Rule
 from ..spec.activations import keeps_slopes
 from ..spec.grid import Grid
-from ..spec.initialization import INITIALIZATIONS, Start
 from ..spec.losses import SSE, ArctanhSSE, Penalized
 from ..spec.network import Network
 from ..spec.per_layer import PerLayer
 from ..spec.sample_weights import Weighting
 from ..spec.status import Status
-from ..spec.stopping import ERRORS_WITHIN, SSE_BELOW, Rule, rule_numbers
+from ..starts import INITIALIZATIONS
+from ..starts.common import Start
 from ..support.checks import MAX_COUNT, integer, shown
 from ..support.gate import check_array
 
@@ -197,7 +199,7 @@ class Job:
     @property
     def watches(self) -> bool:
         """True if some rule looks at the errors themselves."""
-        return any(rule.code in (SSE_BELOW, ERRORS_WITHIN) for rule in self.rules)
+        return any(rule.watches for rule in self.rules)
 
     @property
     def judged(self) -> bool:

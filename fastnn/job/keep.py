@@ -68,6 +68,23 @@ class Keep:
         named = [name for name, columns in NAMED.items() if columns == self.columns]
         return repr(named[0] if named else list(self.columns))
 
+    def types(self, job: Job) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
+        """The columns of a part or a shard, in order: type, and shape of a row.
+
+        Those of the best restarts have a "restart", since they are not consecutive.
+        """
+        names = (*self.columns, "restart") if self.best else self.columns
+        return {name: job.column_types[name] for name in names}
+
+    def row_bytes(self, job: Job) -> int:
+        """Bytes of a row of these columns."""
+        return sum(dtype.itemsize * math.prod(shape) for dtype, shape in self.types(job).values())
+
+
+def result_types(job: Job) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
+    """The types of all columns of results in memory, which count epochs as int64."""
+    return job.column_types | {"epochs": (np.dtype(np.int64), ())}
+
 
 def result_columns(
     job: Job, indices: Any, columns: Mapping[str, Any]
@@ -80,9 +97,8 @@ def result_columns(
         If one has the wrong shape or dtype, or numbers that no restart can have.
     """
     rows, made = np.size(indices), {}
-    for name, (dtype, shape) in job.column_types.items():
+    for name, (dtype, shape) in result_types(job).items():
         if columns.get(name) is not None or name == "status":
-            dtype = np.dtype(np.int64) if name == "epochs" else dtype
             made[name] = kept(name, columns.get(name), dtype, (rows, *shape))
     indices = kept("restart", indices, np.dtype(np.int64), (rows,))
     check_ranges(job, indices, made)
@@ -126,12 +142,6 @@ def _outside(numbers: np.ndarray, highest: int) -> bool:
     return bool(unsigned.size) and int(unsigned.max()) > highest
 
 
-def row_bytes(job: Job, columns: tuple[str, ...]) -> int:
-    """Bytes of a row of these columns."""
-    types = job.column_types
-    return sum(types[name][0].itemsize * math.prod(types[name][1]) for name in columns)
-
-
 def make_keep(keep: Any, job: Job, *, on_disk: bool = False) -> Keep:
     """Convert `keep` to columns; None keeps what fits `KEEP_LIMIT`, and refuses more.
 
@@ -140,7 +150,7 @@ def make_keep(keep: Any, job: Job, *, on_disk: bool = False) -> Keep:
     asked = _asked(keep)
     if asked is not None:
         rows = min(asked.best, job.restarts) if asked.best else job.restarts
-        size, memory = rows * row_bytes(job, asked.columns), physical_memory()
+        size, memory = rows * asked.row_bytes(job), physical_memory()
         if size > memory and not (on_disk and not asked.best):
             raise ValueError(
                 f"keep: {rows:,} restarts would take {size / 2**30:.1f} GiB, more than the "
@@ -148,11 +158,11 @@ def make_keep(keep: Any, job: Job, *, on_disk: bool = False) -> Keep:
                 "or write to a folder with out="
             )
         return asked
-    for name in ("all", "parameters"):
-        if job.restarts * row_bytes(job, NAMED[name]) <= KEEP_LIMIT:
-            return Keep(NAMED[name])
+    for made in (Keep(NAMED["all"]), Keep(NAMED["parameters"])):
+        if job.restarts * made.row_bytes(job) <= KEEP_LIMIT:
+            return made
     sizes = {
-        name: f"{job.restarts * row_bytes(job, NAMED[name]) / 2**30:.1f} GiB"
+        name: f"{job.restarts * Keep(NAMED[name]).row_bytes(job) / 2**30:.1f} GiB"
         for name in ("parameters", "outcomes")
     }
     raise ValueError(

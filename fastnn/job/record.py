@@ -15,13 +15,16 @@ import numpy as np
 
 from ..optimizers import OPTIMIZERS
 from ..optimizers.schedules import SCHEDULES
+from ..rules import RULES
+from ..rules.loss_below import LossBelow
 from ..spec.grid import Grid
-from ..spec.initialization import EXPLICIT, INITIALIZATIONS, Start
 from ..spec.losses import LOSSES
 from ..spec.network import Network
 from ..spec.per_layer import PerLayer
 from ..spec.sample_weights import Bootstrap, KFold
-from ..spec.stopping import RULES, LossBelow
+from ..starts import INITIALIZATIONS
+from ..starts.common import Start
+from ..starts.explicit import Explicit
 from ..support.atomic_files import canonical, digest_of
 from ..support.checks import shown
 from ..support.gate import check_array, frozen
@@ -62,7 +65,7 @@ def network_of(record: Any) -> Network:
 def job_record(job: Job) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """A job, without the number of its restarts, as a record and the arrays that it names."""
     rules = job.rules if job.target == -np.inf else (LossBelow(job.target), *job.rules)
-    explicit = job.start.code == EXPLICIT
+    explicit = job.start.kind is Explicit
     whole = job.batch_size == len(job.X)
     weights = job.weighting
     if isinstance(weights, np.ndarray) and job.has_common_weights:
@@ -144,7 +147,7 @@ def _job_of(record: Any, arrays: Mapping[str, np.ndarray], restarts: int | None)
         raise ValueError("resumes_rules: expected True or False, got something else")
     return replace(
         job,
-        start=Start(EXPLICIT, frozen(np.array(numbers, order="C")), job.start.table[:, :0]),
+        start=Start(Explicit, frozen(np.array(numbers, order="C")), job.start.table[:, :0]),
         init=None,
         start_state=frozen(np.array(state, order="C")),
         start_epochs=frozen(np.array(epochs, order="C")),

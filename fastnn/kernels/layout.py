@@ -34,7 +34,7 @@ KERNELS = _fields(KERNEL, """
 CALL = {
     **_fields(NUMBER, """
         count first epochs judged hyper_step init_step n_slots resumes history_every
-        init_code seed k row lane level
+        seed k row lane level
         active n_finished next_row tick deadline next_recorded n_recorded phase ended
         begin end last forward_only pass_samples tile_first tile_place tile_count
         weight_step thread threads round

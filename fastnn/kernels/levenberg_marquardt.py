@@ -15,13 +15,13 @@ from ..lanes.matrices import sized
 from ..lanes.operations import fma, like, magnitude, select
 from ..spec.status import Status
 from . import levenberg_marquardt_memory as memory
+from .errors import watch_accepted
 from .forward_backward import forward_pass, shared_samples
 from .jacobian import SAMPLES_AT_ONCE, always, jacobian_pass, square_roots
 from .levenberg_marquardt_memory import column
 from .linear_solve import damped_solve, normal_products
 from .matmul_tile import ITSELF, ZERO
 from .pieces import piece_for
-from .stopping import watch_accepted
 from .strips import by_strips
 from .views import call, outputs
 

@@ -7,10 +7,11 @@ from ..lanes.buffers import numbers
 from ..lanes.math.philox import philox
 from ..lanes.matrices import matrix
 from ..spec.sample_weights import SHUFFLE_STREAM
+from .draws import in_each_lane
 from .layout import COMMON, OWN, UNWEIGHTED
 from .one_network_views import unit_rows
 from .pieces import piece
-from .starts import in_each_lane, index_of
+from .rows import index_of
 from .views import call, layer_at
 
 LOWEST = np.int64(0)

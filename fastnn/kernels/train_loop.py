@@ -11,7 +11,7 @@ from ..lanes.buffers import load_shared, numbers
 from ..lanes.operations import any_lane, like
 from ..spec.status import Status
 from .pieces import piece, piece_for
-from .starts import canonical, index_of, record
+from .rows import canonical, index_of, record
 from .views import call, is_given
 
 IDLE = -1

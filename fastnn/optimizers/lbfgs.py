@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..jit.compiling import inlined
+from ..kernels.errors import watch_accepted
 from ..kernels.pieces import piece
-from ..kernels.stopping import watch_accepted
 from ..lanes.operations import any_lane, fma, like, select, sqrt
 from ..spec.status import Status
 from ..support.checks import by_name, integer

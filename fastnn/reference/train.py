@@ -4,58 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
 from ..job.job import Job
 from ..results.run import Run, sse_of
+from ..rules.validation import Best
 from ..spec.activations import BY_NAME
-from ..spec.initialization import EXPLICIT, NGUYEN_WIDROW, SCALED_NORMAL, UNIFORM
 from ..spec.sample_weights import SHUFFLE_STREAM
 from ..spec.status import Status
-from ..spec.stopping import (
-    ErrorsWithin,
-    GradientBelow,
-    MeanLossBelow,
-    NoProgress,
-    Rule,
-    SSEBelow,
-    SumOfLosses,
-    Validation,
-)
 from .plain import train_plainly
 from .problem import Problem
 
 
 def initial_parameters(job: Job) -> np.ndarray:
     """The start of the job's only restart, as a flat vector."""
-    numbers, table, net = job.start.numbers[0], job.start.table, job.net
-    if job.start.code == EXPLICIT:
-        return numbers.copy()
     stream = np.random.Philox(key=np.array([job.seed, job.first], dtype=np.uint64))
-    if job.start.code == UNIFORM and job.dtype == np.float64:
-        return np.random.Generator(stream).uniform(numbers[0], numbers[1], net.n_parameters)
-    raw = stream.random_raw(net.n_parameters)
-    double = job.dtype == np.float64
-    if job.start.code == SCALED_NORMAL:
-        bits = 53 if double else 23
-        grid = (raw >> np.uint64(64 - bits)).astype(np.float64)
-        draws = np.array([NormalDist().inv_cdf((g + 0.5) / 2**bits) for g in grid])
-    else:
-        bits = 53 if double else 24
-        draws = (raw >> np.uint64(64 - bits)).astype(np.float64) / 2**bits
-    draws = draws.astype(job.dtype)
-    if job.start.code == UNIFORM:
-        return numbers[0] + (numbers[1] - numbers[0]) * draws
-    values = numbers[0] * table[0] + numbers[1] * table[1] * draws
-    if job.start.code == NGUYEN_WIDROW:
-        lengths, _ = net.unpack(numbers[1] * table[1] / 2)
-        for W, length in zip(net.unpack(values)[0][:-1], lengths, strict=False):
-            norms = np.linalg.norm(W, axis=0)
-            W *= length[0, 0] / np.where(norms > 0, norms, 1)
-    return values
+    start = job.start
+    return start.kind.numpy_start(job.net, start.numbers[0], start.table, stream)
 
 
 def permutation(seed: int, k: int, epoch: int, samples: int) -> np.ndarray:
@@ -109,74 +76,9 @@ def epochs_of(job: Job, problem: Problem, parameters: np.ndarray) -> Iterator[An
         epoch += 1
 
 
-def _judge(rule: Rule, problem: Problem) -> Any:
-    """Make a function of (parameters, loss, gradient) that returns whether `rule` holds."""
-    job = problem.job
-    best, age, losses = math.inf, 0, []
-
-    def sse_below(parameters: np.ndarray, loss: float, gradient: np.ndarray) -> bool:
-        error = problem.outputs(parameters, job.X) - job.y
-        return bool((error**2).sum() < rule.number)
-
-    def errors_within(parameters: np.ndarray, loss: float, gradient: np.ndarray) -> bool:
-        return bool(np.abs(problem.outputs(parameters, job.X) - job.y).max() < rule.number)
-
-    def gradient_below(parameters: np.ndarray, loss: float, gradient: np.ndarray) -> bool:
-        return bool(np.linalg.norm(gradient) < rule.number)
-
-    def no_progress(parameters: np.ndarray, loss: float, gradient: np.ndarray) -> bool:
-        nonlocal best, age
-        if loss < best - rule.number:
-            best, age = loss, 0
-        else:
-            age += 1
-        return age >= rule.count
-
-    def mean_loss_below(parameters: np.ndarray, loss: float, gradient: np.ndarray) -> bool:
-        losses.append(loss)
-        last = abs(rule.count)
-        mean = sum(losses[-last:]) / last
-        return len(losses) >= last and mean < rule.number * losses[0]
-
-    def never(parameters: np.ndarray, loss: float, gradient: np.ndarray) -> bool:
-        return False
-
-    return {
-        SSEBelow: sse_below,
-        ErrorsWithin: errors_within,
-        GradientBelow: gradient_below,
-        NoProgress: no_progress,
-        MeanLossBelow: mean_loss_below,
-        SumOfLosses: never,
-    }[type(rule)]
-
-
-class _Validating:
-    """The best parameters on the validation set, and the epochs since they were found."""
-
-    def __init__(self, rule: Rule, problem: Problem) -> None:
-        self.rule, self.problem = rule, problem
-        self.best, self.age = math.inf, 0
-        self.parameters: np.ndarray | None = None
-        self.loss = math.nan
-
-    def __call__(self, parameters: np.ndarray, loss: float, gradient: np.ndarray) -> bool:
-        assert self.problem.job.validation is not None
-        value = self.problem.data_loss(parameters, *self.problem.job.validation, None)
-        if value < self.best - self.rule.number:
-            self.best, self.age = value, 0
-            self.parameters, self.loss = parameters.copy(), loss
-        else:
-            self.age += 1
-        return self.age >= self.rule.count
-
-
 def _train(job: Job, parameters: np.ndarray, every: int) -> tuple[Any, ...]:
     problem = Problem(job)
-    judges = [
-        (_Validating if isinstance(rule, Validation) else _judge)(rule, problem)
-        for rule in job.rules
-    ]
+    judges = [rule.numpy_judge(problem) for rule in job.rules]
     history: list[float] = []
     status, epoch, loss = Status.NOT_RUN, 0, math.nan
     try:
@@ -191,7 +93,7 @@ def _train(job: Job, parameters: np.ndarray, every: int) -> tuple[Any, ...]:
             ending = [
                 rule.status
                 for rule, holds in zip(job.rules, held, strict=True)
-                if holds and not (isinstance(rule, MeanLossBelow) and rule.at_end)
+                if holds and rule.count >= 0
             ]
             if stuck is not None:
                 ending.insert(0, stuck)
@@ -207,7 +109,7 @@ def _train(job: Job, parameters: np.ndarray, every: int) -> tuple[Any, ...]:
     except _DivergedError:
         status, loss = Status.DIVERGED, math.nan
     for judge in judges:
-        if isinstance(judge, _Validating) and judge.parameters is not None:
+        if isinstance(judge, Best) and judge.parameters is not None:
             parameters, loss = judge.parameters, judge.loss
     return parameters, loss, epoch, history, status
 

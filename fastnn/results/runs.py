@@ -10,9 +10,10 @@ import numpy as np
 from ..job.build import Checkpoint, check_inputs
 from ..job.job import MAX_RESTART
 from ..kernels.predict import predict
+from ..rules import rule_numbers
+from ..rules.sum_of_losses import SumOfLosses
 from ..spec.grid import Grid
 from ..spec.status import Status
-from ..spec.stopping import SumOfLosses, rule_numbers
 from ..support.checks import as_array, integer, shown
 from ..support.gate import frozen
 from ..support.savable import Savable

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..job.job import Job
-from ..job.keep import Keep, best_rows
+from ..job.keep import Keep, best_rows, result_types
 from ..results.censoring import CutOff
 from ..results.runs import Runs
 from ..results.statistics import Statistics
@@ -69,11 +69,10 @@ class Columns(Collector):
     @cached_property
     def arrays(self) -> dict[str, np.ndarray]:
         """The columns, in memory that is taken when the first part comes."""
-        made = {}
-        for name, (dtype, shape) in self.job.column_types.items():
-            if name in self.keep.columns:
-                dtype = np.dtype(np.int64) if name == "epochs" else dtype
-                made[name] = np.empty((self.job.restarts, *shape), dtype=dtype)
+        made, types = {}, result_types(self.job)
+        for name in self.keep.columns:
+            dtype, shape = types[name]
+            made[name] = np.empty((self.job.restarts, *shape), dtype=dtype)
         made["status"][:] = Status.NOT_RUN
         return made
 
@@ -137,9 +136,8 @@ def better_of(
 
 def runs_of_best(job: Job, keep: Keep, best: dict[str, np.ndarray], statistics: Statistics) -> Runs:
     """The best restarts as results."""
-    types = job.column_types
     columns: dict[str, Any] = best or {
-        name: np.empty((0, *types[name][1]), types[name][0]) for name in (*keep.columns, "restart")
+        name: np.empty((0, *shape), dtype) for name, (dtype, shape) in keep.types(job).items()
     }
     columns = columns | {"epochs": columns["epochs"].astype(np.int64)}
     return Runs(job, columns.pop("restart"), **columns, statistics=statistics)

@@ -8,7 +8,7 @@ from collections import deque
 from ..engine.blueprint import vector_width
 from ..engine.chunk import most_lanes
 from ..job.job import Job
-from ..job.keep import Keep, row_bytes
+from ..job.keep import Keep
 from ..support.machine import physical_memory
 
 # Seconds for a chunk: short enough for smooth progress and an even finish, long enough to make
@@ -43,7 +43,7 @@ class Sizes:
         self.width = vector_width(self.lanes, job.dtype)
         self.smallest = 2 * self.lanes
         self.seconds = max(FAR_CHUNK_SECONDS if far else CHUNK_SECONDS, workers / CHUNKS_PER_SECOND)
-        self.kept = row_bytes(job, keep.columns) if keep is not None and keep.rows else 0
+        self.kept = keep.row_bytes(job) if keep is not None and keep.rows else 0
         self.largest = PART_BYTES // self.kept if self.kept else job.restarts
         self.memory = FLIGHT_SHARE * physical_memory()
         self.pace = job.seconds_of_a_restart

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..engine.chunk import REFILLS, ChunkResult, most_lanes, train_chunk
 from ..job.job import Job
-from ..job.keep import Keep, best_rows, check_ranges, row_bytes
+from ..job.keep import COLUMNS, Keep, best_rows, check_ranges
 from ..results.censoring import CutOff
 from ..results.statistics import Statistics
 from ..spec.status import Status
@@ -33,7 +33,7 @@ class Part:
     start: int
     rows: int
     columns: dict[str, np.ndarray]
-    """Columns by name, see `Job.column_types`; with "restart" if only the best are kept."""
+    """Columns by name, as in `Keep.types`."""
     statistics: dict[str, np.ndarray] | None
     """Statistics as arrays: their job, with its data, is not sent back."""
     ended: int
@@ -49,8 +49,7 @@ class Part:
 
 def rows_of_a_slice(job: Job) -> int:
     """Number of restarts of `job` to train before their results are reduced."""
-    columns = ("loss", "epochs", "status", "parameters", "state", "restart")
-    return max(SLICE_BYTES // row_bytes(job, columns), REFILLS * most_lanes(job), 1)
+    return max(SLICE_BYTES // Keep(COLUMNS).row_bytes(job), REFILLS * most_lanes(job), 1)
 
 
 def train_part(
@@ -69,7 +68,7 @@ def train_part(
     early ends before the first restart that has not ended.
     """
     began = time.perf_counter()
-    types = job.column_types
+    types = keep.types(job)
     slices: list[dict[str, np.ndarray]] = []
     statistics = Statistics.empty(job) if keep.statistics else None
     reached, ended, converged, lane_ticks = start, 0, 0, 0
@@ -99,8 +98,7 @@ def train_part(
             )  # fmt: skip
         ended += int(np.count_nonzero(columns["status"] != Status.NOT_RUN))
         converged += int(np.count_nonzero(columns["status"] == Status.CONVERGED))
-        wanted = (*keep.columns, "restart") if keep.best else keep.columns
-        kept = {name: columns[name].astype(types[name][0], copy=False) for name in wanted}
+        kept = {name: columns[name].astype(dtype, copy=False) for name, (dtype, _) in types.items()}
         slices.append(best_rows(kept, keep.best) if keep.best else kept)
         reached += rows
         if len(left):
@@ -157,13 +155,10 @@ def check_part(part: Any, job: Job, keep: Keep, start: int, stop: int) -> None:
     indices = np.arange(job.first + start, job.first + start + rows)
     if keep.best:
         indices, rows = columns["restart"], len(columns["restart"])
-    for name, (dtype, shape) in job.column_types.items():
-        if name in keep.columns:
-            # A job that was sent counts epochs in a type that fits its own restarts.
-            unsigned = name == "epochs" and columns[name].dtype.kind == "u"
-            check_array(
-                name, columns[name], columns[name].dtype if unsigned else dtype, (rows, *shape)
-            )
+    for name, (dtype, shape) in keep.types(job).items():
+        # A job that was sent counts epochs in a type that fits its own restarts.
+        unsigned = name == "epochs" and columns[name].dtype.kind == "u"
+        check_array(name, columns[name], columns[name].dtype if unsigned else dtype, (rows, *shape))
     ended = columns["status"] != Status.NOT_RUN
     check_ranges(
         job,

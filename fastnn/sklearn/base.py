@@ -21,10 +21,10 @@ from ..job.build import make_job
 from ..optimizers import Optimizer
 from ..results.model import Model
 from ..results.runs import Runs
+from ..rules.validation import Validation
 from ..spec.losses import Penalized
 from ..spec.network import Network
 from ..spec.status import Status
-from ..spec.stopping import Validation
 from ..support.checks import shown
 from ..support.machine import available_threads
 from ..support.suggestions import suggests

@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..spec.initialization import GlorotUniform
+from ..rules.common import Rule
+from ..rules.gradient_below import GradientBelow
+from ..rules.no_progress import NoProgress
+from ..rules.validation import Validation
 from ..spec.network import Network
-from ..spec.stopping import GradientBelow, NoProgress, Rule, Validation
+from ..starts.glorot import GlorotUniform
 from .checking import hidden_sizes
 from .parameters import GAINS, Solver, activation_of, solver_of
 

@@ -53,9 +53,7 @@ class Manifest:
     @property
     def types(self) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
         """The type of every column of a shard, and the shape of a row."""
-        names = (*self.keep.columns, "restart") if self.keep.best else self.keep.columns
-        types = self.job.column_types
-        return {name: types[name] for name in names}
+        return self.keep.types(self.job)
 
 
 def write_manifest(folder: Path, job: Job, keep: Keep) -> Manifest:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..job.keep import Keep, check_ranges
+from ..job.keep import Keep, check_ranges, result_types
 from ..results.censoring import CutOff
 from ..results.replay import asked_indices, replay_with_history
 from ..results.run import Run
@@ -189,12 +189,10 @@ class StoredRuns:
                 f"{name}: expected a run with a keep= that includes {name!r}, got "
                 f"keep={self.keep.name}"
             )
-        dtype, shape = self._manifest.types[name]
         return Column(
             [(shard.start, shard.stop) for shard in self._shards],
             lambda i: self._array(self._shards[i], name),
-            np.dtype(np.int64) if name == "epochs" else dtype,
-            shape,
+            *result_types(self.job)[name],
         )
 
     def _array(self, shard: Shard, name: str) -> np.ndarray:
