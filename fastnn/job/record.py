@@ -24,6 +24,7 @@ from ..spec.sample_weights import Bootstrap, KFold
 from ..spec.stopping import RULES, LossBelow
 from ..support.atomic_files import canonical, digest_of
 from ..support.checks import shown
+from ..support.frames import checked_names
 from ..support.gate import check_array, frozen
 from ..support.version import NUMERICS_VERSION
 from .build import make_job
@@ -120,6 +121,20 @@ def job_of(record: Any, arrays: Mapping[str, np.ndarray], restarts: int | None) 
         return job
 
     return _checked(made)
+
+
+def names_record(job: Job) -> dict[str, list[str]]:
+    """The names of a job's columns, if it has any: beside its record, since they change no bit."""
+    named = {"features": job.features, "targets": job.targets}
+    return {name: list(names) for name, names in named.items() if names is not None}
+
+
+def with_names(job: Job, record: Mapping[str, Any]) -> Job:
+    """The job with the names that `names_record` wrote into a record, if there are any."""
+    features = checked_names("features", record.get("features"), job.net.sizes[0])
+    targets = checked_names("targets", record.get("targets"), job.net.sizes[-1])
+    nameless = features is None and targets is None
+    return job if nameless else replace(job, features=features, targets=targets)
 
 
 def _job_of(record: Any, arrays: Mapping[str, np.ndarray], restarts: int | None) -> Job:

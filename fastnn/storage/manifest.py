@@ -12,7 +12,7 @@ import numpy as np
 
 from ..job.job import Job
 from ..job.keep import COLUMNS, Keep
-from ..job.record import fixed_restarts, job_digest, job_of, job_record
+from ..job.record import fixed_restarts, job_digest, job_of, job_record, names_record, with_names
 from ..support.atomic_files import (
     DamagedFile,
     check_file,
@@ -76,6 +76,7 @@ def write_manifest(folder: Path, job: Job, keep: Keep) -> Manifest:
         "columns": list(keep.columns),
         "best": keep.best,
         "job": record,
+        **names_record(job),
         "data": data,
         "job_digest": digest,
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -127,6 +128,7 @@ def read_manifest(folder: Path) -> Manifest:
         restarts = integer("restarts", record["restarts"], 1, 10**12)
         job = job_of(record["job"], arrays, restarts)
         digest = job_digest(*job_record(job))
+        job = with_names(job, record)
         columns, best = record["columns"], integer("best", record["best"], 0)
         if [name for name in COLUMNS if name in columns] != columns:
             raise ValueError(f"{columns!r} are not names of columns")
