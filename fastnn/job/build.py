@@ -15,7 +15,7 @@ from ..spec.initialization import EXPLICIT, Start, Uniform, start_values
 from ..spec.losses import SSE, Penalized, make_loss
 from ..spec.network import Network
 from ..spec.per_layer import PerLayer, layer_numbers
-from ..spec.sample_weights import make_weighting
+from ..spec.sample_weights import check_any_weight, make_weighting
 from ..spec.stopping import LossBelow, Rule, SSEBelow, Validation, make_rules
 from ..support.checks import float_type, integer, per_restart, real_array, shown
 from ..support.frames import Names
@@ -50,10 +50,12 @@ def make_job(
     parallel: str = "restarts",
     grid: Grid | None = None,
     before: Checkpoint | None = None,
+    is_stored: bool = False,
 ) -> Job:
     """Check every argument and convert it for the kernels; `restarts` is None for one run.
 
-    `before` is the state from which training continues.
+    `before` is the state from which training continues.  A job `is_stored` if a file has it:
+    earlier versions also trained with weights that are all 0.
     """
     if not isinstance(net, Network):
         raise TypeError(f"net: expected a fastnn.Network, got {shown(net)}")
@@ -82,6 +84,8 @@ def make_job(
     objective.check(net, targets)
     _check_fit(objective, number)
     weighting = make_weighting(sample_weight, len(inputs), count, number)
+    if not is_stored:
+        check_any_weight(weighting, len(inputs), first, count)
     target, rules = _rules(stop, target_sse, objective, weighting is None, number)
     if not isinstance(shuffle, bool | np.bool_):
         raise TypeError(f"shuffle: expected True or False, got {shown(shuffle)}")

@@ -93,8 +93,9 @@ def check_validation(
         raise TypeError(f"validation: expected a pair (X, y), got {shown(validation)}")
     if not asked:
         raise ValueError("validation: expected the rule fastnn.Validation in stop, got none")
+    X, y = validation
     held = check_data(
-        net, *validation, data.X.dtype, names=("validation[0]", "validation[1]"),
+        net, X, y, data.X.dtype, names=("validation[0]", "validation[1]"),
         features=data.features, targets=data.targets,
     )  # fmt: skip
     return held.X, held.y

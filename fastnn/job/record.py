@@ -147,9 +147,9 @@ def _job_of(record: Any, arrays: Mapping[str, np.ndarray], restarts: int | None)
         init = init[0]
     net = parts.pop("network")
     if not goes_on:
-        return make_job(net, restarts=restarts, init=init, **parts)
+        return make_job(net, restarts=restarts, init=init, is_stored=True, **parts)
     # Not as explicit weights, since those of diverged restarts need not be finite.
-    job = make_job(net, restarts=restarts, **parts)
+    job = make_job(net, restarts=restarts, is_stored=True, **parts)
     numbers = np.atleast_2d(init)
     check_array("init", numbers, job.dtype, (job.restarts, net.n_parameters))
     check_array("start_state", state, job.dtype, (job.restarts, job.n_state))

@@ -15,6 +15,7 @@ from ..spec.activations import SOFTMAX
 from ..spec.network import Network
 from ..support.checks import real_array, shown
 from ..support.frames import Names, check_same, checked_names
+from ..support.labels import as_labels
 from ..support.savable import Savable
 from ..support.suggestions import suggests
 from .run import Run
@@ -314,12 +315,7 @@ def _joined(
 def _labels(classes: Any, n_out: int) -> np.ndarray | None:
     if classes is None:
         return None
-    labels = np.array(classes)
-    if labels.ndim != 1 or labels.dtype.kind not in "Uiufb":
-        raise TypeError(
-            "classes: expected labels all of one type (str, int, float or bool), got "
-            f"{shown(classes)}"
-        )
+    labels = as_labels("classes", classes)
     expected = max(2, n_out)
     if len(labels) != expected or len(np.unique(labels)) != expected:
         raise ValueError(f"classes: expected {expected} different labels, got {shown(classes)}")
