@@ -182,6 +182,12 @@ def test_results_without_names_go_by_position(folder, tmp_path):
     about = str(np.load(tmp_path / "runs.npz")["about"])
     assert '"features"' not in about
     assert '"targets"' not in about
+    # Names that come later stay.
+    for restarts, data in ((4, pandas_frame(X)), (6, X)):
+        named = fastnn.train_many(
+            NET, data, Y, restarts=restarts, epochs=5, out=folder, resume=True
+        )
+        assert named.features == NAMES
 
 
 def test_an_estimator_and_its_model_compare_names(turned):
@@ -202,7 +208,7 @@ def test_a_model_takes_names_from_its_scalings():
     nameless = fastnn.Scaling(inputs.mean, inputs.scale)
     assert fastnn.Model(NET, np.zeros(14), inputs=nameless, features=NAMES).inputs.names == NAMES
     for more in ({"features": TURNED}, {"targets": TARGETS[::-1]}):
-        with pytest.raises(ValueError, match="puts: expected the columns .*, in this order, got"):
+        with pytest.raises(ValueError, match=r"puts: expected the columns .*, in this order, got"):
             fastnn.Model(NET, np.zeros(14), inputs=inputs, outputs=outputs, **more)
 
 

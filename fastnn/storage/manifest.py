@@ -87,10 +87,12 @@ def write_manifest(folder: Path, job: Job, keep: Keep) -> Manifest:
 
 
 def extend_manifest(folder: Path, manifest: Manifest, job: Job) -> Manifest:
-    """Extend the run to the restarts of `job`."""
-    whole = manifest.record | {"restarts": job.restarts}
+    """Extend the run to the restarts of `job`, and to its names if it had none."""
+    whole = manifest.record | {"restarts": job.restarts, **names_record(job)}
+    if whole == manifest.record:
+        return manifest
     _write(folder, whole)
-    return Manifest(job, manifest.keep, manifest.digest, whole)
+    return Manifest(with_names(job, whole), manifest.keep, manifest.digest, whole)
 
 
 def _write(folder: Path, record: dict[str, Any]) -> None:

@@ -282,9 +282,7 @@ def _resumed(folder: Path, job: Job, keep: Keep | None) -> Manifest:
             f"restarts: expected at least {manifest.job.restarts:,}, as many as {folder} has, got "
             f"{job.restarts:,}"
         )
-    if job.restarts > manifest.job.restarts:
-        return extend_manifest(folder, manifest, job)
-    return manifest
+    return extend_manifest(folder, manifest, job)
 
 
 def _texts(arrays: dict[str, Any]) -> dict[str, Any]:
