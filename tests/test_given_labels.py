@@ -65,7 +65,7 @@ def test_estimators_keep_labels(labels, form):
 def test_going_on_with_integers_of_another_type_does_not_round_them():
     sklearn = pytest.importorskip("fastnn.sklearn")
     X, labels = np.linspace(-1, 1, 20)[:, np.newaxis], [2**53, 2**53 + 1]
-    y = np.array([labels[x > 0] for x in X[:, 0]])
+    y = np.array([labels[int(x > 0)] for x in X[:, 0]])
     estimator = sklearn.MLPClassifier((2,), solver="adam", n_restarts=1)
     estimator.partial_fit(X, y, classes=labels)
     one = estimator._targets(y.astype(np.uint64), estimator.classes_)
