@@ -142,13 +142,6 @@ def test_samples_of_no_weight_leave_no_trace():
         assert one.sse != two.sse
 
 
-def test_no_weight_at_all():
-    run = fastnn.train(*problem("SSE"), sample_weight=np.zeros(21), epochs=5)
-    assert run.loss == 0
-    assert run.sse > 1
-    assert (run.parameters == fastnn.train(*problem("SSE"), epochs=0).parameters).all()
-
-
 @pytest.mark.parametrize(
     ("weights", "message"),
     [

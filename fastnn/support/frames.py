@@ -98,7 +98,7 @@ def listed(names: Sequence[str]) -> str:
 
 def _frame(name: str, value: Any) -> nw.DataFrame[Any] | None:
     """The frame behind narwhals' interface, or None for what is none."""
-    if value is None or isinstance(value, np.ndarray | list | tuple | float | int):
+    if value is None or isinstance(value, np.ndarray | np.generic | list | tuple | float | int):
         return None
     import narwhals.stable.v2 as nw  # half the time of importing fastnn: only for frames
 
