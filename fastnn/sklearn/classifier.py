@@ -44,8 +44,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     """
 
     def _given(self, y: Any) -> Any:
-        is_list = isinstance(y, list | tuple) and as_array(y).ndim == 1
-        return as_labels("y", y) if is_list else y
+        is_list = isinstance(y, list | tuple) and len(y) > 0 and as_array(y).ndim == 1
+        return as_labels("y", y) if is_list else y  # scikit-learn refuses an empty list
 
     def _targets(self, y: Any, classes: Any = None) -> np.ndarray:
         check_classification_targets(y)
