@@ -15,9 +15,10 @@ from .optimizers import (
     Quickprop,
     StepDecay,
 )
-from .results.model import Model, Scaling
+from .results.model import Model
 from .results.run import Run
 from .results.runs import Runs
+from .results.scaling import Scaling
 from .results.statistics import Statistics
 from .results.summary import Summary
 from .rules.errors_within import ErrorsWithin

@@ -72,9 +72,9 @@ def train(
     Parameters
     ----------
     net : Network
-    X : (n, n_in) array of float
+    X : (n, n_in) array or data frame of float
         Inputs, finite, at least one sample.
-    y : (n, n_out) array of float, or (n,) for one output
+    y : (n, n_out) array or data frame of float, or (n,) for one output
         Targets, finite.
     optimizer : GradientDescent, Adam, AdamW, RPROP, Quickprop, LevenbergMarquardt, LBFGS, or a name
         By default ``GradientDescent(learning_rate=0.1)``.  Names are "gradient_descent", "gd" and
@@ -93,7 +93,7 @@ def train(
         are LossBelow, SSEBelow, ErrorsWithin, GradientBelow, NoProgress, MeanLossBelow, Validation,
         and SumOfLosses, which never ends training.
     validation : (X, y), optional
-        The data for the rule Validation.
+        The data for the rule Validation; frames have the columns of those to train on, by name.
     batch_size : int, optional
         Samples per update, by default all.  Losses, rules and history always use all samples, at
         the start of an epoch.
@@ -101,7 +101,7 @@ def train(
         If True, batches are drawn in random order, a new one in every epoch, instead of the given
         order.
     sample_weight : (n,) array of float, Bootstrap or KFold, optional
-        Factors of the samples' terms in the loss, non-negative.
+        Factors of the samples' terms in the loss, non-negative and not all 0.
     seed : int from 0 to 2**64 - 1, default 0
     restart : int, default 0
         Index of the restart.  Seed and index are the key of the random initial parameters.

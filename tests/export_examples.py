@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 import fastnn
-from fastnn.results.model import Model, Scaling
+from fastnn.results.model import Model
+from fastnn.results.scaling import Scaling
 from fastnn.spec.activations import BY_NAME, NAMES
 
 TOLERANCES = {"float64": 1e-12, "float32": 1e-6}

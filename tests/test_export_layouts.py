@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 
 import fastnn
 from fastnn.export import from_sklearn, from_torch, to_sklearn, to_torch
-from fastnn.results.model import Scaling
+from fastnn.results.scaling import Scaling
 
 BARE = {"members": 1, "inputs": False, "outputs": False}
 TORCH_NAMES = {

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 import fastnn
 from fastnn.export import onnx as module
 from fastnn.export import to_onnx
-from fastnn.results.model import Model, Scaling
+from fastnn.results.model import Model
+from fastnn.results.scaling import Scaling
 from fastnn.spec.activations import NAMES
 
 onnx = pytest.importorskip("onnx")

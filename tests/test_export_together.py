@@ -20,7 +20,8 @@ from export_examples import (
 import fastnn
 from fastnn.cli import main
 from fastnn.export import from_json
-from fastnn.results.model import Model, Scaling
+from fastnn.results.model import Model
+from fastnn.results.scaling import Scaling
 
 
 def trained(dtype):

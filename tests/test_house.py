@@ -191,7 +191,7 @@ def test_public_names_have_docstrings():
 def test_importing_is_light():
     from conftest import python
 
-    heavy = ("matplotlib", "onnx", "pandas", "scipy", "sklearn", "torch", "tqdm")
+    heavy = ("matplotlib", "narwhals", "onnx", "pandas", "scipy", "sklearn", "torch", "tqdm")
     code = (
         "import sys, numba\n"  # which itself imports scipy where it is installed
         "before = set(sys.modules)\n"

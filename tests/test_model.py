@@ -7,7 +7,8 @@ import pytest
 from conftest import bits
 
 import fastnn
-from fastnn.results.model import Model, Scaling, as_model
+from fastnn.results.model import Model, as_model
+from fastnn.results.scaling import Scaling
 
 NET = fastnn.Network([3, 4, 2], ["tanh", "identity"])
 SHARES = fastnn.Network([3, 4, 3], ["tanh", "softmax"])

@@ -76,6 +76,18 @@ def test_many_of_unusual_kinds(runs, which):
     chosen.plot()[0].figure.canvas.draw()
 
 
+def test_many_without_a_target(xor, exercise):
+    """Nothing was to be reached, so nobody failed to reach it."""
+    runs = fastnn.train_many(*xor, restarts=20, epochs=50, **exercise)
+    statistics = fastnn.train_many(*xor, restarts=20, epochs=50, keep="statistics", **exercise)
+    for results in (runs, statistics):
+        left = results.plot()[0]
+        (text,) = left.texts
+        assert text.get_text() == "no target (target_sse= or stop=)"
+        assert not left.lines
+        left.figure.canvas.draw()
+
+
 def test_network(xor):
     net = xor[0]
     plain = net.plot()

@@ -13,7 +13,7 @@ KINDS = {"Bootstrap": Bootstrap(), "KFold": KFold(4), "KFold of more than sample
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize(
-    ("samples", "seed", "first"), [(21, 0, 0), (7, 2**64 - 1, 2**62), (1, 5, 3), (102, 9, 10)]
+    ("samples", "seed", "first"), [(21, 0, 0), (7, 2**64 - 1, 2**62), (2, 5, 3), (102, 9, 10)]
 )
 @pytest.mark.parametrize("kind", KINDS)
 def test_same_bits_as_given_weights(kind, samples, seed, first, dtype):
@@ -142,8 +142,41 @@ def test_samples_of_no_weight_leave_no_trace():
         assert one.sse != two.sse
 
 
-def test_no_weight_at_all():
-    run = fastnn.train(*problem("SSE"), sample_weight=np.zeros(21), epochs=5)
-    assert run.loss == 0
-    assert run.sse > 1
-    assert (run.parameters == fastnn.train(*problem("SSE"), epochs=0).parameters).all()
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.zeros(3), "expected a number > 0, got only zeros"),
+        ([False] * 3, "expected a number > 0, got only zeros"),
+        (np.full(3, 1e-60), "expected a number > 0, got only zeros"),  # in float32
+        ([[1, 0, 0], [0, 0, 0]], "expected a number > 0 in row 1, got only zeros"),
+        ([1, -1, 1], "expected numbers >= 0, got -1"),
+        ([1, np.nan, 1], "expected finite float32 numbers, got nan"),
+    ],
+)
+def test_weights_of_nothing_are_refused(weights, message):
+    net, X, y = fastnn.Network([2, 1]), np.eye(3)[:, :2], np.ones(3)
+    for train in (fastnn.train_many, fastnn.reference.train_many):
+        with pytest.raises(ValueError, match=f"sample_weight: {message}"):
+            train(net, X, y, restarts=2, sample_weight=weights, dtype="float32")
+    rows = np.zeros((2, net.n_parameters), dtype=np.float32)
+    for function in (fastnn.loss, fastnn.gradient):
+        with pytest.raises(ValueError, match=f"sample_weight: {message}"):
+            function(net, rows, X, y, sample_weight=weights)
+
+
+def test_a_fold_without_samples_to_train_on_is_refused():
+    net, X, y = fastnn.Network([2, 1]), np.ones((1, 2)), np.ones(1)
+    for first, restarts in ((0, 1), (1, 4), (4, 1)):
+        with pytest.raises(ValueError, match="sample_weight: expected at least 2 samples with KFo"):
+            fastnn.train_many(net, X, y, restarts=restarts, first=first, sample_weight=KFold(4))
+    kept = {"restarts": 3, "first": 1, "sample_weight": KFold(4), "epochs": 1}
+    assert len(fastnn.train_many(net, X, y, **kept)) == 3
+
+
+def test_files_of_versions_that_took_weights_of_nothing_load(tmp_path, monkeypatch):
+    net, X, y = fastnn.Network([2, 1]), np.ones((3, 2)), np.ones(3)
+    with monkeypatch.context() as earlier:
+        earlier.setattr("fastnn.job.build.check_any_weight", lambda *_: None)
+        runs = fastnn.train_many(net, X, y, restarts=2, sample_weight=np.zeros(3), epochs=1)
+    runs.save(tmp_path / "runs.npz")
+    assert_same_bits(fastnn.load(tmp_path / "runs.npz"), runs)

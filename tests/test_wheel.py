@@ -107,7 +107,7 @@ def test_the_metadata_are_valid_and_those_of_the_project(wheel):
     assert metadata.description_content_type == "text/markdown"
     assert message_from_bytes(text).get_payload().startswith("# fastnn\n")
     needed = {wanted.name for wanted in metadata.requires_dist if not wanted.marker}
-    assert needed == {"numpy", "numba", "matplotlib", "tqdm"}
+    assert needed == {"numpy", "numba", "matplotlib", "tqdm", "narwhals"}
 
 
 def test_the_installed_package_trains(installed, tmp_path):

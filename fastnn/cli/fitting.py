@@ -10,7 +10,8 @@ import numpy as np
 
 from ..engine.evaluate import loss as loss_of
 from ..optimizers import Adam, Optimizer, make_optimizer
-from ..results.model import Model, Scaling
+from ..results.model import Model
+from ..results.scaling import Scaling
 from ..rules.validation import Validation
 from ..scheduling.scheduler import Interrupted
 from ..spec.losses import MSE, BinaryCrossEntropy, CrossEntropy, Penalized

@@ -25,6 +25,7 @@ from ..storage.npz import load
 from ..support.atomic_files import DamagedFile, write_file
 from ..tabular.csv_table import Labels, Table, TableError
 from ..tabular.metrics import confusion
+from ..tabular.target import LARGEST_WHOLE
 from .files import check_output
 from .report import accuracy_text, confusion_text, errors_text
 
@@ -162,7 +163,8 @@ def _scores(model: Model, X: np.ndarray, columns: list[Labels]) -> str:
         return errors_text(names, [(f"{len(X):,} rows", true, model.evaluate(X))], None) + "\n"
     column = columns[0]
     places = {str(label): place for place, label in enumerate(model.classes.tolist())}
-    texts = [text if text in places else _plain(text) for text in column.texts]
+    kind = {"i": int, "u": int, "f": float}.get(model.classes.dtype.kind)
+    texts = [text if text in places else _plain(text, kind) for text in column.texts]
     for code, text in enumerate(texts):
         if text not in places:
             known = ", ".join([*places][:20])
@@ -173,10 +175,12 @@ def _scores(model: Model, X: np.ndarray, columns: list[Labels]) -> str:
     return f"{told}\n{confusion_text(confusion(true, predicted, len(places)), model.classes)}\n"
 
 
-def _plain(text: str) -> str:
-    """A whole number as a class label: 1 for 1.0."""
+def _plain(text: str, kind: type | None) -> str:
+    """A number as labels of this kind are written: 1 for 1.0, or 1.0 for 1; text as it is."""
     try:
         number = float(text)
     except ValueError:
         return text
-    return str(int(number)) if number.is_integer() else text
+    if kind is int and number.is_integer() and abs(number) < LARGEST_WHOLE:
+        return str(int(number))
+    return str(number) if kind is float else text

@@ -11,6 +11,7 @@ writes in other formats.
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 import sys
 import time
@@ -22,7 +23,7 @@ from ..results.model import Model
 from ..spec.activations import BY_NAME
 from ..storage.npz import load
 from ..support.atomic_files import DamagedFile
-from ..support.checks import integer
+from ..support.checks import integer, shown
 from ..tabular.csv_table import Table, TableError
 from ..tabular.metrics import confusion
 from ..tabular.target import TASKS, Target, make_target, split
@@ -39,7 +40,18 @@ from .fitting import (
     fit,
     network_for,
 )
-from .report import accuracy_text, classes_text, confusion_text, errors_text, figure_of, listed
+from .report import (
+    PRINTED,
+    accuracy_text,
+    classes_text,
+    confusion_text,
+    errors_text,
+    figure_of,
+    listed,
+)
+
+# Names of columns that tell rows apart: as their first or last word, or as a whole.
+ID_WORDS, ID_NAMES = {"id", "ids", "uuid", "guid"}, {"index", "idx", "row", "rownum", "rowid", "nr"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -175,6 +187,12 @@ def _read(options: argparse.Namespace) -> tuple[list[str], np.ndarray, Target]:
             table.check_names(getattr(options, option), f"--{option}: ")
         if len(set(options.target)) < len(options.target):
             raise ValueError(f"--target: expected different columns, got {options.target}")
+        both = [name for name in options.ignore if name in options.target]
+        if both:
+            raise ValueError(
+                f"--ignore: expected columns other than the target, got {shown(both[0])}, which "
+                "--target names; leave out one of the two"
+            )
         left = {*options.target, *options.ignore}
         features = [name for name in table.names if name not in left]
         if not features:
@@ -204,8 +222,24 @@ def _print_data(
                 if (column == column[0]).all()]  # fmt: skip
     if constant:
         print(f"constant in all training rows: {listed(constant)}")
+    identifiers = [name for name, column in zip(features, X.T, strict=True)
+                   if is_identifier(name, column)]  # fmt: skip
+    if identifiers and len(features) > 1:
+        options_of = " ".join(f"--ignore {shlex.quote(name)}" for name in identifiers[:PRINTED])
+        print(f"note: used as inputs, though they seem to number the rows: {listed(identifiers)}; "
+              f"to leave them out: {options_of}")  # fmt: skip
     if target.classes is not None:
         print(classes_text(target, parts.named()))
+
+
+def is_identifier(name: str, column: np.ndarray) -> bool:
+    """Return whether a column seems to tell rows apart: by its name, or by consecutive numbers."""
+    words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
+    if words and ({words[0], words[-1]} & ID_WORDS or "".join(words) in ID_NAMES):
+        return True
+    if len(column) < 3 or np.ptp(column) != len(column) - 1:
+        return False
+    return bool((np.diff(np.sort(column)) == 1).all())
 
 
 def _predicted(found: Fit, X: np.ndarray, target: Target, rows: np.ndarray) -> np.ndarray:

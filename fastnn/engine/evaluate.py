@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..job.build import check_inputs, make_job
+from ..job.build import make_job
+from ..job.data import check_inputs
 from ..job.job import Job
 from ..kernels.jacobian import jacobians, scratch_numbers
 from ..kernels.predict import predict

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..results.model import Model, Scaling, as_model
+from ..results.model import Model, as_model
+from ..results.scaling import Scaling
 from ..spec.network import Network
 from ..support.atomic_files import DamagedFile, destination, record_in, refuse_others, sealed
 from ..support.checks import float_type, real_array, shown

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..results.model import Model, Scaling, as_model
+from ..results.model import Model, as_model
+from ..results.scaling import Scaling
 from ..spec.activations import LEAK
 from ..support.atomic_files import destination
 from ..support.checks import shown

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..results.model import Model, Scaling
+from ..results.model import Model
+from ..results.scaling import Scaling
 from ..support.checks import real_array, shown
 from ..support.suggestions import hint, suggests
 from .common import layers_of, network_model, single
@@ -106,7 +107,7 @@ def from_sklearn(
         activation, coefs, intercepts = _of_estimator(source)
         if classes is None and hasattr(source, "classes_"):
             several = activation[-1] == "sigmoid" and np.shape(coefs[-1])[1] > 1
-            classes = None if several else _labels(source.classes_)
+            classes = None if several else source.classes_
         if features is None and hasattr(source, "feature_names_in_"):
             features = [str(name) for name in source.feature_names_in_]
     else:
@@ -162,11 +163,6 @@ def _names(activation: str | Sequence[str]) -> str | list[str]:
     if not isinstance(activation, Sequence):
         raise TypeError(f"activation: expected a name or a sequence, got {shown(activation)}")
     return [ACTIVATIONS.get(name, name) if isinstance(name, str) else name for name in activation]
-
-
-def _labels(classes: np.ndarray) -> np.ndarray:
-    """Labels as a simple type: strings may be stored as objects."""
-    return np.array(classes.tolist()) if classes.dtype == object else classes
 
 
 def _listed(name: str, arrays: Any) -> list[Any]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..results.model import Model, Scaling
+from ..results.model import Model
+from ..results.scaling import Scaling
 from ..support.checks import real_array, shown
 from ..support.suggestions import suggests
 from .common import layers_of, network_model, single

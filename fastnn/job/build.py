@@ -19,14 +19,16 @@ from ..spec.grid import Grid
 from ..spec.losses import SSE, Penalized, make_loss
 from ..spec.network import Network
 from ..spec.per_layer import PerLayer, layer_numbers
-from ..spec.sample_weights import make_weighting
+from ..spec.sample_weights import check_any_weight, make_weighting
 from ..starts import make_start
 from ..starts.common import Start
 from ..starts.explicit import Explicit
 from ..starts.uniform import Uniform
 from ..support.checks import float_type, integer, per_restart, real_array, shown
+from ..support.frames import Names
 from ..support.gate import frozen
 from ..support.suggestions import hint
+from .data import check_data, check_validation
 from .job import MAX_RESTART, MAX_SEED, Job, check_epochs
 
 PARALLEL = ("restarts", "samples")
@@ -55,15 +57,19 @@ def make_job(
     parallel: str = "restarts",
     grid: Grid | None = None,
     before: Checkpoint | None = None,
+    is_stored: bool = False,
 ) -> Job:
     """Check every argument and convert it for the kernels; `restarts` is None for one run.
 
-    `before` is the state from which training continues.
+    `before` is the state from which training continues.  A job `is_stored` if a file has it:
+    earlier versions also trained with weights that are all 0.
     """
     if not isinstance(net, Network):
         raise TypeError(f"net: expected a fastnn.Network, got {shown(net)}")
     number = float_type(dtype)
-    inputs, targets = _data("X", "y", net, X, y, number)
+    known = (None, None) if before is None else before.names
+    data = check_data(net, X, y, number, features=known[0], targets=known[1])
+    inputs, targets = data.X, data.y
     if before is not None:  # arguments not given keep their values
         optimizer = before.optimizer if optimizer is None else optimizer
         loss = before.loss if loss is None else loss
@@ -85,6 +91,8 @@ def make_job(
     objective.check(net, targets)
     _check_fit(objective, number)
     weighting = make_weighting(sample_weight, len(inputs), count, number)
+    if not is_stored:
+        check_any_weight(weighting, len(inputs), first, count)
     target, rules = _rules(stop, target_sse, objective, weighting is None, number)
     if not isinstance(shuffle, bool | np.bool_):
         raise TypeError(f"shuffle: expected True or False, got {shown(shuffle)}")
@@ -119,11 +127,13 @@ def make_job(
         epochs=integer("epochs", epochs, 0),
         target=target,
         rules=rules,
-        validation=_validation(net, validation, rules, number),
+        validation=check_validation(net, validation, rules, data),
         seed=integer("seed", seed, 0, MAX_SEED),
         first=first,
         restarts=count,
         parallel=parallel,
+        features=data.features,
+        targets=data.targets,
     )
     vars(job).update(setup=setup, is_sound=True)  # both are computed only once
     check_combination(job)
@@ -155,6 +165,8 @@ class Checkpoint:
     """Index of the first restart."""
     data: tuple[np.ndarray, np.ndarray]
     """X and y, to which the rules' memory refers."""
+    names: tuple[Names | None, Names | None]
+    """Of their columns."""
 
 
 def _going_on(job: Job, before: Checkpoint) -> Job:
@@ -303,36 +315,6 @@ def _check_counts(job: Job) -> None:
             )
 
 
-@in_standard_mode
-def check_inputs(net: Network, X: Any, dtype: np.dtype, name: str = "X") -> np.ndarray:
-    """Return `X` as (n, n_in) finite numbers of `dtype`, n at least 1."""
-    inputs = real_array(name, X, dtype)
-    if inputs.ndim != 2 or inputs.shape[1] != net.sizes[0]:
-        raise ValueError(
-            f"{name}: expected shape (n, {net.sizes[0]}) for {net!r}, got {inputs.shape}"
-        )
-    if len(inputs) == 0:
-        raise ValueError(f"{name}: expected at least one sample, got none")
-    return inputs
-
-
-def _data(
-    x_name: str, y_name: str, net: Network, X: Any, y: Any, dtype: np.dtype
-) -> tuple[np.ndarray, np.ndarray]:
-    inputs = check_inputs(net, X, dtype, x_name)
-    targets = real_array(y_name, y, dtype)
-    n_out = net.sizes[-1]
-    if targets.ndim == 1 and n_out == 1:
-        targets = targets[:, np.newaxis]
-    if targets.ndim != 2 or targets.shape[1] != n_out:
-        raise ValueError(f"{y_name}: expected shape (n, {n_out}) for {net!r}, got {targets.shape}")
-    if len(targets) != len(inputs):
-        raise ValueError(
-            f"{y_name}: expected {len(inputs)} rows, as many as {x_name}, got {len(targets)}"
-        )
-    return inputs, targets
-
-
 def _rules(
     stop: Any, target_sse: Any, loss: Penalized, unweighted: bool, dtype: np.dtype
 ) -> tuple[float, tuple[Rule, ...]]:
@@ -378,21 +360,3 @@ def _target(target_sse: Any, dtype: np.dtype) -> float:
             f"target_sse: expected a positive {dtype} number or None, got {shown(target_sse)}"
         )
     return float(value)
-
-
-def _validation(
-    net: Network, validation: Any, rules: tuple[Rule, ...], dtype: np.dtype
-) -> tuple[np.ndarray, np.ndarray] | None:
-    asked = any(isinstance(rule, Validation) for rule in rules)
-    if validation is None:
-        if asked:
-            raise ValueError(
-                "validation: expected a pair (X, y) for the rule fastnn.Validation, got None"
-            )
-        return None
-    if not isinstance(validation, tuple | list) or len(validation) != 2:
-        raise TypeError(f"validation: expected a pair (X, y), got {shown(validation)}")
-    if not asked:
-        raise ValueError("validation: expected the rule fastnn.Validation in stop, got none")
-    X, y = validation
-    return _data("validation[0]", "validation[1]", net, X, y, dtype)

@@ -24,6 +24,7 @@ from ..spec.status import Status
 from ..starts import INITIALIZATIONS
 from ..starts.common import Start
 from ..support.checks import MAX_COUNT, integer, shown
+from ..support.frames import Names, checked_names
 from ..support.gate import check_array
 
 MAX_SEED = 2**64 - 1
@@ -92,6 +93,10 @@ class Job:
     """True if the state includes the previous rules, already evaluated at these parameters."""
     indices: np.ndarray | None = None
     """(restarts,) int64: the indices of a selection of restarts, not consecutive."""
+    features: Names | None = None
+    """The names of the columns of X, if it was a data frame."""
+    targets: Names | None = None
+    """Those of y."""
 
     @cached_property
     def is_sound(self) -> bool:
@@ -117,6 +122,8 @@ class Job:
         for X, y in ((self.X, self.y), self.validation or (self.X, self.y)):
             check_array("X", X, self.dtype, (len(X), n_in))
             check_array("y", y, self.dtype, (len(X), n_out))
+        checked_names("features", self.features, n_in)
+        checked_names("targets", self.targets, n_out)
         integer("batch_size", self.batch_size, 1, len(self.X))
         rows = 1 if len(self.hyper) == 1 else count
         check_array("hyper", self.hyper, self.dtype, (rows, len(self.setup.numbers)))

@@ -27,6 +27,7 @@ from ..starts.common import Start
 from ..starts.explicit import Explicit
 from ..support.atomic_files import canonical, digest_of
 from ..support.checks import shown
+from ..support.frames import checked_names
 from ..support.gate import check_array, frozen
 from ..support.version import NUMERICS_VERSION
 from .build import make_job
@@ -125,6 +126,20 @@ def job_of(record: Any, arrays: Mapping[str, np.ndarray], restarts: int | None) 
     return _checked(made)
 
 
+def names_record(job: Job) -> dict[str, list[str]]:
+    """The names of a job's columns, if it has any: beside its record, since they change no bit."""
+    named = {"features": job.features, "targets": job.targets}
+    return {name: list(names) for name, names in named.items() if names is not None}
+
+
+def with_names(job: Job, record: Mapping[str, Any]) -> Job:
+    """The job with the names that `names_record` wrote into a record, if there are any."""
+    features = checked_names("features", record.get("features"), job.net.sizes[0])
+    targets = checked_names("targets", record.get("targets"), job.net.sizes[-1])
+    nameless = features is None and targets is None
+    return job if nameless else replace(job, features=features, targets=targets)
+
+
 def _job_of(record: Any, arrays: Mapping[str, np.ndarray], restarts: int | None) -> Job:
     parts = {name: _rebuilt(value, arrays) for name, value in dict(record).items()}
     goes_on = "start_state" in parts
@@ -135,9 +150,9 @@ def _job_of(record: Any, arrays: Mapping[str, np.ndarray], restarts: int | None)
         init = init[0]
     net = parts.pop("network")
     if not goes_on:
-        return make_job(net, restarts=restarts, init=init, **parts)
+        return make_job(net, restarts=restarts, init=init, is_stored=True, **parts)
     # Not as explicit weights, since those of diverged restarts need not be finite.
-    job = make_job(net, restarts=restarts, **parts)
+    job = make_job(net, restarts=restarts, is_stored=True, **parts)
     numbers = np.atleast_2d(init)
     check_array("init", numbers, job.dtype, (job.restarts, net.n_parameters))
     check_array("start_state", state, job.dtype, (job.restarts, job.n_state))

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from ..job.build import check_inputs, make_job
+from ..job.build import make_job
+from ..job.data import check_inputs
 from ..optimizers import Optimizer
 from ..results.run import Run
 from ..results.runs import Runs

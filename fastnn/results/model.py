@@ -9,82 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..job.build import check_inputs
+from ..job.data import check_inputs
 from ..kernels.predict import predict
 from ..spec.activations import SOFTMAX
 from ..spec.network import Network
 from ..support.checks import real_array, shown
+from ..support.frames import Names, check_same, checked_names
+from ..support.labels import as_labels
 from ..support.savable import Savable
 from ..support.suggestions import suggests
 from .run import Run
+from .scaling import Scaling
 
 SHARES = ("sigmoid", SOFTMAX)
 """Activations whose outputs are probabilities of classes."""
-
-
-@dataclass(frozen=True, init=False, eq=False)
-class Scaling:
-    """A scale for each column: networks see ``(value - mean) / scale``.
-
-    Parameters
-    ----------
-    mean : (n,) array of float
-        Finite.
-    scale : (n,) array of float
-        Finite and positive.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument has the wrong type or value.
-    """
-
-    mean: np.ndarray
-    scale: np.ndarray
-
-    @suggests
-    def __init__(self, mean: ArrayLike, scale: ArrayLike) -> None:
-        for name, value in (("mean", mean), ("scale", scale)):
-            array = real_array(name, value)
-            if array.ndim != 1 or len(array) == 0:
-                raise ValueError(f"{name}: expected an array of shape (n,), got {shown(value)}")
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
-        if len(self.mean) != len(self.scale):
-            raise ValueError(
-                f"scale: expected {len(self.mean)} numbers, as many as mean, got {len(self.scale)}"
-            )
-        if not (self.scale > 0).all():
-            raise ValueError(f"scale: expected positive numbers, got {self.scale.min()}")
-
-    @classmethod
-    def of(cls, columns: ArrayLike) -> Scaling:
-        """Scale columns to mean 0 and standard deviation 1; constant columns get scale 1.
-
-        Parameters
-        ----------
-        columns : (n, columns) array of float
-        """
-        array = real_array("columns", columns)
-        if array.ndim != 2 or array.size == 0:
-            raise ValueError(
-                f"columns: expected an array of shape (n, columns), got shape {array.shape}"
-            )
-        # Around a value of the column itself, so that constant columns deviate by exactly 0.
-        shifted = array - array[0]
-        deviation = shifted.std(axis=0)
-        constant = (shifted == 0).all(axis=0) | (deviation == 0)
-        return cls(array[0] + shifted.mean(axis=0), np.where(constant, 1.0, deviation))
-
-    def apply(self, values: np.ndarray) -> np.ndarray:
-        """Scale `values` as the network sees them."""
-        seen: np.ndarray = (values - self.mean) / self.scale
-        return seen
-
-    def undo(self, values: np.ndarray) -> np.ndarray:
-        """The inverse of `apply`."""
-        meant: np.ndarray = values * self.scale + self.mean
-        return meant
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -108,7 +46,9 @@ class Model(Savable):
         which is then the probability of the second.  Several sigmoids, which do not sum to 1, are
         divided by their sum.
     features, targets : sequence of str, optional
-        Names of the inputs, and of the predicted quantities.
+        Names of the inputs, and of the predicted quantities; by default those of the scalings.
+        With them, the columns of data frames are taken by name, in any order, and others are left
+        out.  Arrays go by position.
 
     Attributes
     ----------
@@ -126,8 +66,8 @@ class Model(Savable):
     inputs: Scaling | None
     outputs: Scaling | None
     classes: np.ndarray | None
-    features: tuple[str, ...] | None
-    targets: tuple[str, ...] | None
+    features: Names | None
+    targets: Names | None
 
     @suggests
     def __init__(
@@ -161,14 +101,15 @@ class Model(Savable):
                 )
         if classes is not None and outputs is not None:
             raise ValueError("outputs: expected None with classes, got a scaling")
-        object.__setattr__(self, "network", network)
-        object.__setattr__(self, "parameters", rows)
-        object.__setattr__(self, "inputs", inputs)
-        object.__setattr__(self, "outputs", outputs)
-        object.__setattr__(self, "classes", _labels(classes, n_out))
-        object.__setattr__(self, "features", _names("features", features, n_in))
-        n_targets = n_out if classes is None else 1
-        object.__setattr__(self, "targets", _names("targets", targets, n_targets))
+        labels = _labels(classes, n_out)
+        feature_names = checked_names("features", features, n_in)
+        target_names = checked_names("targets", targets, n_out if labels is None else 1)
+        inputs, feature_names = _joined("inputs", inputs, feature_names)
+        outputs, target_names = _joined("outputs", outputs, target_names)
+        vars(self).update(
+            network=network, parameters=rows, inputs=inputs, outputs=outputs, classes=labels,
+            features=feature_names, targets=target_names,
+        )  # fmt: skip
 
     @property
     def dtype(self) -> np.dtype:
@@ -191,7 +132,7 @@ class Model(Savable):
 
         Parameters
         ----------
-        X : (n, n_in) array of float
+        X : (n, n_in) array or data frame of float
 
         Returns
         -------
@@ -200,7 +141,7 @@ class Model(Savable):
         Raises
         ------
         TypeError, ValueError
-            If `X` has another shape, or numbers that are not finite.
+            If `X` has another shape, lacks columns, or has numbers that are not finite.
         """
         outputs = predict(self.network, self.parameters, self._seen(X))
         mean = outputs[0] if len(outputs) == 1 else outputs.mean(axis=0)
@@ -214,7 +155,7 @@ class Model(Savable):
 
         Parameters
         ----------
-        X : (n, n_in) array of float
+        X : (n, n_in) array or data frame of float
 
         Returns
         -------
@@ -243,7 +184,7 @@ class Model(Savable):
 
         Parameters
         ----------
-        X : (n, n_in) array of float
+        X : (n, n_in) array or data frame of float
 
         Returns
         -------
@@ -282,7 +223,7 @@ class Model(Savable):
 
         Parameters
         ----------
-        X : (n, n_in) array of float
+        X : (n, n_in) array or data frame of float
 
         Returns
         -------
@@ -291,8 +232,8 @@ class Model(Savable):
         Raises
         ------
         TypeError, ValueError
-            If `X` has another shape, or numbers that are not finite; for classes also if the
-            network overflows so that the outputs are NaN.
+            If `X` has another shape, lacks columns, or has numbers that are not finite; for classes
+            also if the network overflows so that the outputs are NaN.
         """
         if self.classes is None:
             return self.evaluate(X)
@@ -302,8 +243,9 @@ class Model(Savable):
     def _seen(self, X: ArrayLike) -> np.ndarray:
         """Check and scale `X` as the network sees it."""
         if self.inputs is None:
-            return check_inputs(self.network, X, self.dtype)
-        scaled = self.inputs.apply(check_inputs(self.network, X, np.dtype(np.float64)))
+            return check_inputs(self.network, X, self.dtype, features=self.features)
+        numbers = check_inputs(self.network, X, np.dtype(np.float64), features=self.features)
+        scaled = self.inputs.apply(numbers)
         return check_inputs(self.network, scaled, self.dtype)
 
     def _shares_of_inputs(self, seen: np.ndarray) -> np.ndarray:
@@ -347,7 +289,9 @@ def as_model(thing: Any) -> Model:
     if isinstance(thing, Model):
         return thing
     if isinstance(thing, Run):
-        return Model(thing.network, thing.parameters)
+        return Model(
+            thing.network, thing.parameters, features=thing.features, targets=thing.targets
+        )
     if hasattr(thing, "to_model") and not isinstance(thing, type):
         return as_model(thing.to_model())
     raise TypeError(
@@ -356,30 +300,24 @@ def as_model(thing: Any) -> Model:
     )
 
 
+def _joined(
+    name: str, scaling: Scaling | None, names: Names | None
+) -> tuple[Scaling | None, Names | None]:
+    """A scaling and the names of a model's columns, which both have if one of them has."""
+    if scaling is None:
+        return None, names
+    check_same(name, scaling.names, names)
+    if names is None or scaling.names == names:
+        return scaling, scaling.names
+    return Scaling(scaling.mean, scaling.scale, names=names), names
+
+
 def _labels(classes: Any, n_out: int) -> np.ndarray | None:
     if classes is None:
         return None
-    labels = np.array(classes)
-    if labels.ndim != 1 or labels.dtype.kind not in "Uiufb":
-        raise TypeError(
-            "classes: expected labels all of one type (str, int, float or bool), got "
-            f"{shown(classes)}"
-        )
+    labels = as_labels("classes", classes)
     expected = max(2, n_out)
     if len(labels) != expected or len(np.unique(labels)) != expected:
         raise ValueError(f"classes: expected {expected} different labels, got {shown(classes)}")
     labels.flags.writeable = False
     return labels
-
-
-def _names(name: str, values: Any, count: int) -> tuple[str, ...] | None:
-    if values is None:
-        return None
-    if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray):
-        raise TypeError(f"{name}: expected a sequence of names, got {shown(values)}")
-    names = tuple(str(value) if isinstance(value, str) else value for value in values)
-    if not all(isinstance(value, str) for value in names):
-        raise TypeError(f"{name}: expected a sequence of names, got {shown(values)}")
-    if len(names) != count:
-        raise ValueError(f"{name}: expected {count} names, got {len(names)}")
-    return names

@@ -55,11 +55,12 @@ def plot_history(run: Run, ax: Axes | None = None, *, log: bool = True) -> Axes:
 def plot_converged(runs: Runs, ax: Axes | None = None) -> Axes:
     """Plot the share of restarts that have converged against epochs."""
     trained = int(np.count_nonzero(runs.status != Status.NOT_RUN))
+    if not runs.job.has_targets:
+        longest = int(runs.epochs.max(initial=1))
+        return _draw_no_target(trained, longest, runs.cut_off, new_axes(ax))
     if runs.cut_off:
         ended, found = runs.status != Status.NOT_RUN, runs.cut.incidence
-        estimate = found(
-            runs.epochs[ended], runs.status[ended], only_converged=runs.job.has_targets
-        )
+        estimate = found(runs.epochs[ended], runs.status[ended], only_converged=True)
         return _draw_estimate(estimate, trained, runs.cut_off, new_axes(ax))
     epochs = np.sort(runs.epochs[runs.status == Status.CONVERGED])
     steps, last = np.unique(epochs, return_index=True)
@@ -79,8 +80,22 @@ def _draw_estimate(found: Incidence | None, trained: int, cut_off: int, ax: Axes
     return ax
 
 
+def _draw_no_target(trained: int, longest: int, cut_off: int, ax: Axes) -> Axes:
+    """Say that nothing was to be reached, which is not the same as a target that none reached."""
+    nothing = np.empty(0)
+    _draw_converged(nothing, nothing, trained, longest, ax, none="no target (target_sse= or stop=)")
+    if cut_off:
+        ax.set_title(f"{trained:,} restarts, {cut_off:,} cut off")
+    return ax
+
+
 def _draw_converged(
-    steps: np.ndarray, share: np.ndarray, trained: int, longest: int, ax: Axes
+    steps: np.ndarray,
+    share: np.ndarray,
+    trained: int,
+    longest: int,
+    ax: Axes,
+    none: str = "none converged",
 ) -> Axes:
     """Draw the share of trained restarts that had converged, by epoch."""
     longest = max(1, longest)
@@ -97,7 +112,7 @@ def _draw_converged(
             color=BLUE,
         )
     elif trained:
-        ax.text(0.5, 0.5, "none converged", ha="center", transform=ax.transAxes)
+        ax.text(0.5, 0.5, none, ha="center", transform=ax.transAxes)
     ax.set_xlim(0, 1.03 * longest)
     ax.set_ylim(0, 105)
     ax.set_xlabel("epoch (updates made)")
@@ -173,7 +188,9 @@ def plot_statistics(statistics: Statistics, axes: Any = None) -> np.ndarray:
     trained, longest = statistics.restarts, statistics.epochs_quantile(1, converged=False)
     last = 0 if longest is None else int(longest)
     found = statistics.incidence()
-    if found is not None:
+    if not statistics.job.has_targets:
+        _draw_no_target(trained, last, statistics.cut_off, new_axes(pair[0]))
+    elif found is not None:
         _draw_estimate(found, trained, statistics.cut_off, new_axes(pair[0]))
     else:
         steps, share = np.minimum(edges[1:] - 1, last), np.cumsum(counts) / max(1, trained)

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..engine.chunk import NOT_RUN, train_chunk
-from ..job.build import Checkpoint, check_inputs
+from ..job.build import Checkpoint
+from ..job.data import check_inputs
 from ..job.job import Job
 from ..kernels.predict import predict
 from ..spec.network import Network
 from ..spec.status import Status
 from ..support.checks import float_type, integer, shown
+from ..support.frames import Names
 from ..support.gate import frozen, kept
 from ..support.interrupts import CtrlC
 from ..support.savable import Savable
@@ -57,6 +59,8 @@ class Run(Savable):
     history_every : int
     seed, restart : int
         The key of the random initial parameters.
+    features, targets : tuple of str, or None
+        The names of inputs and outputs, if the data came as data frames.
     """
 
     network: Network
@@ -132,6 +136,16 @@ class Run(Savable):
         """The biases, layer by layer; empty without biases."""
         return self.network.unpack(self.parameters)[1]
 
+    @property
+    def features(self) -> Names | None:
+        """The names of the inputs, if they came as a data frame."""
+        return None if self.job is None else self.job.features
+
+    @property
+    def targets(self) -> Names | None:
+        """The names of the outputs, if the targets came as a data frame."""
+        return None if self.job is None else self.job.targets
+
     def before(self) -> Checkpoint:
         """The state from which training continues."""
         if self.state is None or self.job is None:
@@ -150,6 +164,7 @@ class Run(Savable):
             self.seed,
             self.restart,
             (self.job.X, self.job.y),
+            (self.job.features, self.job.targets),
         )
 
     def predict(self, X: Any) -> np.ndarray:
@@ -157,7 +172,8 @@ class Run(Savable):
 
         Parameters
         ----------
-        X : (n, n_in) array of float
+        X : (n, n_in) array or data frame of float
+            The columns of a frame are taken by name if the run was trained on one.
 
         Returns
         -------
@@ -166,9 +182,9 @@ class Run(Savable):
         Raises
         ------
         TypeError, ValueError
-            If `X` has another shape, or numbers that are not finite.
+            If `X` has another shape, lacks columns, or has numbers that are not finite.
         """
-        inputs = check_inputs(self.network, X, self.parameters.dtype)
+        inputs = check_inputs(self.network, X, self.parameters.dtype, features=self.features)
         (outputs,) = predict(self.network, self.parameters[np.newaxis], inputs)
         return np.asarray(outputs)
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..job.build import Checkpoint, check_inputs
+from ..job.build import Checkpoint
+from ..job.data import check_inputs
 from ..job.job import MAX_RESTART
 from ..kernels.predict import predict
 from ..rules import rule_numbers
@@ -15,6 +16,7 @@ from ..rules.sum_of_losses import SumOfLosses
 from ..spec.grid import Grid
 from ..spec.status import Status
 from ..support.checks import as_array, integer, shown
+from ..support.frames import Names
 from ..support.gate import frozen
 from ..support.savable import Savable
 from .censoring import CutOff
@@ -79,6 +81,16 @@ class Runs(RunColumns, Savable):
     def grid(self) -> Grid | None:
         """The grid of the restarts, or None."""
         return self.job.grid
+
+    @property
+    def features(self) -> Names | None:
+        """The names of the inputs, if they came as a data frame."""
+        return self.job.features
+
+    @property
+    def targets(self) -> Names | None:
+        """The names of the outputs, if the targets came as a data frame."""
+        return self.job.targets
 
     @property
     def loss_name(self) -> str:
@@ -202,7 +214,7 @@ class Runs(RunColumns, Savable):
         job = self.job.isolate_range(start, start + len(self))
         return Checkpoint(
             self.network, self.parameters, state, self.epochs, job.rules, job.optimizer,
-            job.loss, job.seed, job.first, (job.X, job.y),
+            job.loss, job.seed, job.first, (job.X, job.y), (job.features, job.targets),
         )  # fmt: skip
 
     def in_grid(self, values: Any = "epochs") -> np.ndarray:
@@ -251,7 +263,8 @@ class Runs(RunColumns, Savable):
 
         Parameters
         ----------
-        X : (n, n_in) array of float
+        X : (n, n_in) array or data frame of float
+            The columns of a frame are taken by name if the restarts were trained on one.
         which : "best", "all", or array of int, default "best"
             Indices k of restarts.
 
@@ -262,7 +275,7 @@ class Runs(RunColumns, Savable):
         Raises
         ------
         TypeError, ValueError
-            If `X` has another shape, or `which` is invalid.
+            If `X` has another shape or lacks columns, or `which` is invalid.
         """
         if isinstance(which, str) and which == "best":
             return self.best.predict(X)
@@ -271,7 +284,7 @@ class Runs(RunColumns, Savable):
         else:
             wanted = asked_indices(which)
             positions = np.array([self._position(k) for k in wanted], dtype=np.int64)
-        inputs = check_inputs(self.network, X, self.job.dtype)
+        inputs = check_inputs(self.network, X, self.job.dtype, features=self.features)
         if self.parameters is not None:
             chosen = np.ascontiguousarray(self.parameters[positions])
         else:

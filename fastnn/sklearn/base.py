@@ -108,6 +108,10 @@ class BaseMLP(BaseEstimator):
         self.n_estimators = n_estimators
         self.n_jobs = n_jobs
 
+    def _given(self, y: Any) -> Any:
+        """Convert a list of labels so that none is changed; anything else is left as it is."""
+        return y
+
     def _targets(self, y: Any, classes: Any = None) -> np.ndarray:
         """Convert `y` to the network's targets (n, n_out); sets the attributes about classes."""
         raise NotImplementedError
@@ -190,8 +194,8 @@ class BaseMLP(BaseEstimator):
 
     def _validated(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, Any]:
         X, y = validate_data(
-            self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=np.float64,
-            reset=reset,
+            self, X, self._given(y), accept_sparse=["csr", "csc"], multi_output=True,
+            dtype=np.float64, reset=reset,
         )  # fmt: skip
         return _dense(X), y
 

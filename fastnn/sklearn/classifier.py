@@ -12,6 +12,8 @@ from sklearn.utils.validation import column_or_1d
 
 from ..results.model import check_numbers
 from ..spec.losses import MSE, BinaryCrossEntropy, CrossEntropy, Penalized
+from ..support.checks import as_array
+from ..support.labels import as_labels
 from .base import BaseMLP, is_stochastic
 from .parameters import documented, solver_of
 
@@ -41,6 +43,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     True
     """
 
+    def _given(self, y: Any) -> Any:
+        is_list = isinstance(y, list | tuple) and len(y) > 0 and as_array(y).ndim == 1
+        return as_labels("y", y) if is_list else y  # scikit-learn refuses an empty list
+
     def _targets(self, y: Any, classes: Any = None) -> np.ndarray:
         check_classification_targets(y)
         if type_of_target(y) == "multilabel-indicator":
@@ -48,8 +54,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             self._multilabel, self.classes_ = True, np.arange(targets.shape[1])
             return targets.astype(np.float64)
         y = column_or_1d(y, warn=True)
-        known = np.unique(y if classes is None else classes)
-        unknown = np.setdiff1d(y, known)
+        known = np.unique(y if classes is None else self._given(classes))
+        order = known
+        if {y.dtype.kind, known.dtype.kind} == {"i", "u"}:  # NumPy would compare rounded numbers
+            y, order = y.astype(object), known.astype(object)
+        unknown = np.setdiff1d(y, order)
         if len(unknown):
             raise ValueError(
                 f"y: expected only the classes {known.tolist()}, got {unknown.tolist()[0]!r}"
@@ -59,7 +68,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 f"y: expected at least two classes, got only one class, {known.tolist()[0]!r}"
             )
         self._multilabel, self.classes_ = False, known
-        codes = np.searchsorted(known, y)
+        codes = np.searchsorted(order, y)
         if len(known) == 2:
             return codes.astype(np.float64)[:, np.newaxis]
         return (codes[:, np.newaxis] == np.arange(len(known))).astype(np.float64)
@@ -148,7 +157,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _meaning(self) -> dict[str, Any]:
         if self._multilabel:
             return {}
-        return {"classes": np.array(self.classes_.tolist())}
+        return {"classes": self.classes_}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -95,3 +95,22 @@ def make_weighting(weights: Any, samples: int, restarts: int, dtype: np.dtype) -
     if (array < 0).any():
         raise ValueError(f"sample_weight: expected numbers >= 0, got {float(array.min())}")
     return array.reshape(-1, samples)
+
+
+def check_any_weight(weighting: Weighting, samples: int, first: int, restarts: int) -> None:
+    """Raise ValueError if a restart has nothing to train on, since all its weights are 0."""
+    if isinstance(weighting, KFold):
+        next_empty = -(-first // weighting.folds) * weighting.folds
+        if samples == 1 and next_empty < first + restarts:
+            raise ValueError(
+                f"sample_weight: expected at least 2 samples with {weighting!r}, which leaves out "
+                "the only one in some restarts, got 1"
+            )
+    elif isinstance(weighting, np.ndarray):
+        empty_rows = np.flatnonzero(~(weighting > 0).any(axis=1))
+        if len(empty_rows):
+            where = f" in row {empty_rows[0]}" if len(weighting) > 1 else ""
+            raise ValueError(
+                f"sample_weight: expected a number > 0{where}, got only zeros, with which there is "
+                "nothing to train on"
+            )

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..job.job import Job
 from ..job.keep import COLUMNS, Keep
-from ..job.record import fixed_restarts, job_digest, job_of, job_record
+from ..job.record import fixed_restarts, job_digest, job_of, job_record, names_record, with_names
 from ..support.atomic_files import (
     DamagedFile,
     check_file,
@@ -74,6 +74,7 @@ def write_manifest(folder: Path, job: Job, keep: Keep) -> Manifest:
         "columns": list(keep.columns),
         "best": keep.best,
         "job": record,
+        **names_record(job),
         "data": data,
         "job_digest": digest,
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -84,10 +85,12 @@ def write_manifest(folder: Path, job: Job, keep: Keep) -> Manifest:
 
 
 def extend_manifest(folder: Path, manifest: Manifest, job: Job) -> Manifest:
-    """Extend the run to the restarts of `job`."""
-    whole = manifest.record | {"restarts": job.restarts}
+    """Extend the run to the restarts of `job`, and to its names if it had none."""
+    whole = manifest.record | {"restarts": job.restarts, **names_record(job)}
+    if whole == manifest.record:
+        return manifest
     _write(folder, whole)
-    return Manifest(job, manifest.keep, manifest.digest, whole)
+    return Manifest(with_names(job, whole), manifest.keep, manifest.digest, whole)
 
 
 def _write(folder: Path, record: dict[str, Any]) -> None:
@@ -125,6 +128,7 @@ def read_manifest(folder: Path) -> Manifest:
         restarts = integer("restarts", record["restarts"], 1, 10**12)
         job = job_of(record["job"], arrays, restarts)
         digest = job_digest(*job_record(job))
+        job = with_names(job, record)
         columns, best = record["columns"], integer("best", record["best"], 0)
         if [name for name in COLUMNS if name in columns] != columns:
             raise ValueError(f"{columns!r} are not names of columns")

@@ -18,11 +18,19 @@ import numpy as np
 
 from ..job.job import Job
 from ..job.keep import COLUMNS
-from ..job.record import job_of, job_record, network_of, network_record
+from ..job.record import (
+    job_of,
+    job_record,
+    names_record,
+    network_of,
+    network_record,
+    with_names,
+)
 from ..results.censoring import CutOff
-from ..results.model import Model, Scaling
+from ..results.model import Model
 from ..results.run import Run
 from ..results.runs import Runs
+from ..results.scaling import Scaling
 from ..results.statistics import Statistics
 from ..spec.network import Network
 from ..spec.status import Status
@@ -191,14 +199,15 @@ def _belongs(kind: str, name: str) -> bool:
 def _with_job(job: Job) -> tuple[dict[str, Any], Arrays]:
     record, arrays = job_record(job)
     named = {JOB + name: array for name, array in arrays.items()}
-    return {"job": record, "restarts": job.restarts}, named
+    return {"job": record, "restarts": job.restarts, **names_record(job)}, named
 
 
 def _job(about: dict[str, Any], arrays: Arrays) -> Job:
     named = {
         name.removeprefix(JOB): array for name, array in arrays.items() if name.startswith(JOB)
     }
-    return job_of(about["job"], named, integer("restarts", about["restarts"], 1, 10**12))
+    job = job_of(about["job"], named, integer("restarts", about["restarts"], 1, 10**12))
+    return with_names(job, about)
 
 
 def _network(net: Network) -> tuple[dict[str, Any], Arrays]:

@@ -20,6 +20,7 @@ from ..scheduling.collectors import better_of, runs_of_best
 from ..spec.network import Network
 from ..support.atomic_files import DamagedFile
 from ..support.checks import check_path, integer
+from ..support.frames import Names
 from ..support.gate import frozen
 from ..support.suggestions import suggests
 from .cut_off import add_cut_off, read_cut_off
@@ -142,6 +143,16 @@ class StoredRuns:
             else:
                 joined.append((shard.start, shard.stop))
         return joined
+
+    @property
+    def features(self) -> Names | None:
+        """The names of the inputs, if they came as a data frame."""
+        return self.job.features
+
+    @property
+    def targets(self) -> Names | None:
+        """The names of the outputs, if the targets came as a data frame."""
+        return self.job.targets
 
     @property
     def loss_name(self) -> str:

@@ -26,6 +26,7 @@ from ..support.atomic_files import (
     writing,
 )
 from ..support.checks import shown
+from ..support.frames import check_same
 from ..support.locks import sole_holder
 from ..support.machine import available_threads
 from ..support.threads import Pool
@@ -255,6 +256,8 @@ def _usable(found: list[Shard | DamagedFile], manifest: Manifest) -> list[tuple[
 def _resumed(folder: Path, job: Job, keep: Keep | None) -> Manifest:
     """The manifest of the run to resume, if it is of `job`, extended for more restarts."""
     manifest = read_manifest(folder)
+    check_same("resume: X", job.features, manifest.job.features)
+    check_same("resume: y", job.targets, manifest.job.targets)
     record, arrays = job_record(job)
     if job_digest(record, arrays) != manifest.digest:
         old_record, old_arrays = job_record(manifest.job)
@@ -279,9 +282,7 @@ def _resumed(folder: Path, job: Job, keep: Keep | None) -> Manifest:
             f"restarts: expected at least {manifest.job.restarts:,}, as many as {folder} has, got "
             f"{job.restarts:,}"
         )
-    if job.restarts > manifest.job.restarts:
-        return extend_manifest(folder, manifest, job)
-    return manifest
+    return extend_manifest(folder, manifest, job)
 
 
 def _texts(arrays: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,10 @@ MOST_NUMBERS, ROWS_OF_A_NUMBER = 20, 5
 """Whole numbers are classes if there are at most this many, each in this many rows on average."""
 MISSING = {"na", "n/a", "null", "none", "missing", "?", "-", "."}
 """Texts that stand for a missing number."""
+CODE = re.compile(r"[+-]?0[0-9]+")
+"""Whole numbers with leading zeros, such as postcodes, are labels and keep their zeros."""
+WHOLE = re.compile(r"(0|-?[1-9][0-9]*)(\.0)?")
+"""Texts that a whole number, with or without its ".0", is written as."""
 LONGEST_LABEL = 1000
 MOST_CLASSES = 1000
 LARGEST_WHOLE = 2.0**53
@@ -64,9 +69,9 @@ class Target:
 def make_target(columns: Sequence[Labels], task: str | None = None) -> Target:
     """Make classes or numbers from the columns to be predicted.
 
-    A single column means classification if it holds text, or at most 20 distinct whole numbers in
-    at least 5 rows each on average.  It means regression if it has more distinct numbers, and then
-    no text.  Several columns mean regression.
+    A single column means classification if it holds text or numbers with leading zeros, or at most
+    20 distinct whole numbers in at least 5 rows each on average.  It means regression if it has
+    more distinct numbers, and then no text.  Several columns mean regression.
 
     Parameters
     ----------
@@ -104,6 +109,9 @@ def _detect(columns: Sequence[Labels]) -> tuple[str, str]:
     if len(columns) > 1:
         return REGRESSION, f"{len(columns)} targets"
     column = columns[0]
+    code = next(filter(CODE.fullmatch, column.texts), None)
+    if code is not None:
+        return CLASSIFICATION, f"labels with leading zeros such as {shown(code)}"
     numbers = [number for number in map(_number, column.texts) if number is not None]
     different, rows = len(set(numbers)), len(column.codes)
     whole = all(number.is_integer() for number in numbers)
@@ -134,7 +142,10 @@ def _number(text: str) -> float | None:
 
 
 def _of_classes(column: Labels, why: str) -> Target:
-    """Make classes: whole numbers by value, everything else by text."""
+    """Make classes, by text unless all are whole numbers as Python writes them.
+
+    Then ``1.0`` and ``1`` are one class: 1.0 if all have a point, otherwise 1.
+    """
     for code, text in enumerate(column.texts):
         if len(text) > LONGEST_LABEL:
             what = f"expected a label of up to {LONGEST_LABEL:,} characters, got {len(text):,}"
@@ -142,10 +153,9 @@ def _of_classes(column: Labels, why: str) -> Target:
         number = _number(text)
         if number is not None and not np.isfinite(number):
             raise column.error(code, f"expected a label or number, got {shown(text)}")
-    numbers = [_number(text) for text in column.texts]
     labels: list[float] | list[str] = column.texts
-    if all(n is not None and n.is_integer() and abs(n) < LARGEST_WHOLE for n in numbers):
-        labels = [n for n in numbers if n is not None]
+    if all(WHOLE.fullmatch(text) and abs(float(text)) < LARGEST_WHOLE for text in column.texts):
+        labels = [float(text) for text in column.texts]
     classes, places = np.unique(np.array(labels), return_inverse=True)
     if len(classes) == 1:
         what = f"expected several classes, got {shown(column.texts[0])} in every row"
@@ -159,7 +169,7 @@ def _of_classes(column: Labels, why: str) -> Target:
             f"{len(column.codes):,} rows"
         )
         raise TableError(column.path, what, column=column.name)
-    if classes.dtype.kind == "f":
+    if classes.dtype.kind == "f" and not all(text.endswith(".0") for text in column.texts):
         classes = classes.astype(np.int64)
     return Target((column.name,), classes, places[column.codes], why)
 

@@ -1,0 +1,102 @@
+"""Checks of the data of training: samples, targets, and the names of their columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..lanes.rounding import in_standard_mode
+from ..rules.common import Rule
+from ..rules.validation import Validation
+from ..spec.network import Network
+from ..support.checks import real_array, shown
+from ..support.frames import Names, take_columns
+
+
+@dataclass(frozen=True)
+class Data:
+    """Samples and targets, with the names of their columns where they came as data frames."""
+
+    X: np.ndarray
+    """(n, n_in)."""
+    y: np.ndarray
+    """(n, n_out)."""
+    features: Names | None
+    targets: Names | None
+
+
+@in_standard_mode
+def check_inputs(
+    net: Network, X: Any, dtype: np.dtype, name: str = "X", features: Names | None = None
+) -> np.ndarray:
+    """Return `X` as (n, n_in) finite numbers of `dtype`, n at least 1.
+
+    The columns of a data frame are taken by the names in `features`, if there are any.
+    """
+    return _inputs(net, X, dtype, name, features)[0]
+
+
+def _inputs(
+    net: Network, X: Any, dtype: np.dtype, name: str, features: Names | None
+) -> tuple[np.ndarray, Names | None]:
+    columns, names = take_columns(name, X, features)
+    inputs = real_array(name, columns, dtype)
+    if inputs.ndim != 2 or inputs.shape[1] != net.sizes[0]:
+        raise ValueError(
+            f"{name}: expected shape (n, {net.sizes[0]}) for {net!r}, got {inputs.shape}"
+        )
+    if len(inputs) == 0:
+        raise ValueError(f"{name}: expected at least one sample, got none")
+    return inputs, names
+
+
+def check_data(
+    net: Network,
+    X: Any,
+    y: Any,
+    dtype: np.dtype,
+    *,
+    names: tuple[str, str] = ("X", "y"),
+    features: Names | None = None,
+    targets: Names | None = None,
+) -> Data:
+    """Check samples and their targets; `features` and `targets` are the names to expect."""
+    x_name, y_name = names
+    inputs, features = _inputs(net, X, dtype, x_name, features)
+    columns, targets = take_columns(y_name, y, targets)
+    outputs = real_array(y_name, columns, dtype)
+    n_out = net.sizes[-1]
+    if outputs.ndim == 1 and n_out == 1:
+        outputs = outputs[:, np.newaxis]
+    if outputs.ndim != 2 or outputs.shape[1] != n_out:
+        raise ValueError(f"{y_name}: expected shape (n, {n_out}) for {net!r}, got {outputs.shape}")
+    if len(outputs) != len(inputs):
+        raise ValueError(
+            f"{y_name}: expected {len(inputs)} rows, as many as {x_name}, got {len(outputs)}"
+        )
+    return Data(inputs, outputs, features, targets)
+
+
+def check_validation(
+    net: Network, validation: Any, rules: tuple[Rule, ...], data: Data
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Check the data for the rule Validation, whose columns have the names of the others."""
+    asked = any(isinstance(rule, Validation) for rule in rules)
+    if validation is None:
+        if asked:
+            raise ValueError(
+                "validation: expected a pair (X, y) for the rule fastnn.Validation, got None"
+            )
+        return None
+    if not isinstance(validation, tuple | list) or len(validation) != 2:
+        raise TypeError(f"validation: expected a pair (X, y), got {shown(validation)}")
+    if not asked:
+        raise ValueError("validation: expected the rule fastnn.Validation in stop, got none")
+    X, y = validation
+    held = check_data(
+        net, X, y, data.X.dtype, names=("validation[0]", "validation[1]"),
+        features=data.features, targets=data.targets,
+    )  # fmt: skip
+    return held.X, held.y

@@ -1,0 +1,138 @@
+"""Data frames: their columns by name, whichever library they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .checks import shown
+from .suggestions import hint
+
+if TYPE_CHECKING:
+    import narwhals.stable.v2 as nw
+
+Names = tuple[str, ...]
+LISTED = 10
+"""Maximum number of names that an error lists."""
+_WAY = "; rename its columns, or pass an array, whose columns go by position"
+
+
+def take_columns(name: str, value: Any, expected: Names | None = None) -> tuple[Any, Names | None]:
+    """Take the columns of a data frame by their names, and anything else as it is.
+
+    Names are the labels as text.
+
+    Parameters
+    ----------
+    name : str
+        The argument, for errors.
+    value : data frame of pandas, Polars, PyArrow or another library that narwhals knows, or array
+    expected : tuple of str, optional
+        The columns to take, in this order; others are left out.  By default all.
+
+    Returns
+    -------
+    array, or `value` if it is no frame
+    tuple of str or None
+        The names of its columns: `expected` for what has none.
+
+    Raises
+    ------
+    TypeError
+        If the frame is not in memory, or a column does not hold numbers.
+    ValueError
+        If columns are missing, or have the same name.
+    """
+    frame = _frame(name, value)
+    if frame is None:
+        return value, expected
+    names = tuple(map(str, frame.columns))
+    places = {label: place for place, label in enumerate(names)}
+    if len(places) < len(names):
+        raise ValueError(f"{name}: expected columns of different names, got {listed(names)}{_WAY}")
+    wanted = names if expected is None else expected
+    for label in wanted:
+        if label not in places:
+            raise ValueError(
+                f"{name}: expected the columns {listed(wanted)}, got {listed(names)}, without "
+                f"{shown(label)}{_WAY}{hint(label, names, shown)}"
+            )
+    return _numbers(name, frame, [places[label] for label in wanted]), wanted
+
+
+def check_same(name: str, names: Names | None, expected: Names | None) -> None:
+    """Raise ValueError if names are known on both sides and differ, if only in their order."""
+    if names is not None and expected is not None and names != expected:
+        raise ValueError(
+            f"{name}: expected the columns {listed(expected)}, in this order, got {listed(names)}"
+        )
+
+
+def checked_names(name: str, values: Any, count: int) -> Names | None:
+    """Convert `values` to `count` names, or None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not names, or more or fewer.
+    """
+    if values is None:
+        return None
+    if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray):
+        raise TypeError(f"{name}: expected a sequence of names, got {shown(values)}")
+    names = tuple(str(value) if isinstance(value, str) else value for value in values)
+    if not all(isinstance(value, str) for value in names):
+        raise TypeError(f"{name}: expected a sequence of names, got {shown(values)}")
+    if len(names) != count:
+        raise ValueError(f"{name}: expected {count} names, got {len(names)}")
+    return names
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    text = ", ".join(map(shown, names[:LISTED]))
+    return f"{text} and {len(names) - LISTED:,} more" if len(names) > LISTED else text
+
+
+def _frame(name: str, value: Any) -> nw.DataFrame[Any] | None:
+    """The frame behind narwhals' interface, or None for what is none."""
+    if value is None or isinstance(value, np.ndarray | np.generic | list | tuple | float | int):
+        return None
+    import narwhals.stable.v2 as nw  # half the time of importing fastnn: only for frames
+
+    try:
+        found = nw.from_native(value, pass_through=True)
+    except ValueError as error:  # of pandas, with columns of the same name
+        text = " ".join(str(error).split())
+        raise ValueError(f"{name}: expected columns of different names: {text}{_WAY}") from error
+    if isinstance(found, nw.DataFrame):
+        return found
+    if isinstance(found, nw.LazyFrame):
+        raise TypeError(
+            f"{name}: expected a data frame in memory, got {shown(type(value))}; collect it first"
+        )
+    if hasattr(value, "__dataframe__"):  # which narwhals does not know: never by position
+        raise TypeError(
+            f"{name}: expected a data frame such as of pandas, Polars or PyArrow (a Table), or an "
+            f"array, got {shown(type(value))}"
+        )
+    return None
+
+
+def _numbers(name: str, frame: nw.DataFrame[Any], places: list[int]) -> np.ndarray:
+    """The columns at these places as an array of numbers (rows, columns)."""
+    if places != list(range(len(frame.columns))):
+        frame = frame[:, places]
+    array = frame.to_numpy() if places else np.empty((len(frame), 0))
+    if array.dtype.kind in "biuf":
+        return array
+    columns = [frame[:, place].to_numpy() for place in range(len(places))]
+    for place, column in enumerate(columns):
+        if column.dtype.kind not in "biuf":
+            raise TypeError(
+                f"{name}: expected columns of real numbers, got {shown(str(frame.columns[place]))} "
+                f"of type {frame[:, place].dtype}; leave it out, or encode it as numbers"
+            )
+    return np.column_stack(columns)
