@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core.errors import NumbaError
 
 from ..job.record import kind_of
-from ..kernels.pieces import Piece
+from ..kernels.pieces import Kind, Piece
 from ..lanes.formulas import Condition, Term, formula
 from ..lanes.types import Lanes, llvm_value
 from ..optimizers import OPTIMIZERS, Optimizer, Setup
@@ -31,7 +32,9 @@ from .comparison import check_forms, check_symmetry, range_of
 
 __all__ = ["add_activation", "add_optimizer", "formulas", "pieces", "remove"]
 
-Kind = TypeVar("Kind", bound=type[Optimizer])
+OptimizerClass = TypeVar("OptimizerClass", bound=type[Optimizer])
+# Networks in a vector for which updates are tried.
+WIDTH = 8
 _OWN = tuple(OPTIMIZERS)
 
 
@@ -126,7 +129,7 @@ def add_activation(
 
 
 @suggests
-def add_optimizer(kind: Kind) -> Kind:
+def add_optimizer(kind: OptimizerClass) -> OptimizerClass:
     """Let files, grids, names and the command line know an optimizer of your own; a decorator.
 
     Parameters
@@ -143,7 +146,8 @@ def add_optimizer(kind: Kind) -> Kind:
     Raises
     ------
     TypeError, ValueError
-        If it is not such a class, or its name is taken; then nothing is added.
+        If it is not such a class, its name is taken, or its update does not compile for several
+        networks at once, as with ``if`` or ``max`` on their numbers; then nothing is added.
     """
     if not (isinstance(kind, type) and issubclass(kind, Optimizer)):
         raise TypeError(
@@ -169,6 +173,7 @@ def add_optimizer(kind: Kind) -> Kind:
         )
     if not setup.numbers:
         raise ValueError(f"{name}.setup: expected at least one hyperparameter, got none")
+    _check_update(name, setup.update)
     OPTIMIZERS.append(kind)
     return kind
 
@@ -195,6 +200,23 @@ def remove(added: str | type[Optimizer]) -> None:
         raise ValueError(
             f"added: expected an activation or optimizer that was added, got {shown(added)}"
         )
+
+
+def _check_update(name: str, update: Piece) -> None:
+    """Compile an update of one's own for several networks, whose numbers no `if` can tell apart."""
+    if update.kept:
+        return
+    try:
+        update.compiled(Kind(np.dtype(np.float64), WIDTH))
+    except NumbaError as error:
+        told = [line.strip() for line in str(error).splitlines()]
+        told = [line for line in told if line.startswith((">>>", "File", "No implementation"))]
+        raise TypeError(
+            f"{name}.setup: expected an update that compiles for several networks at once, got one "
+            f"that does not: {' '.join(dict.fromkeys(told)) or error}; for if, and, or, not, max, "
+            "min and a < x < b on their numbers write select(x > a, yes, no), for abs(x) "
+            "magnitude(x), for x**2 x * x, and only the functions of fastnn.extend.pieces"
+        ) from error
 
 
 def _check_formula(argument: str, function: Any) -> None:
