@@ -24,8 +24,8 @@ class FitWarning(TrainingWarning, ConvergenceWarning):
 def warn_of_outcome(status: Status, iterations: int, is_worse: bool) -> None:
     """Warn, once, of a best restart that is not worth much, or was still improving.
 
-    The texts about the former have no numbers, so that Python shows them once for all fits of a
-    search.
+    The texts about the former have no numbers, so that Python's default filter shows them once for
+    many fits in one line.
     """
     if status == Status.DIVERGED:
         wrong = "fit: expected a loss that stays finite, got a best restart that diverged"
