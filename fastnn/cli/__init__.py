@@ -16,6 +16,7 @@ from ..support.suggestions import hint
 from ..support.version import __version__
 from . import bench, export, info, predict, restarts, train, xor
 from .arguments import Parser
+from .report import warn
 
 # Exit codes: argparse's for bad arguments, one for failures of the system, and those of shells for
 # Ctrl-C and for a closed pipe.
@@ -77,7 +78,7 @@ def _told_in_one_line() -> Iterator[None]:
             message: Warning | str, category: type[Warning], *place: Any, **options: Any
         ) -> None:
             if issubclass(category, TrainingWarning):
-                print(f"fastnn: warning: {_in_one_line(str(message))}", file=sys.stderr)
+                warn(_in_one_line(str(message)))
             else:
                 shown(message, category, *place, **options)
 

@@ -24,10 +24,10 @@ from ..spec.losses import SSE
 from ..spec.network import Network
 from ..storage.manifest import read_manifest
 from ..storage.writer import is_begun
-from ..support.advice import warn
 from ..training import train_many
 from .arguments import kept, sizes, whole
 from .files import check_figure, check_output, new_figure, save_figure
+from .report import warn
 
 RESTARTS = 100_000
 

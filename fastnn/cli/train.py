@@ -23,7 +23,6 @@ from ..results.verdict import is_worse_than
 from ..spec.activations import BY_NAME
 from ..spec.status import Status
 from ..storage.npz import load
-from ..support.advice import warn
 from ..support.atomic_files import DamagedFile
 from ..support.checks import integer
 from ..tabular.csv_table import Table, TableError
@@ -42,7 +41,15 @@ from .fitting import (
     fit,
     network_for,
 )
-from .report import accuracy_text, classes_text, confusion_text, errors_text, figure_of, listed
+from .report import (
+    accuracy_text,
+    classes_text,
+    confusion_text,
+    errors_text,
+    figure_of,
+    listed,
+    warn,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

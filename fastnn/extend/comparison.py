@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 from collections.abc import Callable
 from typing import Any
@@ -14,9 +13,12 @@ from numba import types
 from ..lanes.formulas import Term
 from ..lanes.types import llvm_value
 from ..spec.activations import EVERYTHING
+from ..support.gate import function_at
 
-C_TYPES = {types.float64: ctypes.c_double, types.float32: ctypes.c_float}
-DTYPES = {types.float64: np.float64, types.float32: np.float32}
+DTYPES: dict[Any, np.dtype] = {
+    types.float64: np.dtype(np.float64),
+    types.float32: np.dtype(np.float32),
+}
 # Up to here every NumPy form that means well is finite; beyond, some overflow in between.
 MODERATE = 8.0
 # Step of differences, and their relative and absolute error: h**2 f''' / 6 is below it for waves
@@ -52,8 +54,7 @@ def compiled(function: Callable[[Term], Term], kind: types.Type) -> Callable[[An
     machine = binding.Target.from_triple(module.triple).create_target_machine()
     engine = binding.create_mcjit_compiler(parsed, machine)
     engine.finalize_object()
-    number = C_TYPES[kind]
-    call = ctypes.CFUNCTYPE(number, number)(engine.get_function_address("formula"))
+    call = function_at(engine.get_function_address("formula"), DTYPES[kind])
 
     def evaluate(x: Any, _: Any = engine) -> np.ndarray:  # the code lives as long as the engine
         return np.array([call(one) for one in np.ravel(x).tolist()], dtype=DTYPES[kind])

@@ -21,7 +21,7 @@ def warn_of_targets(job: Job) -> None:
     """
     name = job.net.activation[-1]
     low, high = BY_NAME[name].range if name in BY_NAME else EVERYTHING
-    if job.loss.output is not None or (low, high) == EVERYTHING:
+    if job.epochs == 0 or job.loss.output is not None or (low, high) == EVERYTHING:
         return
     y = job.y
     if isinstance(job.weighting, np.ndarray):

@@ -12,7 +12,7 @@ caller's array, a view, or a memory-mapped file, is copied.
 from __future__ import annotations
 
 from collections.abc import Callable
-from ctypes import addressof, c_byte
+from ctypes import CFUNCTYPE, addressof, c_byte, c_double, c_float
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,12 @@ def address_of(name: str, array: np.ndarray, dtype: np.dtype, shape: tuple[int, 
             return address
     check_array(name, array, dtype, shape)
     raise ValueError(f"{name}: expected a plain array, aligned and in C order, got one that is not")
+
+
+def function_at(address: int, dtype: np.dtype) -> Callable[[float], float]:
+    """The machine code at an address, a function of one number, called with the number itself."""
+    number = c_double if dtype == np.float64 else c_float
+    return CFUNCTYPE(number, number)(address)
 
 
 def frozen(array: np.ndarray) -> np.ndarray:
