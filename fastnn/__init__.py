@@ -43,6 +43,7 @@ from .starts.normal import Normal
 from .starts.uniform import Uniform
 from .storage.npz import load
 from .storage.stored_runs import StoredRuns, open_run
+from .support.advice import TrainingWarning
 from .support.atomic_files import DamagedFile
 from .support.version import NUMERICS_VERSION, __version__
 from .training import train, train_many
@@ -94,6 +95,7 @@ __all__ = [
     "StoredRuns",
     "SumOfLosses",
     "Summary",
+    "TrainingWarning",
     "Uniform",
     "Validation",
     "__version__",

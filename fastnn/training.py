@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from .job.build import make_job
 from .job.job import Job
 from .job.keep import make_keep
+from .job.reach import warn_of_targets
 from .optimizers import Optimizer
 from .results.replay import HISTORY_LIMIT
 from .results.run import Run, train_one
@@ -77,9 +78,10 @@ def train(
     y : (n, n_out) array or data frame of float, or (n,) for one output
         Targets, finite.
     optimizer : GradientDescent, Adam, AdamW, RPROP, Quickprop, LevenbergMarquardt, LBFGS, or a name
-        By default ``GradientDescent(learning_rate=0.1)``.  Names are "gradient_descent", "gd" and
-        "sgd", "adam", "adamw", "rprop", "quickprop", "levenberg_marquardt" and "lm", and "lbfgs";
-        they stand for the optimizer with its defaults.
+        By default ``GradientDescent(learning_rate=0.1)``, for a handful of samples.  The SSE and
+        its steps grow with their number: for more use ``loss="mse"`` or "rprop", or it diverges.
+        Names are "gradient_descent", "gd" and "sgd", "adam", "adamw", "rprop", "quickprop",
+        "levenberg_marquardt" and "lm", and "lbfgs"; they stand for the optimizer with its defaults.
     loss : SSE, MSE, Huber, BinaryCrossEntropy, CrossEntropy, or a name such as "mse", default SSE
         The objective to minimize, including penalties.
     epochs : int, default 1000
@@ -140,6 +142,11 @@ def train(
     KeyboardInterrupt
         On Ctrl-C, within an epoch.
 
+    Warns
+    -----
+    TrainingWarning
+        If targets lie outside the range of the output's activation.
+
     Examples
     --------
     >>> import fastnn
@@ -173,7 +180,9 @@ def train(
         work = len(job.X) * net.n_parameters
         threads = max(1, min(available_threads(), work // WORK_OF_A_THREAD))
         threads = threads if threads == 1 or are_native() else 1
-    return train_one(job, history_interval(history, job), threads or 1)
+    recorded = history_interval(history, job)
+    warn_of_targets(job)
+    return train_one(job, recorded, threads or 1)
 
 
 @overload
@@ -302,6 +311,11 @@ def train_many(
         On Ctrl-C, within a second; its `runs` are the restarts that had ended.
     Incomplete
         If an executor's workers fail; its `runs` are the restarts that had ended.
+
+    Warns
+    -----
+    TrainingWarning
+        As for `train`.
     """
     before = None
     if continue_from is not None:
@@ -332,6 +346,7 @@ def train_many(
         raise TypeError(f"progress: expected True, False or None, got {shown(progress)}")
     limit = _seconds(time_limit)
     folder = check_out(out, resume)
+    warn_of_targets(job)
 
     def collect(collector: Collector) -> Any:
         return run_job(

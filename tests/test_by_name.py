@@ -60,7 +60,7 @@ FREE = {
 # Made by fastnn, or not by numbers: they are no settings.
 OTHERS = {
     "DamagedFile", "Incomplete", "Interrupted", "Run", "Runs", "Statistics", "Status",
-    "StoredRuns", "Summary",
+    "StoredRuns", "Summary", "TrainingWarning",
 }  # fmt: skip
 # They have a constructor of their own.
 OF_THEIR_OWN = ("Grid", "Model", "Network", "PerLayer", "Scaling")

@@ -31,7 +31,7 @@ def test_damaged_files_give_a_model_or_one_line(tmp_path, capsys, edits, stop):
     code = main(["train", str(path), "--target", "kind", *QUICK])
     told = capsys.readouterr().err
     if code == 0:
-        assert told == ""
+        assert not told or told.startswith("fastnn: warning: train: expected ")
         assert fastnn.load(model).features
     else:
         assert code == 2

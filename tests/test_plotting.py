@@ -42,6 +42,8 @@ def test_history_of_a_diverged_run_and_of_no_epochs(xor):
     ax = run.plot()
     ax.figure.canvas.draw()
     assert "diverged" in ax.get_title()
+    assert ax.get_xlim()[1] >= run.epochs  # also where the loss is too large to be drawn
+    assert ax.texts[0].get_text() == "above 1e+100 from epoch 0"
     fastnn.train(*xor, epochs=0).plot().figure.canvas.draw()
 
 

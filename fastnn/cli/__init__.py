@@ -6,12 +6,17 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
+from ..support.advice import TrainingWarning
 from ..support.suggestions import hint
 from ..support.version import __version__
 from . import bench, export, info, predict, restarts, train, xor
 from .arguments import Parser
+from .report import warn
 
 # Exit codes: argparse's for bad arguments, one for failures of the system, and those of shells for
 # Ctrl-C and for a closed pipe.
@@ -43,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if arguments is None and options.command == "bench":
             bench.restart_fairly()
-        code: int = options.run(options)
+        with _told_in_one_line():
+            code: int = options.run(options)
         if sys.stdout is not None:
             sys.stdout.flush()
         return code
@@ -60,6 +66,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         text = re.sub(r"^\[Errno \d+\] ", "", str(error)) or type(error).__name__
         print(f"fastnn: error: {_in_one_line(text)}", file=sys.stderr)
         return FAILURE
+
+
+@contextmanager
+def _told_in_one_line() -> Iterator[None]:
+    """Show warnings about training like errors, without a line of fastnn's source."""
+    with warnings.catch_warnings():
+        shown = warnings.showwarning
+
+        def show(
+            message: Warning | str, category: type[Warning], *place: Any, **options: Any
+        ) -> None:
+            if issubclass(category, TrainingWarning):
+                warn(_in_one_line(str(message)))
+            else:
+                shown(message, category, *place, **options)
+
+        warnings.showwarning = show
+        yield
 
 
 def _in_one_line(text: str) -> str:

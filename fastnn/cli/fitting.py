@@ -12,10 +12,12 @@ from ..engine.evaluate import loss as loss_of
 from ..optimizers import Adam, Optimizer, make_optimizer
 from ..results.model import Model
 from ..results.scaling import Scaling
+from ..results.verdict import loss_of_constant
 from ..rules.validation import Validation
 from ..scheduling.scheduler import Interrupted
 from ..spec.losses import MSE, BinaryCrossEntropy, CrossEntropy, Penalized
 from ..spec.network import Network
+from ..spec.status import Status
 from ..starts.glorot import GlorotUniform
 from ..tabular.target import Target
 from ..training import train_many
@@ -74,6 +76,9 @@ class Fit:
     restart: int
     epochs: int
     interrupted: bool
+    status: Status
+    constant: float
+    """The loss, on the same rows, of predicting the mean of the training rows."""
 
 
 def default_optimizer(target: Target, rows: int, n_parameters: int) -> str:
@@ -144,7 +149,7 @@ def fit(
     }  # fmt: skip
     slices = max(1, BYTES // (8 * net.n_parameters))
     losses: list[np.ndarray] = []
-    best: tuple[float, int, int, np.ndarray] | None = None
+    best: tuple[float, int, int, np.ndarray, Status] | None = None
     interrupted = False
     begin, left = time.perf_counter(), time_limit
     for first in range(0, restarts, slices):
@@ -168,7 +173,7 @@ def fit(
             if np.isfinite(values[at]) and (best is None or values[at] < best[0]):
                 best = (
                     float(values[at]), int(runs.indices[at]), int(runs.epochs[at]),
-                    runs.parameters[at].copy(),
+                    runs.parameters[at].copy(), Status(int(runs.status[at])),
                 )  # fmt: skip
         if time_limit is not None:
             left = begin + time_limit - time.perf_counter()
@@ -186,4 +191,7 @@ def fit(
         net, best[3], inputs=inputs, outputs=outputs, classes=target.classes, features=features,
         targets=list(target.names),
     )  # fmt: skip
-    return Fit(model, np.concatenate(losses), best[1], best[2], interrupted)
+    fitted = seen(parts.train)[1]
+    judged = fitted if held is None else held[1]
+    constant = loss_of_constant(loss, judged, at=fitted)
+    return Fit(model, np.concatenate(losses), best[1], best[2], interrupted, best[4], constant)

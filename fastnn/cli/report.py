@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,11 @@ def short(label: Any, width: int = 24) -> str:
     """A label in one line of at most `width` characters."""
     text = "".join(mark if mark.isprintable() else "�" for mark in str(label))
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def warn(text: str) -> None:
+    """Print a warning, in one line like an error, and go on."""
+    print(f"fastnn: warning: {text}", file=sys.stderr)
 
 
 def listed(names: Sequence[str]) -> str:

@@ -9,12 +9,17 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..datasets import xor
 from ..optimizers import GradientDescent, Optimizer, optimizers_by_name
 from ..results.runs import Runs
 from ..results.statistics import Statistics
+from ..results.summary import Summary
+from ..results.verdict import is_worse_than, loss_of_constant
 from ..scheduling.scheduler import Interrupted
 from ..spec.activations import BY_NAME
+from ..spec.losses import SSE
 from ..spec.network import Network
 from ..starts.uniform import Uniform
 from ..storage.manifest import read_manifest
@@ -22,6 +27,7 @@ from ..storage.writer import is_begun
 from ..training import train_many
 from .arguments import kept, sizes, whole
 from .files import check_figure, check_output, new_figure, save_figure
+from .report import warn
 
 RESTARTS = 100_000
 
@@ -156,19 +162,31 @@ def run(options: argparse.Namespace) -> int:
     seconds = time.perf_counter() - start
     if isinstance(runs, Runs) and runs.statistics is None:
         told: Any = runs.summary()
-        count = len(runs)
+        summary, count = told, len(runs)
     else:
         told = runs if isinstance(runs, Statistics) else runs.statistics
-        count = told.restarts
+        summary, count = told.summary(), told.restarts
     saved = _write(runs, options) if count else []  # before any output that could fail
     print(net)
     print(told)
+    if options.epochs and summary.restarts:
+        _warn(summary, y)
     rate = "" if options.resume else f", {count / seconds:,.0f} restarts/s"
     print(f"{seconds:.2f} s{rate}")
     print("".join(f"saved {path}\n" for path in saved), end="")
     if options.out is not None:
         print(f"{count:,} of {restarts:,} restarts are in {options.out}")
     return code
+
+
+def _warn(summary: Summary, y: np.ndarray) -> None:
+    """Warn if no restart is worth much."""
+    best = np.inf if summary.loss is None else summary.loss[0]
+    if is_worse_than(best, loss_of_constant(SSE(), y)):
+        warn(
+            "restarts: expected one at least with an SSE below that of the mean, got none; try a "
+            "smaller --learning-rate, more --epochs, or another --optimizer, such as rprop"
+        )
 
 
 def _write(runs: Any, options: argparse.Namespace) -> list[Path]:

@@ -20,7 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from ..results.model import Model
+from ..results.verdict import is_worse_than
 from ..spec.activations import BY_NAME
+from ..spec.status import Status
 from ..storage.npz import load
 from ..support.atomic_files import DamagedFile
 from ..support.checks import integer, shown
@@ -48,6 +50,7 @@ from .report import (
     errors_text,
     figure_of,
     listed,
+    warn,
 )
 
 # Names of columns that tell rows apart: as their first or last word, or as a whole.
@@ -133,6 +136,7 @@ def run(options: argparse.Namespace) -> int:
     if len(finite) < len(found.losses):
         print(f"{len(found.losses) - len(finite):,} restarts diverged")
     print(f"restart {found.restart}, {found.epochs} epochs\n")
+    _warn(found, bool(len(parts.validation)))
     _print_scores(found, X, target, parts)
     print(f"\nsaved {path}")
     if options.figure is not None:
@@ -144,6 +148,21 @@ def run(options: argparse.Namespace) -> int:
         save_figure(figure, options.figure)
         print(f"saved {options.figure}")
     return 130 if found.interrupted else 0
+
+
+def _warn(found: Fit, validated: bool) -> None:
+    """Warn of a chosen restart that is not worth much."""
+    what = None
+    if found.status == Status.DIVERGED:
+        what = "a loss that stays finite, got a chosen restart that diverged"
+    elif is_worse_than(np.nanmin(found.losses), found.constant):
+        rows = "validation" if validated else "training"
+        what = f"better predictions of the {rows} rows than their mean, got worse ones"
+    if what is not None:
+        warn(
+            f"train: expected {what}; try another --optimizer, such as lbfgs, fewer "
+            "--hidden units, or other columns"
+        )
 
 
 def _checked(options: argparse.Namespace) -> Path:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 from llvmlite import ir
@@ -18,11 +19,54 @@ from numba.extending import intrinsic
 
 from .conversion import convert, is_value, lanes_among
 from .emit import MANTISSA_BITS, bits_type, call_fma, call_sqrt, choose, constant_bits
+from .symbols import OF_CONDITIONS, OF_NUMBERS, REFUSED, Symbol, refuses
 from .types import Lanes, llvm_value, number_of
 
 
-class Term:
-    """A float, or one in every lane, or the outcome of a comparison, in a formula."""
+@refuses(*REFUSED, *OF_CONDITIONS)
+class Condition(Symbol):
+    """The outcome of a comparison, in every lane, for `select`; ``&``, ``|``, ``^``, ``~`` join."""
+
+    def __init__(self, builder: ir.IRBuilder, kind: types.Type, value: ir.Value) -> None:
+        self.builder = builder
+        self.kind = kind
+        """The type of the numbers that were compared."""
+        self.value = value
+
+    def _join(self, how: str, other: Condition) -> Condition:
+        if not isinstance(other, Condition) or other.builder is not self.builder:
+            raise TypeError(
+                f"{how}: expected comparisons on both sides, got {other!r}; put each in brackets: "
+                "(x > a) & (x < b)"
+            )
+        value = getattr(self.builder, how)(self.value, other.value)
+        return Condition(self.builder, self.kind, value)
+
+    def __and__(self, other: Condition) -> Condition:
+        return self._join("and_", other)
+
+    def __or__(self, other: Condition) -> Condition:
+        return self._join("or_", other)
+
+    def __xor__(self, other: Condition) -> Condition:
+        return self._join("xor", other)
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
+    def __invert__(self) -> Condition:
+        return Condition(self.builder, self.kind, self.builder.not_(self.value))
+
+    def __repr__(self) -> str:
+        return f"Condition({self.value.get_reference()})"
+
+
+@refuses(*REFUSED, *OF_NUMBERS)
+class Term(Symbol):
+    """A float, or one in every lane, in a formula.
+
+    Operators are ``+ - * /``, ``abs``, and the comparisons ``< <= > >=``, which give a condition
+    for `select`.
+    """
 
     def __init__(self, builder: ir.IRBuilder, kind: types.Type, value: ir.Value) -> None:
         self.builder = builder
@@ -31,6 +75,7 @@ class Term:
 
     def constant(self, number: float) -> Term:
         """`number`, rounded to the type of this term, in every lane."""
+        number = float(number)
         vector = llvm_value(self.kind)
         if isinstance(self.kind, Lanes):
             return self._new(ir.Constant(vector, [number] * self.kind.count))
@@ -50,7 +95,16 @@ class Term:
         return Term(self.builder, self.kind, value)
 
     def _like(self, other: Term | float) -> Term:
-        return other if isinstance(other, Term) else self.constant(other)
+        if isinstance(other, Term):
+            if other.builder is not self.builder:
+                raise TypeError(
+                    "formula: expected symbols of this call, got one kept from an earlier call; "
+                    "compute it anew"
+                )
+            return other
+        if not isinstance(other, Real):
+            raise TypeError(f"formula: expected a number, got {_described(other)}")
+        return self.constant(float(other))
 
     def __add__(self, other: Term | float) -> Term:
         return self._new(self.builder.fadd(self.value, self._like(other).value))
@@ -79,14 +133,37 @@ class Term:
     def __neg__(self) -> Term:
         return self._new(self.builder.fneg(self.value))
 
-    def __lt__(self, other: Term | float) -> Term:
+    def __pos__(self) -> Term:
+        return self
+
+    def __abs__(self) -> Term:
+        return magnitude(self)
+
+    def __lt__(self, other: Term | float) -> Condition:
         return self._compare("<", other)
 
-    def __gt__(self, other: Term | float) -> Term:
+    def __le__(self, other: Term | float) -> Condition:
+        return self._compare("<=", other)
+
+    def __gt__(self, other: Term | float) -> Condition:
         return self._compare(">", other)
 
-    def _compare(self, how: str, other: Term | float) -> Term:
-        return self._new(self.builder.fcmp_ordered(how, self.value, self._like(other).value))
+    def __ge__(self, other: Term | float) -> Condition:
+        return self._compare(">=", other)
+
+    def _compare(self, how: str, other: Term | float) -> Condition:
+        value = self.builder.fcmp_ordered(how, self.value, self._like(other).value)
+        return Condition(self.builder, self.kind, value)
+
+    def __repr__(self) -> str:
+        return f"Term({self.value.get_reference()})"
+
+
+def _described(value: Any) -> str:
+    """What was given in place of a number, and what to write."""
+    if isinstance(value, Condition):
+        return "a comparison; write select(condition, yes, no)"
+    return repr(value)
 
 
 def fma(a: Term | float, b: Term | float, c: Term | float) -> Term:
@@ -101,10 +178,13 @@ def sqrt(x: Term) -> Term:
     return x._new(call_sqrt(x.builder, x.kind, x.value))
 
 
-def select(condition: Term, yes: Term | float, no: Term | float) -> Term:
+def select(condition: Condition, yes: Term | float, no: Term | float) -> Term:
     """Per lane `yes` where `condition` holds, else `no`."""
-    yes, no = condition._like(yes), condition._like(no)
-    return condition._new(choose(condition.builder, condition.value, yes.value, no.value))
+    if not isinstance(condition, Condition):
+        raise TypeError(f"select: expected a comparison such as x > 0.0, got {condition!r}")
+    result = Term(condition.builder, condition.kind, condition.value)
+    yes, no = result._like(yes), result._like(no)
+    return result._new(choose(result.builder, condition.value, yes.value, no.value))
 
 
 def at_least(x: Term, bound: Term | float) -> Term:
@@ -195,11 +275,9 @@ def formula(function: Callable[..., Term]) -> Any:
 
         def generate(context, builder, signature, arguments):
             terms = [
-                Term(
-                    builder,
-                    kind,
-                    convert(context, builder, value, source, kind) if is_value(source) else value,
-                )
+                Term(builder, kind, convert(context, builder, value, source, kind))
+                if is_value(source)
+                else Condition(builder, kind, value)
                 for value, source in zip(arguments, signature.args, strict=True)
             ]
             return function(*terms).value

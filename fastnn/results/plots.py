@@ -40,6 +40,11 @@ def plot_history(run: Run, ax: Axes | None = None, *, log: bool = True) -> Axes:
     with np.errstate(invalid="ignore"):
         shown_loss = np.where(losses < LARGEST_DRAWN, losses, np.nan)
     ax.plot(epochs, shown_loss, color=BLUE, marker=marker)
+    hidden = np.flatnonzero(np.isnan(shown_loss))
+    if len(hidden) and len(epochs) > 1:
+        ax.set_xlim(right=1.05 * epochs[-1])
+        beyond = f"above {LARGEST_DRAWN:.0e} from epoch {epochs[hidden[0]]:,}"
+        ax.text(0.98, 0.5, beyond, ha="right", transform=ax.transAxes)
     if log and np.any(shown_loss > 0):
         ax.set_yscale("log")
     else:

@@ -14,6 +14,7 @@ from ..job.job import Job
 from ..kernels.predict import predict
 from ..spec.network import Network
 from ..spec.status import Status
+from ..support.advice import REMEDY
 from ..support.checks import float_type, integer, shown
 from ..support.frames import Names
 from ..support.gate import frozen, kept
@@ -212,9 +213,10 @@ class Run(Savable):
         return plot_history(self, ax, log=log)
 
     def __repr__(self) -> str:
+        helps = f": {REMEDY}" if self.status == Status.DIVERGED else ""
         return (
             f"Run({self.network!r}, restart={self.restart}, status={self.status.name}, "
-            f"sse={self.sse:.6g}, epochs={self.epochs})"
+            f"sse={self.sse:.6g}, epochs={self.epochs}){helps}"
         )
 
 

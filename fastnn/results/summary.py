@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..spec.status import Status
+from ..support.advice import REMEDY
 from .censoring import CutOff, wilson_interval
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ class Summary:
             if count:
                 share = count / max(1, sum(self.counts.values()))
                 lines.append(f"  {name.lower().replace('_', ' '):<12} {count:>13,}  {share:7.2%}")
+        if 2 * self.counts[Status.DIVERGED.name] > self.restarts:
+            lines.append(f"  most diverged: {REMEDY}")
         if self.cut_off:
             lines.append(f"cut off      {self.cut_off:,} in progress when the run ended")
         if self.success_rate is not None:

@@ -6,9 +6,10 @@ except ImportError as error:  # pragma: no cover
     raise ImportError("fastnn.sklearn needs scikit-learn: pip install scikit-learn") from error
 
 from .classifier import MLPClassifier
+from .outcome import FitWarning
 from .regressor import MLPRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["FitWarning", "MLPClassifier", "MLPRegressor"]
 
 
 def __dir__() -> list[str]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numbers
 import os
-import warnings
 from typing import Any
 
 import numpy as np
 from joblib.parallel import get_active_backend
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
@@ -21,6 +19,7 @@ from ..job.build import make_job
 from ..optimizers import Optimizer
 from ..results.model import Model
 from ..results.runs import Runs
+from ..results.verdict import is_worse_than, loss_of_constant
 from ..rules.validation import Validation
 from ..spec.losses import Penalized
 from ..spec.network import Network
@@ -30,6 +29,7 @@ from ..support.machine import available_threads
 from ..support.suggestions import suggests
 from ..training import train_many
 from .checking import check_parameters
+from .outcome import warn_of_outcome
 from .parameters import ACTIVATIONS, solver_of
 from .problem import problem_of
 from .selection import Selection, best_of, best_restarts
@@ -145,6 +145,13 @@ class BaseMLP(BaseEstimator):
         ------
         TypeError, ValueError
             If a parameter or the data are invalid, before any training.
+
+        Warns
+        -----
+        FitWarning
+            If the best restart diverged, or ends above the loss of the best constant prediction.
+        ConvergenceWarning
+            If it was still improving at `max_iter`.
         """
         check_parameters(self)
         before = self._before() if self.warm_start else None
@@ -275,7 +282,11 @@ class BaseMLP(BaseEstimator):
                 f"{np.count_nonzero(~np.isfinite(best.losses))} of {self.n_restarts} restarts; use "
                 "smaller values, or scale the data"
             )
-        self._keep(net, best, warn=judged)
+        constant = loss_of_constant(options["loss"], targets, options["sample_weight"])
+        self._keep(net, best)
+        if judged:
+            worse = is_worse_than(self.loss_, constant)
+            warn_of_outcome(self.status_, self.n_iter_, worse)
 
     def _going_on(
         self, net: Network, options: dict[str, Any], before: Runs | np.ndarray | None
@@ -308,7 +319,7 @@ class BaseMLP(BaseEstimator):
         same = type(before.job.optimizer) is type(options["optimizer"])
         return same and not any(isinstance(rule, Validation) for rule in rules)
 
-    def _keep(self, net: Network, best: Selection, *, warn: bool) -> None:
+    def _keep(self, net: Network, best: Selection) -> None:
         self.network_ = net
         self.parameters_ = best.parameters
         self.coefs_, self.intercepts_ = net.unpack(best.parameters[0])
@@ -322,12 +333,6 @@ class BaseMLP(BaseEstimator):
         self.best_loss_ = None if self.early_stopping else self.loss_
         self.n_iter_ = int(best.epochs[0])
         self.status_ = Status(int(best.status[0]))
-        if warn and self.status_ == Status.EPOCH_LIMIT:
-            warnings.warn(
-                f"max_iter: the best restart was still improving after {self.n_iter_} iterations",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
 
     def _seed(self) -> int:
         if isinstance(self.random_state, numbers.Integral):

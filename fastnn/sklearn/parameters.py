@@ -222,7 +222,14 @@ ATTRIBUTES = """network_ : fastnn.Network
     Raises
     ------
     TypeError, ValueError
-        From `fit`, before any training: if a parameter or the data are invalid."""
+        From `fit`, before any training: if a parameter or the data are invalid.
+
+    Warns
+    -----
+    FitWarning
+        From `fit`, once: if the best restart diverged, or is worse than the best constant.
+    ConvergenceWarning
+        From `fit`: if it was still improving at `max_iter`."""
 
 
 def documented(kind: Any) -> Any:

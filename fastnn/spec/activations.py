@@ -13,6 +13,7 @@ data, and its gradient descent the same with s**2 times the learning rate.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
@@ -28,6 +29,7 @@ from ..support.checks import shown
 from ..support.suggestions import hint
 
 LEAK = 0.01
+EVERYTHING = (-math.inf, math.inf)
 
 
 @formula
@@ -118,6 +120,8 @@ class Activation:
     """Point where the function has no slope."""
     symmetry: int = 0
     """-1 if the function is odd, 1 if it is even: then a unit's signs may all be flipped."""
+    range: tuple[float, float] = EVERYTHING
+    """The smallest closed interval that has all its values."""
 
     @property
     def is_own(self) -> bool:
@@ -139,9 +143,26 @@ ACTIVATIONS = (
         lambda x: 1 / (1 + np.exp(-x)),
         lambda y: y * (1 - y),
         (elementary.sigmoid_power, elementary.sigmoid_remainder, elementary.sigmoid_end),
+        range=(0.0, 1.0),
     ),
-    Activation("tanh", elementary.tanh, _tanh_slope, np.tanh, lambda y: 1 - y * y, symmetry=-1),
-    Activation("relu", _relu, _relu_slope, lambda x: np.maximum(x, 0), lambda y: y > 0, kink=0.0),
+    Activation(
+        "tanh",
+        elementary.tanh,
+        _tanh_slope,
+        np.tanh,
+        lambda y: 1 - y * y,
+        symmetry=-1,
+        range=(-1.0, 1.0),
+    ),
+    Activation(
+        "relu",
+        _relu,
+        _relu_slope,
+        lambda x: np.maximum(x, 0),
+        lambda y: y > 0,
+        kink=0.0,
+        range=(0.0, math.inf),
+    ),
     Activation("identity", _identity, _identity_slope, lambda x: x, lambda y: 1, symmetry=-1),
     Activation(
         "leaky_relu",
@@ -152,7 +173,12 @@ ACTIVATIONS = (
         kink=0.0,
     ),
     Activation(
-        "softplus", softplus, _softplus_slope, lambda x: np.logaddexp(0, x), lambda y: -np.expm1(-y)
+        "softplus",
+        softplus,
+        _softplus_slope,
+        lambda x: np.logaddexp(0, x),
+        lambda y: -np.expm1(-y),
+        range=(0.0, math.inf),
     ),
     Activation(
         "elliott",
@@ -161,8 +187,9 @@ ACTIVATIONS = (
         lambda x: x / (1 + np.abs(x)),
         lambda y: (1 - np.abs(y)) ** 2,
         symmetry=-1,
+        range=(-1.0, 1.0),
     ),
-    Activation("sine", sin, cos, np.sin, np.cos, of_input=True, symmetry=-1),
+    Activation("sine", sin, cos, np.sin, np.cos, of_input=True, symmetry=-1, range=(-1.0, 1.0)),
     Activation(
         "gaussian",
         _gaussian,
@@ -171,6 +198,7 @@ ACTIVATIONS = (
         lambda x: -2 * x * np.exp(-x * x),
         of_input=True,
         symmetry=1,
+        range=(0.0, 1.0),
     ),
 )
 COMMON = 4

@@ -16,7 +16,11 @@ class Status(IntEnum):
     CONVERGED = 2
     """Met a target."""
     DIVERGED = 3
-    """Had a loss that was not finite at the start of an epoch."""
+    """Had a loss that was not finite at the start of an epoch.
+
+    A smaller learning rate, scaled data, ``loss="mse"`` for many samples, or ``optimizer="rprop"``
+    helps.
+    """
     STALLED = 4
     """Made no more progress."""
     GRADIENT = 5

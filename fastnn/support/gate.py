@@ -11,7 +11,8 @@ caller's array, a view, or a memory-mapped file, is copied.
 
 from __future__ import annotations
 
-from ctypes import c_void_p
+from collections.abc import Callable
+from ctypes import CFUNCTYPE, c_double, c_float, c_void_p
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,12 @@ def address_of(name: str, array: np.ndarray, dtype: np.dtype, shape: tuple[int, 
             return _address(array)
     check_array(name, array, dtype, shape)
     raise ValueError(f"{name}: expected a plain array, aligned and in C order, got one that is not")
+
+
+def function_at(address: int, dtype: np.dtype) -> Callable[[float], float]:
+    """The machine code at an address, a function of one number, called with the number itself."""
+    number = c_double if dtype == np.float64 else c_float
+    return CFUNCTYPE(number, number)(address)
 
 
 def frozen(array: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ bound in the docstring holds for every float of the range and is tested against 
 
 from __future__ import annotations
 
-from ..formulas import Term, at_most, fma, formula, magnitude, select, sqrt, with_sign
+from ..formulas import Condition, Term, at_most, fma, formula, magnitude, select, sqrt, with_sign
 from .logarithms import log_of
 
 # Numerators and denominators, constant terms first: near 1/2, in the tails, and far out.
@@ -57,7 +57,7 @@ def _polynomial(x: Term, coefficients: list[Term]) -> Term:
     return total
 
 
-def _rational(x: Term, which: tuple[Term, Term]) -> Term:
+def _rational(x: Term, which: tuple[Condition, Condition]) -> Term:
     """The rational function of the region that the masks `which`, near 1/2 and far out, name."""
     near, middle, far = FLOAT64 if x.is_double else FLOAT32
     is_near, is_far = which

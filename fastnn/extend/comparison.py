@@ -1,0 +1,182 @@
+"""Comparison of an activation's four parts: formulas, NumPy forms, and slopes with differences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import binding, ir
+from numba import types
+
+from ..lanes.formulas import Term
+from ..lanes.types import llvm_value
+from ..spec.activations import EVERYTHING
+from ..support.gate import function_at
+
+DTYPES: dict[Any, np.dtype] = {
+    types.float64: np.dtype(np.float64),
+    types.float32: np.dtype(np.float32),
+}
+# Up to here every NumPy form that means well is finite; beyond, some overflow in between.
+MODERATE = 8.0
+# Step of differences, and their relative and absolute error: h**2 f''' / 6 is below it for waves
+# of up to 200 radians a unit, and rounding, eps f / h, far below it.
+STEP, SLOPE_ERROR = 1e-5, 1e-6
+# Beyond, a step is not small beside the rounding of x.
+DIFFERENCES_TO = 100.0
+
+
+def points(dtype: Any) -> np.ndarray:
+    """Where forms are compared: negative and positive, 0, tiny, ordinary and large.
+
+    In ascending order, symmetric, without fractions that could be kinks, except for 0 and a few
+    whole numbers.
+    """
+    tiny = [1e-30, 1e-12, 1e-8, 1e-5, 1e-3]
+    ordinary = [*np.arange(1, 66) * (MODERATE / 65.7), 1.0, 2.0, 3.0, 6.0]
+    large = [12.3, 19.7, 31.4, 77.7, 321.0, 1e3, *([1e4] if dtype == np.float64 else [])]
+    positive = np.sort([*tiny, *ordinary, *large])
+    return np.concatenate([-positive[::-1], [0.0], positive]).astype(dtype)
+
+
+def compiled(function: Callable[[Term], Term], kind: types.Type) -> Callable[[Any], np.ndarray]:
+    """The formula as a function of arrays, compiled by LLVM without Numba, in milliseconds."""
+    value = llvm_value(kind)
+    module = ir.Module()
+    module.triple = binding.get_default_triple()
+    code = ir.Function(module, ir.FunctionType(value, [value]), "formula")
+    builder = ir.IRBuilder(code.append_basic_block())
+    builder.ret(function(Term(builder, kind, code.args[0])).value)
+    parsed = binding.parse_assembly(str(module))
+    parsed.verify()
+    machine = binding.Target.from_triple(module.triple).create_target_machine()
+    engine = binding.create_mcjit_compiler(parsed, machine)
+    engine.finalize_object()
+    call = function_at(engine.get_function_address("formula"), DTYPES[kind])
+
+    def evaluate(x: Any, _: Any = engine) -> np.ndarray:  # the code lives as long as the engine
+        return np.array([call(one) for one in np.ravel(x).tolist()], dtype=DTYPES[kind])
+
+    return evaluate
+
+
+def check_forms(
+    function: Callable[[Term], Term],
+    slope: Callable[[Term], Term],
+    numpy: Callable[[np.ndarray], Any],
+    numpy_slope: Callable[[np.ndarray], Any],
+    of_input: bool,
+) -> None:
+    """Raise unless formulas and NumPy forms agree, and the slope is the derivative."""
+    for kind, dtype in DTYPES.items():
+        x = points(dtype)
+        y, expected = compiled(function, kind)(x), _numpy(numpy, x)
+        _same("function", "numpy", x, y, expected, at_kinks=False)
+        argument = x if of_input else y
+        slopes, given = compiled(slope, kind)(argument), _numpy(numpy_slope, argument)
+        if kind == types.float64:
+            _check_slope(numpy, x, slopes)
+        _same("numpy_slope", "slope", x, given, slopes, at_kinks=True)
+
+
+def _numpy(function: Callable[[np.ndarray], Any], x: np.ndarray) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        return np.array(np.broadcast_to(function(x), x.shape), dtype=x.dtype)
+
+
+def _same(
+    name: str, other: str, x: np.ndarray, got: np.ndarray, expected: np.ndarray, *, at_kinks: bool
+) -> None:
+    """Raise unless both agree at every point.
+
+    Half of the digits must be the same: rounding, with sums that cancel, leaves more of them at
+    these points.  At a single point both slopes of a kink are right.
+    """
+    tolerance = math.sqrt(np.finfo(x.dtype).eps)
+    with np.errstate(all="ignore"):
+        close = np.isclose(got, expected, rtol=tolerance, atol=tolerance, equal_nan=True)
+    close |= ~np.isfinite(expected) & np.isfinite(got) & (np.abs(x) > MODERATE)
+    if at_kinks:
+        alone = np.concatenate([[False], close[:-2] & close[2:], [False]])
+        close |= alone & np.isfinite(got) & np.isfinite(expected)
+    if not close.all():
+        at = _first(~close, x)
+        raise ValueError(
+            f"{name}: expected the values of {other}, {expected[at]:.9g} at x = {x[at]:.9g} in "
+            f"{x.dtype}, got {got[at]:.9g}; give the same function twice"
+        )
+
+
+def _first(wrong: np.ndarray, x: np.ndarray) -> int:
+    """The position of the plainest point among the wrong ones."""
+    places = np.flatnonzero(wrong)
+    return int(places[np.argmin(np.abs(np.abs(x[places]) - 1))])
+
+
+def _check_slope(numpy: Callable[[np.ndarray], Any], x: np.ndarray, slopes: np.ndarray) -> None:
+    """Raise unless the slopes lie between the differences to the left and to the right.
+
+    At a kink every number between is a slope.  Halving the step tells the error of each difference.
+    """
+    near = np.abs(x) <= DIFFERENCES_TO
+    x, slopes = x[near], slopes[near]
+    middle = _numpy(numpy, x)
+    with np.errstate(all="ignore"):
+        sides, halves = (
+            np.array([(_numpy(numpy, x + step) - middle) / step for step in (-size, size)])
+            for size in (STEP, STEP / 2)
+        )
+        low, high = sides.min(axis=0), sides.max(axis=0)
+        error = SLOPE_ERROR * (1 + np.abs(sides).max(axis=0))
+        error += 2 * np.abs(sides - halves).max(axis=0)
+        right_slope = (slopes >= low - error) & (slopes <= high + error)
+    wrong = ~right_slope & np.isfinite(low) & np.isfinite(high)
+    if wrong.any():
+        at = _first(wrong, x)
+        raise ValueError(
+            f"slope: expected the derivative of function, about {sides[:, at].mean():.6g} at "
+            f"x = {x[at]:.9g}, got {slopes[at]:.9g}"
+        )
+
+
+def check_symmetry(numpy: Callable[[np.ndarray], Any], symmetry: int) -> None:
+    """Raise unless the function is even (1) or odd (-1), if it is said to be."""
+    x = points(np.float64)
+    values = _numpy(numpy, x)
+    tolerance = math.sqrt(np.finfo(x.dtype).eps)
+    with np.errstate(all="ignore"):
+        mirrored = symmetry * values[::-1]
+        close = np.isclose(values, mirrored, rtol=tolerance, atol=tolerance, equal_nan=True)
+    wrong = ~close & (np.abs(x) <= MODERATE)
+    if symmetry and wrong.any():
+        kind, at = "even" if symmetry > 0 else "odd", _first(wrong, x)
+        raise ValueError(
+            f"symmetry: expected 0 for a function that is not {kind}, got {symmetry}; its values "
+            f"at {-x[at]:.6g} and {x[at]:.6g} are {values[::-1][at]:.6g} and {values[at]:.6g}"
+        )
+
+
+def range_of(function: Callable[[Term], Term]) -> tuple[float, float]:
+    """The interval of the formula's values, found by sampling; a bit wider than they are.
+
+    An end that still moves beyond ``|x| = 1e15`` is infinite; where values are no numbers, both.
+    """
+    evaluate = compiled(function, types.float64)
+    near, far = np.linspace(-20, 20, 4001), np.geomspace(20, 1e15, 300)
+    farther = np.geomspace(1e15, 1e30, 50)
+    values = evaluate(np.concatenate([near, far, -far]))
+    beyond = evaluate(np.concatenate([farther, -farther]))
+    if np.isnan(values).any() or np.isnan(beyond).any():
+        return EVERYTHING
+    high = _end(float(values.max()), float(beyond.max()))
+    low = -_end(-float(values.min()), -float(beyond.min()))
+    room = 0.01 * (high - low if math.isfinite(high - low) else 1.0)
+    return low - room, high + room
+
+
+def _end(most: float, beyond: float) -> float:
+    """The upper end of a range, infinite if it still moves."""
+    moves = beyond == math.inf or beyond - most > 1e-6 + 0.01 * max(abs(most), abs(beyond))
+    return math.inf if moves else most
