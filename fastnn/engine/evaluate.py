@@ -38,7 +38,8 @@ def forward(net: Network, parameters: ArrayLike, X: ArrayLike) -> np.ndarray:
     net : Network
     parameters : (n_parameters,) or (networks, n_parameters) array of float
         Flat vectors. float32 parameters compute in float32, all others in float64.
-    X : (n, n_in) array of float
+    X : (n, n_in) array or data frame of float
+        Columns go by position, since parameters know no names.
 
     Returns
     -------
