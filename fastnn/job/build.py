@@ -292,7 +292,7 @@ def check_combination(job: Job) -> None:
     if job.parallel == "samples" and in_order:
         raise ValueError(
             "parallel: 'samples' is not available with validation, SSEBelow for a loss other than "
-            "SSE, ErrorsWithin, sample weights that differ between restarts, or "
+            "the plain SSE, ErrorsWithin, sample weights that differ between restarts, or "
             "LevenbergMarquardt; use 'restarts' with these"
         )
 
