@@ -285,8 +285,7 @@ def test_an_edit_is_seen_by_the_next_process(source, tmp_path):
     lines = "x * formulas.sigmoid(x)", "s * (1.0 + x * (1.0 - s))", "x / (1 + np.exp(-x))"
     for line in (*lines, "s * (1 + x * (1 - s))"):
         with_helper = with_helper.replace(f"return {line}\n", f"return helper.FACTOR * {line}\n")
-    with_helper = with_helper.replace("rest * g * g", "helper.FACTOR * (rest * g * g)")
-    own.write_text(with_helper)
+    own.write_text(with_helper.replace("rest * g * g", "helper.FACTOR * (rest * g * g)"))
 
     def losses():
         code = CODE.format(folder=str(tmp_path))
