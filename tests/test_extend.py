@@ -282,10 +282,10 @@ def test_an_edit_is_seen_by_the_next_process(source, tmp_path):
     (tmp_path / "helper.py").write_text("FACTOR = 1.0\n")
     own = tmp_path / "own.py"
     with_helper = source.replace("import numpy as np", "import numpy as np\nimport helper", 1)
-    with_helper = with_helper.replace(
-        "return x * formulas.sigmoid(x)", "return helper.FACTOR * x * formulas.sigmoid(x)"
-    ).replace("rest * g * g", "helper.FACTOR * (rest * g * g)")
-    own.write_text(with_helper)
+    lines = "x * formulas.sigmoid(x)", "s * (1.0 + x * (1.0 - s))", "x / (1 + np.exp(-x))"
+    for line in (*lines, "s * (1 + x * (1 - s))"):
+        with_helper = with_helper.replace(f"return {line}\n", f"return helper.FACTOR * {line}\n")
+    own.write_text(with_helper.replace("rest * g * g", "helper.FACTOR * (rest * g * g)"))
 
     def losses():
         code = CODE.format(folder=str(tmp_path))
