@@ -29,7 +29,7 @@ DIFFERENCES_TO = 100.0
 
 
 def points(dtype: Any) -> np.ndarray:
-    """Where forms are compared: negative and positive, 0, tiny, ordinary and large.
+    """Points of comparison: negative and positive, 0, tiny, ordinary and large.
 
     In ascending order, symmetric, without fractions that could be kinks, except for 0 and a few
     whole numbers.

@@ -166,7 +166,7 @@ class Checkpoint:
     data: tuple[np.ndarray, np.ndarray]
     """X and y, to which the rules' memory refers."""
     names: tuple[Names | None, Names | None]
-    """Of their columns."""
+    """The names of their columns."""
 
 
 def _going_on(job: Job, before: Checkpoint) -> Job:

@@ -30,7 +30,6 @@ from ..support.gate import check_array
 MAX_SEED = 2**64 - 1
 MAX_RESTART = 2**63 - 1
 
-
 KINDS: dict[str, Any] = {
     "net": Network, "X": np.ndarray, "y": np.ndarray, "dtype": np.dtype, "loss": Penalized,
     "weighting": Weighting, "optimizer": Optimizer, "hyper": np.ndarray, "grid": Grid | None,
@@ -96,7 +95,7 @@ class Job:
     features: Names | None = None
     """The names of the columns of X, if it was a data frame."""
     targets: Names | None = None
-    """Those of y."""
+    """The names of the columns of y."""
 
     @cached_property
     def is_sound(self) -> bool:
@@ -229,13 +228,11 @@ class Job:
         slots = [*self.setup.slots]
         for rule in self.rules:
             slots += rule.slots(self.net.n_parameters)
-        rows, constants = np.full((len(slots), 2), -1, dtype=np.int64), np.zeros(len(slots))
+        rows, constants = np.zeros((len(slots), 2), dtype=np.int64), np.zeros(len(slots))
         for place, (count, value) in enumerate(slots):
-            rows[place, 0] = count
-            if isinstance(value, str):
-                rows[place, 1] = names.index(value)
-            else:
-                constants[place] = value
+            named = isinstance(value, str)
+            rows[place] = count, names.index(value) if named else -1
+            constants[place] = 0.0 if named else value
         return rows, constants
 
     @cached_property

@@ -160,7 +160,7 @@ class Term(Symbol):
 
 
 def _described(value: Any) -> str:
-    """What was given in place of a number, and what to write."""
+    """Text of an error: what came in place of a number, and what to write."""
     if isinstance(value, Condition):
         return "a comparison; write select(condition, yes, no)"
     return repr(value)

@@ -1,4 +1,4 @@
-"""What Python asks of a number, and a symbol that stands for one in a formula cannot answer.
+"""Questions that Python asks of a number, which a symbol in a formula cannot answer.
 
 A formula runs once, before there are numbers.  So whatever depends on a number's value, such as
 ``if x > 0``, would run for a single case and be compiled for all of them.  Each such question is

@@ -19,7 +19,7 @@ Judge = Callable[[np.ndarray, float, np.ndarray], bool]
 
 @inlined
 def nothing(net):
-    """What most rules need before they judge."""
+    """Preparation of most rules: none."""
 
 
 @dataclass(frozen=True)

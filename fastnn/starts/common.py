@@ -19,7 +19,7 @@ class Initialization:
     begin: ClassVar[Piece]
     """Piece that writes the initial parameters of restart `k` into lane `lane`."""
     width: ClassVar[int] = 2
-    """How many numbers it reads for each restart, ``net.init``; 0: one for each parameter."""
+    """Count of the numbers it reads for each restart, ``net.init``; 0: one for each parameter."""
     has_table: ClassVar[bool] = False
     """True if it reads factors of two numbers for each parameter, ``net.init_table``."""
 

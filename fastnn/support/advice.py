@@ -9,7 +9,7 @@ PACKAGE = __name__.partition(".")[0]
 REMEDY = (
     "a smaller learning rate, scaled data, loss='mse' for many samples, or optimizer='rprop' helps"
 )
-"""What to do about a training run that diverged."""
+"""Remedies for a training run that diverged."""
 
 
 class TrainingWarning(UserWarning):
