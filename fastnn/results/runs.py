@@ -20,6 +20,7 @@ from ..support.frames import Names
 from ..support.gate import frozen
 from ..support.savable import Savable
 from .censoring import CutOff
+from .histories import Replayed
 from .replay import asked_indices, replay, replay_parameters, replay_with_history
 from .run import Run, sse_of
 from .run_columns import RunColumns
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     import pandas
 
 
-class Runs(RunColumns, Savable):
+class Runs(RunColumns, Replayed, Savable):
     """Many trained networks, column by column; columns that were not kept raise ValueError.
 
     Attributes
@@ -335,6 +336,12 @@ class Runs(RunColumns, Savable):
         if "epochs" not in self._columns:
             return {}
         return {"epochs": int(self.epochs[position]), "status": Status(int(self.status[position]))}
+
+    def _restarts(self) -> np.ndarray:
+        return self.indices
+
+    def _ending_of(self, k: Any) -> dict[str, Any]:
+        return self._ending(self._position(k))
 
     def _position(self, k: Any) -> int:
         """The position of restart k in the columns."""

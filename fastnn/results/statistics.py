@@ -16,6 +16,7 @@ from ..support.gate import check_array
 from ..support.savable import Savable
 from .epoch_statistics import EpochStatistics
 from .histogram import LOSS_EDGES, quantile, span
+from .histories import Replayed
 from .minima import Minima, Minimum
 from .replay import replay, replay_with_history
 from .run import Run
@@ -25,7 +26,7 @@ from .summary import QUARTILES, Summary
 SHOWN_MINIMA = 5
 
 
-class Statistics(EpochStatistics, Savable):
+class Statistics(EpochStatistics, Replayed, Savable):
     """Statistics of restarts that need not be kept one by one.
 
     Statistics of the parts of a job add up to those of the whole, exactly, in any order and
@@ -268,6 +269,13 @@ class Statistics(EpochStatistics, Savable):
             If k is not in the job.
         """
         return replay_with_history(self.job, k)
+
+    def _restarts(self) -> range:
+        return range(self.job.first, self.job.first + self.job.restarts)
+
+    def _ending_of(self, k: Any) -> dict[str, Any]:
+        integer("which", k, self.job.first, self.job.first + self.job.restarts - 1)
+        return {}
 
     def predict(self, X: Any) -> np.ndarray:
         """The outputs (n, n_out) of the best network."""
