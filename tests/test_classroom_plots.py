@@ -86,15 +86,16 @@ def test_bad_histories(runs, exception, text, which, every):
 
 
 def test_histories_that_would_fill_the_memory_are_refused_with_a_way(task):
-    many = fastnn.train_many(*task, restarts=2, epochs=3, keep="statistics")
-    job = many.job
-    vars(job)["epochs"] = 10**9
+    settings = {"restarts": 2, "epochs": 10**9, "target_sse": 10.0}  # reached at once
+    many = fastnn.train_many(*task, keep="statistics", **settings)
     with pytest.raises(ValueError, match=r"at most 1 GiB, got 2 .* or every=") as error:
         many.histories("all")
     every = int(str(error.value).rpartition("=")[2])
     many._replays("all", every)  # a generator: nothing is trained yet
     with pytest.raises(ValueError, match="which: expected at most 1,000,000 restarts"):
         many.histories(np.arange(10**6 + 1))
+    known = fastnn.train_many(*task, **settings)
+    assert [len(history) for history in known.histories("all")] == [1, 1]
 
 
 def test_histories_are_coloured_by_how_they_ended(runs):

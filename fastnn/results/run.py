@@ -285,6 +285,12 @@ class Run(Savable):
             f"sse={self.sse:.6g}, epochs={self.epochs}){helps}"
         )
 
+    def _repr_html_(self) -> str:
+        """The run in a notebook."""
+        from .html import run_html
+
+        return run_html(self)
+
 
 def _dtype_of(array: Any) -> np.dtype:
     """The dtype in which a network with these parameters computes."""

@@ -331,6 +331,12 @@ class Runs(RunColumns, Replayed, Savable):
         parts = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
         return f"Runs({self.network!r}, {len(self):,} restarts: {parts})"
 
+    def _repr_html_(self) -> str:
+        """The restarts in a notebook."""
+        from .html import runs_html
+
+        return runs_html(self)
+
     def _ending(self, position: int) -> dict[str, Any]:
         """Epochs and status of the restart at `position` of the columns, if they were kept."""
         if "epochs" not in self._columns:

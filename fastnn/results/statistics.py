@@ -314,3 +314,9 @@ class Statistics(EpochStatistics, Replayed, Savable):
     def __repr__(self) -> str:
         parts = ", ".join(f"{count:,} {name}" for name, count in self.counts.items() if count)
         return f"Statistics({self.network!r}, {self.restarts:,} restarts: {parts or 'none'})"
+
+    def _repr_html_(self) -> str:
+        """The statistics in a notebook."""
+        from .html import statistics_html
+
+        return statistics_html(self)

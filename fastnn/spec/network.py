@@ -143,6 +143,12 @@ class Network(Savable):
         activation = self.activation[0] if len(names) == 1 else list(self.activation)
         return f"Network({list(self.sizes)}, activation={activation!r}, bias={self.bias})"
 
+    def _repr_html_(self) -> str:
+        """The network in a notebook."""
+        from .network_html import network_html
+
+        return network_html(self)
+
     def unpack(self, parameters: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Split a flat vector into weights and biases.
 
