@@ -143,8 +143,11 @@ def test_boundaries_of_all_kinds_of_outputs():
     draw(run.plot_boundary(data=(X[:5], np.eye(4)[classes[:5]])))
     real = fastnn.train(fastnn.Network([2, 1], "identity"), X, X[:, 0] * X[:, 1], loss="mse")
     draw(real.plot_boundary())
-    one = fastnn.train(fastnn.Network([2, 1]), [[1.0, 1.0]], [[1.0]], epochs=0, dtype="float32")
-    draw(one.plot_boundary())
+    for size in (1.0, 3e38):
+        X = [[size, size], [-size, 0.0]]
+        run = fastnn.train(fastnn.Network([2, 1]), X, [[1.0], [0.0]], epochs=0, dtype="float32")
+        draw(run.plot_boundary())
+        draw(run.plot_boundary(data=([[1.0, 1.0]], [[1.0]])))
 
 
 @pytest.mark.parametrize("size", [1.0, 1e200, 1e308])

@@ -73,8 +73,9 @@ def _samples(run: Run, data: Any) -> Data:
 
 
 def _limits(values: np.ndarray) -> tuple[float, float]:
-    """The range of an axis, with a margin."""
-    low, high = np.clip([values.min(), values.max()], -LARGEST_DRAWN, LARGEST_DRAWN)
+    """The range of an axis, with a margin that the numbers' type can hold."""
+    limit = min(LARGEST_DRAWN, float(np.finfo(values.dtype).max) / 4)
+    low, high = np.clip([float(values.min()), float(values.max())], -limit, limit)
     margin = 0.15 * (high - low) or 0.5 * max(1.0, abs(low))
     return float(low - margin), float(high + margin)
 
@@ -150,7 +151,7 @@ def _draw_classes(
 
 def _scatter(ax: Axes, X: np.ndarray, own: np.ndarray, marker: str, **style: Any) -> None:
     size = float(np.clip(4000 / len(X), 8, 60))
-    x, y = np.clip(X, -LARGEST_DRAWN, LARGEST_DRAWN)[own].T
+    x, y = _clipped(X.astype(np.float64))[own].T
     ax.scatter(x, y, s=size, marker=marker, edgecolor="black", linewidth=0.7, **style)
 
 
