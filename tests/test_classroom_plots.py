@@ -213,7 +213,7 @@ BAD_SURFACES = [
     ({"along": "W1[0, 0]"}, TypeError, "along: expected two names or two directions"),
     ({"along": ("W1[0, 0]", "W1[0,0]")}, ValueError, "along: expected two different names"),
     ({"along": ("W1[0, 0]", "W3[0, 0]")}, ValueError, "along[1]: expected one of the network's"),
-    ({"along": ("W1[0, 0]", 3)}, ValueError, "along[0]"),
+    ({"along": ("W1[0, 0]", 3)}, TypeError, "along: expected two names or two directions"),
     ({"along": (np.ones(9), np.ones(8))}, ValueError, "along[1]: expected a name or shape (9,)"),
     ({"along": (np.ones(9), 2 * np.ones(9))}, ValueError, "along: expected two directions that"),
     ({"radius": 0}, ValueError, "radius: expected"),

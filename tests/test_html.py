@@ -98,7 +98,9 @@ def odd_results(runs):
     vars(run)["parameters"] = np.full(wide.n_parameters, np.nan, dtype=np.float32)
     vars(run)["history"] = None
     yield run
-    perfect = fastnn.train(fastnn.Network([1, 1], "identity"), [[1.0]], [[0.0]], init=[[[0.0]], [0]])
+    perfect = fastnn.train(
+        fastnn.Network([1, 1], "identity"), [[1.0]], [[0.0]], init=[[[0.0]], [0]]
+    )
     assert perfect.loss == 0
     yield perfect
     try:

@@ -212,7 +212,9 @@ def _plane(run: Run, along: Any) -> tuple[tuple[str, str], np.ndarray, np.ndarra
         return ("direction 1", "direction 2"), unit * length, np.zeros(2)
     if not isinstance(along, tuple | list | np.ndarray) or len(along) != 2:
         raise TypeError(f"along: expected two names or two directions, got {shown(along)}")
-    if isinstance(along[0], str) and isinstance(along[1], str):
+    if any(isinstance(each, str) for each in along):
+        if not all(isinstance(each, str) for each in along):
+            raise TypeError(f"along: expected two names or two directions, got {shown(along)}")
         places = [_place(f"along[{i}]", name, net.names) for i, name in enumerate(along)]
         if places[0] == places[1]:
             raise ValueError(f"along: expected two different names, got {shown(along)}")

@@ -59,7 +59,7 @@ def progress_bar(job: Job, ended: int, progress: bool | None) -> Any:
     notebook = _in_notebook()
     tqdm = _kind_of_bar(notebook)
 
-    class Bar(tqdm):  # type: ignore[misc]
+    class Bar(tqdm):  # type: ignore[misc, valid-type]
         monitor_interval = 0  # no thread may outlive the run
 
     # tqdm's own lock also works between processes.  Creating it fixes how a program starts
