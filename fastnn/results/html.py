@@ -51,7 +51,8 @@ def summary_html(summary: Summary) -> str:
 
 def runs_html(runs: Runs) -> str:
     """The table of many restarts, the shares of each status, and the distribution of the loss."""
-    loss = runs.columns.get("loss", np.empty(0))[runs.status != Status.NOT_RUN]
+    ended = runs.status != Status.NOT_RUN
+    loss = runs.loss[ended] if "loss" in runs.columns else np.empty(0)
     picture = _distribution(loss.astype(np.float64), np.ones(len(loss)), runs.loss_name)
     return _many("Runs", runs.network, runs.summary(), picture)
 
