@@ -170,6 +170,17 @@ def test_boundaries_name_the_columns_of_frames(task):
     assert draw(run.plot_boundary()).get_xlabel() == "<b>left"
 
 
+def test_names_are_shown_as_they_are():
+    import pandas
+
+    names = ["_a", "$\\frac$", "b", *(f"c{i}" for i in range(9))]
+    X = pandas.DataFrame(np.random.default_rng(0).normal(size=(12, 2)), columns=["$x$^$", "_y"])
+    y = pandas.DataFrame(np.eye(12), columns=names)
+    run = fastnn.train(fastnn.Network([2, 12]), X, y, epochs=1)
+    ax = draw(run.plot_boundary())
+    assert len(ax.get_legend().get_texts()) == 12
+
+
 def test_the_surface_has_the_losses(task, runs):
     run = runs.best
     names = task[0].names

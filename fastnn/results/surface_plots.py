@@ -10,7 +10,7 @@ from ..engine.evaluate import loss as loss_of
 from ..job.data import Data, check_data
 from ..job.job import Job
 from ..support.checks import hyperparameter, integer, real_array, shown
-from ..support.figures import BLUE, ORANGE, new_axes
+from ..support.figures import BLUE, ORANGE, literal, new_axes
 from ..support.suggestions import hint
 from .plots import LARGEST_DRAWN, in_full
 
@@ -26,6 +26,8 @@ BLOCK = 2**22
 # Okabe and Ito's palette, which colour-blind readers can distinguish.
 CLASSES = (ORANGE, BLUE, "#009E73", "#E69F00", "#56B4E9", "#CC79A7", "#F0E442", "#000000")
 MARKERS = "osD^vP*X"
+NAMED = 20
+"""Number of classes up to which a legend names them."""
 NOT_FINITE = "lightgrey"
 
 
@@ -49,7 +51,7 @@ def plot_boundary(run: Run, ax: Axes | None, output: Any, data: Any) -> Axes:
         surface = outputs[:, one].reshape(across.shape)
         _draw_output(ax, (across, up), surface, samples.X, samples.y[:, one])
     names = run.features or ("input 0", "input 1")
-    ax.set(xlim=x, ylim=y, xlabel=names[0], ylabel=names[1])
+    ax.set(xlim=x, ylim=y, xlabel=literal(names[0]), ylabel=literal(names[1]))
     ax.set_facecolor(NOT_FINITE)
     ax.set_title(f"Restart {run.restart} after {run.epochs:,} epochs")
     return ax
@@ -132,10 +134,13 @@ def _draw_classes(
     ax: Axes, plane: tuple[np.ndarray, np.ndarray], best: np.ndarray, samples: Data
 ) -> None:
     """Draw the class of the highest output everywhere, and the samples in their classes."""
+    from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 
     count = samples.y.shape[1]
-    colors = [CLASSES[i % len(CLASSES)] for i in range(count)]
+    colors: list[Any] = list(CLASSES[:count])
+    if count > len(CLASSES):
+        colors = list(colormaps["turbo"](np.linspace(0, 1, count)))
     ax.pcolormesh(
         *plane, best, cmap=ListedColormap(colors), vmin=-0.5, vmax=count - 0.5, alpha=0.35,
         shading="nearest", rasterized=True,
@@ -145,7 +150,7 @@ def _draw_classes(
     for i, name in enumerate(names):
         if np.any(own == i):
             marker = MARKERS[i % len(MARKERS)]
-            _scatter(ax, samples.X, own == i, marker, color=colors[i], label=name)
+            _scatter(ax, samples.X, own == i, marker, color=colors[i], label=literal(name))
     _legend(ax)
 
 
@@ -158,7 +163,7 @@ def _scatter(ax: Axes, X: np.ndarray, own: np.ndarray, marker: str, **style: Any
 def _legend(ax: Axes) -> None:
     """A legend below the axes, where it hides no sample."""
     labels = ax.get_legend_handles_labels()[1]
-    if len(labels) <= len(CLASSES):
+    if len(labels) <= NAMED:
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4, frameon=False)
 
 

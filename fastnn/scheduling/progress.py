@@ -62,6 +62,12 @@ def progress_bar(job: Job, ended: int, progress: bool | None) -> Any:
     class Bar(tqdm):  # type: ignore[misc, valid-type]
         monitor_interval = 0  # no thread may outlive the run
 
+        def display(self, *args: Any, **kwargs: Any) -> bool:
+            """Show the state; a page that is gone must not end the training."""
+            with contextlib.suppress(Exception):
+                super().display(*args, **kwargs)
+            return True
+
     # tqdm's own lock also works between processes.  Creating it fixes how a program starts
     # processes, and a child that is forked while another thread holds it waits forever.
     if not hasattr(tqdm, "_lock"):
