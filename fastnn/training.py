@@ -285,7 +285,7 @@ def train_many(
         counted as cut off (see `Summary`).  Chunks in progress in other processes are awaited for
         about the time of two chunks, then abandoned.
     progress : bool, optional
-        Show a progress bar; by default only on a terminal.
+        Show a progress bar; by default only on a terminal or in a notebook.
     parallel : "restarts" or "samples", default "restarts"
         With "samples" each thread trains one network after another, and restart k has the same bits
         as ``train(…, restart=k, parallel="samples")``.

@@ -1,6 +1,7 @@
 """Networks: immutable descriptions, and packing of parameters."""
 
 import pickle
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -65,3 +66,22 @@ def test_layout_is_weights_in_c_order_then_biases():
     assert weights[1].tolist() == [[9], [10], [11]]
     assert biases[1].tolist() == [12]
     assert weights[0].base is not None  # a view
+
+
+@given(SIZES, st.booleans())
+def test_names_are_in_the_order_of_the_flat_vector(sizes, bias):
+    net = fastnn.Network(sizes, bias=bias)
+    flat = np.arange(float(net.n_parameters))
+    weights, biases = net.unpack(flat)
+    found = {"W": weights, "b": biases}
+    for number, name in zip(flat, net.names, strict=True):
+        layer, units = re.fullmatch(r"[Wb](\d+)\[([\d, ]+)\]", name).groups()
+        place = tuple(int(unit) for unit in units.split(", "))
+        assert found[name[0]][int(layer) - 1][place] == number
+
+
+def test_names():
+    names = ["W1[0, 0]", "W1[0, 1]", "W1[1, 0]", "W1[1, 1]", "b1[0]", "b1[1]", "W2[0, 0]",
+             "W2[1, 0]", "b2[0]"]  # fmt: skip
+    assert fastnn.Network([2, 2, 1]).names == names
+    assert fastnn.Network([2, 1], bias=False).names == ["W1[0, 0]", "W1[1, 0]"]

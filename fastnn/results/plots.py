@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..spec.status import Status
-from ..support.figures import BLUE, new_axes
+from ..support.figures import BLUE, GREY, ORANGE, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +22,8 @@ LARGEST_DRAWN = 1e100
 BARS = 60
 
 
-def _in_full(loss_name: str) -> str:
+def in_full(loss_name: str) -> str:
+    """The name of a loss on an axis."""
     return "sum of squared errors" if loss_name == "SSE" else loss_name
 
 
@@ -35,26 +37,85 @@ def plot_history(run: Run, ax: Axes | None = None, *, log: bool = True) -> Axes:
     ax = new_axes(ax)
     epochs = np.arange(len(run.history)) * run.history_every
     marker = "o" if len(epochs) == 1 else None
-    # Matplotlib's ticks fail near the end of the range of floats, which diverging runs reach.
-    losses = run.history.astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        shown_loss = np.where(losses < LARGEST_DRAWN, losses, np.nan)
+    shown_loss = _drawable(run.history)
     ax.plot(epochs, shown_loss, color=BLUE, marker=marker)
     hidden = np.flatnonzero(np.isnan(shown_loss))
     if len(hidden) and len(epochs) > 1:
-        ax.set_xlim(right=1.05 * epochs[-1])
-        beyond = f"above {LARGEST_DRAWN:.0e} from epoch {epochs[hidden[0]]:,}"
-        ax.text(0.98, 0.5, beyond, ha="right", transform=ax.transAxes)
-    if log and np.any(shown_loss > 0):
+        _tell_hidden(ax, epochs[-1], epochs[hidden[0]])
+    _label_losses(ax, run.loss_name, log and bool(np.any(shown_loss > 0)))
+    fate = "diverged" if run.status == Status.DIVERGED else f"{run.loss_name} {run.loss:.3g}"
+    ax.set_title(f"Restart {run.restart}: {fate} after {run.epochs:,} epochs")
+    return ax
+
+
+def plot_histories(
+    runs: Sequence[Run], ax: Axes | None = None, *, log: bool = True, has_targets: bool
+) -> Axes:
+    """Plot the losses of `runs` against the epoch, coloured by how they ended."""
+    ax = new_axes(ax)
+    reached, positive = "converged" if has_targets else "ended", False
+    groups = {reached: BLUE, "did not converge": ORANGE, "diverged": GREY}
+    counts = dict.fromkeys(groups, 0)
+    hidden = np.empty(0, dtype=np.int64)
+    for run in runs:
+        fate = reached
+        if run.status == Status.DIVERGED:
+            fate = "diverged"
+        elif has_targets and run.status != Status.CONVERGED:
+            fate = "did not converge"
+        counts[fate] += 1
+        epochs, losses = _with_end(run)
+        positive |= bool(np.any(losses > 0))
+        hidden = np.append(hidden, epochs[np.isnan(losses)])
+        marker = "o" if len(epochs) == 1 else None
+        ax.plot(epochs, losses, color=groups[fate], lw=1, alpha=0.7, marker=marker)
+    name = runs[0].loss_name if runs else "loss"
+    _label_losses(ax, name, log and positive)
+    for fate, count in counts.items():
+        if count:
+            ax.plot([], [], color=groups[fate], label=f"{count:,} {fate}")
+    if runs:
+        ax.legend(loc="upper right" if not len(hidden) else "upper left")
+    if len(hidden) and hidden.max() > 0:
+        _tell_hidden(ax, hidden.max(), hidden.min())
+    ax.set_title(f"{len(runs):,} restart{'s' * (len(runs) != 1)}")
+    return ax
+
+
+def _with_end(run: Run) -> tuple[np.ndarray, np.ndarray]:
+    """The epochs and losses of a run, with its last loss if its history lacks that."""
+    assert run.history is not None
+    assert run.job is not None
+    epochs = np.arange(len(run.history)) * run.history_every
+    made = run.epochs - int(run.job.epochs_before(run.restart))
+    losses = run.history.astype(np.float64)
+    if made > epochs[-1]:
+        epochs, losses = np.append(epochs, made), np.append(losses, run.loss)
+    return epochs, _drawable(losses)
+
+
+def _drawable(losses: np.ndarray) -> np.ndarray:
+    """The losses without those near the end of the range of floats, where matplotlib fails."""
+    losses = losses.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        return np.where(losses < LARGEST_DRAWN, losses, np.nan)
+
+
+def _tell_hidden(ax: Axes, last: int, first: int) -> None:
+    """Say from where losses are too large to be drawn, and show up to the last epoch."""
+    ax.set_xlim(right=max(ax.get_xlim()[1], 1.05 * last))
+    beyond = f"above {LARGEST_DRAWN:.0e} from epoch {first:,}"
+    ax.text(0.98, 0.5, beyond, ha="right", transform=ax.transAxes)
+
+
+def _label_losses(ax: Axes, loss_name: str, log: bool) -> None:
+    if log:
         ax.set_yscale("log")
     else:
         ax.set_ylim(bottom=0)
     ax.set_xlabel("epoch (updates made)")
-    ax.set_ylabel(_in_full(run.loss_name))
-    fate = "diverged" if run.status == Status.DIVERGED else f"{run.loss_name} {run.loss:.3g}"
-    ax.set_title(f"Restart {run.restart}: {fate} after {run.epochs:,} epochs")
+    ax.set_ylabel(in_full(loss_name))
     ax.grid(alpha=0.3)
-    return ax
 
 
 def plot_converged(runs: Runs, ax: Axes | None = None) -> Axes:
@@ -160,7 +221,7 @@ def _draw_final_loss(
     elif trained:
         ax.text(0.5, 0.5, "none finite and positive", ha="center", transform=ax.transAxes)
     left_out = trained - drawn
-    ax.set_xlabel(f"final {_in_full(loss_name)}")
+    ax.set_xlabel(f"final {in_full(loss_name)}")
     ax.set_ylabel("restarts")
     ax.set_title("Where they end" + (f" ({left_out:,} not finite or zero)" if left_out else ""))
     ax.grid(alpha=0.3)

@@ -212,12 +212,84 @@ class Run(Savable):
 
         return plot_history(self, ax, log=log)
 
+    def plot_boundary(
+        self, ax: Axes | None = None, *, output: int | None = None, data: Any = None
+    ) -> Axes:
+        """Draw the outputs over the plane of two inputs, and the samples on it.
+
+        One output has a colour for each value, and a line halfway between the targets if there are
+        just two.  Several outputs are classes, and the colour shows the highest.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure by default.
+        output : int, optional
+            Draw this output alone, counted from 0.
+        data : pair of ``X (n, 2)`` and ``y (n, n_out)``, optional
+            The samples; by default those that it was trained on.
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the network has not two inputs, an argument is invalid, or `data` are missing for a
+            run of `fastnn.reference`, which does not hold them.
+        """
+        from .surface_plots import plot_boundary
+
+        return plot_boundary(self, ax, output, data)
+
+    def plot_loss_surface(
+        self, along: Any = None, ax: Axes | None = None, *,
+        radius: float | None = None, points: int = 81,
+    ) -> Axes:  # fmt: skip
+        """Draw the loss over a plane of parameters around those of the run.
+
+        Parameters
+        ----------
+        along : pair of names or of (n_parameters,) arrays, optional
+            The two weights or biases that vary, such as ``("W1[0, 0]", "b2[0]")``, by their names
+            in `Network.names`; or two directions.  By default two random directions at a right
+            angle, as long as the vector of parameters, and always the same.
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure by default.
+        radius : float, optional
+            How far to go from the run's parameters: in units of the weights for names, by default
+            1.5 times the larger weight and at least 1; in units of the directions for others, by
+            default 1.
+        points : int, default 81
+            Number of losses along each axis, from 2 to 1,000.
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is invalid, the run has no data of its own (`fastnn.reference`), or its
+            parameters are not finite.
+        """
+        from .surface_plots import plot_loss_surface
+
+        return plot_loss_surface(self, along, ax, radius, points)
+
     def __repr__(self) -> str:
         helps = f": {REMEDY}" if self.status == Status.DIVERGED else ""
         return (
             f"Run({self.network!r}, restart={self.restart}, status={self.status.name}, "
             f"sse={self.sse:.6g}, epochs={self.epochs}){helps}"
         )
+
+    def _repr_html_(self) -> str:
+        """The run in a notebook."""
+        from .html import run_html
+
+        return run_html(self)
 
 
 def _dtype_of(array: Any) -> np.dtype:

@@ -20,6 +20,7 @@ from ..support.frames import Names
 from ..support.gate import frozen
 from ..support.savable import Savable
 from .censoring import CutOff
+from .histories import Replayed
 from .replay import asked_indices, replay, replay_parameters, replay_with_history
 from .run import Run, sse_of
 from .run_columns import RunColumns
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     import pandas
 
 
-class Runs(RunColumns, Savable):
+class Runs(RunColumns, Replayed, Savable):
     """Many trained networks, column by column; columns that were not kept raise ValueError.
 
     Attributes
@@ -330,11 +331,23 @@ class Runs(RunColumns, Savable):
         parts = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
         return f"Runs({self.network!r}, {len(self):,} restarts: {parts})"
 
+    def _repr_html_(self) -> str:
+        """The restarts in a notebook."""
+        from .html import runs_html
+
+        return runs_html(self)
+
     def _ending(self, position: int) -> dict[str, Any]:
         """Epochs and status of the restart at `position` of the columns, if they were kept."""
         if "epochs" not in self._columns:
             return {}
         return {"epochs": int(self.epochs[position]), "status": Status(int(self.status[position]))}
+
+    def _restarts(self) -> np.ndarray:
+        return self.indices
+
+    def _ending_of(self, k: Any) -> dict[str, Any]:
+        return self._ending(self._position(k))
 
     def _position(self, k: Any) -> int:
         """The position of restart k in the columns."""

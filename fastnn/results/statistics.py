@@ -16,6 +16,7 @@ from ..support.gate import check_array
 from ..support.savable import Savable
 from .epoch_statistics import EpochStatistics
 from .histogram import LOSS_EDGES, quantile, span
+from .histories import Replayed
 from .minima import Minima, Minimum
 from .replay import replay, replay_with_history
 from .run import Run
@@ -25,7 +26,7 @@ from .summary import QUARTILES, Summary
 SHOWN_MINIMA = 5
 
 
-class Statistics(EpochStatistics, Savable):
+class Statistics(EpochStatistics, Replayed, Savable):
     """Statistics of restarts that need not be kept one by one.
 
     Statistics of the parts of a job add up to those of the whole, exactly, in any order and
@@ -269,6 +270,13 @@ class Statistics(EpochStatistics, Savable):
         """
         return replay_with_history(self.job, k)
 
+    def _restarts(self) -> range:
+        return range(self.job.first, self.job.first + self.job.restarts)
+
+    def _ending_of(self, k: Any) -> dict[str, Any]:
+        integer("which", k, self.job.first, self.job.first + self.job.restarts - 1)
+        return {}
+
     def predict(self, X: Any) -> np.ndarray:
         """The outputs (n, n_out) of the best network."""
         return self.best.predict(X)
@@ -306,3 +314,9 @@ class Statistics(EpochStatistics, Savable):
     def __repr__(self) -> str:
         parts = ", ".join(f"{count:,} {name}" for name, count in self.counts.items() if count)
         return f"Statistics({self.network!r}, {self.restarts:,} restarts: {parts or 'none'})"
+
+    def _repr_html_(self) -> str:
+        """The statistics in a notebook."""
+        from .html import statistics_html
+
+        return statistics_html(self)

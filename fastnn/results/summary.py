@@ -11,6 +11,7 @@ import numpy as np
 from ..spec.status import Status
 from ..support.advice import REMEDY
 from .censoring import CutOff, wilson_interval
+from .summary_text import five_numbers, how_sure
 
 if TYPE_CHECKING:
     import pandas
@@ -82,27 +83,20 @@ class Summary:
         if self.cut_off:
             lines.append(f"cut off      {self.cut_off:,} in progress when the run ended")
         if self.success_rate is not None:
-            lines.append(f"success rate {self.success_rate:.2%}{self._how_sure()}")
+            lines.append(f"success rate {self.success_rate:.2%}{how_sure(self)}")
         whose = "" if self.success_rate is None else " to converge"
         if self.epochs is not None:
-            lines.append(f"epochs{whose}: " + _five(self.epochs, "{:,.0f}"))
+            lines.append(f"epochs{whose}: " + five_numbers(self.epochs, "{:,.0f}"))
         if self.loss is not None:
             whose = " of those that ended" if self.cut_off or not self.accounted else ""
-            lines.append(f"final {self.loss_name}{whose}: " + _five(self.loss, "{:.6g}"))
+            lines.append(f"final {self.loss_name}{whose}: " + five_numbers(self.loss, "{:.6g}"))
         return "\n".join(lines)
 
-    def _how_sure(self) -> str:
-        by = "" if self.followed is None else f" by epoch {self.followed:,}"
-        if self.success_interval is None:
-            return f"{by} (no interval: some started restarts are missing)"
-        low, high = self.success_interval
-        how = ", Kaplan-Meier" if self.cut_off else ""
-        return f"{by} (95% interval {low:.2%} to {high:.2%}{how})"
+    def _repr_html_(self) -> str:
+        """The summary in a notebook."""
+        from .html import summary_html
 
-
-def _five(values: tuple[float, ...], form: str) -> str:
-    low, first, median, third, high = (form.format(value) for value in values)
-    return f"median {median}, quartiles {first} to {third}, range {low} to {high}"
+        return summary_html(self)
 
 
 def _quartiles(values: np.ndarray) -> tuple[float, ...] | None:

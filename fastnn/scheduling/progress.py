@@ -1,4 +1,4 @@
-"""A progress bar on the terminal."""
+"""A progress bar on the terminal, or in a notebook."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import sys
 import threading
+import warnings
 from typing import Any
 
 from ..job.job import Job
@@ -35,12 +36,37 @@ class _Terminal:
             self.stream.flush()
 
 
-def progress_bar(job: Job, ended: int, progress: bool | None) -> Any:
-    """A bar of restarts on the terminal; `progress` None means only if there is a terminal."""
+def _in_notebook() -> bool:
+    """True in a process that runs the cells of a notebook."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return "IPKernelApp" in getattr(shell, "config", ())
+
+
+def _kind_of_bar(notebook: bool) -> Any:
+    """The class of tqdm's bars: widgets in a notebook that has ipywidgets, otherwise text."""
+    if notebook:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of missing widgets: text serves as well
+            from tqdm.auto import tqdm
+        return tqdm
     from tqdm import tqdm
 
-    class Bar(tqdm):  # type: ignore[misc]
+    return tqdm
+
+
+def progress_bar(job: Job, ended: int, progress: bool | None) -> Any:
+    """A bar of restarts; `progress` None means only if there is a terminal or a notebook."""
+    notebook = _in_notebook()
+    tqdm = _kind_of_bar(notebook)
+
+    class Bar(tqdm):  # type: ignore[misc, valid-type]
         monitor_interval = 0  # no thread may outlive the run
+
+        def display(self, *args: Any, **kwargs: Any) -> bool:
+            """Show the state; a page that is gone must not end the training."""
+            with contextlib.suppress(Exception):
+                super().display(*args, **kwargs)
+            return True
 
     # tqdm's own lock also works between processes.  Creating it fixes how a program starts
     # processes, and a child that is forked while another thread holds it waits forever.
@@ -55,6 +81,6 @@ def progress_bar(job: Job, ended: int, progress: bool | None) -> Any:
         smoothing=0.1,
         delay=0.0 if progress else 0.5,
         file=terminal,
-        ncols=shutil.get_terminal_size().columns,  # 80 if unknown
-        disable=not (terminal.isatty() if progress is None else progress),
+        ncols=None if notebook else shutil.get_terminal_size().columns,  # 80 if unknown
+        disable=not (notebook or terminal.isatty() if progress is None else progress),
     )

@@ -44,6 +44,8 @@ class Network(Savable):
         Number of layers after the input.
     n_parameters : int
         Weights and biases in all.
+    names : list of str
+        The name of each parameter, in the order of the flat vector.
 
     Raises
     ------
@@ -112,10 +114,40 @@ class Network(Savable):
             for n_in, n_out in zip(self.sizes[:-1], self.sizes[1:], strict=True)
         )
 
+    @property
+    def names(self) -> list[str]:
+        """The names of all parameters, in the order of the flat vector.
+
+        "W1[0, 1]" is the weight from unit 0 of the input to unit 1 of the first layer after it,
+        and "b2[0]" the bias of unit 0 in the second layer after the input.  Layers count from 1,
+        and units from 0, so ``weights[0][0, 1]`` is "W1[0, 1]".
+
+        Returns
+        -------
+        list of str, of length `n_parameters`
+
+        Examples
+        --------
+        >>> Network([2, 1]).names
+        ['W1[0, 0]', 'W1[1, 0]', 'b1[0]']
+        """
+        found = []
+        for layer in range(1, len(self.sizes)):
+            n_in, n_out = self.sizes[layer - 1 : layer + 1]
+            found += [f"W{layer}[{i}, {j}]" for i in range(n_in) for j in range(n_out)]
+            found += [f"b{layer}[{j}]" for j in range(n_out) if self.bias]
+        return found
+
     def __repr__(self) -> str:
         names = set(self.activation)
         activation = self.activation[0] if len(names) == 1 else list(self.activation)
         return f"Network({list(self.sizes)}, activation={activation!r}, bias={self.bias})"
+
+    def _repr_html_(self) -> str:
+        """The network in a notebook."""
+        from .network_html import network_html
+
+        return network_html(self)
 
     def unpack(self, parameters: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Split a flat vector into weights and biases.
@@ -123,7 +155,7 @@ class Network(Savable):
         Parameters
         ----------
         parameters : (n_parameters,) array of float
-            For each layer the weights, ``(n_in, n_out)`` in C order, then the biases.
+            For each layer the weights, ``(n_in, n_out)`` in C order, then the biases: see `names`.
 
         Returns
         -------

@@ -26,7 +26,7 @@ def plot_network(
 ) -> Axes:
     """Draw nodes and links; colour shows the sign, width the magnitude of a weight."""
     ax = new_axes(ax)
-    drawn = [_drawn_units(size) for size in net.sizes]
+    drawn = [drawn_units(size) for size in net.sizes]
     places = [np.linspace(0, 1, 2 * len(units) + 1)[1::2][::-1] for units in drawn]
     matrices = None if weights is None else [np.asarray(matrix) for matrix in weights]
     largest = max((float(np.abs(m).max()) for m in matrices or []), default=0.0) or 1.0
@@ -71,8 +71,9 @@ def plot_network(
     return ax
 
 
-def _drawn_units(size: int) -> list[int]:
-    if size <= MAX_DRAWN:
+def drawn_units(size: int, most: int = MAX_DRAWN) -> list[int]:
+    """The units of a layer that are drawn: all, or the first and last of many."""
+    if size <= most:
         return list(range(size))
-    half = MAX_DRAWN // 2
+    half = most // 2
     return [*range(half), *range(size - half, size)]

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..job.keep import Keep, check_ranges, result_types
 from ..results.censoring import CutOff
+from ..results.histories import Replayed
 from ..results.replay import asked_indices, replay_with_history
 from ..results.run import Run
 from ..results.runs import Runs
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from ..job.job import Job
 
 
-class StoredRuns:
+class StoredRuns(Replayed):
     """The restarts in a run directory, read from its files on demand.
 
     A file is checked against its digest before it is first read.  Restarts that are written later
@@ -296,15 +297,21 @@ class StoredRuns:
         if isinstance(which, str) and which == "all":
             return self.load().predict(X, "all")
         wanted = asked_indices(which)
-        first, last = self.job.first, self.job.first + self.job.restarts - 1
         for k in wanted:
-            integer("which", k, first, last)
+            self._ending_of(k)
         # Trained again, except those whose parameters are stored.
         there = self.indices.find(wanted)
         if self.keep.rows and "parameters" in self.keep.columns and (there >= 0).all():
             return self[there].predict(X, wanted)
         status = np.ones(len(wanted), dtype=np.int8)
         return Runs(self.job, wanted.astype(np.int64), status=status).predict(X, wanted)
+
+    def _restarts(self) -> Indices:
+        return self.indices
+
+    def _ending_of(self, k: Any) -> dict[str, Any]:
+        integer("which", k, self.job.first, self.job.first + self.job.restarts - 1)
+        return {}
 
     def summary(self) -> Summary:
         """Counts by status, the success rate with its interval, quartiles of epochs and loss."""

@@ -24,3 +24,9 @@ def new_axes(ax: Any) -> Axes:
     if not isinstance(ax, Axes):
         raise TypeError(f"ax: expected matplotlib Axes or None, got {shown(ax)}")
     return ax
+
+
+def literal(name: str) -> str:
+    """A name as matplotlib shows it unchanged: no formulas, and not hidden from legends."""
+    shown_name = name.replace("$", r"\$")
+    return f" {shown_name}" if name.startswith("_") else shown_name
