@@ -39,7 +39,7 @@ def slopes(net, level, count):
 
 @inlined
 def deltas(net, level, count):
-    """Derivatives of the loss by a layer's pre-activations, a row for each unit; see `deltas`."""
+    """Derivatives of the loss by a layer's pre-activations, a row for each unit: see `views`."""
     region = net.other if (net.depth - level) & 1 == 0 else net.delta
     return unit_rows(net, region.data, layer_at(net, level).n_out, count)
 
