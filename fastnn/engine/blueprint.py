@@ -240,15 +240,15 @@ def _many_at_once(job: Job, lanes: int) -> Blueprint:
 
 def _one_by_one(job: Job) -> Blueprint:
     """Make the blueprint for one network at a time."""
-    samples, size, cut = len(job.X), job.dtype.itemsize, SampleRuns.of(job)
+    samples, size, sample_runs = len(job.X), job.dtype.itemsize, SampleRuns.of(job)
     samples_in_lanes = job.parallel == "samples"
-    rows = min(samples, cut.length)
-    plan = make_single_plan(job.net, rows, size, cut.group, samples_in_lanes, needs_of(job))
+    rows = min(samples, sample_runs.length)
+    plan = make_single_plan(job.net, rows, size, sample_runs.group, samples_in_lanes, needs_of(job))
     plan.set(
         samples=samples,
-        group_strips=cut.group * size // register_bytes(),
-        runs=cut.runs,
-        run_length=cut.length,
+        group_strips=sample_runs.group * size // register_bytes(),
+        runs=sample_runs.runs,
+        run_length=sample_runs.length,
         tiles=-(-rows // plan.tile),
     )
     pieces = {"compute": pass_in_lanes if samples_in_lanes else pass_in_order}

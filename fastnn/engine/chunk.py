@@ -8,7 +8,7 @@ import numpy as np
 
 from ..job.job import Job
 from ..kernels.workspace import ROWS
-from ..lanes.rounding import in_standard_mode
+from ..lanes.rounding import in_ieee_mode
 from ..lanes.types import register_bytes
 from ..spec.status import Status
 from ..support.gate import frozen
@@ -113,7 +113,7 @@ def lanes_for(job: Job, restarts: int) -> int:
     return -(-restarts // (rounds * width)) * width
 
 
-@in_standard_mode
+@in_ieee_mode
 def train_chunk(
     job: Job,
     start: int,

@@ -56,13 +56,13 @@ class Launch:
         self.dtype = job.dtype
         self.samples_in_lanes = job.parallel == "samples"
         self.has_own_weights = job.has_own_weights
-        self.order = len(job.X) if job.shuffle else 0
+        self.shuffled = len(job.X) if job.shuffle else 0
         self.n_hyper, self.n_state = job.hyper.shape[1], job.n_state
         self.plan = blueprint.plan.copy()
         self.validation: dict[str, int] = {}
         """Fields of the record for passes over the validation set."""
-        self.checked: dict[str, tuple[np.ndarray, tuple[int, ...]]] = {}
-        """Arrays of that record, and their shapes."""
+        self.validation_data: dict[str, tuple[np.ndarray, tuple[int, ...]]] = {}
+        """Arrays of the validation set, and their shapes, by field."""
         self.buffers: dict[str, int] = {}
         """Sizes of the arrays that each chunk has to itself."""
         self.expected = job.restarts * job.seconds_of_a_restart
@@ -115,7 +115,7 @@ class Launch:
             samples = len(job.validation[0])
             self._add_validation(samples)
             for name, array, units in zip("xy", job.validation, (n_in, n_out), strict=True):
-                self.checked[name] = array, (samples, units)
+                self.validation_data[name] = array, (samples, units)
 
     def _add_validation(self, samples: int) -> None:
         losses = self.plan.get("validation_losses")
@@ -124,10 +124,11 @@ class Launch:
         }  # fmt: skip
 
     def _add_data_of_one(self, job: Job) -> None:
-        plan, cut, ends = self.plan, SampleRuns.of(job), (job.net.sizes[0], job.net.sizes[-1])
-        runs, tiles = cut.runs, plan.get("tiles")
+        plan, sample_runs = self.plan, SampleRuns.of(job)
+        ends = job.net.sizes[0], job.net.sizes[-1]
+        runs, tiles = sample_runs.runs, plan.get("tiles")
         for name, array, units in zip("xy", (job.X, job.y), ends, strict=True):
-            tiled = by_tile(array, cut.length, plan.tile)
+            tiled = by_tile(array, sample_runs.length, plan.tile)
             plan.point(name, tiled, runs, tiles, units, plan.tile)
         plan.set(threads=1)
         if job.validation is not None:
@@ -137,7 +138,7 @@ class Launch:
             self.validation.update(tiles=tiles, run_length=samples, runs=1, thread=0, threads=1)
             for name, array, units in zip("xy", job.validation, ends, strict=True):
                 tiled = by_tile(array, samples, plan.tile)
-                self.checked[name] = tiled, (1, tiles, units, plan.tile)
+                self.validation_data[name] = tiled, (1, tiles, units, plan.tile)
         if job.shuffle:
             for name, array, units in zip(("rows_x", "rows_y"), (job.X, job.y), ends, strict=True):
                 plan.point(name, array, len(job.X), units)
@@ -201,7 +202,7 @@ class Launch:
         plan = self.plan_of_chunk(chunk_job, stop_flag, outputs)
         lanes = plan.get("lanes")
         plan.point("lane_state", np.zeros(4 * lanes, dtype=np.int64), 4 * lanes)
-        plan.point("order", np.zeros(lanes * self.order, dtype=np.int64), lanes * self.order)
+        plan.point("order", np.zeros(lanes * self.shuffled, dtype=np.int64), lanes * self.shuffled)
         if shared is not None:
             plan.set(thread=thread, threads=shared.threads)
             plan.point("arrived", shared.arrived, 1)
@@ -211,7 +212,7 @@ class Launch:
         if self.validation:
             validation = plan.copy()
             validation.set(**self.validation)
-            for name, (array, shape) in self.checked.items():
+            for name, (array, shape) in self.validation_data.items():
                 validation.point(name, array, *shape)
             plan.point("validation_record", validation.record, len(plan.record))
         workspace = zeros_aligned(plan.end * lanes, self.dtype)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..lanes.rounding import in_standard_mode
+from ..lanes.rounding import in_ieee_mode
 from ..optimizers import Optimizer, make_optimizer
 from ..rules import make_rules
 from ..rules.common import Rule
@@ -34,7 +34,7 @@ from .job import MAX_RESTART, MAX_SEED, Job, check_epochs
 PARALLEL = ("restarts", "samples")
 
 
-@in_standard_mode
+@in_ieee_mode
 def make_job(
     net: Network,
     X: Any,

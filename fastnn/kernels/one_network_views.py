@@ -50,7 +50,7 @@ def grouped(net, rows):
     width = lane_count(in_registers(rows).data)
     group = net.group_strips * width
     columns = whole_groups(net, rows.columns) // group
-    places = matrix(rows.data, rows.rows, columns, rows.row, group, width)
+    places = matrix(rows.data, rows.rows, columns, rows.row_step, group, width)
     return registers_at(places)
 
 

@@ -22,7 +22,7 @@ from numba import types
 from ..jit.cache import is_kept
 from ..jit.compiling import Function, entry, function_for_kernels, inlined, once
 from ..lanes.buffers import buffer
-from ..lanes.rounding import begin_standard_mode, set_mode
+from ..lanes.rounding import begin_ieee_mode, set_mode
 from ..lanes.types import Buffer
 from ..spec.activations import Activation
 from .views import RECORD, View, call, call_at, view_of
@@ -226,7 +226,7 @@ def is_own(function: Callable[..., Any]) -> bool:
 @once
 def _entry():
     def run(address, record, workspace):
-        mode = begin_standard_mode()
+        mode = begin_ieee_mode()
         call_at(address, buffer(record), buffer(workspace))
         set_mode(mode)
 

@@ -136,7 +136,7 @@ def _get(context, builder, kind, value, name):
     return build_matrix(
         context, builder, Matrix(kind.element),
         builder.gep(view.space, [builder.mul(number, lanes)]),
-        rows=0, columns=strips, row=lanes, column=kind.width, strip=kind.width,
+        rows=0, columns=strips, row_step=lanes, column_step=kind.width, strip_step=kind.width,
     )  # fmt: skip
 
 

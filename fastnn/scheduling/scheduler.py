@@ -245,7 +245,7 @@ def _run_chunks(
                     error = RuntimeError("a chunk was interrupted in its worker")
                 if error is not None:
                     gone = _is_gone(error)
-                    if executor is None or gone or not work.failed((start, stop)):
+                    if executor is None or gone or not work.requeue((start, stop)):
                         collector.lose()
                         raise _failure(executor, error) from error
                     continue

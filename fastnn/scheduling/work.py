@@ -114,8 +114,8 @@ class Work:
         self.reached = max(self.reached, stop)
         return start, stop
 
-    def failed(self, chunk: tuple[int, int]) -> bool:
-        """Requeue the chunk; returns False after `ATTEMPTS` failures."""
+    def requeue(self, chunk: tuple[int, int]) -> bool:
+        """Hand out a failed chunk again; returns False after `ATTEMPTS` failures."""
         self.failures[chunk] = self.failures.get(chunk, 0) + 1
         if self.failures[chunk] >= ATTEMPTS:
             return False
