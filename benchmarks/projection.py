@@ -30,7 +30,7 @@ import fastnn
 from fastnn.job.build import make_job
 from fastnn.job.job import Job
 from fastnn.job.keep import make_keep
-from fastnn.scheduling.work import CHUNKS_PER_SECOND, Sizes
+from fastnn.scheduling.work import CHUNKS_PER_SECOND, ChunkSizes
 from fastnn.scheduling.worker import train_part
 from fastnn.storage.writer import Shards
 from fastnn.support.machine import describe
@@ -121,15 +121,15 @@ def simulate(chunks: int, chunk: float, cores: int, serial: float) -> float:
     return max(free)
 
 
-def sizes_for(job: Job, pace: float, cores: int, keep: str, far: bool) -> Sizes:
+def sizes_for(job: Job, pace: float, cores: int, keep: str, far: bool) -> ChunkSizes:
     """The choice of chunk sizes once their times are known."""
-    sizes = Sizes(job, cores, None, keep=make_keep(keep, job, on_disk=True), far=far)
+    sizes = ChunkSizes(job, cores, None, keep=make_keep(keep, job, on_disk=True), far=far)
     for _ in range(50):
         sizes.learn(sizes.size, sizes.size * pace)
     return sizes
 
 
-def count_chunks(sizes: Sizes, restarts: int) -> int:
+def count_chunks(sizes: ChunkSizes, restarts: int) -> int:
     """Count the chunks of a run: many of full size, and smaller ones towards its end."""
     count, left = 0, restarts
     while left:

@@ -19,7 +19,7 @@ from .results.run import Run, train_one
 from .results.runs import Runs
 from .results.statistics import Statistics
 from .rules.common import Rule
-from .scheduling.collectors import Collector, Columns, Tallies
+from .scheduling.collectors import Collector, Columns, StatisticsAndBest
 from .scheduling.executors import workers_of
 from .scheduling.scheduler import run_job
 from .spec.grid import Grid
@@ -180,9 +180,9 @@ def train(
         work = len(job.X) * net.n_parameters
         threads = max(1, min(available_threads(), work // WORK_OF_A_THREAD))
         threads = threads if threads == 1 or are_native() else 1
-    recorded = history_interval(history, job)
+    every = history_interval(history, job)
     warn_of_targets(job)
-    return train_one(job, recorded, threads or 1)
+    return train_one(job, every, threads or 1)
 
 
 @overload
@@ -361,9 +361,9 @@ def train_many(
 
     if folder is None:
         kept = make_keep(keep, job)
-        return collect(Columns(job, kept) if kept.rows else Tallies(job, kept))
-    goes_on = keep is None and is_begun(folder)
-    kept_there = None if goes_on else make_keep(keep, job, on_disk=True)
+        return collect(Columns(job, kept) if kept.rows else StatisticsAndBest(job, kept))
+    as_before = keep is None and is_begun(folder)  # what the run there has kept so far
+    kept_there = None if as_before else make_keep(keep, job, on_disk=True)
     with sole_writer(folder):
         check_out(out, resume)  # again, now that nobody else can start a run there
         return collect(Shards(folder, job, kept_there))

@@ -17,10 +17,10 @@ from threading import Lock
 import numpy as np
 
 from fastnn.kernels import pieces, statistics
-from fastnn.kernels.layout import CALL, FLOATS, INTEGERS, PLACES
+from fastnn.kernels.layout import CHANGING, FLOATS, INTEGERS, PLACES
 from fastnn.support import gate
 
-ARRAYS = [name for name, kind in CALL.items() if kind in (FLOATS, INTEGERS)]
+ARRAYS = [name for name, kind in CHANGING.items() if kind in (FLOATS, INTEGERS)]
 """The fields of a record that are addresses of arrays."""
 # Bytes on either side that nobody may touch.
 PROTECTED = max(2**18, mmap.PAGESIZE)

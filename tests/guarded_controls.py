@@ -27,7 +27,7 @@ NET = fastnn.Network([2, 2, 1])
 DATA = [np.tile(array, (16, 1)) for array in fastnn.datasets.xor()]
 ARGUMENTS = {"epochs": 3, "optimizer": fastnn.GradientDescent(momentum=0.5)}
 STOP = np.zeros(1, dtype=np.int64)
-train, zeros_aligned = launch.train, launch.zeros_aligned
+run_kernels, zeros_aligned = launch.run_kernels, launch.zeros_aligned
 take, set_fields, point = Plan.take, Plan.set, Plan.point
 
 
@@ -62,9 +62,9 @@ def without_last(output):
 
     def cut(launched, part, threads, stop_flag, outputs):
         shorter = replace(outputs, **{output: getattr(outputs, output)[:-1]})
-        return train(launched, part, threads, stop_flag, shorter)
+        return run_kernels(launched, part, threads, stop_flag, shorter)
 
-    return [patch.object(module, "train", cut) for module in (chunks, primitives)]
+    return [patch.object(module, "run_kernels", cut) for module in (chunks, primitives)]
 
 
 def without_last_64_bytes():

@@ -20,7 +20,7 @@ from conftest import assert_same_bits, python
 import fastnn
 from fastnn.engine.chunk import train_chunk
 from fastnn.job.build import make_job
-from fastnn.scheduling.work import Sizes
+from fastnn.scheduling.work import ChunkSizes
 from fastnn.support.machine import _container_limit, available_threads
 
 
@@ -80,7 +80,7 @@ def test_affinity_is_respected():
 @pytest.mark.parametrize("seconds", [0.001, 0.25, 30.0])
 @pytest.mark.parametrize("workers", [1, 2, 64])
 def test_chunk_sizes_cover_everything(restarts, seconds, workers, xor):
-    sizes = Sizes(make_job(*xor, restarts=restarts), workers, None)
+    sizes = ChunkSizes(make_job(*xor, restarts=restarts), workers, None)
     left, chunks = restarts, []
     while left:
         size = sizes.next(left)
@@ -105,7 +105,7 @@ def test_lanes_are_refilled(xor, exercise):
 
 
 def test_fixed_chunk_size(xor):
-    sizes = Sizes(make_job(*xor, restarts=10), 2, 4)
+    sizes = ChunkSizes(make_job(*xor, restarts=10), 2, 4)
     assert [sizes.next(10), sizes.next(6), sizes.next(2)] == [4, 4, 2]
 
 

@@ -56,7 +56,7 @@ def job_of(kind, samples, net=NET, **more):
 def planned_bytes(job):
     """The memory of a launch, without compiling what it needs: its data are there once."""
     lanes = lanes_for(job, job.restarts)
-    make = blueprint._in_lanes if lanes > 1 else lambda job, lanes: blueprint._one_by_one(job)
+    make = blueprint._many_at_once if lanes > 1 else lambda job, lanes: blueprint._one_by_one(job)
     launch = Launch(job, make(job, lanes))
     numbers = launch.plan.end * lanes + sum(launch.buffers.values())
     return numbers * job.dtype.itemsize + 8 * launch.order * lanes

@@ -122,7 +122,7 @@ def test_a_mode_that_is_not_set_right_would_be_seen(library):
 def test_the_mode_comes_back_after_an_error():
     calls = []
 
-    @rounding.in_standard_mode
+    @rounding.in_ieee_mode
     def fails(a, *, b):
         calls.append((a, b))
         raise ValueError("as it should")

@@ -220,7 +220,7 @@ def test_larger_networks_begin_later(sizes, samples, seconds, begins, monkeypatc
     if not launch.blueprint.may_change:
         assert not begins
         return
-    assert compilations.concern(launch)
+    assert compilations.may_help(launch)
     compilations._look_at(launch, seconds)
     assert len(begun) == begins
 

@@ -19,7 +19,7 @@ from ..job.job import Job
 from ..kernels.activation import activation_pieces
 from ..kernels.errors import single_watch_errors, watch_errors
 from ..kernels.forward_backward import gathered_loss_and_gradient, loss_and_gradient
-from ..kernels.layout import COLUMNS, COMMON, KERNELS, LAYERS, OWN, PLACES, REGIONS, SIZES
+from ..kernels.layout import COMMON, KERNELS, LAYER_COLUMNS, LAYERS, OWN, PLACES, REGIONS, SIZES
 from ..kernels.losses import add_penalties, loss_pieces
 from ..kernels.one_network_pass import LEAST_GROUPS, MOST_RUNS, pass_in_lanes, pass_in_order
 from ..kernels.pieces import Kind, Piece, Sizes
@@ -35,13 +35,13 @@ from ..spec.sample_weights import GIVEN
 from .specialize import (
     FOR_BLOCKS,
     gains_in_blocks,
-    has_own_parts,
+    has_own_pieces,
     is_quickly_compiled,
     is_small,
     mode,
 )
 
-# Parts of the record that a special kernel contains.
+# Fields of the record whose pieces a special kernel contains.
 INLINED = ("compute", "update")
 # Number of kinds of jobs to cache.
 MOST = 256
@@ -164,7 +164,7 @@ class Blueprint:
             layers=tuple(tuple(map(int, row)) for row in plan.layers[:, :-2]),
             activations=tuple(plan.activations),
             unrolled=unrolled,
-            parts=tuple((name, self.pieces[name]) for name in INLINED),
+            inlined=tuple((name, self.pieces[name]) for name in INLINED),
         )
 
     def prepare(self, job: Job) -> Blueprint:
@@ -175,12 +175,12 @@ class Blueprint:
         if asked == "special" or (asked == "auto" and (small or gains_in_blocks(job, lanes))):
             sizes = self.sizes(unrolled=small)
             self.special = replace(self.kind, sizes=sizes)
-            own = has_own_parts(self.pieces, sizes)
+            own = has_own_pieces(self.pieces, sizes)
             self.special_file = None if own else train_epochs.kept_file(self.special)
             self.uses_special = asked == "special" or (not own and self._begins_special(job))
             self.may_change = not self.uses_special and self.special_file is not None
         wanted = self._wanted(job)
-        with announced(not all(piece.is_at_hand(kind) for _, piece, kind in wanted)):
+        with announced(not all(piece.is_compiled(kind) for _, piece, kind in wanted)):
             for place, piece, kind in wanted:
                 self.plan.record[place] = piece.address(kind)
             self.address = train_restarts.address(self.kind)
@@ -188,9 +188,9 @@ class Blueprint:
 
     def _begins_special(self, job: Job) -> bool:
         """Return whether the special kernel exists, or is faster to compile."""
-        if train_epochs.is_at_hand(self.special):
+        if train_epochs.is_compiled(self.special):
             return True
-        general = train_epochs.is_at_hand(self.kind) or any_kernel_compiled()
+        general = train_epochs.is_compiled(self.kind) or any_kernel_compiled()
         return not general and is_quickly_compiled(job)
 
     def _wanted(self, job: Job) -> list[tuple[int, Piece, Kind]]:
@@ -205,7 +205,7 @@ class Blueprint:
         wanted.append((PLACES["epochs_kernel"], train_epochs, kind))
         if not self.uses_special or others:
             for level, (activation, keeps) in enumerate(self.plan.activations):
-                at = LAYERS + (level + 1) * COLUMNS - 2
+                at = LAYERS + (level + 1) * LAYER_COLUMNS - 2
                 for place, piece in enumerate(activation_pieces(activation, keeps), start=at):
                     wanted.append((place, piece, self.kind))
         return wanted
@@ -219,7 +219,7 @@ class Blueprint:
         return self.uses_special
 
 
-def _in_lanes(job: Job, lanes: int) -> Blueprint:
+def _many_at_once(job: Job, lanes: int) -> Blueprint:
     """Make the blueprint for `lanes` networks at once."""
     width = vector_width(lanes, job.dtype)
     plan = make_plan(job.net, len(job.X), lanes, job.dtype.itemsize, needs_of(job))
@@ -240,18 +240,18 @@ def _in_lanes(job: Job, lanes: int) -> Blueprint:
 
 def _one_by_one(job: Job) -> Blueprint:
     """Make the blueprint for one network at a time."""
-    samples, size, cut = len(job.X), job.dtype.itemsize, SampleRuns.of(job)
-    in_lanes = job.parallel == "samples"
-    rows = min(samples, cut.length)
-    plan = make_single_plan(job.net, rows, size, cut.group, in_lanes, needs_of(job))
+    samples, size, sample_runs = len(job.X), job.dtype.itemsize, SampleRuns.of(job)
+    samples_in_lanes = job.parallel == "samples"
+    rows = min(samples, sample_runs.length)
+    plan = make_single_plan(job.net, rows, size, sample_runs.group, samples_in_lanes, needs_of(job))
     plan.set(
         samples=samples,
-        group_strips=cut.group * size // register_bytes(),
-        runs=cut.runs,
-        run_length=cut.length,
+        group_strips=sample_runs.group * size // register_bytes(),
+        runs=sample_runs.runs,
+        run_length=sample_runs.length,
         tiles=-(-rows // plan.tile),
     )
-    pieces = {"compute": pass_in_lanes if in_lanes else pass_in_order}
+    pieces = {"compute": pass_in_lanes if samples_in_lanes else pass_in_order}
     if not job.has_plain_loss:
         pieces["loss"] = loss_pieces(job.loss_code).one_network
     if job.watches:
@@ -287,7 +287,7 @@ def blueprint_of(job: Job, lanes: int) -> Blueprint:
     key = _key(job, lanes)
     found = _made.get(key)
     if found is None:
-        new = _in_lanes(job, lanes) if lanes > 1 else _one_by_one(job)
+        new = _many_at_once(job, lanes) if lanes > 1 else _one_by_one(job)
         found = _made.setdefault(key, new.prepare(job))
         while len(_made) > MOST:
             _made.popitem(last=False)

@@ -8,11 +8,11 @@ import numpy as np
 
 from ..job.job import Job
 from ..kernels.workspace import ROWS
-from ..lanes.rounding import in_standard_mode
+from ..lanes.rounding import in_ieee_mode
 from ..lanes.types import register_bytes
 from ..spec.status import Status
 from ..support.gate import frozen
-from .launch import Outputs, launch_of, train
+from .launch import Outputs, launch_of, run_kernels
 from .specialize import is_small
 
 # A plain int, which NumPy compares in 0.1 us; with the enumeration's member it takes 4.5.
@@ -113,7 +113,7 @@ def lanes_for(job: Job, restarts: int) -> int:
     return -(-restarts // (rounds * width)) * width
 
 
-@in_standard_mode
+@in_ieee_mode
 def train_chunk(
     job: Job,
     start: int,
@@ -138,8 +138,8 @@ def train_chunk(
         raise ValueError(f"expected positions from 0 to {job.restarts}, got {start} and {stop}")
     if stop_flag is None:
         stop_flag = np.zeros(1, dtype=np.int64)
-    part = job.expand_range(start, stop)
-    count = part.restarts
+    chunk_job = job.expand_range(start, stop)
+    count = chunk_job.restarts
     lanes = lanes_for(job, count) if lanes is None else lanes
     kept, goes_on = keep_parameters, keep_parameters and keep_state
     outputs = Outputs(
@@ -151,7 +151,7 @@ def train_chunk(
         history=history,
         history_every=history_every,
     )
-    ticks = train(launch_of(job, lanes), part, threads, stop_flag, outputs)
+    ticks = run_kernels(launch_of(job, lanes), chunk_job, threads, stop_flag, outputs)
     for array in (outputs.parameters, outputs.state):
         if array is not None:
             frozen(array)

@@ -20,7 +20,7 @@ from ..spec.network import Network
 from ..support.checks import real_array, shown
 from ..support.suggestions import suggests
 from .chunk import lanes_for
-from .launch import Outputs, launch_of, train
+from .launch import Outputs, launch_of, run_kernels
 
 if TYPE_CHECKING:
     from ..spec.losses import Penalized
@@ -220,5 +220,5 @@ def _evaluate(job: Job, *, gradient: bool, jacobian: np.ndarray | None = None) -
     )
     flag = np.zeros(1, dtype=np.int64)
     lanes = lanes_for(job, count)
-    train(launch_of(job, lanes), job, 1, flag, outputs)
+    run_kernels(launch_of(job, lanes), job, 1, flag, outputs)
     return outputs

@@ -1,7 +1,7 @@
 """The launch of a compiled training run: a job as launch record, workspace and kernels.
 
 A `Launch` is made once for a job and serves all of its chunks, which differ only in their rows of
-numbers and in where results go.
+numbers and in where results go.  It starts from the `Blueprint` that jobs of one kind share.
 """
 
 from __future__ import annotations
@@ -54,15 +54,15 @@ class Launch:
     def __init__(self, job: Job, blueprint: Blueprint) -> None:
         self.blueprint = blueprint
         self.dtype = job.dtype
-        self.in_lanes = job.parallel == "samples"
+        self.samples_in_lanes = job.parallel == "samples"
         self.has_own_weights = job.has_own_weights
-        self.order = len(job.X) if job.shuffle else 0
+        self.shuffled = len(job.X) if job.shuffle else 0
         self.n_hyper, self.n_state = job.hyper.shape[1], job.n_state
         self.plan = blueprint.plan.copy()
         self.validation: dict[str, int] = {}
         """Fields of the record for passes over the validation set."""
-        self.checked: dict[str, tuple[np.ndarray, tuple[int, ...]]] = {}
-        """Arrays of that record, and their shapes."""
+        self.validation_data: dict[str, tuple[np.ndarray, tuple[int, ...]]] = {}
+        """Arrays of the validation set, and their shapes, by field."""
         self.buffers: dict[str, int] = {}
         """Sizes of the arrays that each chunk has to itself."""
         self.expected = job.restarts * job.seconds_of_a_restart
@@ -71,7 +71,7 @@ class Launch:
             self.expected = 4 * self.expected + job.restarts * job.epochs * EPOCH_OF_ONE
         self._add_numbers(job)
         if self.plan.get("lanes") > 1:
-            self._add_data_of_lanes(job)
+            self._add_data_of_many(job)
         else:
             self._add_data_of_one(job)
 
@@ -107,7 +107,7 @@ class Launch:
             plan.point("rules", rule_table(job.rules, p), count, RULE_COLUMNS)
             plan.point("rule_numbers", numbers, count)
 
-    def _add_data_of_lanes(self, job: Job) -> None:
+    def _add_data_of_many(self, job: Job) -> None:
         n_in, n_out = job.net.sizes[0], job.net.sizes[-1]
         self.plan.point("x", job.X, len(job.X), n_in)
         self.plan.point("y", job.y, len(job.X), n_out)
@@ -115,7 +115,7 @@ class Launch:
             samples = len(job.validation[0])
             self._add_validation(samples)
             for name, array, units in zip("xy", job.validation, (n_in, n_out), strict=True):
-                self.checked[name] = array, (samples, units)
+                self.validation_data[name] = array, (samples, units)
 
     def _add_validation(self, samples: int) -> None:
         losses = self.plan.get("validation_losses")
@@ -124,10 +124,11 @@ class Launch:
         }  # fmt: skip
 
     def _add_data_of_one(self, job: Job) -> None:
-        plan, cut, ends = self.plan, SampleRuns.of(job), (job.net.sizes[0], job.net.sizes[-1])
-        runs, tiles = cut.runs, plan.get("tiles")
+        plan, sample_runs = self.plan, SampleRuns.of(job)
+        ends = job.net.sizes[0], job.net.sizes[-1]
+        runs, tiles = sample_runs.runs, plan.get("tiles")
         for name, array, units in zip("xy", (job.X, job.y), ends, strict=True):
-            tiled = by_tile(array, cut.length, plan.tile)
+            tiled = by_tile(array, sample_runs.length, plan.tile)
             plan.point(name, tiled, runs, tiles, units, plan.tile)
         plan.set(threads=1)
         if job.validation is not None:
@@ -137,7 +138,7 @@ class Launch:
             self.validation.update(tiles=tiles, run_length=samples, runs=1, thread=0, threads=1)
             for name, array, units in zip("xy", job.validation, ends, strict=True):
                 tiled = by_tile(array, samples, plan.tile)
-                self.checked[name] = tiled, (1, tiles, units, plan.tile)
+                self.validation_data[name] = tiled, (1, tiles, units, plan.tile)
         if job.shuffle:
             for name, array, units in zip(("rows_x", "rows_y"), (job.X, job.y), ends, strict=True):
                 plan.point(name, array, len(job.X), units)
@@ -146,61 +147,62 @@ class Launch:
                 "batch_x": room * ends[0], "batch_y": room * ends[1], "batch_weights": room,
             }  # fmt: skip
 
-    def record_of(self, part: Job, stop_flag: np.ndarray, outputs: Outputs) -> Plan:
-        """The record of one chunk."""
-        own, count, p = self.plan.copy(), part.restarts, part.net.n_parameters
-        start, width = part.start.numbers, part.start.kind.width or p
-        own.set(
+    def plan_of_chunk(self, chunk_job: Job, stop_flag: np.ndarray, outputs: Outputs) -> Plan:
+        """The plan of one chunk; `chunk_job` is the job of its restarts alone."""
+        plan, count, p = self.plan.copy(), chunk_job.restarts, chunk_job.net.n_parameters
+        start, width = chunk_job.start.numbers, chunk_job.start.kind.width or p
+        plan.set(
             count=count,
-            first=part.first,
-            hyper_step=self.n_hyper if len(part.hyper) > 1 else 0,
+            first=chunk_job.first,
+            hyper_step=self.n_hyper if len(chunk_job.hyper) > 1 else 0,
             init_step=width if len(start) > 1 else 0,
             history_every=outputs.history_every,
             epochs_kernel=self.blueprint.plan.get("epochs_kernel"),
         )
-        own.point("hyper_rows", part.hyper, _rows(part.hyper, count), self.n_hyper)
-        own.point("init_rows", start, _rows(start, count), width)
-        own.point("stop", stop_flag, 1)
-        own.point("out_loss", outputs.loss, count)
-        own.point("out_epochs", outputs.epochs, count)
-        own.point("out_status", outputs.status, count)
-        if part.indices is not None:
-            own.point("indices", part.indices, count)
-        if part.start_state is not None:
-            own.point("start_state", part.start_state, count, self.n_state)
-        if part.start_epochs is not None:
-            own.point("start_epochs", part.start_epochs, count)
+        plan.point("hyper_rows", chunk_job.hyper, _rows(chunk_job.hyper, count), self.n_hyper)
+        plan.point("init_rows", start, _rows(start, count), width)
+        plan.point("stop", stop_flag, 1)
+        plan.point("out_loss", outputs.loss, count)
+        plan.point("out_epochs", outputs.epochs, count)
+        plan.point("out_status", outputs.status, count)
+        if chunk_job.indices is not None:
+            plan.point("indices", chunk_job.indices, count)
+        if chunk_job.start_state is not None:
+            plan.point("start_state", chunk_job.start_state, count, self.n_state)
+        if chunk_job.start_epochs is not None:
+            plan.point("start_epochs", chunk_job.start_epochs, count)
         if outputs.parameters is not None:
-            own.point("out_parameters", outputs.parameters, count, p)
+            plan.point("out_parameters", outputs.parameters, count, p)
         if outputs.state is not None:
-            own.point("out_state", outputs.state, count, self.n_state)
+            plan.point("out_state", outputs.state, count, self.n_state)
         if outputs.history_every and outputs.history is not None:
             integer("history: restarts", count, 0, 1)
-            epochs = own.get("epochs")
-            own.point("history", outputs.history, epochs // outputs.history_every + 1)
+            epochs = plan.get("epochs")
+            plan.point("history", outputs.history, epochs // outputs.history_every + 1)
         if outputs.jacobian is not None:
-            own.point("out_jacobian", outputs.jacobian, count, len(part.X), part.net.sizes[-1], p)
-        if self.has_own_weights and isinstance(part.weighting, np.ndarray):
-            own.point("weight_rows", part.weighting, count, len(part.X))
+            shape = count, len(chunk_job.X), chunk_job.net.sizes[-1], p
+            plan.point("out_jacobian", outputs.jacobian, *shape)
+        if self.has_own_weights and isinstance(chunk_job.weighting, np.ndarray):
+            plan.point("weight_rows", chunk_job.weighting, count, len(chunk_job.X))
         if outputs.gradient:
-            own.set(result=own.get("gradient"))
-        return own
+            plan.set(result=plan.get("gradient"))
+        return plan
 
     def run(
         self,
-        part: Job,
+        chunk_job: Job,
         stop_flag: np.ndarray,
         outputs: Outputs,
         shared: Shared | None = None,
         thread: int = 0,
     ) -> int:
-        """Train the restarts of `part`; returns the number of ticks."""
+        """Train the restarts of `chunk_job`, in this thread; returns the number of ticks."""
         blueprint = self.blueprint
         blueprint.look_for_special()
-        plan = self.record_of(part, stop_flag, outputs)
+        plan = self.plan_of_chunk(chunk_job, stop_flag, outputs)
         lanes = plan.get("lanes")
         plan.point("lane_state", np.zeros(4 * lanes, dtype=np.int64), 4 * lanes)
-        plan.point("order", np.zeros(lanes * self.order, dtype=np.int64), lanes * self.order)
+        plan.point("order", np.zeros(lanes * self.shuffled, dtype=np.int64), lanes * self.shuffled)
         if shared is not None:
             plan.set(thread=thread, threads=shared.threads)
             plan.point("arrived", shared.arrived, 1)
@@ -210,11 +212,11 @@ class Launch:
         if self.validation:
             validation = plan.copy()
             validation.set(**self.validation)
-            for name, (array, shape) in self.checked.items():
+            for name, (array, shape) in self.validation_data.items():
                 validation.point(name, array, *shape)
             plan.point("validation_record", validation.record, len(plan.record))
         workspace = zeros_aligned(plan.end * lanes, self.dtype)
-        if not compilations.concern(self):
+        if not compilations.may_help(self):
             run_piece(blueprint.address, plan.record, workspace)
             return plan.get("tick")
         compilations.begin(self, plan.record)
@@ -240,7 +242,7 @@ class Shared:
     arrived: np.ndarray
     """(1,) int64."""
     sums: np.ndarray
-    """Each sample run's part of the gradient and the loss, twice."""
+    """Each sample run's share of the gradient and the loss, twice."""
 
 
 def _rows(array: np.ndarray, count: int) -> int:
@@ -257,22 +259,24 @@ def launch_of(job: Job, lanes: int) -> Launch:
     return launch
 
 
-def train(launch: Launch, part: Job, threads: int, stop_flag: np.ndarray, outputs: Outputs) -> int:
-    """Train the restarts of `part`; returns the number of epochs that kernels computed.
+def run_kernels(
+    launch: Launch, chunk_job: Job, threads: int, stop_flag: np.ndarray, outputs: Outputs
+) -> int:
+    """Train the restarts of `chunk_job`; returns the number of epochs that kernels computed.
 
     Several `threads` share the samples of one network, where sums over samples are in lanes.
     """
-    if not launch.in_lanes:
-        return launch.run(part, stop_flag, outputs)
+    if not launch.samples_in_lanes:
+        return launch.run(chunk_job, stop_flag, outputs)
     runs, count = launch.plan.get("runs"), launch.plan.get("n_parameters")
     threads = min(threads, runs) if launch.plan.get("batches") == 1 else 1
     sums = np.zeros(2 * runs * (count + 1), dtype=launch.dtype)
     shared = Shared(threads, np.zeros(1, dtype=np.int64), sums)
     if threads == 1:
-        return launch.run(part, stop_flag, outputs, shared)
+        return launch.run(chunk_job, stop_flag, outputs, shared)
 
     def work(thread: int) -> int:
-        return launch.run(part, stop_flag, outputs, shared, thread)
+        return launch.run(chunk_job, stop_flag, outputs, shared, thread)
 
     # All threads write the same bits, since each adds the same shares in the same order.
     return max(together(work, threads, abandon=lambda: stop_flag.fill(1)))

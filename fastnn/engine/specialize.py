@@ -99,11 +99,11 @@ def is_quickly_compiled(job: Job) -> bool:
     return plain and len(job.X) * job.net.n_parameters <= QUICKLY_COMPILED
 
 
-def has_own_parts(pieces: dict[str, Piece], sizes: Sizes | None) -> bool:
+def has_own_pieces(pieces: dict[str, Piece], sizes: Sizes | None) -> bool:
     """Return whether users wrote some of the pieces, which another process cannot compile."""
     assert sizes is not None
     own = all(activation.is_own for activation, _ in sizes.activations)
-    return not own or not all(pieces[name].kept for name, _ in sizes.parts)
+    return not own or not all(pieces[name].kept for name, _ in sizes.inlined)
 
 
 # In another process.
@@ -121,7 +121,7 @@ def to_text(kind: Kind) -> str:
             "layers": sizes.layers,
             "activations": [(activation.name, keeps) for activation, keeps in sizes.activations],
             "unrolled": sizes.unrolled,
-            "parts": [(name, part.home) for name, part in sizes.parts],
+            "inlined": [(name, piece.home) for name, piece in sizes.inlined],
             # The folder of this package, not the current one.
             "path": [*filter(os.path.isabs, sys.path), str(Path(__file__).absolute().parents[1])],
         }
@@ -132,7 +132,7 @@ def from_text(text: str) -> Kind:
     """The kind of a JSON text, in a process with the same sources."""
     said = json.loads(text)
 
-    def part(home: str) -> Any:
+    def piece_at(home: str) -> Any:
         module, _, name = home.partition(":")
         return getattr(import_module(module), name)
 
@@ -141,7 +141,7 @@ def from_text(text: str) -> Kind:
         layers=tuple(map(tuple, said["layers"])),
         activations=tuple((BY_NAME[name], keeps) for name, keeps in said["activations"]),
         unrolled=said["unrolled"],
-        parts=tuple((name, part(home)) for name, home in said["parts"]),
+        inlined=tuple((name, piece_at(home)) for name, home in said["inlined"]),
     )
     return Kind(np.dtype(said["dtype"]), said["width"], sizes)
 
@@ -216,7 +216,7 @@ class Compilations:
         self.thread: Thread | None = None
         self.idle = Event()
 
-    def concern(self, launch: Launch) -> bool:
+    def may_help(self, launch: Launch) -> bool:
         """Return whether a special kernel may take over while this job trains."""
         blueprint = launch.blueprint
         return blueprint.may_change and launch.expected > AHEAD * blueprint.reluctance

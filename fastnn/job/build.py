@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..lanes.rounding import in_standard_mode
+from ..lanes.rounding import in_ieee_mode
 from ..optimizers import Optimizer, make_optimizer
 from ..rules import make_rules
 from ..rules.common import Rule
@@ -34,7 +34,7 @@ from .job import MAX_RESTART, MAX_SEED, Job, check_epochs
 PARALLEL = ("restarts", "samples")
 
 
-@in_standard_mode
+@in_ieee_mode
 def make_job(
     net: Network,
     X: Any,
@@ -66,10 +66,10 @@ def make_job(
     """
     if not isinstance(net, Network):
         raise TypeError(f"net: expected a fastnn.Network, got {shown(net)}")
-    number = float_type(dtype)
+    dtype = float_type(dtype)
     known = (None, None) if before is None else before.names
-    data = check_data(net, X, y, number, features=known[0], targets=known[1])
-    inputs, targets = data.X, data.y
+    data = check_data(net, X, y, dtype, features=known[0], targets=known[1])
+    X, y, samples = data.X, data.y, len(data.X)
     if before is not None:  # arguments not given keep their values
         optimizer = before.optimizer if optimizer is None else optimizer
         loss = before.loss if loss is None else loss
@@ -79,45 +79,44 @@ def make_job(
     first = integer(first_name, first, 0, MAX_RESTART - count)
     columns: tuple[tuple[int, str], ...] = ()
     if grid is not None:
-        optimizer, columns = with_grid(optimizer, grid, net, len(inputs), first + count)
+        optimizer, columns = with_grid(optimizer, grid, net, samples, first + count)
         for values in grid.axes.values():
-            per_restart(type(optimizer).__name__, {"": values}, len(values), number)
+            per_restart(type(optimizer).__name__, {"": values}, len(values), dtype)
     if not isinstance(parallel, str) or parallel not in PARALLEL:
         raise ValueError(
             f"parallel: expected {' or '.join(map(repr, PARALLEL))}, got {shown(parallel)}"
             f"{hint(parallel, PARALLEL)}"
         )
     objective = make_loss(loss)
-    objective.check(net, targets)
-    _check_fit(objective, number)
-    weighting = make_weighting(sample_weight, len(inputs), count, number)
+    objective.check(net, y)
+    _check_fit(objective, dtype)
+    weighting = make_weighting(sample_weight, samples, count, dtype)
     if not is_stored:
-        check_any_weight(weighting, len(inputs), first, count)
-    target, rules = _rules(stop, target_sse, objective, weighting is None, number)
+        check_any_weight(weighting, samples, first, count)
+    target, rules = _rules(stop, target_sse, objective, weighting is None, dtype)
     if not isinstance(shuffle, bool | np.bool_):
         raise TypeError(f"shuffle: expected True or False, got {shown(shuffle)}")
-    samples = len(inputs)
     if shuffle and batch_size is None:
         raise ValueError("shuffle: expected a batch_size with it, got None")
     size = samples if batch_size is None else min(samples, integer("batch_size", batch_size, 1))
-    setup = optimizer.setup(net, len(inputs))
+    setup = optimizer.setup(net, samples)
     numbers = dict(setup.numbers)
     for name in [list(numbers)[column] for column, _ in columns]:
         numbers[name] = numbers[name][0]  # a placeholder until rows are cut
-    start = make_start(Uniform() if init is None else init, net, restarts, number)
+    start = make_start(Uniform() if init is None else init, net, restarts, dtype)
     if before is not None:
         if init is not None:
             raise ValueError("init: expected None with continue_from, got an initialization")
         start = Start(Explicit, before.parameters, start.table[:, :0])
     job = Job(
         net=net,
-        X=inputs,
-        y=targets,
-        dtype=number,
+        X=X,
+        y=y,
+        dtype=dtype,
         loss=objective,
         weighting=weighting,
         optimizer=optimizer,
-        hyper=per_restart(type(optimizer).__name__, numbers, count, number),
+        hyper=per_restart(type(optimizer).__name__, numbers, count, dtype),
         grid=grid,
         grid_columns=columns,
         start=start,
@@ -137,10 +136,10 @@ def make_job(
     )
     vars(job).update(setup=setup, is_sound=True)  # both are computed only once
     check_combination(job)
-    for array in (inputs, targets, job.hyper, start.numbers, weighting, *(job.validation or ())):
+    for array in (X, y, job.hyper, start.numbers, weighting, *(job.validation or ())):
         if isinstance(array, np.ndarray):
             frozen(array)
-    job = job if before is None else _going_on(job, before)
+    job = job if before is None else _continued(job, before)
     _check_counts(job)
     return job
 
@@ -169,7 +168,7 @@ class Checkpoint:
     """The names of their columns."""
 
 
-def _going_on(job: Job, before: Checkpoint) -> Job:
+def _continued(job: Job, before: Checkpoint) -> Job:
     """The job, continued from `before`; rules start anew if they or the data differ."""
     if before.net != job.net:
         raise ValueError(f"continue_from: expected results of {job.net!r}, got {before.net!r}")

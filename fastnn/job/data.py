@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..lanes.rounding import in_standard_mode
+from ..lanes.rounding import in_ieee_mode
 from ..rules.common import Rule
 from ..rules.validation import Validation
 from ..spec.network import Network
@@ -27,7 +27,7 @@ class Data:
     targets: Names | None
 
 
-@in_standard_mode
+@in_ieee_mode
 def check_inputs(
     net: Network, X: Any, dtype: np.dtype, name: str = "X", features: Names | None = None
 ) -> np.ndarray:

@@ -154,8 +154,8 @@ class Job:
     def work(self) -> float:
         """Approximate number of multiplications in an epoch of one restart."""
         n, p, setup = len(self.X), self.net.n_parameters, self.setup
-        checked = 0 if self.validation is None else len(self.validation[0])
-        passes = (n + checked) * p
+        validated = 0 if self.validation is None else len(self.validation[0])
+        passes = (n + validated) * p
         if setup.compute is not None:  # a Jacobian, a system, and its factors, with idle lanes
             residuals = n * self.net.sizes[-1]
             q = min(residuals, p)
@@ -263,9 +263,9 @@ class Job:
         return self.has_own_weights or self.setup.compute is not None
 
     def expand_range(self, start: int, stop: int) -> Job:
-        """The job of the restarts at positions ``start … stop - 1``, with their hyperparameters.
+        """The job of the restarts at positions ``start … stop - 1``, for kernels.
 
-        Values of a grid are written out.
+        Hyperparameters that a grid gives are written out.
         """
         part = self.select_range(start, stop)
         if part.grid is None:
@@ -283,21 +283,21 @@ class Job:
         if (start, stop) == (0, self.restarts):
             return self
 
-        def cut(values: np.ndarray) -> np.ndarray:
+        def own(values: np.ndarray) -> np.ndarray:
             return values[start:stop] if len(values) > 1 else values
 
-        def part(values: np.ndarray | None) -> np.ndarray | None:
+        def own_if_given(values: np.ndarray | None) -> np.ndarray | None:
             return None if values is None else values[start:stop]
 
         weighting = self.weighting
         return replace(
             self,
-            hyper=cut(self.hyper),
-            start=replace(self.start, numbers=cut(self.start.numbers)),
-            weighting=cut(weighting) if isinstance(weighting, np.ndarray) else weighting,
-            start_state=part(self.start_state),
-            start_epochs=part(self.start_epochs),
-            indices=part(self.indices),
+            hyper=own(self.hyper),
+            start=replace(self.start, numbers=own(self.start.numbers)),
+            weighting=own(weighting) if isinstance(weighting, np.ndarray) else weighting,
+            start_state=own_if_given(self.start_state),
+            start_epochs=own_if_given(self.start_epochs),
+            indices=own_if_given(self.indices),
             first=self.first + start,
             restarts=stop - start,
         )
@@ -323,7 +323,7 @@ class Job:
         )
 
     def isolate_range(self, start: int, stop: int) -> Job:
-        """The job of these restarts, with only their numbers in the optimizer and the start."""
+        """The job of these restarts, for results: optimizer and start have only their numbers."""
         axes = self.axes_of_numbers()
         values = {} if self.grid is None else self.grid.values(np.arange(start, stop) + self.first)
 

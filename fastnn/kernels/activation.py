@@ -120,7 +120,7 @@ def _backward(activation, keeps):
     return backward
 
 
-def _at_hand(function):
+def _for_any_layer(function):
     """Make the piece of a layer's function; level and samples are in the record."""
 
     @inlined
@@ -138,10 +138,10 @@ def activation_pieces(activation: Activation, keeps: bool) -> tuple[Piece, Piece
 
     def forward(kind):
         by_halves = not keeps and kind.width > 1 and activation.halves is not None
-        return _at_hand(_forward(activation, keeps, by_halves))
+        return _for_any_layer(_forward(activation, keeps, by_halves))
 
     def backward(kind):
-        return _at_hand(_backward(activation, keeps))
+        return _for_any_layer(_backward(activation, keeps))
 
     return (
         Piece(f"{activation.name}{kept}", forward, kept=own),

@@ -21,7 +21,7 @@ def in_each_lane(net, region, rows, columns):
 
 
 @inlined
-def lane_at_hand(net, region, count):
+def current_lane(net, region, count):
     """The first `count` numbers of lane `lane` of a region, a column."""
     return in_each_lane(net, region, count, ONE)[net.lane]
 

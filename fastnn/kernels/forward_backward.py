@@ -2,7 +2,7 @@
 
 A layer's sums are the loops of `fastnn.kernels.textbook` for small networks of known sizes,
 otherwise matrix products with a block of results in registers.  Both compute the same sums in the
-same order.  Tiles of samples are as large as fits the first-level cache.
+same order.  Samples are processed in tiles that fit the first two levels of cache.
 """
 
 import numpy as np
@@ -26,8 +26,9 @@ def parts_of(kind):
     """``(net)``: the number of parts into which the networks are divided.
 
     With unrolled loops each strip is a part, and its numbers stay in registers from the errors to
-    the gradient.  Otherwise all strips form one part.  In float32, ns with a loop over the strips
-    in every function, and by parts: XOR 5.0 and 4.6, 3-4-1 19.9 and 18.5.
+    the gradient.  Otherwise all strips form one part, number 0, and `matmul` loops over them.  In
+    float32, ns with a loop over the strips in every function, and by parts: XOR 5.0 and 4.6, 3-4-1
+    19.9 and 18.5.
     """
 
     @inlined
@@ -168,8 +169,8 @@ def plain_errors(kind):
     return of_strip if kind.is_unrolled else of_all
 
 
-def _whole_pass(kind, samples_of, is_gathered):
-    """Make a pass over samples shared by all networks, or over each network's own samples."""
+def _pass_over(kind, samples_of, is_gathered):
+    """Make the pass over samples shared by all networks or, gathered, each network's own."""
     forward, backward, parts = forward_pass(kind), backward_pass(kind), parts_of(kind)
     errors = plain_errors(kind)
 
@@ -191,8 +192,8 @@ def _whole_pass(kind, samples_of, is_gathered):
         if net.batches > 1:
             start = net.begin * net.batch_size
             end = min(net.samples, net.end * net.batch_size)
-        if is_gathered:
-            start, end = start - start, end - start
+        if is_gathered:  # the batch lies by itself
+            start, end = np.int64(0), end - start
         net.pass_samples = end - start
         for s in range(net.strips):
             net.losses[0, s] = net.losses.zero
@@ -214,14 +215,13 @@ def _whole_pass(kind, samples_of, is_gathered):
 def loss_and_gradient(kind):
     """The losses at the parameters, and their gradient, over the current batches.
 
-    A tile's activations stay in the first-level cache between the forward and the backward pass;
-    its size does not change the order of any sum.  If the work is to stop, the results are
-    meaningless.
+    A tile's activations stay in the cache between the forward and the backward pass; its size does
+    not change the order of any sum.  If the work is to stop, the results are meaningless.
     """
-    return _whole_pass(kind, shared_samples, False)
+    return _pass_over(kind, shared_samples, False)
 
 
 @piece_for
 def gathered_loss_and_gradient(kind):
     """The same over the batch that was gathered for each network."""
-    return _whole_pass(kind, gathered_samples, True)
+    return _pass_over(kind, gathered_samples, True)

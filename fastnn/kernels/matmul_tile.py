@@ -73,8 +73,7 @@ def columns_product(known):
             )
             size = INTP(number_of(element).bitwidth // 8)
             a_row, a_step, b_step, b_column, c_row, c_column = (
-                builder.mul(step, size)
-                for step in (A.row, A.column, B.row, B.column, C.row, C.column)
+                builder.mul(step, size) for M in (A, B, C) for step in (M.row_step, M.column_step)
             )
             a, b, c, start = (builder.bitcast(each.data, POINTER) for each in (A, B, C, start))
             b = builder.gep(b, [builder.mul(first, b_column)])

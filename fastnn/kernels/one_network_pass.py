@@ -169,7 +169,7 @@ def _tile_pass(kind, in_lanes):
 
 
 @inlined
-def runs_at_hand(net):
+def current_runs(net):
     """The first run of samples of the pass, and the one after the last."""
     first, last = np.int64(0), net.runs
     if net.batches > 1:
@@ -208,7 +208,7 @@ def pass_in_order(kind):
 
     @inlined
     def compute(net):
-        first, last = runs_at_hand(net)
+        first, last = current_runs(net)
         net.sum_of_losses[0, 0] = 0.0
         for run in range(first, last):
             add_run(net, run, run == first)
@@ -281,7 +281,7 @@ def pass_in_lanes(kind):
 
     @inlined
     def compute(net):
-        first, last = runs_at_hand(net)
+        first, last = current_runs(net)
         stride = net.n_parameters + 1
         # Alternating halves: a fast thread must not overwrite what a slow one still reads.
         shared = net.shares + (net.round & 1) * (last - first) * stride

@@ -39,7 +39,7 @@ def slopes(net, level, count):
 
 @inlined
 def deltas(net, level, count):
-    """Derivatives of the loss by a layer's pre-activations, a row for each unit; see `deltas`."""
+    """Derivatives of the loss by a layer's pre-activations, a row for each unit: see `views`."""
     region = net.other if (net.depth - level) & 1 == 0 else net.delta
     return unit_rows(net, region.data, layer_at(net, level).n_out, count)
 
@@ -50,7 +50,7 @@ def grouped(net, rows):
     width = lane_count(in_registers(rows).data)
     group = net.group_strips * width
     columns = whole_groups(net, rows.columns) // group
-    places = matrix(rows.data, rows.rows, columns, rows.row, group, width)
+    places = matrix(rows.data, rows.rows, columns, rows.row_step, group, width)
     return registers_at(places)
 
 

@@ -22,7 +22,7 @@ from numba import types
 from ..jit.cache import is_kept
 from ..jit.compiling import Function, entry, function_for_kernels, inlined, once
 from ..lanes.buffers import buffer
-from ..lanes.rounding import begin_standard_mode, set_mode
+from ..lanes.rounding import begin_ieee_mode, set_mode
 from ..lanes.types import Buffer
 from ..spec.activations import Activation
 from .views import RECORD, View, call, call_at, view_of
@@ -42,13 +42,13 @@ class Sizes:
     """Activation of each layer, and whether it keeps slopes; "identity" if the loss includes it."""
     unrolled: bool
     """True for the loops of the textbook, False for matrix products in blocks."""
-    parts: tuple[tuple[str, Piece], ...] = ()
-    """Pieces that are inlined in the kernel for these sizes."""
+    inlined: tuple[tuple[str, Piece], ...] = ()
+    """Pieces that are inlined in the kernel for these sizes, by field."""
 
     def __repr__(self) -> str:
         names = [(activation.name, keeps) for activation, keeps in self.activations]
-        parts = [(name, part.name) for name, part in self.parts]
-        return f"Sizes({self.fields}, {self.layers}, {names}, {self.unrolled}, {parts})"
+        pieces = [(name, piece.name) for name, piece in self.inlined]
+        return f"Sizes({self.fields}, {self.layers}, {names}, {self.unrolled}, {pieces})"
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,9 @@ class Kind:
         """True for the loops of the textbook, False for matrix products in blocks."""
         return self.sizes is not None and self.sizes.unrolled
 
-    def part(self, name: str) -> Any:
+    def function_of(self, name: str) -> Any:
         """The function of the field `name`: inlined if known, otherwise called by address."""
-        known = {} if self.sizes is None else dict(self.sizes.parts)
+        known = {} if self.sizes is None else dict(self.sizes.inlined)
         return known[name].make(self) if name in known else _CALLS[name]
 
     def each_layer(self, layer: Any, *, upwards: bool) -> Any:
@@ -183,7 +183,7 @@ class Piece:
         function: Function = self.function(general)
         return function.kept_file(self._name(general), self._name(kind), repr(kind))
 
-    def is_at_hand(self, kind: Kind) -> bool:
+    def is_compiled(self, kind: Kind) -> bool:
         """Return whether it is compiled, in this process or on disk."""
         path = self.kept_file(kind)
         return kind in self.loaded or (path is not None and is_kept(path))
@@ -226,7 +226,7 @@ def is_own(function: Callable[..., Any]) -> bool:
 @once
 def _entry():
     def run(address, record, workspace):
-        mode = begin_standard_mode()
+        mode = begin_ieee_mode()
         call_at(address, buffer(record), buffer(workspace))
         set_mode(mode)
 

@@ -22,7 +22,7 @@ def canonical(number):
 
 
 @kernel
-def record(values, stride, count, row, out):
+def write_row(values, stride, count, row, out):
     """Copy the numbers of one lane, every `stride`-th of `values`, into its row of `out`."""
     for m in range(count):
         out[row * count + m] = canonical(values[m * stride])

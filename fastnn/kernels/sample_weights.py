@@ -5,7 +5,7 @@ import numpy as np
 from ..jit.compiling import inlined
 from ..lanes.operations import high_product, like
 from ..spec.sample_weights import BOOTSTRAP, BOOTSTRAP_STREAM, FOLDS, GIVEN
-from .draws import for_each_draw, lane_at_hand
+from .draws import current_lane, for_each_draw
 from .pieces import piece
 from .views import call
 
@@ -47,7 +47,7 @@ def given_weights(net, weights):
 def begin_weighted(net):
     """Write the initial parameters, as `begin_plainly` does, and the restart's sample weights."""
     call(net, net.begin_plainly)
-    weights = lane_at_hand(net, net.own_weights, net.samples)
+    weights = current_lane(net, net.own_weights, net.samples)
     if net.weight_source == GIVEN:
         given_weights(net, weights)
     elif net.weight_source == FOLDS:

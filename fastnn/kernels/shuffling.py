@@ -42,18 +42,18 @@ def exchange(order, samples, seed, k, epoch):
 @piece
 def shuffle(net):
     """Shuffle the samples for the current epoch, for every lane."""
-    rows, born = net.lane_state, net.lane_state + net.lanes
+    rows, starts = net.lane_state, net.lane_state + net.lanes  # see `train_loop.lane_lists`
     for lane in range(net.lanes):
         order = net.order + lane * net.samples
         for n in range(net.samples):
             order[n] = n
         if rows[lane] >= 0:
             seed, k = np.uint64(net.seed), np.uint64(index_of(net, rows[lane]))
-            exchange(order, net.samples, seed, k, np.uint64(net.tick - born[lane]))
+            exchange(order, net.samples, seed, k, np.uint64(net.tick - starts[lane]))
 
 
 @inlined
-def batch_at_hand(net):
+def current_batch(net):
     """The current batch: its first sample in shuffled order, and its size."""
     first = net.begin * net.batch_size
     return first, min(net.samples, net.end * net.batch_size) - first
@@ -76,7 +76,7 @@ def copy_row(A, n, source, sample):
 @piece
 def gather(net):
     """Gather the samples of the current batch, in each lane's order, side by side."""
-    first, count = batch_at_hand(net)
+    first, count = current_batch(net)
     X, Y = all_samples(net, net.x, net.y)
     batch_x = in_each_lane(net, net.gathered_x, count, X.columns)
     batch_y = in_each_lane(net, net.gathered_y, count, Y.columns)
@@ -95,7 +95,7 @@ def gather(net):
 @piece
 def gather_single(net):
     """Gather the batch of one network, in the layout of its samples: tile by tile, unit by unit."""
-    begin, samples = batch_at_hand(net)
+    begin, samples = current_batch(net)
     X, Y = all_samples(net, net.rows_x, net.rows_y)
     for first in range(0, samples, net.tile):
         count = min(net.tile, samples - first)

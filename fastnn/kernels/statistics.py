@@ -22,7 +22,7 @@ import numpy as np
 
 from ..jit.compiling import entry, inlined, kernel, once
 from ..lanes.buffers import buffers
-from ..lanes.rounding import begin_standard_mode, set_mode
+from ..lanes.rounding import begin_ieee_mode, set_mode
 from ..spec.network import Network
 from ..spec.status import Status
 from .fingerprints import fingerprint, layers_of, round_all
@@ -218,7 +218,7 @@ def count_rows(tally, rows, layers, scratch):
     """Add all rows to the tally."""
     # Numba counts references to arrays, also to each in a record: 440 ns more per minimum.
     tally, rows, layers, scratch = buffers(tally), buffers(rows), buffers(layers), buffers(scratch)
-    mode = begin_standard_mode()
+    mode = begin_ieee_mode()
     for row in range(rows.size):
         ended, restart, loss = rows.status[row], rows.first + row, rows.loss[row]
         if ended == NOT_RUN:

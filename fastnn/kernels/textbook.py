@@ -40,7 +40,7 @@ def activate(f):
 
 @njit
 def squared_errors(A, Y, D, sse):
-    """``SSE = sum((A - Y)**2)`` and its derivative ``D = 2 (A - Y)``."""
+    """``sse + sum((A - Y)**2)``, and its derivative ``D = 2 (A - Y)``."""
     for n in range(A.rows):
         for j in range(A.columns):
             error = A[n, j] - Y[n, j]

@@ -1,7 +1,11 @@
 """Training of a chunk: lanes take restarts, train them epoch by epoch, and take the next ones.
 
-All lanes move in step, one epoch per tick.  When a lane's restart has ended, it is recorded and the
-lane gets the next restart at once, so lanes idle only when the chunk has no restarts left.
+All lanes move in step, one epoch per tick.  When a lane's restart has ended, its result is written
+and the lane gets the next restart at once, so lanes idle only when the chunk has no restarts left.
+
+Without batches, a tick has one phase: phase 0, a pass over all samples and an update.  With b
+batches, phases 1 to b are a pass over one batch each, and its update.  Phase 0 comes before them,
+without an update, if a rule, the history or the end of a restart needs the loss over all samples.
 """
 
 import numpy as np
@@ -11,7 +15,7 @@ from ..lanes.buffers import load_shared, numbers
 from ..lanes.operations import any_lane, like
 from ..spec.status import Status
 from .pieces import piece, piece_for
-from .rows import canonical, index_of, record
+from .rows import canonical, index_of, write_row
 from .views import call, is_given
 
 IDLE = -1
@@ -22,13 +26,14 @@ EPOCH_LIMIT, CONVERGED, DIVERGED = (
 # After this many ticks the loop over epochs restarts, with the kernel that is then in the record.
 TICKS_AT_ONCE = 1024
 
-# The integers of the lanes, row by row: the restart in each, counted from 0; the tick of its epoch
-# 0; the tick of its last epoch; and a list of lanes that need another restart.
-
 
 @inlined
-def rows_of(net):
-    """Restarts in the lanes, the ticks at which they start and end, and lanes to be filled."""
+def lane_lists(net):
+    """The lists of `lane_state`, each with a number for every lane: rows, starts, ends, finished.
+
+    The restart in each lane, as its row among the results, or `IDLE`; the tick of its epoch 0; the
+    tick of its last epoch; and, `n_finished` long, the lanes that need another restart.
+    """
     rows = net.lane_state
     return rows, rows + net.lanes, rows + 2 * net.lanes, rows + 3 * net.lanes
 
@@ -48,11 +53,11 @@ def begin_memory(net, row, lane):
         for m in range(net.n_state):
             memory[m * lanes] = net.start_state[row * net.n_state + m]
         return
-    rates, m = numbers(net.hyper.data) + lane, 0
+    hyper, m = numbers(net.hyper.data) + lane, 0
     for i in range(net.n_slots):
         value = net.slot_values[i]
         if net.slots[2 * i + 1] >= 0:
-            value = rates[net.slots[2 * i + 1] * lanes]
+            value = hyper[net.slots[2 * i + 1] * lanes]
         fill(memory + m * lanes, lanes, net.slots[2 * i], value)
         m += net.slots[2 * i]
 
@@ -60,7 +65,7 @@ def begin_memory(net, row, lane):
 @inlined
 def begin_lane(net, lane):
     """Start the next restart in a lane."""
-    rows, born, ends, _ = rows_of(net)
+    rows, starts, ends, _ = lane_lists(net)
     row = net.next_row
     net.next_row = row + 1
     net.active += 1
@@ -72,13 +77,13 @@ def begin_lane(net, lane):
         value = net.hyper_rows[row * net.hyper_step + h]
         numbers(net.hyper.data)[h * net.lanes + lane] = value
     begin_memory(net, row, lane)
-    behind, resumes = np.int64(0), np.int64(0)
+    epochs_before, resumes = np.int64(0), np.int64(0)
     if is_given(net.start_epochs):
-        behind, resumes = net.start_epochs[row], net.resumes
+        epochs_before, resumes = net.start_epochs[row], net.resumes
     numbers(net.resumed.data)[lane] = resumes
     numbers(net.targets.data)[lane] = net.target[0]
     rows[lane] = row
-    born[lane] = net.tick + 1 - behind
+    starts[lane] = net.tick + 1 - epochs_before
     ends[lane] = net.tick + 1 + net.epochs
     net.deadline = min(net.deadline, ends[lane])
 
@@ -86,7 +91,7 @@ def begin_lane(net, lane):
 @inlined
 def idle_lane(net, lane):
     """Fill a lane with zeros and no target; its results are ignored."""
-    rows, _, _, _ = rows_of(net)
+    rows, _, _, _ = lane_lists(net)
     lanes, zero = net.lanes, like(net.target[0], 0.0)
     fill(numbers(net.parameters.data) + lane, lanes, net.n_parameters, zero)
     fill(numbers(net.hyper.data) + lane, lanes, net.n_hyper, zero)
@@ -98,7 +103,7 @@ def idle_lane(net, lane):
 @inlined
 def begin_lanes(net):
     """Start every lane as if its restart had just ended."""
-    _, _, _, finished = rows_of(net)
+    _, _, _, finished = lane_lists(net)
     numbers(net.one.data)[0] = 1.0
     for lane in range(net.lanes):
         finished[lane] = lane
@@ -112,7 +117,7 @@ def begin_lanes(net):
 @inlined
 def refill(net):
     """Start restarts in the free lanes, and move to the next tick."""
-    _, _, _, finished = rows_of(net)
+    _, _, _, finished = lane_lists(net)
     for f in range(net.n_finished):
         if net.next_row < net.count:
             begin_lane(net, finished[f])
@@ -125,9 +130,9 @@ def refill(net):
 
 @inlined
 def first_phase(net, tick):
-    """The first phase: 0, a pass over all samples, if it is needed; else 1, the first batch."""
-    looked_at = net.judged != 0 or tick == net.deadline or net.history_every > 0
-    return np.int64(0) if net.batches == 1 or looked_at else np.int64(1)
+    """The first phase of a tick: 0, over all samples, if it is needed; else 1, the first batch."""
+    needs_loss = net.judged != 0 or tick == net.deadline or net.history_every > 0
+    return np.int64(0) if net.batches == 1 or needs_loss else np.int64(1)
 
 
 @inlined
@@ -155,7 +160,7 @@ def some_ended(net, whole):
 @inlined
 def status_of(net, lane):
     """The status with which the restart in a lane ends after this pass, or 0."""
-    _, _, ends, _ = rows_of(net)
+    _, _, ends, _ = lane_lists(net)
     loss, verdict = numbers(net.losses.data)[lane], numbers(net.verdicts.data)[lane]
     whole, last = net.phase == 0, net.tick == ends[lane]
     # A pass made only for the history must not end a restart.
@@ -175,17 +180,17 @@ def status_of(net, lane):
 
 
 @inlined
-def record_lane(net, lane, status):
+def write_result(net, lane, status):
     """Write the result of the restart in a lane into its row."""
-    rows, born, _, finished = rows_of(net)
+    rows, starts, _, finished = lane_lists(net)
     row, lanes = rows[lane], net.lanes
     if is_given(net.out_parameters):
         result = numbers(net.result.data) + lane
-        record(result, lanes, net.n_parameters, row, net.out_parameters)
+        write_row(result, lanes, net.n_parameters, row, net.out_parameters)
     if is_given(net.out_state):
-        record(numbers(net.state.data) + lane, lanes, net.n_state, row, net.out_state)
+        write_row(numbers(net.state.data) + lane, lanes, net.n_state, row, net.out_state)
     net.out_loss[row] = canonical(numbers(net.result_losses.data)[lane])
-    net.out_epochs[row] = net.tick - born[lane]
+    net.out_epochs[row] = net.tick - starts[lane]
     net.out_status[row] = status
     rows[lane] = IDLE
     numbers(net.targets.data)[lane] = like(net.target[0], np.nan)
@@ -195,9 +200,9 @@ def record_lane(net, lane, status):
 
 
 @inlined
-def record_ended(net):
-    """Record the restarts that end after this pass; update the deadline."""
-    rows, _, ends, _ = rows_of(net)
+def end_restarts(net):
+    """Write the results of the restarts that end after this pass; update the deadline."""
+    rows, _, ends, _ = lane_lists(net)
     whole = net.phase == 0
     if whole:
         net.deadline = NEVER
@@ -205,18 +210,18 @@ def record_ended(net):
         if rows[lane] != IDLE:
             status = status_of(net, lane)
             if status != 0:
-                record_lane(net, lane, status)
+                write_result(net, lane, status)
             elif whole:
                 net.deadline = min(net.deadline, ends[lane])
 
 
 @inlined
-def record_cut_off(net):
-    """Record the epochs of restarts that have not ended; their status says so."""
-    rows, born, _, _ = rows_of(net)
+def write_cut_off(net):
+    """Write the epochs of restarts that have not ended; their status stays `NOT_RUN`."""
+    rows, starts, _, _ = lane_lists(net)
     for lane in range(net.lanes):
         if rows[lane] != IDLE:
-            net.out_epochs[rows[lane]] = net.tick - born[lane]
+            net.out_epochs[rows[lane]] = net.tick - starts[lane]
 
 
 @piece
@@ -233,23 +238,23 @@ def train_restarts(net):
                 return
         call(net, net.epochs_kernel)
         if load_shared(net.stop) != 0:
-            record_cut_off(net)
+            write_cut_off(net)
             return
         if net.ended != 0:
-            record_ended(net)
+            end_restarts(net)
 
 
 def make_pass(kind, compute):
     """Make the function for the pass of a phase: over all samples, or over a batch."""
 
     @inlined
-    def whole(net):
+    def over_all(net):
         net.begin, net.end = 0, net.batches
         net.forward_only = net.judged_forward
         compute(net)
 
     @inlined
-    def of_batch(net, phase):
+    def over_batch(net, phase):
         net.begin, net.end, net.forward_only = phase - 1, phase, 0
         if net.shuffle != 0:
             if phase == 1:
@@ -260,18 +265,18 @@ def make_pass(kind, compute):
             compute(net)
 
     @inlined
-    def make(net, phase):
+    def run_pass(net, phase):
         if net.batches == 1 or phase == 0:
-            whole(net)
+            over_all(net)
         else:
-            of_batch(net, phase)
+            over_batch(net, phase)
 
-    return make
+    return run_pass
 
 
 @inlined
-def look(net, phase):
-    """Process a pass: penalties, the optimizer's decision, the rules, and the history."""
+def look_at_pass(net, phase):
+    """Steps after a pass: penalties, the optimizer's decision, the rules, and the history."""
     if net.penalty != 0:
         call(net, net.penalty)
     if net.observe != 0:
@@ -292,26 +297,27 @@ def train_epochs(kind):
     The next call continues with the step of the last pass: lanes whose restart has ended also take
     this step, and are overwritten right after it.
     """
-    make, update = make_pass(kind, kind.part("compute")), kind.part("update")
+    run_pass = make_pass(kind, kind.function_of("compute"))
+    update = kind.function_of("update")
 
     @inlined
-    def ends(net, phase):
-        make(net, phase)
+    def pass_ends_any(net, phase):
+        run_pass(net, phase)
         if load_shared(net.stop) != 0:
             return True
-        look(net, phase)
+        look_at_pass(net, phase)
         whole = phase == 0
         return (whole and net.tick == net.deadline) or some_ended(net, whole)
 
     @inlined
     def epochs(net):
-        made = net.ended != 0
+        has_pass = net.ended != 0  # the last one of the previous call
         while True:
             phase = net.phase
-            if not made and ends(net, phase):
+            if not has_pass and pass_ends_any(net, phase):
                 net.ended = 1
                 return
-            made = False
+            has_pass = False
             if phase > 0 or net.batches == 1:
                 net.last = phase == net.batches or net.batches == 1
                 update(net)

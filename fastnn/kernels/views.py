@@ -1,8 +1,12 @@
 """Views of a training run for kernels: the launch record and the workspace, by name.
 
-A `View` has an attribute for every field of `fastnn.kernels.layout`; ``layer_at(net, level)`` has
-those of a layer.  If the sizes of the run are known when a kernel is compiled, they are constants
-in its code; otherwise the same attribute reads the record.
+A `View`, which kernels call `net`, has an attribute for every field of `fastnn.kernels.layout`:
+those of the networks, and those of their training.  ``layer_at(net, level)`` has those of a layer.
+If the sizes of the run are known when a kernel is compiled, they are constants in its code;
+otherwise the same attribute reads the record.
+
+A region, such as `net.parameters`, is a matrix that knows its columns, the strips, but not how many
+rows it has.  The whole workspace is `net.workspace` as such a matrix, `net.space` as plain numbers.
 """
 
 import hashlib
@@ -18,11 +22,11 @@ from ..jit.compiling import inlined
 from ..lanes.matrices import INTP, Matrix, build_matrix, proxy, sized
 from ..lanes.types import Buffer, Lanes, llvm_value
 from .layout import (
-    COLUMNS,
     FIELDS,
     FLOATS,
     INTEGERS,
     KERNEL,
+    LAYER_COLUMNS,
     LAYER_FIELDS,
     LAYER_PLACES,
     LAYERS,
@@ -132,7 +136,7 @@ def _get(context, builder, kind, value, name):
     return build_matrix(
         context, builder, Matrix(kind.element),
         builder.gep(view.space, [builder.mul(number, lanes)]),
-        rows=0, columns=strips, row=lanes, column=kind.width, strip=kind.width,
+        rows=0, columns=strips, row_step=lanes, column_step=kind.width, strip_step=kind.width,
     )  # fmt: skip
 
 
@@ -155,7 +159,7 @@ def _get_of_layer(context, builder, kind, value, name):
     layer = proxy(context, builder, kind, value)
     view = proxy(context, builder, kind.view, layer.net)
     place = INTP(LAYER_PLACES[name])
-    at = builder.add(builder.mul(layer.level, INTP(COLUMNS)), place)
+    at = builder.add(builder.mul(layer.level, INTP(LAYER_COLUMNS)), place)
     known = kind.view.known
     if known is not None and LAYER_FIELDS[name] == NUMBER:
         table = _constant_table(builder.module, kind.view)
@@ -165,7 +169,7 @@ def _get_of_layer(context, builder, kind, value, name):
 
 def _constant_table(module, view):
     """The layers' numbers as a constant, from which LLVM reads while it compiles."""
-    places = COLUMNS - len(view.known.layers[0])  # without addresses, which are unknown
+    places = LAYER_COLUMNS - len(view.known.layers[0])  # without addresses, which are unknown
     numbers = [number for row in view.known.layers for number in (*row, *[0] * places)]
     name = f"fastnn.layers.{view.name}"
     if name in module.globals:

@@ -15,7 +15,7 @@ import numpy as np
 from ..spec.activations import BY_NAME, SOFTMAX, Activation, keeps_slopes
 from ..spec.network import Network
 from ..support.gate import address_of
-from .layout import COLUMNS, FIELDS, FLOATS, LAYERS, PLACES, POINTERS
+from .layout import FIELDS, FLOATS, LAYER_COLUMNS, LAYERS, PLACES, POINTERS
 
 # Element-wise passes run over whole vectors, so every region is a multiple of the longest.
 PADDING = 64
@@ -40,6 +40,9 @@ INTEGER, BYTE = np.dtype(np.int64), np.dtype(np.uint8)
 class Plan:
     """A launch record, and the layout of the workspace that its offsets refer to.
 
+    A blueprint makes one, a launch adds what all chunks of its job share to a copy, and every chunk
+    what it has to itself to another copy.
+
     Regions grow in units of `step` elements, since element-wise passes run over whole vectors.
     Arrays whose addresses are in the record live as long as the plan.
     """
@@ -49,8 +52,8 @@ class Plan:
         self.dtype = np.dtype(f"f{itemsize}")
         self.held: dict[str, np.ndarray] = {}
         self.end = 0
-        self.record = np.zeros(LAYERS + net.depth * COLUMNS, dtype=np.int64)
-        self.layers = self.record[LAYERS:].reshape(net.depth, COLUMNS)
+        self.record = np.zeros(LAYERS + net.depth * LAYER_COLUMNS, dtype=np.int64)
+        self.layers = self.record[LAYERS:].reshape(net.depth, LAYER_COLUMNS)
         self.activations = [activation_at(net, level, needs) for level in range(net.depth)]
         self.tile = tile
         weights = 0

@@ -23,7 +23,7 @@ from .conversion import convert
 from .types import Buffer, Lanes, llvm_value, number_of, register_lanes
 
 INTP = ir.IntType(64)
-SIZES = ("rows", "columns", "row", "column", "strip")
+SIZES = ("rows", "columns", "row_step", "column_step", "strip_step")
 # Width of element-wise passes: 2 vector registers of 64 bytes or 4 of 32.
 PACK = {types.float64: 16, types.float32: 32}
 # Registers of the widest vectors, where there are many numbers: sigmoid by halves, ns for each
@@ -87,7 +87,7 @@ def _attribute(context, builder, kind, value, name):
         return getattr(matrix, name)
     return build_matrix(
         context, builder, kind, matrix.data, rows=matrix.columns, columns=matrix.rows,
-        row=matrix.column, column=matrix.row, strip=matrix.strip,
+        row_step=matrix.column_step, column_step=matrix.row_step, strip_step=matrix.strip_step,
     )  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def _type_getitem(context):
 @lower_builtin(operator.getitem, Matrix, types.Integer)
 def _lower_strip(context, builder, signature, arguments):
     kind, index_kind = signature.args
-    return _shifted(context, builder, kind, arguments[0], arguments[1], index_kind, "strip")
+    return _shifted(context, builder, kind, arguments[0], arguments[1], index_kind, "strip_step")
 
 
 def _place(context, builder, kind, value, index_kind, index):
@@ -130,7 +130,7 @@ def _place(context, builder, kind, value, index_kind, index):
         context.cast(builder, part, part_kind, types.intp)
         for part, part_kind in zip(cgutils.unpack_tuple(builder, index), index_kind, strict=True)
     )
-    at = builder.add(builder.mul(i, matrix.row), builder.mul(j, matrix.column))
+    at = builder.add(builder.mul(i, matrix.row_step), builder.mul(j, matrix.column_step))
     return _moved(builder, kind, matrix.data, at)
 
 
@@ -179,15 +179,12 @@ def _type_later(context):
 @lower_builtin(operator.add, Matrix, types.Integer)
 def _lower_later(context, builder, signature, arguments):
     kind, index_kind = signature.args
-    return _shifted(context, builder, kind, arguments[0], arguments[1], index_kind, "row")
+    return _shifted(context, builder, kind, arguments[0], arguments[1], index_kind, "row_step")
 
 
 @intrinsic
-def matrix(typingctx, data, rows, columns, row, column, strip):
-    """`rows` by `columns` elements of a buffer; steps between rows, columns and strips follow.
-
-    All steps count numbers.
-    """
+def matrix(typingctx, data, rows, columns, row_step, column_step, strip_step):
+    """`rows` by `columns` elements of a buffer; steps from one to the next count numbers."""
     if not isinstance(data, Buffer):
         return None
     kind = Matrix(data.element)
@@ -199,7 +196,7 @@ def matrix(typingctx, data, rows, columns, row, column, strip):
         }
         return build_matrix(context, builder, kind, arguments[0], **sizes)
 
-    return kind(data, rows, columns, row, column, strip), generate
+    return kind(data, rows, columns, row_step, column_step, strip_step), generate
 
 
 @intrinsic
@@ -214,10 +211,11 @@ def sized(typingctx, matrix, rows, columns):
             context.cast(builder, value, kind, types.intp)
             for value, kind in zip(arguments[1:], signature.args[1:], strict=True)
         )
-        # A region's elements lie `row` apart, strips side by side.
+        # A region's elements lie `row_step` apart, strips side by side.
         return build_matrix(
             context, builder, matrix, made.data, rows=rows, columns=columns,
-            row=builder.mul(columns, made.row), column=made.row, strip=made.strip,
+            row_step=builder.mul(columns, made.row_step), column_step=made.row_step,
+            strip_step=made.strip_step,
         )  # fmt: skip
 
     return matrix(matrix, rows, columns), generate
@@ -299,7 +297,7 @@ def _regrouped(lanes):
             columns = builder.sdiv(builder.add(total, INTP(count - 1)), INTP(count))
             return build_matrix(
                 context, builder, kind, source.data, rows=source.rows, columns=columns,
-                row=source.row, column=count, strip=source.strip,
+                row_step=source.row_step, column_step=count, strip_step=source.strip_step,
             )  # fmt: skip
 
         return kind(matrix), generate

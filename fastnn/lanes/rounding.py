@@ -55,7 +55,7 @@ def _write(builder: Any, mode: Any) -> None:
 
 
 @intrinsic
-def begin_standard_mode(typingctx):
+def begin_ieee_mode(typingctx):
     """Switch to the mode of IEEE 754; returns the previous mode."""
 
     def generate(context, builder, signature, arguments):
@@ -68,7 +68,7 @@ def begin_standard_mode(typingctx):
 
 @intrinsic
 def set_mode(typingctx, mode):
-    """Restore a mode that `begin_standard_mode` returned."""
+    """Restore a mode that `begin_ieee_mode` returned."""
     if mode != types.int64:
         return None
 
@@ -83,13 +83,13 @@ def set_mode(typingctx, mode):
 def _compiled() -> tuple[Any, Any]:
     """Both functions, compiled for Python."""
 
-    def begin_standard():
-        return begin_standard_mode()
+    def begin_ieee():
+        return begin_ieee_mode()
 
     def set_again(mode):
         set_mode(mode)
 
-    return entry(begin_standard), entry(set_again)
+    return entry(begin_ieee), entry(set_again)
 
 
 def is_standard(tiny: float = 2.0**-1022, one: float = 1.0, little: float = 2.0**-60) -> bool:
@@ -97,7 +97,7 @@ def is_standard(tiny: float = 2.0**-1022, one: float = 1.0, little: float = 2.0*
     return tiny * 0.5 * 2.0 == tiny and one + little == one and one - little == one
 
 
-def in_standard_mode(function: Callable[P, R]) -> Callable[P, R]:
+def in_ieee_mode(function: Callable[P, R]) -> Callable[P, R]:
     """Wrap `function` so that Python and NumPy compute as in IEEE 754."""
 
     @wraps(function)

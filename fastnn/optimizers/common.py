@@ -33,7 +33,9 @@ class Setup:
     compute: Piece | None = None
     """Piece that replaces the pass for loss and gradient."""
     option: int = 0
+    """A number that the pieces read, such as a set of switches."""
     other_option: int = 0
+    """Another one; in built-in optimizers it is the code of the schedule."""
     scratch: int = 0
     """Size of the scratch memory."""
     one_tile: bool = False

@@ -329,6 +329,7 @@ def train_one(job: Job, history: int = 0, threads: int = 1) -> Run:
 
 
 def _train(job: Job, history: int, stop_flag: np.ndarray | None, threads: int) -> Run:
+    """Train it in this thread; raises KeyboardInterrupt if the flag was set before its end."""
     losses = np.empty(job.epochs // history + 1 if history else 0, dtype=job.dtype)
     chunk = train_chunk(
         job, 0, 1, stop_flag=stop_flag, history=losses, history_every=history,

@@ -1,4 +1,7 @@
-"""Collectors of the parts of a run in memory; for disk see `fastnn.storage`."""
+"""Collectors of the parts of a run in memory; `fastnn.storage.writer.Shards` is that for disk.
+
+`Columns` keeps a row for every restart, `StatisticsAndBest` none or the best.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +104,7 @@ class Columns(Collector):
         return Runs(job, **columns, cut=self.cut)
 
 
-class Tallies(Collector):
+class StatisticsAndBest(Collector):
     """Collect statistics, and the best restarts if they are to be kept."""
 
     def __init__(self, job: Job, keep: Keep) -> None:

@@ -23,7 +23,7 @@ from ..support.threads import Pool
 from .collectors import Collector
 from .executors import most_in_flight, name_of, options_of, shares_memory, takes_back
 from .progress import progress_bar
-from .work import Sizes, Work
+from .work import ChunkSizes, Work
 from .worker import Part, check_part, train_part, train_sent
 
 # With one thread, less work than this runs in the caller's thread: a thread and a bar cost 0.3 ms.
@@ -102,11 +102,11 @@ def run_job(
     """
     limit = QUICK_SECONDS if workers == 1 else TINY_SECONDS
     quick = job.restarts * job.seconds_of_a_restart < limit
-    here = quick and executor is None and chunk is None and not progress
+    in_this_thread = quick and executor is None and chunk is None and not progress
     interrupted, failure = False, None
     with CtrlC() as ctrl_c:  # also while the result is put together
         try:
-            if here and time_limit is None and not collector.on_disk:
+            if in_this_thread and time_limit is None and not collector.on_disk:
                 with ctrl_c.raising():
                     collector.add(train_part(job, 0, job.restarts, collector.keep))
             else:
@@ -136,7 +136,7 @@ class _Flight:
     ) -> None:
         self.job, self.collector, self.pool, self.workers = job, collector, pool, workers
         self.flag = flag
-        self.here = shares_memory(pool)
+        self.shares_memory = shares_memory(pool)
         # When the main thread wakes up, it finds a finished chunk here or, after Ctrl-C, None.
         self.finished: queue.SimpleQueue[Future[Part] | None] = queue.SimpleQueue()
         self.pending: dict[Future[Part], tuple[int, int]] = {}
@@ -146,13 +146,13 @@ class _Flight:
         options: dict[str, Any] = {"only_whole": self.collector.on_disk, **options_of(self.pool)}
         keep = self.collector.keep
         try:
-            if self.here:
+            if self.shares_memory:
                 future = self.pool.submit(
                     train_part, self.job, start, stop, keep, stop_flag=self.flag, **options
                 )
             else:  # without the numbers of all the others
-                part = self.job.compact_range(start, stop)
-                future = self.pool.submit(train_sent, part, keep, at=start, **options)
+                chunk_job = self.job.compact_range(start, stop)
+                future = self.pool.submit(train_sent, chunk_job, keep, at=start, **options)
         except Exception as error:  # broken, shut down, or closed
             raise _failure(self.pool, error) from error
         self.pending[future] = (start, stop)
@@ -186,10 +186,10 @@ class _Flight:
         if not takes_back(self.pool):
             wait(running, timeout=patience)
             return running
-        if self.here or orderly:
-            kept = set() if self.here else set(running[: self.workers])
+        if self.shares_memory or orderly:
+            kept = set() if self.shares_memory else set(running[: self.workers])
             running = [future for future in running if future in kept or not future.cancel()]
-        wait(running, timeout=None if self.here else patience)
+        wait(running, timeout=None if self.shares_memory else patience)
         return [future for future in running if future.done() or not future.cancel()]
 
 
@@ -213,7 +213,7 @@ def _run_chunks(
         train_chunk(job, 0, 0, lanes=lanes_for(job, job.restarts))
     far = collector.on_disk or not shares_memory(pool)
     most = most_in_flight(pool, workers)
-    sizes = Sizes(job, workers, chunk, keep=collector.keep, far=far, most=most)
+    sizes = ChunkSizes(job, workers, chunk, keep=collector.keep, far=far, most=most)
     work = Work(collector.todo, sizes)
     bar = progress_bar(job, collector.ended, progress)
     flight = _Flight(job, collector, pool, workers, ctrl_c.flag)
@@ -245,7 +245,7 @@ def _run_chunks(
                     error = RuntimeError("a chunk was interrupted in its worker")
                 if error is not None:
                     gone = _is_gone(error)
-                    if executor is None or gone or not work.failed((start, stop)):
+                    if executor is None or gone or not work.requeue((start, stop)):
                         collector.lose()
                         raise _failure(executor, error) from error
                     continue

@@ -32,7 +32,7 @@ LEAST_SECONDS = 0.001
 ATTEMPTS = 5
 
 
-class Sizes:
+class ChunkSizes:
     """Size of the next chunk, from the time that the last ones took."""
 
     def __init__(
@@ -91,7 +91,7 @@ class Sizes:
 class Work:
     """The positions still to be handed out, and the chunks handed out."""
 
-    def __init__(self, todo: list[tuple[int, int]], sizes: Sizes) -> None:
+    def __init__(self, todo: list[tuple[int, int]], sizes: ChunkSizes) -> None:
         self.ranges = deque(todo)
         self.left = sum(stop - start for start, stop in self.ranges)
         self.sizes = sizes
@@ -114,8 +114,8 @@ class Work:
         self.reached = max(self.reached, stop)
         return start, stop
 
-    def failed(self, chunk: tuple[int, int]) -> bool:
-        """Requeue the chunk; returns False after `ATTEMPTS` failures."""
+    def requeue(self, chunk: tuple[int, int]) -> bool:
+        """Hand out a failed chunk again; returns False after `ATTEMPTS` failures."""
         self.failures[chunk] = self.failures.get(chunk, 0) + 1
         if self.failures[chunk] >= ATTEMPTS:
             return False

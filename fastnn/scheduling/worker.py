@@ -1,4 +1,8 @@
-"""A part of a run: a chunk of restarts, trained a slice at a time and reduced to what is kept."""
+"""The work on one chunk of a run, and its results, a `Part`.
+
+The scheduler's chunk may be long.  So it is trained a slice at a time, each by one call of
+`fastnn.engine.chunk.train_chunk`, and the results of a slice are reduced to what is kept.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +78,7 @@ def train_part(
     reached, ended, converged, lane_ticks = start, 0, 0, 0
     size, cut = rows_of_a_slice(job), CutOff.none()
     while reached < stop and not (stop_flag is not None and stop_flag[0]):
-        chunk = train_chunk(
+        trained = train_chunk(
             job,
             reached,
             min(stop, reached + size),
@@ -82,13 +86,13 @@ def train_part(
             keep_state="state" in keep.columns,
             stop_flag=stop_flag,
         )
-        lane_ticks += chunk.ticks * chunk.lanes
-        left = np.flatnonzero(chunk.status == Status.NOT_RUN)
-        rows = int(left[0]) if only_whole and len(left) else len(chunk.status)
-        columns = _columns(chunk, rows, job.first + reached)
+        lane_ticks += trained.ticks * trained.lanes
+        left = np.flatnonzero(trained.status == Status.NOT_RUN)
+        rows = int(left[0]) if only_whole and len(left) else len(trained.status)
+        columns = _columns(trained, rows, job.first + reached)
         if len(left):  # restarts without a row, or with one that does not count
-            beyond = np.arange(rows, len(chunk.status)) if only_whole else left
-            cut = CutOff.of(chunk.epochs[beyond], chunk.status[beyond])
+            beyond = np.arange(rows, len(trained.status)) if only_whole else left
+            cut = CutOff.of(trained.epochs[beyond], trained.status[beyond])
         if statistics is not None:
             statistics.add(
                 Statistics.of(
@@ -167,15 +171,15 @@ def check_part(part: Any, job: Job, keep: Keep, start: int, stop: int) -> None:
     )
 
 
-def _columns(chunk: ChunkResult, rows: int, first: int) -> dict[str, np.ndarray]:
-    """The first rows of a chunk's results, by name; `first` is the index of the first row."""
+def _columns(trained: ChunkResult, rows: int, first: int) -> dict[str, np.ndarray]:
+    """The first rows of a slice's results, by name; `first` is the index of the first row."""
     columns = {
-        "loss": chunk.loss,
-        "epochs": chunk.epochs,
-        "status": chunk.status,
-        "parameters": chunk.parameters,
-        "state": chunk.state,
-        "restart": np.arange(first, first + len(chunk.status), dtype=np.int64),
+        "loss": trained.loss,
+        "epochs": trained.epochs,
+        "status": trained.status,
+        "parameters": trained.parameters,
+        "state": trained.state,
+        "restart": np.arange(first, first + len(trained.status), dtype=np.int64),
     }
     return {name: values[:rows] for name, values in columns.items() if values is not None}
 

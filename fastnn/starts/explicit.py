@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..kernels.draws import lane_at_hand
+from ..kernels.draws import current_lane
 from ..kernels.pieces import piece
 from ..support.checks import real_array, shown
 from .common import Initialization
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @piece
 def begin_explicit(net):
     """``w = init``."""
-    w = lane_at_hand(net, net.parameters, net.n_parameters)
+    w = current_lane(net, net.parameters, net.n_parameters)
     for m in range(net.n_parameters):
         w[m, 0] = net.init[m]
 

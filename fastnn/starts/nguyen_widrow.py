@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..jit.compiling import inlined
-from ..kernels.draws import lane_at_hand
+from ..kernels.draws import current_lane
 from ..kernels.pieces import piece
 from ..kernels.views import layer_at
 from ..lanes.matrices import sized
@@ -45,7 +45,7 @@ def begin_nguyen_widrow(net):
     """``w = a * A + b * B * u``, u uniform in [0, 1), and hidden units' weights of one length."""
     scaled_uniform(net)
     count = net.n_parameters
-    w = lane_at_hand(net, net.parameters, count)
+    w = current_lane(net, net.parameters, count)
     set_lengths(net, w, net.init[1], net.init_table + count)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..jit.compiling import inlined
-from ..kernels.draws import START_STREAM, for_each_draw, lane_at_hand, normal, uniform
+from ..kernels.draws import START_STREAM, current_lane, for_each_draw, normal, uniform
 from ..kernels.pieces import piece
 from .common import Initialization, numpy_uniform
 
@@ -33,7 +33,7 @@ def scaled(use):
     @inlined
     def begin(net):
         count = net.n_parameters
-        w = lane_at_hand(net, net.parameters, count)
+        w = current_lane(net, net.parameters, count)
         A, B = net.init_table, net.init_table + count
         draw(net, count, w, net.init[0], A, net.init[1], B)
 

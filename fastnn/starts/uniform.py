@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..jit.compiling import inlined
-from ..kernels.draws import START_STREAM, for_each_draw, lane_at_hand, uniform
+from ..kernels.draws import START_STREAM, current_lane, for_each_draw, uniform
 from ..kernels.pieces import piece
 from ..support.checks import by_name, hyperparameter, shown
 from .common import Initialization, numpy_uniform
@@ -33,7 +33,7 @@ draw_uniform = for_each_draw(START_STREAM, _between)
 @piece
 def begin_uniform(net):
     """``w = low + (high - low) * u``, u uniform in [0, 1)."""
-    w = lane_at_hand(net, net.parameters, net.n_parameters)
+    w = current_lane(net, net.parameters, net.n_parameters)
     draw_uniform(net, net.n_parameters, w, net.init[0], net.init[1])
 
 
