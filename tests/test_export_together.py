@@ -6,13 +6,12 @@ import sys
 import numpy as np
 import pytest
 from export_examples import (
-    CLASSIFY,
     COMPILER,
-    MAIN,
     assert_agree,
     assert_labels,
     c_predicts,
     compiled,
+    main_for,
     random_model,
     samples,
 )
@@ -62,8 +61,7 @@ def test_classes(dtype, tmp_path, capsys):
     onnxruntime = pytest.importorskip("onnxruntime")
     model, X = trained(dtype)
     export(model, tmp_path, capsys)
-    source = MAIN.replace("EXTRA", CLASSIFY).replace("NAME", "rings")
-    shares, classes = c_predicts(compiled(source, tmp_path), X)
+    shares, classes = c_predicts(compiled(main_for(model, "rings"), tmp_path), X)
     session = onnxruntime.InferenceSession(
         tmp_path / "model.onnx", providers=["CPUExecutionProvider"]
     )
@@ -81,8 +79,7 @@ def test_numbers(tmp_path, capsys):
     model = random_model([4, 6, 2], ["elliott", "identity"], members=4, inputs=True, outputs=True)
     export(model, tmp_path, capsys)
     X = samples(model)
-    source = MAIN.replace("EXTRA", "").replace("NAME", "rings")
-    assert_agree(model, X, c_predicts(compiled(source, tmp_path), X)[0])
+    assert_agree(model, X, c_predicts(compiled(main_for(model, "rings"), tmp_path), X)[0])
     session = onnxruntime.InferenceSession(
         tmp_path / "model.onnx", providers=["CPUExecutionProvider"]
     )
