@@ -149,7 +149,7 @@ def compiled(source, folder, *, language="c99", flags=()):
 
 
 def c_predicts(program, X):
-    """Run a program of `main_for` on samples of its type; returns numbers and indices of classes."""
+    """Run a program of `main_for` on samples of its type; returns numbers and classes' indices."""
     done = subprocess.run([str(program)], input=X.tobytes(), capture_output=True, timeout=300)
     assert done.returncode == 0
     rows = [line.split() for line in done.stdout.decode().splitlines()]

@@ -16,7 +16,7 @@ from ...support.checks import shown
 from ...support.suggestions import hint, suggests
 from ..common import form_of, labels_of, write
 from .code import FORMS
-from .narrow import Loss, loss_of, narrow, outputs_of
+from .narrow import LARGEST, Loss, loss_of, narrow, outputs_of
 from .quantize import WholeModel
 from .source import Source
 from .vector import typical, vector_of
@@ -150,17 +150,9 @@ def to_c(
 def _header(model: Model, name: str, dtype: str, samples: np.ndarray | None) -> Header:
     """Convert a checked model."""
     rows = typical(model) if samples is None else samples
-    if dtype == "float64":
-        made, whole = replace(model, parameters=model.parameters.astype(np.float64)), None
-    else:
-        made, whole = narrow(model), None
-        with np.errstate(over="ignore"):
-            rows = rows.astype(np.float32).astype(np.float64)
-        if not np.isfinite(rows).all():
-            raise ValueError(
-                "calibration: expected samples that float32 can hold, got "
-                f"{shown(float(np.abs(samples).max()))}; use dtype='float64'"
-            )
+    made, whole = replace(model, parameters=model.parameters.astype(np.float64)), None
+    if dtype != "float64":
+        made, rows = narrow(model), _narrow_samples(rows)
     if dtype == "int8":
         usual = np.ones(rows.shape[1]) if model.inputs is None else model.inputs.scale
         whole = WholeModel(made, rows, usual)
@@ -169,9 +161,19 @@ def _header(model: Model, name: str, dtype: str, samples: np.ndarray | None) -> 
         return outputs_of(made, X) if whole is None else whole(X, *nudge)
 
     loss = None if samples is None else loss_of(model, exported, rows)
-    return Header(
-        Source(made, name, whole, vector_of(model, exported, rows, dtype), loss).text(), loss
-    )
+    vector = vector_of(model, exported, rows, dtype)
+    return Header(Source(made, name, whole, vector, loss).text(), loss)
+
+
+def _narrow_samples(X: np.ndarray) -> np.ndarray:
+    """Samples rounded to float32."""
+    largest = float(np.abs(X).max())
+    if largest > LARGEST:
+        raise ValueError(
+            f"calibration: expected numbers of up to {LARGEST:.3g}, which float32 can hold, got "
+            f"{largest:.3g}; use dtype='float64'"
+        )
+    return X.astype(np.float32).astype(np.float64)
 
 
 def _name(name: Any, path: Any) -> str:
@@ -200,7 +202,7 @@ def _dtype(model: Model, dtype: Any) -> str:
     if dtype is None:
         return model.dtype.name
     try:
-        name = np.dtype(dtype).name
+        name = str(np.dtype(dtype).name)
     except Exception:  # numpy raises several kinds
         name = ""
     if name not in DTYPES:

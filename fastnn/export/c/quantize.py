@@ -1,8 +1,8 @@
 """Models in eight bits: weights and activations as whole numbers, after training.
 
-The inputs of a layer are ``x = middle + q / inverse`` with whole numbers q from -127 to 127, for the
-range that they have in the calibration: the range of each input of the network, and the common one
-of the units of a layer.  The factors become part of the weights, and the middles of the biases;
+The inputs of a layer are ``x = middle + q / inverse`` with whole numbers q from -127 to 127, for
+the range that they have in the calibration: the range of each input of the network, and the common
+one of the units of a layer.  The factors become part of the weights, and the middles of the biases;
 then both are rounded to multiples of one step for the layer, the weights to eight bits and the
 biases to 32.  A layer's sums are whole numbers, and only its activations are computed in float.
 """
@@ -137,6 +137,4 @@ def _head(model: Model) -> Model:
     net = Network([members * n_out, n_out], model.network.activation[-1], bias=False)
     blocks = np.eye(members * n_out, dtype=np.float32).reshape(members, n_out, members, n_out)
     taken = np.stack([blocks[m].transpose(1, 2, 0).reshape(-1) for m in range(members)])
-    return Model(
-        net, taken, outputs=model.outputs, classes=model.classes, targets=model.targets
-    )
+    return Model(net, taken, outputs=model.outputs, classes=model.classes, targets=model.targets)

@@ -130,7 +130,7 @@ class Source:
             yield "#include <stdint.h>"
         yield '\n#ifdef __cplusplus\nextern "C" {\n#endif\n'
         yield self.code(f"enum {{ NAME_INPUTS = {self.n_in}, NAME_OUTPUTS = {self.n_given} }};\n")
-        yield self.code("NAME_PUBLIC void NAME_predict(const real *x, real *y);")
+        yield self.code("NAME_PUBLIC void\nNAME_predict(const real *x, real *y);")
         if self.labels is not None:
             yield self.code("NAME_PUBLIC int NAME_classify(const real *x);")
         if self.vector is not None:
@@ -153,9 +153,7 @@ class Source:
             if scaling is not None:
                 for part, numbers in (("mean", scaling.mean), ("scale", scaling.scale)):
                     values = [self.number(number) for number in numbers.tolist()]
-                    yield self.code(
-                        f"\nstatic const real NAME_{where}{part}[{len(values)}] = {{"
-                    )
+                    yield self.code(f"\nstatic const real NAME_{where}{part}[{len(values)}] = {{")
                     yield from [*packed(values, " " * 4), "};"]
         yield from self._layer_tables() if self.whole is None else self._whole_tables(self.whole)
         if self.vector is not None:
@@ -247,7 +245,7 @@ class Source:
         place = "i" if number == 1 else "0"
         yield from _each(
             n_in,
-            f"q[i] = NAME_whole(({source}[i] - NAME_middle{number}[m][{place}])\n"
+            f"q[i] = NAME_whole(\n            ({source}[i] - NAME_middle{number}[m][{place}])\n"
             f"            * NAME_inverse{number}[m][{place}]);",
         )
         yield f"    NAME_dense(q, {n_in}, NAME_w{number}[m],"
@@ -256,20 +254,19 @@ class Source:
     def _predict(self) -> Iterator[str]:
         """The function of all members: the average of their outputs, in the data's units."""
         model, last = self.model, self.model.network.activation[-1]
-        yield "NAME_PUBLIC void NAME_predict(const real *x, real *y)\n{"
+        yield "NAME_PUBLIC void\nNAME_predict(const real *x, real *y)\n{"
         yield f"    real u[WIDEST], v[WIDEST], sum[{self.n_out}];"
         yield "    int i, m;"
         yield from _each(self.n_out, "sum[i] = 0;")
         yield f"    for (m = 0; m < {self.members}; m++) {{"
+        yield "        real *z = NAME_network(x, m, u, v);"
         if last == SOFTMAX:
-            yield f"        real *z = NAME_network(x, m, u, v);"
             yield f"        NAME_softmax(z, {self.n_out});"
-        else:
-            yield f"        const real *z = NAME_network(x, m, u, v);"
         if model.divides:
             added = "NAME_logshare(z[i])"
             if self.members > 1:
-                added = f"m ? NAME_logsum(sum[i], {added})\n                : {added}"
+                yield from _each(self.n_out, f"z[i] = {added};", " " * 8)
+                added = "m ? NAME_logsum(sum[i], z[i]) : z[i]"
             yield from _each(self.n_out, f"sum[i] = {added};", " " * 8)
         else:
             output = f"{_function(last)}(z[i])" if FORMS[last] else "z[i]"

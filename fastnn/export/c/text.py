@@ -76,9 +76,7 @@ def _escaped(data: bytes) -> str:
 def in_comment(text: str) -> str:
     """A name as it is, except for what could end a comment, a line, or the order of its letters."""
     plain = "".join(
-        character
-        if character.isprintable() and character not in "*\\"
-        else _code(character)
+        character if character.isprintable() and character not in "*\\" else _code(character)
         for character in text
     )
     return plain.replace("??", "?\\x3f")  # no trigraphs
@@ -86,7 +84,7 @@ def in_comment(text: str) -> str:
 
 def _code(character: str) -> str:
     code = ord(character)
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
 def wrapped(text: str) -> list[str]:
