@@ -33,7 +33,7 @@ from fastnn.results.scaling import Scaling
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="there is no cc")
 ARM = shutil.which("arm-none-eabi-gcc")
 NARROW = ["float32", "int8"]
-slowly = settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+slowly = settings(deadline=None, max_examples=6, suppress_health_check=[HealthCheck.too_slow])
 
 
 def code_of(text):
@@ -49,10 +49,8 @@ def test_no_double_is_left(tmp_path_factory, model, dtype):
     text = code_of(to_c(model, folder / "m.h", dtype=dtype, calibration=samples(model)))
     assert "double" not in text
     assert not re.findall(r"0x[0-9a-f.]+p[+-]\d+(?!f|\d)", text)
-    names = {"sigmoid", "softmax"} & {*model.network.activation}
-    called = {*re.findall(r"\b(exp|tanh|sin|log1p|fabs)\(", text)}
-    assert not called, (names, called)
-    use = 'float x[m_INPUTS], y[m_OUTPUTS]; int main(void) { m_predict(x, y); return m_check(); }'
+    assert not re.findall(r"\b(exp|tanh|sin|log1p|fabs)\(", text)
+    use = "float x[m_INPUTS], y[m_OUTPUTS]; int main(void) { m_predict(x, y); return m_check(); }"
     flags = ["-O1", "-Wdouble-promotion", "-Wfloat-conversion", "-Wconversion", "-Wshadow"]
     program = compiled(f'#include "m.h"\n{use}', folder, flags=flags)
     assert subprocess.run([program], timeout=60).returncode == 0
@@ -163,7 +161,7 @@ def test_the_check_notices_a_wrong_weight(dtype, tmp_path):
 
 
 def test_a_network_that_overflows_has_no_check():
-    model = Model(fastnn.Network([1, 1, 1], "identity"), [1e300, 1e300, 1e300, 0.0])
+    model = Model(fastnn.Network([1, 1, 1], "identity"), [0.0, 1e300, 1e300, 0.0])
     assert "check" not in to_c(model)
 
 
@@ -284,7 +282,8 @@ def test_names_in_comments(text, written):
     assert in_comment(text) == written
 
 
-@given(text=st.text())
+@settings(deadline=None, max_examples=40)
+@given(text=st.text(max_size=20))
 def test_no_name_can_end_a_comment(text):
     written = in_comment(text)
     assert written.isprintable()
@@ -320,7 +319,7 @@ LONG = Model(fastnn.Network([MOST_INPUTS + 1, 1], "identity"), np.ones(MOST_INPU
         (HIGH, {"dtype": "float32"}, ValueError, r"dtype: expected weights, .* got 1e\+39"),
         (CLOSE, {"dtype": "float32"}, ValueError, "classes: expected labels that float32 tells"),
         (LONG, {"dtype": "int8", "calibration": np.ones((1, MOST_INPUTS + 1))}, ValueError,
-         "dtype: expected layers of up to 66576 inputs for int8, whose sums fit 32 bits, got 66577"),
+         f"dtype: expected layers of up to {MOST_INPUTS} inputs for int8, whose sums fit 32 bits"),
         (FAR, {"dtype": "float32"}, UserWarning, r"model: expected inputs whose spread float32 ca"),
     ],
 )  # fmt: skip
@@ -328,6 +327,12 @@ def test_what_is_refused(model, options, exception, message, tmp_path):
     with pytest.raises(exception, match=f"^{message}"):
         to_c(model, tmp_path / "m.h", **options)
     assert not [*tmp_path.iterdir()]
+
+
+def test_the_warning_is_about_the_call():
+    with pytest.warns(UserWarning, match="subtract a constant") as told:
+        to_c(FAR, dtype="float32")
+    assert told[0].filename == __file__
 
 
 def told(capsys, *arguments):

@@ -106,8 +106,10 @@ def to_c(
     Returns
     -------
     Header
-        A str with the attribute `loss`: the largest difference from the model, and the share of
-        samples of the same class; None without a calibration.  Only names in comments may have
+        A str with the attribute `loss`, None without a calibration: `loss.difference`, the largest
+        difference from the model's outputs, in units of their scale, or probabilities;
+        `loss.agreement`, the share of samples that get the model's class, None for regression;
+        `loss.samples`, their number.  Only names in comments may have
         letters outside ASCII; lines have up to 100 characters.
 
     Raises

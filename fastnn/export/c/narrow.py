@@ -109,5 +109,5 @@ def _check_inputs(model: Model, inputs: Scaling) -> None:
             f"of over {RESOLVED:,.0f} standard deviations; subtract a constant from them before "
             "training and in the program, or use dtype='float64'",
             UserWarning,
-            stacklevel=5,
+            stacklevel=6,
         )

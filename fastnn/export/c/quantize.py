@@ -20,7 +20,7 @@ from ..common import layers_of
 from .narrow import outputs_of
 
 MOST = 127
-MOST_OF_BIAS = 2**30
+MOST_OF_BIAS = 2**29
 MOST_INPUTS = 2**30 // MOST**2
 """Units of a layer, so that sums of products and a bias fit 32 bits."""
 LEAST = 1e-30
