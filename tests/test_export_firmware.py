@@ -29,11 +29,11 @@ from fastnn.export.c.quantize import MOST_INPUTS
 from fastnn.export.c.text import in_comment
 from fastnn.results.model import Model
 from fastnn.results.scaling import Scaling
+from fastnn.spec.activations import BY_NAME
 
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="there is no cc")
 ARM = shutil.which("arm-none-eabi-gcc")
 NARROW = ["float32", "int8"]
-slowly = settings(deadline=None, max_examples=6, suppress_health_check=[HealthCheck.too_slow])
 
 
 def code_of(text):
@@ -41,23 +41,31 @@ def code_of(text):
     return text.split("*/", 1)[1]
 
 
+EVERY = [*BY_NAME, "softmax"]
+MODELS = [
+    random_model([3] * (len(EVERY) + 1), EVERY, labels="words", inputs=True),
+    random_model([3, 4, 2], "sigmoid", labels="real", inputs=True, members=2),
+    random_model([3, 4, 2], "sigmoid", outputs=True, members=2, bias=False),
+    random_model([3, 4, 1], "sigmoid", labels="bools", dtype="float32"),
+]
+
+
 @needs_compiler
-@slowly
-@given(model=models(), dtype=st.sampled_from(NARROW))
-def test_no_double_is_left(tmp_path_factory, model, dtype):
-    folder = tmp_path_factory.mktemp("c")
-    text = code_of(to_c(model, folder / "m.h", dtype=dtype, calibration=samples(model)))
+@pytest.mark.parametrize("dtype", NARROW)
+@pytest.mark.parametrize("model", MODELS, ids=["all", "shares", "scaled", "two"])
+def test_no_double_is_left(model, dtype, tmp_path):
+    text = code_of(to_c(model, tmp_path / "m.h", dtype=dtype, calibration=samples(model)))
     assert "double" not in text
     assert not re.findall(r"0x[0-9a-f.]+p[+-]\d+(?!f|\d)", text)
     assert not re.findall(r"\b(exp|tanh|sin|log1p|fabs)\(", text)
     use = "float x[m_INPUTS], y[m_OUTPUTS]; int main(void) { m_predict(x, y); return m_check(); }"
     flags = ["-O1", "-Wdouble-promotion", "-Wfloat-conversion", "-Wconversion", "-Wshadow"]
-    program = compiled(f'#include "m.h"\n{use}', folder, flags=flags)
+    program = compiled(f'#include "m.h"\n{use}', tmp_path, flags=flags)
     assert subprocess.run([program], timeout=60).returncode == 0
 
 
 @needs_compiler
-@slowly
+@settings(deadline=None, max_examples=6, suppress_health_check=[HealthCheck.too_slow])
 @given(model=models(dtype="float64"))
 def test_a_model_of_float64_in_float(tmp_path_factory, model):
     """The result agrees to 1e-6 times the size of the inputs in deviations, as for float32."""
@@ -106,8 +114,9 @@ def test_a_cortex_m4_computes_nothing_in_double(hidden, dtype, tmp_path):
     model = random_model([4, 8, 3], [hidden, "softmax"], inputs=True, labels="words", seed=5)
     to_c(model, tmp_path / "m.h", dtype=dtype, calibration=samples(model))
     (tmp_path / "m.c").write_text(CLASSIFY)
-    flags = "-mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 -std=c99 -Os".split()
-    flags += "-specs=nano.specs -specs=nosys.specs -Wl,--gc-sections -ffunction-sections".split()
+    flags = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16", "-std=c99"]
+    flags += ["-Os", "-specs=nano.specs", "-specs=nosys.specs"]
+    flags += ["-ffunction-sections", "-Wl,--gc-sections"]
     command = [ARM, *flags, "m.c", "-lm", "-o", "m.elf"]
     subprocess.run(command, cwd=tmp_path, check=True, timeout=60, capture_output=True)
     tool = ARM.removesuffix("gcc")

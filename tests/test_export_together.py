@@ -11,6 +11,7 @@ from export_examples import (
     assert_labels,
     c_predicts,
     compiled,
+    in_deviations,
     main_for,
     random_model,
     samples,
@@ -66,8 +67,8 @@ def test_classes(dtype, tmp_path, capsys):
         tmp_path / "model.onnx", providers=["CPUExecutionProvider"]
     )
     probabilities, labels = session.run(["probabilities", "label"], {"X": X})
-    for found in (shares, probabilities):
-        assert_agree(model, X, found)
+    assert_agree(model, X, shares, in_deviations(model, X))
+    assert_agree(model, X, probabilities)
     assert_labels(model, X, model.classes[classes], shares)
     assert_labels(model, X, labels, probabilities)
     np.testing.assert_array_equal(from_json(tmp_path / "model.json").predict(X), model.predict(X))

@@ -3,9 +3,9 @@
 MODEL is a file that ``fastnn train`` or ``Model.save`` wrote, or ``run.save`` of one trained
 network.  FILE ends in .onnx (which needs the extra onnx), .h, or .json.
 
-A C header computes in the model's dtype, or in that of --dtype.  For int8, --calibration names a CSV
-file of typical samples, such as the training data, with the model's inputs as columns; how far the
-header is from the model on them is printed.
+A C header computes in the model's dtype, or in that of --dtype.  For int8, --calibration names a
+CSV file of typical samples, such as the training data, with the model's inputs as columns; how far
+the header is from the model on them is printed.
 """
 
 from __future__ import annotations

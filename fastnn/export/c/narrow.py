@@ -20,7 +20,7 @@ RESOLVED = 1e4
 
 @dataclass(frozen=True)
 class Loss:
-    """How far the exported code is from the model, on the samples of the calibration.
+    """Difference of the exported code from the model on the samples of the calibration.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Loss:
 
 
 def outputs_of(model: Model, X: np.ndarray) -> np.ndarray:
-    """What exported code computes: outputs, or scores of classes."""
+    """The results that exported code computes: outputs, or scores of classes."""
     return (model.evaluate if model.classes is None else model.scores)(X)
 
 

@@ -34,13 +34,13 @@ class WholeLayer:
     middle: np.ndarray
     """(n_in,) array of float32 for the first layer, (1,) for others"""
     inverse: np.ndarray
-    """Of the same shape"""
+    """Array of the same shape"""
     weights: np.ndarray
     """(n_out, n_in) array of int8"""
     biases: np.ndarray
     """(n_out,) array of int32"""
     step: np.float32
-    """What 1 in the layer's sums means."""
+    """Value of 1 in the layer's sums"""
     activation: str
 
 

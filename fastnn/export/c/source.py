@@ -124,7 +124,7 @@ class Source:
         yield "*/"
 
     def declarations(self) -> Iterator[str]:
-        """What programs use."""
+        """Names that programs use."""
         yield "#include <math.h>"
         if self.whole is not None:
             yield "#include <stdint.h>"

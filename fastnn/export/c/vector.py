@@ -12,7 +12,7 @@ from .narrow import outputs_of, unit_of
 
 SAMPLES = 3
 NUDGE = 1e-3
-"""In steps: what another library of functions may change before rounding."""
+"""Steps by which another library of functions may change what is rounded."""
 
 
 @dataclass(frozen=True)
