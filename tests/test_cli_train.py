@@ -319,15 +319,6 @@ def test_names_with_line_breaks_are_told_in_one_line(tmp_path, capsys):
     assert "--ignore 'a\\nb'" in done.err
 
 
-def test_a_model_of_float32_has_a_header_without_double(place, capsys):
-    train(capsys, place / "iris.csv", "--dtype", "float32", "--restarts", 4)
-    assert fastnn.load(place / "iris.npz").dtype == np.float32
-    run(capsys, "export", place / "iris.npz", place / "iris.h")
-    header = (place / "iris.h").read_text()
-    assert "iris_classify(const float *x);" in header
-    assert "double" not in header
-
-
 def test_the_time_limit_is_that_of_all_restarts(place, capsys, monkeypatch):
     """Also where so many weights are trained in several calls."""
     from fastnn.cli import fitting

@@ -26,6 +26,7 @@ import fastnn
 from fastnn.cli import main
 from fastnn.export import to_c
 from fastnn.export.c.quantize import MOST_INPUTS
+from fastnn.export.c.source import Source
 from fastnn.export.c.text import in_comment
 from fastnn.results.model import Model
 from fastnn.results.scaling import Scaling
@@ -41,9 +42,8 @@ def code_of(text):
     return text.split("*/", 1)[1]
 
 
-EVERY = [*BY_NAME, "softmax"]
 MODELS = [
-    random_model([3] * (len(EVERY) + 1), EVERY, labels="words", inputs=True),
+    random_model([3, 4, 4, 2], ["relu", "tanh", "softmax"], labels="words", inputs=True),
     random_model([3, 4, 2], "sigmoid", labels="real", inputs=True, members=2),
     random_model([3, 4, 2], "sigmoid", outputs=True, members=2, bias=False),
     random_model([3, 4, 1], "sigmoid", labels="bools", dtype="float32"),
@@ -52,7 +52,7 @@ MODELS = [
 
 @needs_compiler
 @pytest.mark.parametrize("dtype", NARROW)
-@pytest.mark.parametrize("model", MODELS, ids=["all", "shares", "scaled", "two"])
+@pytest.mark.parametrize("model", MODELS, ids=["classes", "shares", "scaled", "two"])
 def test_no_double_is_left(model, dtype, tmp_path):
     text = code_of(to_c(model, tmp_path / "m.h", dtype=dtype, calibration=samples(model)))
     assert "double" not in text
@@ -62,6 +62,17 @@ def test_no_double_is_left(model, dtype, tmp_path):
     flags = ["-O1", "-Wdouble-promotion", "-Wfloat-conversion", "-Wconversion", "-Wshadow"]
     program = compiled(f'#include "m.h"\n{use}', tmp_path, flags=flags)
     assert subprocess.run([program], timeout=60).returncode == 0
+
+
+@needs_compiler
+@pytest.mark.parametrize("activation", BY_NAME)
+def test_no_activation_is_computed_in_double(activation, tmp_path):
+    model = random_model([2, 2], activation, dtype="float32")
+    text = Source(model, "m", None, None, None).text()
+    assert "double" not in code_of(text)
+    (tmp_path / "m.h").write_text(text)
+    use = "float x[2]; int main(void) { m_predict(x, x); return 0; }"
+    compiled(f'#include "m.h"\n{use}', tmp_path, flags=["-Wdouble-promotion", "-Wconversion"])
 
 
 @needs_compiler

@@ -87,6 +87,18 @@ def test_numbers(tmp_path, capsys):
     assert_agree(model, X, session.run(None, {"X": X})[0])
 
 
+def test_a_model_of_float32_from_a_file_has_a_header_without_double(tmp_path, capsys):
+    rows = [f"{x},{-1 if x < 4 else 1}" for x in range(10)]
+    (tmp_path / "x.csv").write_text("\n".join(["x,y", *rows]))
+    options = ["--target", "y", "--dtype", "float32", "--restarts", "2", "--epochs", "5"]
+    assert main(["train", str(tmp_path / "x.csv"), *options]) == 0
+    assert fastnn.load(tmp_path / "x.npz").dtype == np.float32
+    assert main(["export", str(tmp_path / "x.npz"), str(tmp_path / "x.h")]) == 0
+    header = (tmp_path / "x.h").read_text()
+    assert "x_classify(const float *x);" in header
+    assert "double" not in header
+
+
 def test_a_run_is_exported_too(tmp_path, capsys):
     X, y = fastnn.datasets.xor()
     one = fastnn.train(fastnn.Network([2, 2, 1]), X, y, epochs=5)
