@@ -317,6 +317,8 @@ TINY = Model(WIDE.network, [1.0], inputs=Scaling([0], [1e-40]))
 LARGE = Model(WIDE.network, [1.0], inputs=Scaling([1e39], [1e38]))
 HIGH = Model(WIDE.network, [1.0], outputs=Scaling([1e39], [1]))
 CLOSE = Model(WIDE.network, [1.0], classes=[0.1, np.nextafter(0.1, 1)])
+BLOWN = Model(fastnn.Network([1, 1, 1, 1], "identity", bias=False), [1e30, 1e30, 1.0])
+HALF = Model(WIDE.network, [1.0], classes=["a", "\ud800"])
 LONG = Model(fastnn.Network([MOST_INPUTS + 1, 1], "identity"), np.ones(MOST_INPUTS + 2))
 
 
@@ -340,6 +342,9 @@ LONG = Model(fastnn.Network([MOST_INPUTS + 1, 1], "identity"), np.ones(MOST_INPU
         (CLOSE, {"dtype": "float32"}, ValueError, "classes: expected labels that float32 tells"),
         (LONG, {"dtype": "int8", "calibration": np.ones((1, MOST_INPUTS + 1))}, ValueError,
          f"dtype: expected layers of up to {MOST_INPUTS} inputs for int8, whose sums fit 32 bits"),
+        (BLOWN, {"dtype": "int8", "calibration": [[1.0]]}, ValueError,
+         "dtype: expected sums of a unit of up to .* got 1e.60"),
+        (HALF, {}, ValueError, "classes: expected labels of up to 1000 bytes without NUL"),
         (FAR, {"dtype": "float32"}, UserWarning, r"model: expected inputs whose spread float32 ca"),
     ],
 )  # fmt: skip

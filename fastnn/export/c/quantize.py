@@ -17,7 +17,7 @@ from ...results.model import Model
 from ...spec.activations import BY_NAME
 from ...spec.network import Network
 from ..common import layers_of
-from .narrow import outputs_of
+from .narrow import fits, outputs_of
 
 MOST = 127
 MOST_OF_BIAS = 2**29
@@ -81,7 +81,9 @@ class WholeModel:
                 made = _quantized(A, W, b, usual if first else None, layer.activation)
                 self.members[-1].append(made)
                 if layer is not layers[-1]:
-                    A = _activated(layer.activation, A @ W + b)
+                    with np.errstate(over="ignore", invalid="ignore"):
+                        A = _activated(layer.activation, A @ W + b)
+                    fits("outputs of units on the calibration", A)
         self.head = _head(model)
 
     def __call__(self, X: np.ndarray, nudge: float = 0.0) -> np.ndarray:
@@ -103,6 +105,7 @@ def _quantized(
     inverse = (MOST / half).astype(np.float32)
     factors = W / inverse.astype(np.float64)[:, np.newaxis]
     biases = b + np.broadcast_to(middle, len(W)).astype(np.float64) @ W
+    fits("sums of a unit", biases)
     step = max(np.abs(factors).max() / MOST, np.abs(biases).max() / MOST_OF_BIAS)
     # Rounded before it divides, and no smaller than what float32 holds in full.
     rounded = np.float32(max(step, float(np.finfo(np.float32).tiny)))

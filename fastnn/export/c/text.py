@@ -57,10 +57,12 @@ def _as_floats(labels: list[float]) -> list[float]:
 
 def _string(text: str) -> str:
     """A C string literal, in pieces that fit the line length."""
-    data = text.encode()
-    if len(data) > LONGEST_LABEL or 0 in data:
+    data = text.encode(errors="surrogatepass")
+    whole = data.decode(errors="ignore").encode() == data
+    if len(data) > LONGEST_LABEL or 0 in data or not whole:
         raise ValueError(
-            f"classes: expected labels of up to {LONGEST_LABEL} bytes without NUL characters, got "
+            f"classes: expected labels of up to {LONGEST_LABEL} bytes without NUL characters or "
+            f"halves of surrogate pairs, got "
             f"{shown(text)}"
         )
     parts = [_escaped(data[i : i + 20]) for i in range(0, max(1, len(data)), 20)]
