@@ -6,13 +6,13 @@ import sys
 import numpy as np
 import pytest
 from export_examples import (
-    CLASSIFY,
     COMPILER,
-    MAIN,
     assert_agree,
     assert_labels,
     c_predicts,
     compiled,
+    in_deviations,
+    main_for,
     random_model,
     samples,
 )
@@ -62,14 +62,13 @@ def test_classes(dtype, tmp_path, capsys):
     onnxruntime = pytest.importorskip("onnxruntime")
     model, X = trained(dtype)
     export(model, tmp_path, capsys)
-    source = MAIN.replace("EXTRA", CLASSIFY).replace("NAME", "rings")
-    shares, classes = c_predicts(compiled(source, tmp_path), X)
+    shares, classes = c_predicts(compiled(main_for(model, "rings"), tmp_path), X)
     session = onnxruntime.InferenceSession(
         tmp_path / "model.onnx", providers=["CPUExecutionProvider"]
     )
     probabilities, labels = session.run(["probabilities", "label"], {"X": X})
-    for found in (shares, probabilities):
-        assert_agree(model, X, found)
+    assert_agree(model, X, shares, in_deviations(model, X))
+    assert_agree(model, X, probabilities)
     assert_labels(model, X, model.classes[classes], shares)
     assert_labels(model, X, labels, probabilities)
     np.testing.assert_array_equal(from_json(tmp_path / "model.json").predict(X), model.predict(X))
@@ -81,12 +80,23 @@ def test_numbers(tmp_path, capsys):
     model = random_model([4, 6, 2], ["elliott", "identity"], members=4, inputs=True, outputs=True)
     export(model, tmp_path, capsys)
     X = samples(model)
-    source = MAIN.replace("EXTRA", "").replace("NAME", "rings")
-    assert_agree(model, X, c_predicts(compiled(source, tmp_path), X)[0])
+    assert_agree(model, X, c_predicts(compiled(main_for(model, "rings"), tmp_path), X)[0])
     session = onnxruntime.InferenceSession(
         tmp_path / "model.onnx", providers=["CPUExecutionProvider"]
     )
     assert_agree(model, X, session.run(None, {"X": X})[0])
+
+
+def test_a_model_of_float32_from_a_file_has_a_header_without_double(tmp_path, capsys):
+    rows = [f"{x},{-1 if x < 4 else 1}" for x in range(10)]
+    (tmp_path / "x.csv").write_text("\n".join(["x,y", *rows]))
+    options = ["--target", "y", "--dtype", "float32", "--restarts", "2", "--epochs", "5"]
+    assert main(["train", str(tmp_path / "x.csv"), *options]) == 0
+    assert fastnn.load(tmp_path / "x.npz").dtype == np.float32
+    assert main(["export", str(tmp_path / "x.npz"), str(tmp_path / "x.h")]) == 0
+    header = (tmp_path / "x.h").read_text()
+    assert "x_classify(const float *x);" in header
+    assert "double" not in header
 
 
 def test_a_run_is_exported_too(tmp_path, capsys):

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ..support.advice import TrainingWarning
 from ..support.suggestions import hint
 from ..support.version import __version__
 from . import bench, export, info, predict, restarts, train, xor
@@ -70,14 +69,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _told_in_one_line() -> Iterator[None]:
-    """Show warnings about training like errors, without a line of fastnn's source."""
+    """Show warnings about data and models like errors, without a line of fastnn's source."""
     with warnings.catch_warnings():
         shown = warnings.showwarning
 
         def show(
             message: Warning | str, category: type[Warning], *place: Any, **options: Any
         ) -> None:
-            if issubclass(category, TrainingWarning):
+            if issubclass(category, UserWarning):
                 warn(_in_one_line(str(message)))
             else:
                 shown(message, category, *place, **options)

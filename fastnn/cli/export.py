@@ -2,6 +2,10 @@
 
 MODEL is a file that ``fastnn train`` or ``Model.save`` wrote, or ``run.save`` of one trained
 network.  FILE ends in .onnx (which needs the extra onnx), .h, or .json.
+
+A C header computes in the model's dtype, or in that of --dtype.  For int8, --calibration names a
+CSV file of typical samples, such as the training data, with the model's inputs as columns; how far
+the header is from the model on them is printed.
 """
 
 from __future__ import annotations
@@ -9,21 +13,27 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
+
 from ..export import to_c, to_json, to_onnx
+from ..export.c.header import DTYPES
 from ..results.model import Model, as_model
 from ..results.run import Run
 from ..storage.npz import load
 from ..support.atomic_files import DamagedFile
+from ..tabular.csv_table import Table
 from .files import check_output
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("model", type=Path, metavar="MODEL", help="a saved model")
-    parser.add_argument(
-        "file", type=Path, metavar="FILE", help="the file to write: .onnx, .h (C) or .json"
-    )
-    parser.add_argument("--name", help="prefix of the names in C, default model")
+    add = parser.add_argument
+    add("model", type=Path, metavar="MODEL", help="a saved model")
+    add("file", type=Path, metavar="FILE", help="the file to write: .onnx, .h (C) or .json")
+    add("--name", help="prefix of the names in C, default FILE without its extension")
+    add("--dtype", choices=DTYPES, help="type of the numbers in C, default the model's")
+    add("--calibration", type=Path, metavar="FILE.csv",
+        help="typical samples: measures what C loses, sets the ranges of int8")  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,17 +41,41 @@ def run(options: argparse.Namespace) -> int:
     path: Path = options.file
     check_output("FILE", path, ["onnx", "h", "json"])
     suffix = path.suffix.lower()
-    if options.name is not None and suffix != ".h":
-        raise ValueError(f"--name: expected only with a C header (.h), got {options.name}")
+    for option in ("name", "dtype", "calibration"):
+        value = getattr(options, option)
+        if value is not None and suffix != ".h":
+            raise ValueError(f"--{option}: expected only with a C header (.h), got {value}")
+    if options.dtype == "int8" and options.calibration is None:
+        raise ValueError(
+            "--calibration: expected a CSV file of typical samples, which set the ranges of int8, "
+            "got none; pass the training data"
+        )
     thing = load(options.model)
     if not isinstance(thing, Model | Run):
         raise DamagedFile(
             options.model, f"expected a model or a single run, got {type(thing).__name__}"
         )
     model = as_model(thing)
-    if suffix == ".h":
-        to_c(model, path, name="model" if options.name is None else options.name)
-    else:
+    if suffix != ".h":
         (to_onnx if suffix == ".onnx" else to_json)(model, path)
+        print(f"{path}: {model!r}")
+        return 0
+    samples = None if options.calibration is None else _samples(model, options)
+    header = to_c(model, path, options.name, dtype=options.dtype, calibration=samples)
     print(f"{path}: {model!r}")
+    if header.loss is not None:
+        print(f"{options.dtype or model.dtype}: {header.loss}")
     return 0
+
+
+def _samples(model: Model, options: argparse.Namespace) -> np.ndarray:
+    """The model's inputs from the file of the calibration."""
+    if model.features is None:
+        raise DamagedFile(
+            options.model,
+            "expected a model with names of its inputs for --calibration, got one without; use one "
+            "that fastnn train saved",
+        )
+    with Table(options.calibration) as table:
+        table.check_names(model.features)
+        return table.read(model.features, []).numbers

@@ -134,6 +134,7 @@ def fit(
     threads: int | None,
     time_limit: float | None,
     features: list[str],
+    dtype: str = "float64",
 ) -> Fit:
     """Train and choose; the scaling is computed from the training rows."""
     inputs = Scaling.of(X[parts.train])
@@ -157,7 +158,7 @@ def fit(
             runs = train_many(
                 net, *seen(parts.train), restarts=min(slices, restarts - first), first=first,
                 keep="parameters", loss=loss, optimizer=optimizer, epochs=epochs, seed=seed,
-                init=GlorotUniform(), threads=threads, time_limit=left, **options,
+                init=GlorotUniform(), threads=threads, time_limit=left, dtype=dtype, **options,
             )  # fmt: skip
         except Interrupted as error:
             runs, interrupted = error.runs, True

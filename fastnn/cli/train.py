@@ -25,7 +25,7 @@ from ..spec.activations import BY_NAME
 from ..spec.status import Status
 from ..storage.npz import load
 from ..support.atomic_files import DamagedFile
-from ..support.checks import integer, shown
+from ..support.checks import FLOATS, integer, shown
 from ..tabular.csv_table import Table, TableError
 from ..tabular.metrics import confusion
 from ..tabular.target import TASKS, Target, make_target, split
@@ -82,6 +82,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="share of the rows that chooses the restart, default %(default)s")  # fmt: skip
     add("--test", type=float, default=0.2, metavar="SHARE",
         help="share of the rows that tests it, default %(default)s")  # fmt: skip
+    add("--dtype", choices=FLOATS, default="float64",
+        help="type of the network's numbers, default %(default)s")  # fmt: skip
     add("--seed", type=int, default=0, help="default %(default)s")
     add("--threads", type=int, help="default: the CPUs available to this process")
     add("--time-limit", type=float, metavar="SECONDS", help="stop after this time")
@@ -120,6 +122,7 @@ def run(options: argparse.Namespace) -> int:
         X, target, parts, net, loss, optimizer, restarts=restarts,
         epochs=epochs if options.epochs is None else options.epochs, seed=options.seed,
         threads=options.threads, time_limit=options.time_limit, features=features,
+        dtype=options.dtype,
     )  # fmt: skip
     seconds = time.perf_counter() - begin
     found.model.save(path)  # before any output that could fail

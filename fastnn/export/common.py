@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,7 @@ def single(exported: Any, layout: str, fold: bool) -> Model:
 
 
 def folded(model: Model) -> Model:
-    """Fold the scaling of a model of one network into its weights and biases.
+    """Fold the scaling of a model into its weights and biases.
 
     Predictions are the same except for rounding, by about ``mean / scale`` ULP.
     """
@@ -93,7 +93,16 @@ def folded(model: Model) -> Model:
             "model: expected the output activation 'identity', so that the outputs' scaling can "
             f"become part of the weights, got {net.activation[-1]!r}"
         )
-    weights, biases = net.unpack(model.parameters[0].astype(np.float64))
+    with_biases = Network(net.sizes, net.activation)
+    members = [with_biases.pack(*_folded(model, numbers)) for numbers in model.parameters]
+    parameters = np.stack(members).astype(model.dtype)
+    return replace(model, network=with_biases, parameters=parameters, inputs=None, outputs=None)
+
+
+def _folded(model: Model, parameters: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The weights and biases of one member in float64, with the scaling in them."""
+    net = model.network
+    weights, biases = net.unpack(parameters.astype(np.float64))
     biases = biases or [np.zeros(n_out) for n_out in net.sizes[1:]]
     if model.inputs is not None:
         weights[0] = weights[0] / model.inputs.scale[:, np.newaxis]
@@ -101,15 +110,7 @@ def folded(model: Model) -> Model:
     if model.outputs is not None:
         weights[-1] = weights[-1] * model.outputs.scale
         biases[-1] = model.outputs.undo(biases[-1])
-    net = Network(net.sizes, net.activation)
-    parameters = net.pack(weights, biases).astype(model.dtype)
-    return Model(
-        net,
-        parameters,
-        classes=model.classes,
-        features=model.features,
-        targets=model.targets,
-    )
+    return weights, biases
 
 
 def write(path: Any, content: bytes) -> None:

@@ -1,0 +1,157 @@
+"""The functions of a header in C, with placeholders.
+
+NAME stands for the prefix of names, `real` for the type of the network's numbers, LARGEST for the
+largest of them, @ for the suffix of the math functions of that type, WIDEST for the
+number of units of the largest layer.  NAME_PUBLIC is a macro, see `LINKAGE`.
+"""
+
+from __future__ import annotations
+
+from ...spec.activations import SOFTMAX
+
+# Bodies of functions of x.
+FORMS: dict[str, tuple[str, ...]] = {
+    "sigmoid": ("const real e = exp@(-fabs@(x));", "return (x < 0 ? e : 1) / (1 + e);"),
+    "tanh": ("return tanh@(x);",),
+    "relu": ("return x < 0 ? 0 : x;",),
+    "identity": (),
+    "leaky_relu": ("return x < 0 ? LEAK * x : x;",),
+    "softplus": ("return (x > 0 ? x : 0) + log1p@(exp@(-fabs@(x)));",),
+    "elliott": ("return x / (1 + fabs@(x));",),
+    "sine": ("return sin@(x);",),
+    "gaussian": ("return exp@(-(x * x));",),
+    SOFTMAX: (),
+}
+BOUNDED = """
+static inline real NAME_bounded(real x)
+{
+    const real most = LARGEST;
+    return x > most ? most : x < -most ? -most : x;
+}
+"""
+SOFTMAX_OF = """
+static inline void NAME_softmax(real *y, int n)
+{
+    real largest = -LARGEST, sum = 0;
+    int j;
+    for (j = 0; j < n; j++) {
+        y[j] = NAME_bounded(y[j]);
+        if (y[j] > largest)
+            largest = y[j];
+    }
+    for (j = 0; j < n; j++) {
+        y[j] = exp@(y[j] - largest);
+        sum += y[j];
+    }
+    for (j = 0; j < n; j++)
+        y[j] /= sum;
+}
+"""
+DENSE = """
+static inline void NAME_dense(const real *x, int n_in, const real *w,
+                              const real *b, real *y, int n_out)
+{
+    int i, j;
+    for (j = 0; j < n_out; j++)
+        y[j] = b ? b[j] : 0;
+    for (i = 0; i < n_in; i++)
+        for (j = 0; j < n_out; j++)
+            y[j] += x[i] * w[i * n_out + j];
+}
+"""
+# A NaN, whose comparisons are false, becomes the upper end.
+WHOLE = """
+static inline int8_t NAME_whole(real x)
+{
+    x = x < 127 ? x : 127;
+    x = x > -127 ? x : -127;
+    return (int8_t)(x < 0 ? x - HALF : x + HALF);
+}
+"""
+DENSE_OF_WHOLE = """
+static inline void NAME_dense(const int8_t *x, int n_in, const int8_t *w,
+                              const int32_t *b, real step, real *y, int n_out)
+{
+    int i, j;
+    for (j = 0; j < n_out; j++) {
+        int32_t sum = b[j];
+        for (i = 0; i < n_in; i++)
+            sum += (int32_t)x[i] * w[j * n_in + i];
+        y[j] = (real)sum * step;
+    }
+}
+"""
+# Logarithms of sigmoids do not underflow; a softmax of them divides the sigmoids by their sum.
+SHARE = """
+static inline real NAME_logshare(real x)
+{
+    x = NAME_bounded(x);
+    return (x < 0 ? x : 0) - log1p@(exp@(-fabs@(x)));
+}
+
+static inline real NAME_logsum(real x, real y)
+{
+    return (x > y ? x : y) + log1p@(exp@(-fabs@(x - y)));
+}
+"""
+# The class of the largest probability.
+CLASSIFY = """
+NAME_PUBLIC int NAME_classify(const real *x)
+{
+    real y[NAME_OUTPUTS];
+    int j, best = 0;
+    NAME_predict(x, y);
+    for (j = 1; j < NAME_OUTPUTS; j++)
+        if (y[j] > y[best])
+            best = j;
+    return best;
+}
+"""
+# The class of the largest input of a softmax or of sigmoids, which grow with it.
+CLASSIFY_INPUTS = """
+NAME_PUBLIC int NAME_classify(const real *x)
+{
+    real u[WIDEST], v[WIDEST];
+    const real *z = NAME_network(x, 0, u, v);
+    int j, best = 0;
+    for (j = 1; j < NAME_OUTPUTS; j++)
+        if (z[j] > z[best])
+            best = j;
+    return best;
+}
+"""
+CLASSIFY_SIGN = """
+NAME_PUBLIC int NAME_classify(const real *x)
+{
+    real u[WIDEST], v[WIDEST];
+    return NAME_network(x, 0, u, v)[0] > 0;
+}
+"""
+CHECK = """
+NAME_PUBLIC int NAME_check(void)
+{
+    real y[NAME_OUTPUTS];
+    int i, j, wrong = 0;
+    for (i = 0; i < CHECKED; i++) {
+        NAME_predict(NAME_checkx[i], y);
+        for (j = 0; j < NAME_OUTPUTS; j++)
+            wrong += !(fabs@(y[j] - NAME_checky[i][j])
+                       <= NAME_checkoff[0][j]);
+    }
+    return wrong;
+}
+"""
+# A program that includes the header with NAME_DECLARATIONS gets declarations alone, and one file of
+# it with NAME_IMPLEMENTATION the definitions; without either, all is static.
+LINKAGE = """
+#undef NAME_PUBLIC
+#undef NAME_TABLE
+#if defined(NAME_DECLARATIONS) \\
+    || defined(NAME_IMPLEMENTATION)
+#define NAME_PUBLIC extern
+#define NAME_TABLE
+#else
+#define NAME_PUBLIC static inline
+#define NAME_TABLE static
+#endif
+"""

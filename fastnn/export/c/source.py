@@ -1,0 +1,302 @@
+"""The text of a C header, part by part."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from ...results.model import SHARES, Model
+from ...spec.activations import LEAK, SOFTMAX
+from ...support.version import __version__
+from ..common import labels_of, layers_of
+from . import code
+from .code import FORMS
+from .narrow import Loss
+from .quantize import WholeModel
+from .text import hexadecimal, in_comment, label_table, packed, wrapped
+from .vector import Vector
+
+
+class Source:
+    """The parts of a header, as lines.
+
+    Parameters
+    ----------
+    model : Model
+        In the type in which the code computes.
+    name : str
+    whole : WholeModel or None
+        The model in eight bits.
+    vector : Vector or None
+    loss : Loss or None
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        name: str,
+        whole: WholeModel | None,
+        vector: Vector | None,
+        loss: Loss | None,
+    ) -> None:
+        self.model, self.name, self.whole = model, name, whole
+        self.vector, self.loss = vector, loss
+        self.in_double = model.dtype == np.float64
+        self.real = "double" if self.in_double else "float"
+        self.layers = layers_of(model)
+        self.labels = labels_of(model)
+        self.members = len(model.parameters)
+        self.sizes = model.network.sizes
+        self.n_in, self.n_out = self.sizes[0], self.sizes[-1]
+        self.n_given = self.n_out if self.labels is None else len(self.labels)
+
+    def text(self) -> str:
+        """The whole header."""
+        used = "\n".join(self.declarations())
+        defined = "\n".join([*self.tables(), *self.functions()])
+        # The guards depend on the content: a second header of a name is an error, not skipped.
+        digest = hashlib.sha256(f"{used}{defined}".encode()).hexdigest()[:16]
+        guard = f"FASTNN_{self.name}_{digest}"
+        parts = [
+            *self.comment(),
+            self.code(code.LINKAGE),
+            f"#ifndef {guard}_H\n#define {guard}_H\n",
+            used,
+            "\n#endif",
+            self.code("#if !defined(NAME_DECLARATIONS) \\\n    || defined(NAME_IMPLEMENTATION)"),
+            f"#ifndef {guard}_C\n#define {guard}_C",
+            defined,
+            "#endif\n#endif\n",
+        ]
+        return "\n".join(parts)
+
+    def code(self, text: str) -> str:
+        """Code with the name, the number type and its functions filled in."""
+        text = text.replace("@", "" if self.in_double else "f")
+        text = re.sub(r"\breal\b", self.real, text).replace("LEAK", self.number(LEAK))
+        text = text.replace("LARGEST", self.number(np.finfo(self.model.dtype).max))
+        text = text.replace("HALF", self.number(0.5)).replace("WIDEST", str(max(self.sizes)))
+        return text.replace("NAME", self.name)  # last: it may contain the other placeholders
+
+    def number(self, value: float) -> str:
+        """A number of the network's type, bit for bit."""
+        exact = float(self.model.dtype.type(value))
+        return hexadecimal(exact) + ("" if self.in_double else "f")
+
+    def comment(self) -> Iterator[str]:
+        """A comment that says what the header is and how to use it."""
+        net, name = self.model.network, self.name
+        sizes, activations = "-".join(map(str, net.sizes)), ", ".join(net.activation)
+        members = f", the average of {self.members} networks" if self.members > 1 else ""
+        kind = self.real if self.whole is None else "int8"
+        stack = (2 * max(net.sizes) + self.n_out) * self.model.dtype.itemsize
+        stack += 0 if self.whole is None else max(net.sizes)
+        yield f"/* A trained neural network in C99 or C++17, written by fastnn {__version__}."
+        yield ""
+        yield from wrapped(
+            f"Units {sizes} ({activations}){members}, in {kind}; it needs about {stack} bytes "
+            "of stack.  Link with the math library, as in cc -std=c99 program.c -lm"
+        )
+        if self.loss is not None:
+            yield from wrapped(f"Beside the model it was made from: {self.loss}.")
+        yield ""
+        yield f"       {self.real} x[{name}_INPUTS], y[{name}_OUTPUTS];"
+        yield f"       {name}_predict(x, y);"
+        if self.labels is not None:
+            yield f"       {name}_labels[{name}_classify(x)];"
+        if self.vector is not None:
+            yield f"       {name}_check();  (0 if the test vector below comes out right)"
+        yield ""
+        yield from wrapped(
+            f"Every file that includes it has its own copy.  For a single one, define "
+            f"{name}_DECLARATIONS before that, and in one file {name}_IMPLEMENTATION."
+        )
+        yield ""
+        for i, feature in enumerate(self.model.features or ()):
+            yield from wrapped(f"x[{i}]: {in_comment(feature)}")
+        outputs = (self.model.targets or ()) if self.labels is None else self.labels
+        share = "the share of " if self.model.has_shares else ""
+        for i, output in enumerate(outputs):
+            yield from wrapped(f"y[{i}]: {share}{in_comment(str(output))}")
+        yield "*/"
+
+    def declarations(self) -> Iterator[str]:
+        """Names that programs use."""
+        yield "#include <math.h>"
+        if self.whole is not None:
+            yield "#include <stdint.h>"
+        yield '\n#ifdef __cplusplus\nextern "C" {\n#endif\n'
+        yield self.code(f"enum {{ NAME_INPUTS = {self.n_in}, NAME_OUTPUTS = {self.n_given} }};\n")
+        yield self.code("NAME_PUBLIC void\nNAME_predict(const real *x, real *y);")
+        if self.labels is not None:
+            yield self.code("NAME_PUBLIC int NAME_classify(const real *x);")
+        if self.vector is not None:
+            yield self.code("NAME_PUBLIC int NAME_check(void);")
+        if self.labels is not None:
+            kind, values = label_table(self.labels, self.in_double)
+            yield self.code(
+                "#if defined(NAME_DECLARATIONS) \\\n    || defined(NAME_IMPLEMENTATION)\n"
+                f"extern const {kind}NAME_labels[{len(values)}];\n#endif"
+            )
+        yield "\n#ifdef __cplusplus\n}\n#endif"
+
+    def tables(self) -> Iterator[str]:
+        """Tables of labels, scaling, weights and biases, and the test vector."""
+        if self.labels is not None:
+            kind, values = label_table(self.labels, self.in_double)
+            yield self.code(f"\nNAME_TABLE const {kind}NAME_labels[{len(values)}] = {{")
+            yield from [*packed(values, " " * 4), "};"]
+        for where, scaling in (("in", self.model.inputs), ("out", self.model.outputs)):
+            if scaling is not None:
+                for part, numbers in (("mean", scaling.mean), ("scale", scaling.scale)):
+                    values = [self.number(number) for number in numbers.tolist()]
+                    yield self.code(f"\nstatic const real NAME_{where}{part}[{len(values)}] = {{")
+                    yield from [*packed(values, " " * 4), "};"]
+        yield from self._layer_tables() if self.whole is None else self._whole_tables(self.whole)
+        if self.vector is not None:
+            yield from self._numbers("checkx", self.vector.x)
+            yield from self._numbers("checky", self.vector.y)
+            yield from self._numbers("checkoff", self.vector.off[np.newaxis])
+
+    def _layer_tables(self) -> Iterator[str]:
+        for i, layer in enumerate(self.layers, 1):
+            yield from self._numbers(f"w{i}", layer.weights)
+            if layer.biases is not None:
+                yield from self._numbers(f"b{i}", layer.biases)
+
+    def _whole_tables(self, whole: WholeModel) -> Iterator[str]:
+        for i, layers in enumerate(zip(*whole.members, strict=True), 1):
+            yield from self._numbers(f"middle{i}", np.stack([layer.middle for layer in layers]))
+            yield from self._numbers(f"inverse{i}", np.stack([layer.inverse for layer in layers]))
+            yield from self._integers("int8_t", f"w{i}", [layer.weights for layer in layers])
+            yield from self._integers("int32_t", f"b{i}", [layer.biases for layer in layers])
+            yield from self._numbers(f"step{i}", np.array([[layer.step for layer in layers]]))
+
+    def _numbers(self, name: str, array: np.ndarray) -> Iterator[str]:
+        rows = array.reshape(len(array), -1).tolist()
+        yield from self._table("real", name, ([*map(self.number, row)] for row in rows))
+
+    def _integers(self, kind: str, name: str, arrays: list[np.ndarray]) -> Iterator[str]:
+        rows = ([*map(str, array.ravel().tolist())] for array in arrays)
+        yield from self._table(kind, name, rows)
+
+    def _table(self, kind: str, name: str, rows: Iterable[list[str]]) -> Iterator[str]:
+        """A table of one row for each member of the model, or for each sample."""
+        rows = [*rows]
+        shape = f"[{len(rows)}][{len(rows[0])}]"
+        yield self.code(f"\nstatic const {kind} NAME_{name}{shape} = {{")
+        for row in rows:
+            yield from ["    {", *packed(row, " " * 8), "    },"]
+        yield "};"
+
+    def functions(self) -> Iterator[str]:
+        """The functions."""
+        model = self.model
+        yield self.code(code.DENSE if self.whole is None else code.WHOLE + code.DENSE_OF_WHOLE)
+        names = model.network.activation
+        for name in dict.fromkeys(names[:-1] if model.divides else names):
+            if FORMS[name]:
+                head = f"static inline real {_function(name)}(real x)\n{{"
+                yield self.code("\n".join([head, *(f"    {line}" for line in FORMS[name]), "}\n"]))
+        if names[-1] == SOFTMAX or model.divides:
+            yield self.code(code.BOUNDED.lstrip("\n") + code.SOFTMAX_OF)
+        if model.divides:
+            yield self.code(code.SHARE.lstrip("\n"))
+        yield self.code("\n".join(self._network()))
+        yield self.code("\n".join(self._predict()))
+        if self.labels is not None:
+            yield self.code(self._classify())
+        if self.vector is not None:
+            yield self.code(code.CHECK.replace("CHECKED", str(len(self.vector.x))))
+
+    def _input(self) -> str:
+        """The network's input i as a C expression of the program's inputs `x`."""
+        if self.model.inputs is None:
+            return "x[i]"
+        return "((x[i] - NAME_inmean[i])\n            / NAME_inscale[i])"
+
+    def _network(self) -> Iterator[str]:
+        """A function of one member: the inputs of its last activation, in `u` or in `v`."""
+        yield "static inline real *NAME_network(const real *x, int m,"
+        yield "                                 real *u, real *v)\n{"
+        yield "    int i;"
+        if self.whole is not None:
+            yield "    int8_t q[WIDEST];"
+        yield from _each(self.n_in, f"u[i] = {self._input()};")
+        source, result = "u", "v"
+        for number, layer in enumerate(self.layers, 1):
+            yield from self._dense(number, source, result)
+            if layer is not self.layers[-1] and FORMS[layer.activation]:
+                function = _function(layer.activation)
+                yield from _each(self.sizes[number], f"{result}[i] = {function}({result}[i]);")
+            source, result = result, source
+        yield f"    (void)m;\n    return {source};\n}}\n"
+
+    def _dense(self, number: int, source: str, result: str) -> Iterator[str]:
+        n_in, n_out = self.sizes[number - 1 : number + 1]
+        if self.whole is None:
+            biases = "0" if self.layers[number - 1].biases is None else f"NAME_b{number}[m]"
+            yield f"    NAME_dense({source}, {n_in}, NAME_w{number}[m],"
+            yield f"        {biases}, {result}, {n_out});"
+            return
+        place = "i" if number == 1 else "0"
+        yield from _each(
+            n_in,
+            f"q[i] = NAME_whole(\n            ({source}[i] - NAME_middle{number}[m][{place}])\n"
+            f"            * NAME_inverse{number}[m][{place}]);",
+        )
+        yield f"    NAME_dense(q, {n_in}, NAME_w{number}[m],"
+        yield f"        NAME_b{number}[m], NAME_step{number}[0][m], {result}, {n_out});"
+
+    def _predict(self) -> Iterator[str]:
+        """The function of all members: the average of their outputs, in the data's units."""
+        model, last = self.model, self.model.network.activation[-1]
+        yield "NAME_PUBLIC void\nNAME_predict(const real *x, real *y)\n{"
+        yield f"    real u[WIDEST], v[WIDEST], sum[{self.n_out}];"
+        yield "    int i, m;"
+        yield from _each(self.n_out, "sum[i] = 0;")
+        yield f"    for (m = 0; m < {self.members}; m++) {{"
+        yield "        real *z = NAME_network(x, m, u, v);"
+        if last == SOFTMAX:
+            yield f"        NAME_softmax(z, {self.n_out});"
+        if model.divides:
+            added = "NAME_logshare(z[i])"
+            if self.members > 1:
+                yield from _each(self.n_out, f"z[i] = {added};", " " * 8)
+                added = "m ? NAME_logsum(sum[i], z[i]) : z[i]"
+            yield from _each(self.n_out, f"sum[i] = {added};", " " * 8)
+        else:
+            output = f"{_function(last)}(z[i])" if FORMS[last] else "z[i]"
+            yield from _each(self.n_out, f"sum[i] += {output};", " " * 8)
+        yield "    }"
+        if model.divides:
+            yield f"    NAME_softmax(sum, {self.n_out});"
+        single = self.members == 1 or model.divides
+        mean = "sum[i]" if single else f"sum[i] / {self.members}"
+        if model.outputs is not None:
+            mean = f"{mean} * NAME_outscale[i]\n            + NAME_outmean[i]"
+        if self.n_given > self.n_out:
+            share = mean.replace("[i]", "[0]")
+            yield f"    y[0] = 1 - {share};\n    y[1] = {share};"
+        else:
+            yield from _each(self.n_out, f"y[i] = {mean};")
+        yield "}"
+
+    def _classify(self) -> str:
+        grows = self.members == 1 and self.model.network.activation[-1] in SHARES
+        if self.in_double or not grows:
+            return code.CLASSIFY
+        return code.CLASSIFY_INPUTS if self.n_out > 1 else code.CLASSIFY_SIGN
+
+
+def _function(activation: str) -> str:
+    # Without underscores, so that no two prefixes and suffixes make the same name.
+    return f"NAME_{activation.replace('_', '')}"
+
+
+def _each(count: int, body: str, indent: str = " " * 4) -> Iterator[str]:
+    yield f"{indent}for (i = 0; i < {count}; i++)"
+    yield f"{indent}    {body}"
