@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ..results.model import Model, as_model
+from ..results.model import Model
 from ..spec.activations import LEAK, SOFTMAX
 from ..support.atomic_files import destination
 from ..support.checks import shown
 from ..support.suggestions import suggests
 from ..support.version import __version__
 from .common import form_of, labels_of, layers_of, write
+from .pipelines import exported_model
 
 WIDTH = 100
 LONGEST_NAME = 30
@@ -125,7 +126,8 @@ def to_c(model: Any, path: Any = None, name: str = "model") -> str:
 
     Parameters
     ----------
-    model : Model, Run, or estimator with a method `to_model`
+    model : Model, Run, fitted estimator, or pipeline
+        Of fastnn or scikit-learn; a pipeline has scalers and a network.
     path : str or PathLike, optional
         A file to write as well.  An existing file, or the target of a symbolic link, is replaced
         once the new one is complete, and keeps its permissions.
@@ -146,7 +148,7 @@ def to_c(model: Any, path: Any = None, name: str = "model") -> str:
     OSError
         If the file cannot be written.
     """
-    model = as_model(model)
+    model = exported_model(model)
     if path is not None:
         destination(path)
     if not isinstance(name, str):
