@@ -19,8 +19,12 @@ from ..training import train_many
 from .parameters import SMALL_ALPHA, solver_of
 from .problem import problem_of
 
-ALPHAS = (SMALL_ALPHA, 0.03, 3.0, 10.0)
-"""The penalties to choose from.  Of scikit-learn's data sets, diabetes, the noisiest, needs 10."""
+ALPHAS = (10.0, 3.0, 0.03, SMALL_ALPHA)
+"""The penalties to choose from, in turns until one is worse than the one before.
+
+The largest come first: their minima take the fewest steps.  Of scikit-learn's data sets, diabetes,
+the noisiest, needs 10, and digits 3.
+"""
 RESTARTS = 4
 HELD = 0.2
 """The share of the samples that are held out, for the choice only."""
@@ -51,7 +55,7 @@ def alpha_of(
         stratify=_strata(estimator._strata(targets[rows])),
     )  # fmt: skip
     own, theirs = (None, None) if weights is None else (weights[train], weights[held])
-    losses = []
+    best, lowest = SMALL_ALPHA, np.inf
     for alpha in ALPHAS:
         net, options = problem_of(
             estimator, X[train], targets[train], own, alpha=alpha, epochs=epochs, seed=seed,
@@ -61,8 +65,11 @@ def alpha_of(
             net, X[train], targets[train], restarts=min(RESTARTS, int(estimator.n_restarts)),
             keep="parameters", threads=threads, **options,
         )  # fmt: skip
-        losses.append(_loss(net, runs.parameters, X[held], targets[held], theirs, options["loss"]))
-    return ALPHAS[int(np.argmin(losses))]
+        found = _loss(net, runs.parameters, X[held], targets[held], theirs, options["loss"])
+        if not found < lowest:
+            break
+        best, lowest = alpha, found
+    return best
 
 
 def _strata(classes: np.ndarray | None) -> np.ndarray | None:
