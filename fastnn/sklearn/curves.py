@@ -15,7 +15,7 @@ from ..training import train, train_many
 
 @dataclass(frozen=True)
 class Replay:
-    """What a fit was made of, in memory only."""
+    """The arguments of a fit, in memory only."""
 
     net: Network
     X: np.ndarray
