@@ -198,8 +198,8 @@ def fit(
             f"--restarts: expected at least one to end with a finite loss, got none of {restarts}"
         )
     model = Model(
-        net, np.array([one[3] for one in best]), inputs=inputs, outputs=outputs, classes=target.classes, features=features,
-        targets=list(target.names),
+        net, np.array([one[3] for one in best]), inputs=inputs, outputs=outputs,
+        classes=target.classes, features=features, targets=list(target.names),
     )  # fmt: skip
     fitted = seen(parts.train)[1]
     judged = fitted if held is None else held[1]

@@ -121,7 +121,7 @@ class BaseMLP(Curves, BaseEstimator):
         return None
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Train `n_restarts` networks from random starts, and keep the best.
+        """Train `n_restarts` networks from random starts, and keep the `n_estimators` best.
 
         Parameters
         ----------

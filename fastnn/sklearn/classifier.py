@@ -23,7 +23,7 @@ from .parameters import documented, solver_of
 
 @documented
 class MLPClassifier(ClassifierMixin, BaseMLP):
-    """Multi-layer perceptron classifier: the best of many restarts, trained on the cross-entropy.
+    """Multi-layer perceptron classifier: an average of networks, trained on the cross-entropy.
 
     Two classes use one sigmoid output, more classes a softmax, and multilabel targets one sigmoid
     per label.  With the solver "lm", which needs squares, the loss is the mean squared error of

@@ -22,7 +22,7 @@ class Replay:
     targets: np.ndarray
     options: dict[str, Any]
     held_weights: np.ndarray | None
-    """Of the samples of ``options["validation"]``."""
+    """Weights of the samples in ``options["validation"]``."""
 
 
 class Curves:

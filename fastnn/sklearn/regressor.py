@@ -19,7 +19,7 @@ from .parameters import documented
 
 @documented
 class MLPRegressor(RegressorMixin, BaseMLP):
-    """Multi-layer perceptron regressor: the best of many restarts, trained on the squared error.
+    """Multi-layer perceptron regressor: an average of networks, trained on the squared error.
 
     {parameters}
     loss : "squared_error", default "squared_error"
