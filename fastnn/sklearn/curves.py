@@ -32,7 +32,7 @@ class Curves:
     restarts_: np.ndarray
 
     def _score(self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None) -> float:
-        """What `score` returns for a network's outputs."""
+        """Compute the score of outputs, as `score` does."""
         raise NotImplementedError
 
     @property
