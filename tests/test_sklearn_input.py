@@ -30,11 +30,29 @@ BAD = [
     ({"shuffle": "yes"}, TypeError, "shuffle: expected True or False, got 'yes'"),
     ({"batch_size": "all"}, TypeError, "batch_size: expected an integer, got 'all'"),
     ({"n_jobs": 0}, ValueError, "n_jobs: expected a number other than 0, got 0"),
-    ({"random_state": -1}, ValueError, "seed: expected an integer from 0"),
+    ({"n_estimators": 0}, ValueError, "n_estimators: expected an integer from 1"),
+    ({"random_state": -1}, ValueError, "random_state: expected an integer from 0"),
+    ({"random_state": "now"}, TypeError, "random_state: expected an integer, a RandomState or"),
+    ({"alpha": "none"}, (TypeError, ValueError), "alpha: expected"),
+    ({"max_fun": 0}, ValueError, "max_fun: expected an integer from 1"),
+    ({"power_t": "a"}, (TypeError, ValueError), "power_t: expected"),
+    ({"learning_rate": 0.1}, ValueError, "learning_rate: expected one of 'constant', 'invscaling'"),
+    (
+        {"learning_rate": "adaptive", "solver": "sgd"},
+        ValueError,
+        "learning_rate: expected 'constant' with solver='sgd' of MLPClassifier, got 'adaptive'; "
+        "use solver=fastnn.GradientDescent(",
+    ),
+    ({"class_weight": "even"}, ValueError, "class_weight: expected None, 'balanced' or a dict"),
+    ({"class_weight": 3}, TypeError, "class_weight: expected None, 'balanced' or a dict"),
+    ({"class_weight": {0: -1}}, ValueError, "class_weight: expected finite numbers from 0 on"),
+    ({"class_weight": {0: "a"}}, ValueError, "class_weight: expected finite numbers from 0 on"),
+    ({"class_weight": {5: 1}}, ValueError, "class_weight: expected labels among [0, 1, 2], got 5"),
+    ({"class_weight": {0: 0, 1: 0, 2: 0}}, ValueError, "class_weight: expected weights with a sum"),
     (
         {"solver": "lm", "hidden_layer_sizes": 300},
         ValueError,
-        "optimizer: expected at most 500 parameters",
+        "solver: expected one for 2403 parameters, got 'lm', which takes at most 500",
     ),
 ]
 
@@ -44,6 +62,28 @@ def test_bad_parameters_are_refused_by_fit(options, exception, message):
     estimator = quick(MLPClassifier, **options)  # not by the constructor, as scikit-learn has it
     with pytest.raises(exception, match="^" + re.escape(message)):
         estimator.fit(IRIS, KINDS)
+
+
+@pytest.mark.parametrize("loss", ["poisson", "huber", None, 3])
+def test_other_losses_are_refused(loss):
+    with pytest.raises(ValueError, match=r"^loss: expected 'squared_error' for MLPRegressor"):
+        quick(MLPRegressor, loss=loss).fit(IRIS, KINDS * 1.0)
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_unknown_words_are_refused_in_the_name_of_the_class(kind):
+    with pytest.raises(TypeError, match=f"^{kind.__name__}: unexpected argument max_epochs"):
+        kind(max_epochs=3)
+    with pytest.raises(ValueError, match=f"for estimator {kind.__name__}"):
+        kind().set_params(max_epochs=3)
+
+
+def test_class_weights_that_do_not_fit():
+    labels = np.column_stack([KINDS > 0, KINDS > 1]).astype(int)
+    with pytest.raises(ValueError, match=r"^class_weight: expected None with several labels"):
+        quick(MLPClassifier, class_weight="balanced").fit(IRIS, labels)
+    with pytest.raises(ValueError, match=r"^class_weight: expected None or a dict with partial"):
+        quick(MLPClassifier, class_weight="balanced", solver="adam").partial_fit(IRIS, KINDS)
 
 
 def test_bad_data_are_refused():

@@ -150,7 +150,7 @@ MEANT = [
     (fastnn.Network, "layers", "sizes"),
     (fastnn.Network, "use_bias", "bias"),
     (fastnn.sklearn.MLPClassifier, "epochs", "max_iter"),
-    (fastnn.sklearn.MLPClassifier, "lr", "learning_rate_init"),
+    (fastnn.sklearn.MLPClassifier, "lr", "learning_rate or learning_rate_init"),
     (fastnn.sklearn.MLPRegressor, "hidden", "hidden_layer_sizes"),
     (fastnn.sklearn.MLPRegressor, "restarts", "n_restarts"),
 ]  # fmt: skip

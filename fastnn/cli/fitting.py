@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ PATIENCE = 20
 MOST_OF_LM = 500
 """Parameters."""
 RESTARTS, FEWEST_RESTARTS = 1000, 10
+AVERAGE = 10
+"""The number of best restarts whose average is the model."""
 # Limits on the work of one epoch of all restarts, which set the default number of restarts: rows
 # times parameters, and for lm rows times outputs times parameters squared.  That is about ten
 # seconds of work on two cores.
@@ -66,7 +69,7 @@ class Fit:
     losses : (restarts,) array
         On the validation set, or on the training data if there is none.
     restart : int
-        Index of the chosen one.
+        Index of the best one.
     interrupted : bool
         True if Ctrl-C ended it early.
     """
@@ -135,8 +138,12 @@ def fit(
     time_limit: float | None,
     features: list[str],
     dtype: str = "float64",
+    average: int = 1,
 ) -> Fit:
-    """Train and choose; the scaling is computed from the training rows."""
+    """Train and choose; the scaling is computed from the training rows.
+
+    The model is the average of the `average` best restarts.
+    """
     inputs = Scaling.of(X[parts.train])
     outputs = Scaling.of(target.values[parts.train]) if target.classes is None else None
 
@@ -150,7 +157,7 @@ def fit(
     }  # fmt: skip
     slices = max(1, BYTES // (8 * net.n_parameters))
     losses: list[np.ndarray] = []
-    best: tuple[float, int, int, np.ndarray, Status] | None = None
+    best: list[tuple[float, int, int, np.ndarray, Status]] = []
     interrupted = False
     begin, left = time.perf_counter(), time_limit
     for first in range(0, restarts, slices):
@@ -170,17 +177,20 @@ def fit(
                 values = np.full(len(runs), np.nan)
                 values[finite] = loss_of(net, runs.parameters[finite], *held, loss=loss)
             losses.append(values)
-            at = int(np.argmin(np.where(np.isfinite(values), values, np.inf)))
-            if np.isfinite(values[at]) and (best is None or values[at] < best[0]):
-                best = (
+            order = np.argsort(np.where(np.isfinite(values), values, np.inf), kind="stable")
+            best += [
+                (
                     float(values[at]), int(runs.indices[at]), int(runs.epochs[at]),
                     runs.parameters[at].copy(), Status(int(runs.status[at])),
-                )  # fmt: skip
+                )
+                for at in order[:average] if np.isfinite(values[at])
+            ]  # fmt: skip
+            best = sorted(best, key=itemgetter(0))[:average]
         if time_limit is not None:
             left = begin + time_limit - time.perf_counter()
         if interrupted or (left is not None and left <= 0):
             break
-    if best is None:
+    if not best:
         if interrupted:
             raise KeyboardInterrupt
         if not sum(map(len, losses)):
@@ -189,10 +199,11 @@ def fit(
             f"--restarts: expected at least one to end with a finite loss, got none of {restarts}"
         )
     model = Model(
-        net, best[3], inputs=inputs, outputs=outputs, classes=target.classes, features=features,
-        targets=list(target.names),
+        net, np.array([one[3] for one in best]), inputs=inputs, outputs=outputs,
+        classes=target.classes, features=features, targets=list(target.names),
     )  # fmt: skip
     fitted = seen(parts.train)[1]
     judged = fitted if held is None else held[1]
     constant = loss_of_constant(loss, judged, at=fitted)
-    return Fit(model, np.concatenate(losses), best[1], best[2], interrupted, best[4], constant)
+    _, restart, made, _, status = best[0]
+    return Fit(model, np.concatenate(losses), restart, made, interrupted, status, constant)

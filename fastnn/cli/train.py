@@ -1,9 +1,9 @@
-"""Train a network on a CSV file: the best of many restarts, tested and saved as a model.
+"""Train a network on a CSV file: the average of the best restarts, tested and saved as a model.
 
 FILE has a header and a row for each sample.  All columns except the targets and the ignored ones
 are inputs and must be numeric.  A target of text, or of a few distinct whole numbers, means
 classification, any other regression; --task overrides that.  The seed splits the rows into
-training, validation (to choose the best restart) and test rows.  The scaling is computed from the
+training, validation (to choose the best restarts) and test rows.  The scaling is computed from the
 training rows and is part of the model, which ``fastnn predict`` applies and ``fastnn export``
 writes in other formats.
 """
@@ -32,6 +32,7 @@ from ..tabular.target import TASKS, Target, make_target, split
 from .arguments import sizes, whole
 from .files import check_figure, check_output, save_figure
 from .fitting import (
+    AVERAGE,
     MOST_OF_LM,
     OPTIMIZERS,
     RESTARTS,
@@ -73,6 +74,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--task", choices=TASKS, help="kind of target, by default detected from its column")
     add("--delimiter", help="by default comma, semicolon or tab, as in the header")
     add("--restarts", type=whole, help="default 1000; fewer for large files, at least 10")
+    add("--average", type=whole, default=AVERAGE, metavar="K",
+        help="the model is the average of the K best restarts, default %(default)s")  # fmt: skip
     add("--optimizer", choices=list(OPTIMIZERS),
         help="by default lm for regression where it is fast, otherwise lbfgs")  # fmt: skip
     add("--hidden", type=sizes, default=[10], metavar="N[,N…]", help="hidden units, default 10")
@@ -122,7 +125,7 @@ def run(options: argparse.Namespace) -> int:
         X, target, parts, net, loss, optimizer, restarts=restarts,
         epochs=epochs if options.epochs is None else options.epochs, seed=options.seed,
         threads=options.threads, time_limit=options.time_limit, features=features,
-        dtype=options.dtype,
+        dtype=options.dtype, average=options.average,
     )  # fmt: skip
     seconds = time.perf_counter() - begin
     found.model.save(path)  # before any output that could fail
@@ -138,7 +141,9 @@ def run(options: argparse.Namespace) -> int:
           f"quartiles {low:.4g}, {middle:.4g}, {high:.4g}")  # fmt: skip
     if len(finite) < len(found.losses):
         print(f"{len(found.losses) - len(finite):,} restarts diverged")
-    print(f"restart {found.restart}, {found.epochs} epochs\n")
+    members = len(found.model.parameters)
+    told = f"average of the {members} best restarts; the best: " if members > 1 else ""
+    print(f"{told}restart {found.restart}, {found.epochs} epochs\n")
     _warn(found, bool(len(parts.validation)))
     _print_scores(found, X, target, parts)
     print(f"\nsaved {path}")
@@ -192,6 +197,7 @@ def _checked(options: argparse.Namespace) -> Path:
     integer("--seed", options.seed, 0, 2**64 - 1)
     if options.restarts is not None:
         integer("--restarts", options.restarts, 1, 10**12)
+    integer("--average", options.average, 1, 10**6)
     return path
 
 

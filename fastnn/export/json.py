@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..results.model import Model, as_model
+from ..results.model import Model
 from ..results.scaling import Scaling
 from ..spec.network import Network
 from ..support.atomic_files import DamagedFile, destination, record_in, refuse_others, sealed
@@ -17,6 +17,7 @@ from ..support.checks import float_type, real_array, shown
 from ..support.suggestions import suggests
 from ..support.version import __version__
 from .common import labels_of, layers_of, network_model, write
+from .pipelines import exported_model
 
 FORMAT, VERSION = "fastnn model", 1
 TEXT = Path("the text")
@@ -60,7 +61,8 @@ def to_json(model: Any, path: Any = None) -> str:
 
     Parameters
     ----------
-    model : Model, Run, or estimator with a method `to_model`
+    model : Model, Run, fitted estimator, or pipeline
+        Of fastnn or scikit-learn; a pipeline has scalers and a network.
     path : str or PathLike, optional
         A file to write as well.  An existing file, or the target of a symbolic link, is replaced
         once the new one is complete, and keeps its permissions.
@@ -76,7 +78,7 @@ def to_json(model: Any, path: Any = None) -> str:
     OSError
         If the file cannot be written.
     """
-    model = as_model(model)
+    model = exported_model(model)
     if path is not None:
         destination(path)
     layers = layers_of(model)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..results.model import Model, as_model
+from ..results.model import Model
 from ..results.scaling import Scaling
 from ..spec.activations import LEAK
 from ..support.atomic_files import destination
@@ -16,6 +16,7 @@ from ..support.checks import shown
 from ..support.suggestions import suggests
 from ..support.version import __version__
 from .common import Layer, form_of, labels_of, layers_of, write
+from .pipelines import exported_model
 
 # From January 2023; onnxruntime reads it from version 1.14 on.
 OPSET, IR_VERSION = 18, 8
@@ -128,7 +129,8 @@ def to_onnx(model: Any, path: Any = None) -> Any:
 
     Parameters
     ----------
-    model : Model, Run, or estimator with a method `to_model`
+    model : Model, Run, fitted estimator, or pipeline
+        Of fastnn or scikit-learn; a pipeline has scalers and a network.
     path : str or PathLike, optional
         A file to write as well.  An existing file, or the target of a symbolic link, is replaced
         once the new one is complete, and keeps its permissions.
@@ -147,7 +149,7 @@ def to_onnx(model: Any, path: Any = None) -> Any:
     OSError
         If the file cannot be written.
     """
-    model = as_model(model)
+    model = exported_model(model)
     if path is not None:
         destination(path)
     if model.parameters.nbytes > MOST_BYTES:

@@ -9,18 +9,11 @@ import numpy as np
 
 from ..results.model import Model
 from ..results.scaling import Scaling
-from ..support.checks import real_array, shown
-from ..support.suggestions import hint, suggests
-from .common import layers_of, network_model, single
-
-ACTIVATIONS = {
-    "identity": "identity",
-    "logistic": "sigmoid",
-    "tanh": "tanh",
-    "relu": "relu",
-    "softmax": "softmax",
-}
-"""Map from scikit-learn's names to fastnn's."""
+from ..support.checks import shown
+from ..support.suggestions import suggests
+from .common import layers_of, network_model
+from .folding import single
+from .pipelines import ACTIVATIONS, array, exported_model, is_of, of_network
 
 
 @suggests
@@ -31,8 +24,8 @@ def to_sklearn(model: Any, *, fold: bool = False) -> tuple[list[np.ndarray], lis
 
     Parameters
     ----------
-    model : Model, Run, or estimator with a method `to_model`
-        With one member.
+    model : Model, Run, fitted estimator, or pipeline
+        Of fastnn or scikit-learn, with one member; a pipeline has scalers and a network.
     fold : bool, default False
         Fold the scaling of inputs into the first layer, and that of outputs into the last, whose
         activation must then be "identity"; this changes rounding.
@@ -76,14 +69,15 @@ def from_sklearn(
 
     Parameters
     ----------
-    source : MLPClassifier, MLPRegressor, or (coefs, intercepts)
+    source : MLPClassifier, MLPRegressor, a pipeline with one, or (coefs, intercepts)
         Activations, classes and feature names are taken from an estimator.  A multilabel classifier
-        becomes a regression model whose outputs are the probability of each label.
+        becomes a regression model whose outputs are the probability of each label.  A pipeline has
+        a StandardScaler or a MinMaxScaler, or several, before the network; scikit-learn's
+        TransformedTargetRegressor has one for targets.  They become the model's scalings.
     activation : str or sequence of str
         Only with weights: as in `Network`; "logistic" is another name for "sigmoid".
     inputs, outputs, classes, features, targets
-        As in `Model`; for a `StandardScaler` before the estimator, use
-        ``Scaling(scaler.mean_, scaler.scale_)``.
+        As in `Model`; `inputs` and `outputs` not with a pipeline, which has its own.
 
     Returns
     -------
@@ -94,6 +88,7 @@ def from_sklearn(
     ------
     TypeError, ValueError
         If the estimator is of another kind, is not fitted, or has an activation that fastnn lacks,
+        if a pipeline has other steps,
         if the shapes of weights do not match, or another argument has the wrong type or value.
     """
     if hasattr(source, "to_model"):
@@ -101,59 +96,45 @@ def from_sklearn(
             "source: expected an estimator of scikit-learn, got one of fastnn; its to_model() "
             "returns the model"
         )
+    options = {"inputs": inputs, "outputs": outputs, "classes": classes, "features": features,
+               "targets": targets}  # fmt: skip
     if hasattr(source, "get_params") and not isinstance(source, type):
         if activation is not None:
             raise ValueError("activation: expected None with an estimator, which has its own")
-        activation, coefs, intercepts = _of_estimator(source)
-        if classes is None and hasattr(source, "classes_"):
-            several = activation[-1] == "sigmoid" and np.shape(coefs[-1])[1] > 1
-            classes = None if several else source.classes_
-        if features is None and hasattr(source, "feature_names_in_"):
-            features = [str(name) for name in source.feature_names_in_]
-    else:
-        if not isinstance(source, Sequence) or isinstance(source, str) or len(source) != 2:
-            raise TypeError(
-                "source: expected a fitted MLPClassifier or MLPRegressor of scikit-learn, or "
-                f"(coefs, intercepts), got {shown(source)}"
-            )
-        coefs, intercepts = source
-        if activation is None:
-            raise ValueError("activation: expected a name, or one for each layer, got None")
-        activation = _names(activation)
+        if is_of(source, "Pipeline", "TransformedTargetRegressor"):
+            return _of_steps(source, options)
+        return of_network(source, "source", **options)
+    if not isinstance(source, Sequence) or isinstance(source, str) or len(source) != 2:
+        raise TypeError(
+            "source: expected a fitted MLPClassifier or MLPRegressor of scikit-learn, or "
+            f"(coefs, intercepts), got {shown(source)}"
+        )
+    coefs, intercepts = source
+    if activation is None:
+        raise ValueError("activation: expected a name, or one for each layer, got None")
     return network_model(
         "source",
-        [_array(f"coefs[{i}]", array) for i, array in enumerate(_listed("coefs", coefs))],
+        [array(f"coefs[{i}]", values) for i, values in enumerate(_listed("coefs", coefs))],
         [
-            _array(f"intercepts[{i}]", array)
-            for i, array in enumerate(_listed("intercepts", intercepts))
+            array(f"intercepts[{i}]", values)
+            for i, values in enumerate(_listed("intercepts", intercepts))
         ],
-        activation,
-        inputs=inputs,
-        outputs=outputs,
-        classes=classes,
-        features=features,
-        targets=targets,
+        _names(activation),
+        **options,
     )
 
 
-def _of_estimator(estimator: Any) -> tuple[list[str], Any, Any]:
-    """Activations and weights of a fitted estimator."""
-    needed = ("coefs_", "intercepts_", "activation", "out_activation_")
-    missing = [name for name in needed if not hasattr(estimator, name)]
-    if missing:
-        raise ValueError(
-            "source: expected a fitted MLPClassifier or MLPRegressor of scikit-learn, got "
-            f"{shown(estimator)} without the attribute {missing[0]}"
-        )
-    asked = [estimator.activation] * (len(estimator.coefs_) - 1) + [estimator.out_activation_]
-    for name in asked:
-        if name not in ACTIVATIONS:
-            raise ValueError(
-                f"activation: expected one of {', '.join(ACTIVATIONS)}, got {shown(name)}"
-                f"{hint(name, ACTIVATIONS)}"
-            )
-    names = [ACTIVATIONS[name] for name in asked]
-    return names, list(estimator.coefs_), list(estimator.intercepts_)
+def _of_steps(source: Any, options: dict[str, Any]) -> Model:
+    """The model of a pipeline, with other classes or names if they are given."""
+    for name in ("inputs", "outputs"):
+        if options[name] is not None:
+            raise ValueError(f"{name}: expected None with a pipeline, which has its own scaling")
+    model = exported_model(source, "source")
+    own = {name: getattr(model, name) for name in options}
+    given = {name: value for name, value in options.items() if value is not None}
+    if "features" in given and model.inputs is not None:  # whose names would be others
+        own["inputs"] = Scaling(model.inputs.mean, model.inputs.scale)
+    return Model(model.network, model.parameters, **{**own, **given})
 
 
 def _names(activation: str | Sequence[str]) -> str | list[str]:
@@ -169,8 +150,3 @@ def _listed(name: str, arrays: Any) -> list[Any]:
     if not isinstance(arrays, Sequence) or isinstance(arrays, str):
         raise TypeError(f"{name}: expected a list of arrays, got {shown(arrays)}")
     return list(arrays)
-
-
-def _array(name: str, value: Any) -> np.ndarray:
-    dtype = np.float32 if getattr(value, "dtype", None) == np.float32 else np.float64
-    return real_array(name, value, dtype)

@@ -12,7 +12,8 @@ from ..results.model import Model
 from ..results.scaling import Scaling
 from ..support.checks import real_array, shown
 from ..support.suggestions import suggests
-from .common import layers_of, network_model, single
+from .common import layers_of, network_model
+from .folding import single
 
 
 @suggests
@@ -27,8 +28,8 @@ def to_torch(model: Any, *, fold: bool = False) -> dict[str, Any]:
 
     Parameters
     ----------
-    model : Model, Run, or estimator with a method `to_model`
-        With one member.
+    model : Model, Run, fitted estimator, or pipeline
+        Of fastnn or scikit-learn, with one member; a pipeline has scalers and a network.
     fold : bool, default False
         Fold the scaling of inputs into the first layer, and that of outputs into the last, whose
         activation must then be "identity"; this changes rounding.

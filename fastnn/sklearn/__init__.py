@@ -1,4 +1,4 @@
-"""Estimators for scikit-learn, with its parameter names; `fit` keeps the best of many restarts."""
+"""Estimators for scikit-learn, with its parameter names; `fit` averages the best restarts."""
 
 try:
     import sklearn as _sklearn  # noqa: F401

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 import os
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from ..engine.evaluate import loss as loss_of
 from ..job.build import make_job
+from ..kernels.predict import predict
 from ..optimizers import Optimizer
 from ..results.model import Model
 from ..results.runs import Runs
@@ -26,12 +28,14 @@ from ..spec.network import Network
 from ..spec.status import Status
 from ..support.checks import shown
 from ..support.machine import available_threads
-from ..support.suggestions import suggests
 from ..training import train_many
-from .checking import check_parameters
+from .checking import check_parameters, members
+from .curves import Curves, Replay
 from .outcome import warn_of_outcome
 from .parameters import ACTIVATIONS, solver_of
+from .penalty import alpha_of
 from .problem import problem_of
+from .searches import search_here
 from .selection import Selection, best_of, best_restarts
 
 
@@ -51,62 +55,51 @@ def _dense(X: Any) -> np.ndarray:
     return X.toarray() if hasattr(X, "toarray") else X
 
 
-class BaseMLP(BaseEstimator):
+class BaseMLP(Curves, BaseEstimator):
     """The base of both estimators, whose docstrings describe the parameters."""
 
-    @suggests
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (100,),
-        activation: str = "relu",
-        *,
-        solver: str | Optimizer = "lbfgs",
-        alpha: float = 0.0001,
-        batch_size: int | str = "auto",
-        learning_rate_init: float = 0.001,
-        max_iter: int = 200,
-        shuffle: bool = True,
-        random_state: Any = 0,
-        tol: float = 1e-4,
-        verbose: bool = False,
-        warm_start: bool = False,
-        momentum: float = 0.9,
-        nesterovs_momentum: bool = True,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        n_iter_no_change: int = 10,
-        n_restarts: int = 10,
-        halving: bool = True,
-        n_estimators: int = 1,
-        n_jobs: int | None = None,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate_init = learning_rate_init
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.n_restarts = n_restarts
-        self.halving = halving
-        self.n_estimators = n_estimators
-        self.n_jobs = n_jobs
+    hidden_layer_sizes: Any
+    activation: str
+    solver: str | Optimizer
+    alpha: float | str
+    batch_size: int | str
+    max_iter: int
+    max_fun: int
+    random_state: Any
+    verbose: bool
+    warm_start: bool
+    early_stopping: bool
+    validation_fraction: float
+    n_restarts: int
+    halving: bool
+    n_estimators: int | None
+    n_jobs: int | None
+
+    def _store(self, parameters: dict[str, Any]) -> None:
+        """Store the arguments of the constructor as they are."""
+        others = ("self", "__class__")
+        self.__dict__.update({name: v for name, v in parameters.items() if name not in others})
+
+    def __getstate__(self) -> Any:
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_replay"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        defaults = signature(type(self).__init__).parameters.values()  # new ones, in an old pickle
+        super().__setstate__(
+            {one.name: one.default for one in defaults if one.default is not one.empty} | state
+        )
+
+    def __sklearn_clone__(self) -> Any:
+        clone = super().__sklearn_clone__()
+        search = search_here() or getattr(self, "_search", None)
+        if search is not None:  # this one too, which a search may clone again
+            self._search = clone._search = search
+        return clone
+
+    def _check(self) -> None:
+        """Raise unless all parameters are valid."""
+        check_parameters(self)
 
     def _given(self, y: Any) -> Any:
         """Convert a list of labels so that none is changed; anything else is left as it is."""
@@ -128,7 +121,7 @@ class BaseMLP(BaseEstimator):
         return None
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Train `n_restarts` networks from random starts, and keep the best.
+        """Train `n_restarts` networks from random starts, and keep the `n_estimators` best.
 
         Parameters
         ----------
@@ -153,13 +146,13 @@ class BaseMLP(BaseEstimator):
         ConvergenceWarning
             If it was still improving at `max_iter`.
         """
-        check_parameters(self)
+        self._check()
         before = self._before() if self.warm_start else None
         inputs, y = self._validated(X, y, reset=before is None)
         targets = self._targets(y, None if before is None else getattr(self, "classes_", None))
-        weights = self._weights(sample_weight, inputs)
+        weights = self._weights(sample_weight, inputs, targets)
         keep = bool(self.warm_start)
-        self._train(inputs, targets, weights, int(self.max_iter), before, keep=keep)
+        self._train(inputs, targets, weights, self._epochs(), before, keep=keep)
         return self
 
     @available_if(is_stochastic)
@@ -179,7 +172,7 @@ class BaseMLP(BaseEstimator):
         return self._partial_fit(X, y, None, sample_weight)
 
     def _partial_fit(self, X: Any, y: Any, classes: Any, sample_weight: Any) -> Any:
-        check_parameters(self)
+        self._check()
         if self.early_stopping:
             raise ValueError("early_stopping: expected False with partial_fit, got True")
         before = self._before()
@@ -190,7 +183,7 @@ class BaseMLP(BaseEstimator):
                 f"classes: expected {known.tolist()}, as in the first call, got {shown(classes)}"
             )
         targets = self._targets(y, classes if known is None else known)
-        weights = self._weights(sample_weight, inputs)
+        weights = self._weights(sample_weight, inputs, targets)
         self._train(inputs, targets, weights, 1, before, keep=True, judged=False)
         return self
 
@@ -206,7 +199,12 @@ class BaseMLP(BaseEstimator):
         )  # fmt: skip
         return _dense(X), y
 
-    def _weights(self, sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
+    def _epochs(self) -> int:
+        """The most epochs; those of "lbfgs" are evaluations, which `max_fun` limits too."""
+        limited = isinstance(self.solver, str) and self.solver == "lbfgs"
+        return int(min(self.max_iter, self.max_fun) if limited else self.max_iter)
+
+    def _weights(self, sample_weight: Any, X: np.ndarray, targets: np.ndarray) -> np.ndarray | None:
         if sample_weight is None:
             return None
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -242,11 +240,13 @@ class BaseMLP(BaseEstimator):
         If not `judged`, all epochs are trained, without rules.
         """
         solver, seed, validation, held_weights = solver_of(self.solver), self._seed(), None, None
+        threads, progress = self._threads(), bool(self.verbose)
+        alpha = alpha_of(self, X, targets, weights, epochs=epochs, seed=seed, threads=threads)
         if self.early_stopping:
             X, targets, weights, validation, held_weights = self._split(X, targets, weights, seed)
         net, options = problem_of(
-            self, X, targets, weights, epochs=epochs, seed=seed, validation=validation,
-            judged=judged,
+            self, X, targets, weights, alpha=alpha, epochs=epochs, seed=seed,
+            validation=validation, judged=judged,
         )  # fmt: skip
         runs, restarts = self._going_on(net, options, before)
 
@@ -256,20 +256,20 @@ class BaseMLP(BaseEstimator):
             return loss_of(net, parameters, *validation, loss=plain, sample_weight=held_weights)
 
         judge = None if validation is None else score
-        threads, progress = self._threads(), bool(self.verbose)
+        count = members(self)
         if keep:
             made: Runs = train_many(
                 net, X, targets, restarts=restarts, keep="all", continue_from=runs,
                 threads=threads, progress=progress, **options,
             )  # fmt: skip
-            best = best_of(made, int(self.n_estimators), judge)
+            best = best_of(made, count, judge)
             self._runs = made
             self._asked: int = int(self.n_restarts)
         else:
             job = make_job(net, X, targets, restarts=int(self.n_restarts), **options)
             best = best_restarts(
                 job,
-                int(self.n_estimators),
+                count,
                 halving=bool(self.halving and not solver.by_gradient),
                 threads=threads,
                 progress=progress,
@@ -284,9 +284,19 @@ class BaseMLP(BaseEstimator):
             )
         constant = loss_of_constant(options["loss"], targets, options["sample_weight"])
         self._keep(net, best)
+        self.alpha_ = alpha
+        self._replay = None
+        for name in ("_loss_curve", "_validation_scores"):
+            self.__dict__.pop(name, None)
+        if before is None:
+            self._replay = Replay(net, X, targets, options, held_weights)
+        self.best_validation_score_ = None
+        if validation is not None:
+            outputs = predict(net, best.parameters[:1], validation[0])[0]
+            self.best_validation_score_ = self._score(outputs, validation[1], held_weights)
         if judged:
             worse = is_worse_than(self.loss_, constant)
-            warn_of_outcome(self.status_, self.n_iter_, worse)
+            warn_of_outcome(self.status_, worse, getattr(self, "_search", None))
 
     def _going_on(
         self, net: Network, options: dict[str, Any], before: Runs | np.ndarray | None

@@ -10,23 +10,29 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
+from ..optimizers import Optimizer
 from ..results.model import check_numbers
 from ..spec.losses import MSE, BinaryCrossEntropy, CrossEntropy, Penalized
-from ..support.checks import as_array
+from ..support.checks import as_array, shown
 from ..support.labels import as_labels
+from ..support.suggestions import suggests
 from .base import BaseMLP, is_stochastic
+from .class_weights import check_class_weight, with_class_weights
 from .parameters import documented, solver_of
 
 
 @documented
 class MLPClassifier(ClassifierMixin, BaseMLP):
-    """Multi-layer perceptron classifier: the best of many restarts, trained on the cross-entropy.
+    """Multi-layer perceptron classifier: an average of networks, trained on the cross-entropy.
 
     Two classes use one sigmoid output, more classes a softmax, and multilabel targets one sigmoid
     per label.  With the solver "lm", which needs squares, the loss is the mean squared error of
     sigmoids, and the probabilities of several classes are the outputs divided by their sum.
 
     {parameters}
+    class_weight : dict or "balanced", optional
+        Factors of the samples' weights: a number for each label, 1 for labels left out.
+        "balanced" gives all classes the same sum of weights.
 
     Attributes
     ----------
@@ -42,6 +48,47 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     >>> MLPClassifier((10,), n_restarts=100).fit(X, y).score(X, y) > 0.97
     True
     """
+
+    @suggests
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: str = "relu",
+        *,
+        solver: str | Optimizer = "lbfgs",
+        alpha: float | str = "auto",
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = 0,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: int = 10,
+        max_fun: int = 15000,
+        n_restarts: int = 10,
+        halving: bool = True,
+        n_estimators: int | None = None,
+        n_jobs: int | None = None,
+        class_weight: dict[Any, float] | str | None = None,
+    ) -> None:
+        self._store(locals())
+
+    class_weight: Any
+
+    def _check(self) -> None:
+        super()._check()
+        check_class_weight(self.class_weight)
 
     def _given(self, y: Any) -> Any:
         is_list = isinstance(y, list | tuple) and len(y) > 0 and as_array(y).ndim == 1
@@ -83,6 +130,24 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             return BinaryCrossEntropy(l2=penalty), "sigmoid", 1.0
         return CrossEntropy(l2=penalty), "softmax", 1.0
 
+    def _weights(self, sample_weight: Any, X: np.ndarray, targets: np.ndarray) -> np.ndarray | None:
+        weights = super()._weights(sample_weight, X, targets)
+        if self.class_weight is None:
+            return weights
+        strata = self._strata(targets)
+        if strata is None:
+            raise ValueError(
+                "class_weight: expected None with several labels, got "
+                f"{shown(self.class_weight)}; use sample_weight"
+            )
+        return with_class_weights(self.class_weight, self.classes_, strata.astype(int), weights)
+
+    def _score(self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None) -> float:
+        several = outputs.shape[1] > 1 and not self._multilabel
+        best = outputs.argmax(axis=1, keepdims=True)
+        found = np.arange(outputs.shape[1]) == best if several else outputs > 0.5
+        return float(np.average((found == targets).all(axis=1), weights=weights))
+
     def _strata(self, targets: np.ndarray) -> np.ndarray | None:
         if self._multilabel:
             return None
@@ -104,6 +169,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         self
         """
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                "class_weight: expected None or a dict with partial_fit, which does not know all "
+                f"samples, got {self.class_weight!r}"
+            )
         return self._partial_fit(X, y, classes, sample_weight)
 
     def predict(self, X: Any) -> np.ndarray:

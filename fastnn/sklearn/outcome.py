@@ -6,12 +6,23 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ..spec.status import Status
 from ..support.advice import TrainingWarning, warn
+from .searches import is_first
 
 HELPS = (
     "scale the data, as with StandardScaler, and the targets of a regression too, as with "
     "TransformedTargetRegressor; or use a smaller learning_rate_init, a larger max_iter, or "
     "another solver, such as 'lbfgs'"
 )
+# Kinds of outcomes, and the texts about them.  They have no numbers, so that Python's default
+# filter shows them once for many fits in one line.
+TEXTS = {
+    "diverged": "fit: expected a loss that stays finite, got a best restart that diverged",
+    "worse": "fit: expected a loss below that of the best constant prediction, got one above it",
+    "unfinished": (
+        "max_iter: the best restart was still improving after so many iterations; use a larger "
+        "max_iter or tol, or early_stopping=True; or scale the data, as with StandardScaler"
+    ),
+}
 
 
 class FitWarning(TrainingWarning, ConvergenceWarning):
@@ -21,20 +32,21 @@ class FitWarning(TrainingWarning, ConvergenceWarning):
     """
 
 
-def warn_of_outcome(status: Status, iterations: int, is_worse: bool) -> None:
+def warn_of_outcome(status: Status, is_worse: bool, search: str | None) -> None:
     """Warn, once, of a best restart that is not worth much, or was still improving.
 
-    The texts about the former have no numbers, so that Python's default filter shows them once for
-    many fits in one line.
+    All fits of a `search` together warn once for each kind of outcome.
     """
     if status == Status.DIVERGED:
-        wrong = "fit: expected a loss that stays finite, got a best restart that diverged"
-        warn(f"{wrong}; {HELPS}", FitWarning)
+        kind = "diverged"
     elif is_worse:
-        wrong = "fit: expected a loss below that of the best constant prediction, got one above it"
-        warn(f"{wrong}; {HELPS}", FitWarning)
+        kind = "worse"
     elif status == Status.EPOCH_LIMIT:
-        warn(
-            f"max_iter: the best restart was still improving after {iterations} iterations",
-            ConvergenceWarning,
-        )
+        kind = "unfinished"
+    else:
+        return
+    if is_first(search, kind):
+        if kind == "unfinished":
+            warn(TEXTS[kind], ConvergenceWarning)
+        else:
+            warn(f"{TEXTS[kind]}; {HELPS}", FitWarning)

@@ -22,6 +22,8 @@ from ..spec.activations import BY_NAME
 from ..spec.network import Network
 from ..support.suggestions import hint
 
+SMALL_ALPHA = 0.0001
+"""The penalty of scikit-learn, where none is chosen."""
 ACTIVATIONS = {"logistic": "sigmoid"}
 """Activations with another name in scikit-learn."""
 
@@ -64,7 +66,7 @@ SOLVERS = {
             beta1=e.beta_1,
             beta2=e.beta_2,
             epsilon=e.epsilon,
-            weight_decay=e.alpha,
+            weight_decay=SMALL_ALPHA if isinstance(e.alpha, str) else e.alpha,
         ),
         stochastic=True,
         penalized=False,
@@ -94,8 +96,12 @@ TABLE = (
     ("solver='rprop'", "RPROP()", "not in scikit-learn"),
     ("solver='quickprop'", "Quickprop(learning_rate_init)", "not in scikit-learn"),
     ("solver='lm'", "LevenbergMarquardt()", "not in scikit-learn; without alpha"),
-    ("alpha", "l2 = alpha / (2 n), n being the samples of a batch", "the penalty is the same"),
+    ("alpha", "l2 = alpha / (2 n), n being the samples of a batch", "'auto' chooses, see below"),
+    ("learning_rate, power_t", "schedule of GradientDescent", "ignored except for sgd"),
     ("max_iter", "epochs", ""),
+    ("max_fun", "epochs", "lbfgs: the smaller of both"),
+    ("loss='squared_error'", "MSE()", "no other"),
+    ("class_weight", "sample_weight", "not in its MLP"),
     (
         "tol, n_iter_no_change",
         "NoProgress(n_iter_no_change, min_improvement=tol)",
@@ -110,7 +116,7 @@ TABLE = (
     ("batch_size, shuffle", "batch_size, shuffle", "sgd, adam, adamw"),
     ("random_state", "seed", "0 by default"),
     ("n_restarts", "restarts", "not in scikit-learn"),
-    ("n_estimators", "the average of this many best restarts", "not in its MLP"),
+    ("n_estimators", "the average of this many best restarts", "not in its MLP; ten"),
     ("n_jobs", "threads", "not in its MLP"),
 )
 """Table of scikit-learn's parameters, their counterparts in fastnn, and remarks."""
@@ -155,14 +161,22 @@ PARAMETERS = """Parameters
         "lbfgs", "sgd", "adam", "adamw", "rprop", "quickprop" or "lm"; see
         `fastnn.sklearn.parameters.TABLE` for their counterparts.  An optimizer of fastnn or of
         your own, such as ``fastnn.RPROP(max_step=1.0)``, uses its own hyperparameters.
-    alpha : float, default 0.0001
+    alpha : float or "auto", default "auto"
         Penalty on the squares of the weights, as in scikit-learn; "lm" has no penalty, "adamw"
-        uses it as its weight decay.
+        uses it as its weight decay.  "auto" is 0.0001 as there, but "lbfgs" without early stopping
+        and warm start chooses, from 100 samples on, the one of 0.0001, 0.03, 3 and 10 with which
+        four networks, trained on four fifths of the samples, predict the rest best.  All samples
+        then train.
     batch_size : int or "auto", default "auto"
         Samples per update of "sgd", "adam" and "adamw", and of other optimizers that support
         batches; "auto" is 200, or all samples if there are fewer.
+    learning_rate : "constant", "invscaling" or "adaptive", default "constant"
+        Of "sgd", which takes only "constant"; for schedules, use an optimizer.  Others ignore it,
+        as in scikit-learn.
     learning_rate_init : float, default 0.001
         Learning rate of "sgd", "adam", "adamw" and "quickprop".
+    power_t : float, default 0.5
+        Ignored, since it is of "invscaling".
     max_iter : int, default 200
         Maximum number of epochs; each trial step of "lbfgs" and "lm" counts as one.
     shuffle : bool, default True
@@ -191,6 +205,8 @@ PARAMETERS = """Parameters
         Numbers of "adam" and "adamw".
     n_iter_no_change : int, default 10
         Number of epochs for `tol`.
+    max_fun : int, default 15000
+        Maximum number of evaluations by "lbfgs", as is `max_iter`; the smaller one counts.
     n_restarts : int, default 10
         Number of networks to train from random starts.
     halving : bool, default True
@@ -199,8 +215,9 @@ PARAMETERS = """Parameters
         about a fifth of the time, and finds the third best of a hundred, on average.  Otherwise,
         with `warm_start`, and with "lbfgs" and "lm", which take few epochs, all are trained to
         their end.
-    n_estimators : int, default 1
-        Number of best restarts to keep; their outputs are averaged.
+    n_estimators : int, optional
+        Number of best restarts to keep, whose outputs are averaged; by default ten, or all if
+        there are fewer.  With 1, the best alone predicts.
     n_jobs : int, optional
         Number of threads, by default the CPUs available to the process; for a joblib worker its
         share."""
@@ -216,6 +233,15 @@ ATTRIBUTES = """network_ : fastnn.Network
         validation set; NaN or infinite where it diverged.
     loss_, n_iter_, status_ : float, int, fastnn.Status
         Loss on the training data, epochs and status of the best restart.
+    loss_curve_ : list of float
+        Loss of the best restart after each epoch.  It is trained again when this is read, so the
+        estimator refers to the data; a loaded or continued one does not have it.
+    validation_scores_ : list of float, or None
+        Its score on the validation set after each epoch, likewise; None without `early_stopping`.
+    best_validation_score_ : float, or None
+        The score of its parameters there.
+    alpha_ : float
+        The penalty that was used.
     n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_
         As in scikit-learn.
 
@@ -229,7 +255,8 @@ ATTRIBUTES = """network_ : fastnn.Network
     FitWarning
         From `fit`, once: if the best restart diverged, or is worse than the best constant.
     ConvergenceWarning
-        From `fit`: if it was still improving at `max_iter`."""
+        From `fit`: if it was still improving at `max_iter`.  Of both, the fits of a search or a
+        cross-validation give one together."""
 
 
 def documented(kind: Any) -> Any:

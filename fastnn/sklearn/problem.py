@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..optimizers.levenberg_marquardt import MAX_PARAMETERS
 from ..rules.common import Rule
 from ..rules.gradient_below import GradientBelow
 from ..rules.no_progress import NoProgress
@@ -29,6 +30,7 @@ def problem_of(
     targets: np.ndarray,
     weights: np.ndarray | None,
     *,
+    alpha: float,
     epochs: int,
     seed: int,
     validation: tuple[np.ndarray, np.ndarray] | None,
@@ -45,13 +47,18 @@ def problem_of(
     if solver.stochastic:
         asked = AUTO_BATCH if isinstance(estimator.batch_size, str) else int(estimator.batch_size)
         batch = min(asked, len(X))
-    penalty = estimator.alpha / (2 * total * batch / len(X)) if solver.penalized else 0.0
+    penalty = alpha / (2 * total * batch / len(X)) if solver.penalized else 0.0
     loss, output, scale = estimator._objective(penalty)
     hidden = hidden_sizes(estimator.hidden_layer_sizes)
     net = Network(
         [X.shape[1], *hidden, targets.shape[1]],
         [activation_of(estimator.activation)] * len(hidden) + [output],
     )
+    if solver.squares and net.n_parameters > MAX_PARAMETERS:
+        raise ValueError(
+            f"solver: expected one for {net.n_parameters} parameters, got 'lm', which takes at "
+            f"most {MAX_PARAMETERS}; use 'lbfgs' or fewer units in hidden_layer_sizes"
+        )
     # Also for L-BFGS, whose memory for 8 networks of 200 parameters fills a second-level cache.
     large = net.n_parameters >= LARGE or estimator.solver == "lbfgs"
     in_lanes = large and len(X) >= SAMPLES_IN_LANES

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from ...job.data import check_inputs
-from ...results.model import Model, as_model
+from ...results.model import Model
 from ...support.atomic_files import destination
 from ...support.checks import shown
 from ...support.suggestions import hint, suggests
 from ..common import form_of, labels_of, write
+from ..pipelines import exported_model
 from .code import FORMS
 from .narrow import LARGEST, Loss, loss_of, narrow, outputs_of
 from .quantize import WholeModel
@@ -90,7 +91,8 @@ def to_c(
 
     Parameters
     ----------
-    model : Model, Run, or estimator with a method `to_model`
+    model : Model, Run, fitted estimator, or pipeline
+        Of fastnn or scikit-learn; a pipeline has scalers and a network.
     path : str or PathLike, optional
         A file to write as well.  An existing file, or the target of a symbolic link, is replaced
         once the new one is complete, and keeps its permissions.
@@ -125,7 +127,7 @@ def to_c(
     UserWarning
         If float32 cannot resolve the spread of an input.
     """
-    model = as_model(model)
+    model = exported_model(model)
     if path is not None:
         destination(path)
     name = _name(name, path)

@@ -11,7 +11,7 @@ import numpy as np
 from ...results.model import Model
 from ...results.scaling import Scaling
 from ...support.frames import listed
-from ..common import folded
+from ..folding import folded
 
 LARGEST = float(np.finfo(np.float32).max)
 RESOLVED = 1e4
