@@ -93,7 +93,7 @@ CHANGING = {
         out_epochs out_status   # results
         rules                   # see `rules.judging.rule_table`
         order                   # of the samples in shuffled batches
-        stop arrived            # not 0: stop; how many threads have ended the pass
+        stop arrived            # not 0: stop; how often threads have ended a pass
         validation_record       # a copy of this record, with the validation set as its samples
     """),
 }  # fmt: skip
