@@ -9,6 +9,7 @@ import pytest
 import fastnn
 from fastnn import export
 from fastnn.cli import main
+from fastnn.export.c import header
 from fastnn.support import atomic_files as files
 from fastnn.support.atomic_files import destination, is_temporary, replace_file, temporary
 
@@ -161,7 +162,7 @@ def test_other_names_of_a_file_keep_what_they_have(place):
 
 
 def test_folders_that_are_missing_are_told_before_any_work(place, monkeypatch):
-    monkeypatch.setattr(export.c, "_Header", None)
+    monkeypatch.setattr(header, "_header", None)
     with pytest.raises(FileNotFoundError, match=r"cannot write .*model\.h: No such file"):
         export.to_c(MODEL, place / "none" / "model.h")
 

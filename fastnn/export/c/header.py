@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -183,7 +184,7 @@ def _narrow_samples(X: np.ndarray) -> np.ndarray:
 def _name(name: Any, path: Any) -> str:
     """The prefix of names."""
     if name is None:
-        return "model" if path is None else _from_file(Path(path).stem)
+        return "model" if path is None else _from_file(Path(os.fsdecode(path)).stem)
     if not isinstance(name, str):
         raise TypeError(f"name: expected a str, got {shown(name)}")
     if len(name) > LONGEST_NAME or not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", name):
