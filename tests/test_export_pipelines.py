@@ -64,10 +64,11 @@ def test_every_export_takes_them(library, tmp_path):
     options = {"n_estimators": 1} if library == "fastnn" else {}
     steps = pipeline.make_pipeline(StandardScaler(), network(library, **options)).fit(X, LABELS)
     model = from_sklearn(steps)
+    (tmp_path / "own").mkdir()
     for export, name in ((to_c, "c.h"), (to_json, "model.json")):
         export(steps, tmp_path / name)
-        export(model, tmp_path / f"own_{name}")
-        assert (tmp_path / name).read_text() == (tmp_path / f"own_{name}").read_text()
+        export(model, tmp_path / "own" / name)
+        assert (tmp_path / name).read_text() == (tmp_path / "own" / name).read_text()
     coefs, intercepts = to_sklearn(steps, fold=True)
     hidden = np.tanh(X @ coefs[0] + intercepts[0])
     odds = np.exp(hidden @ coefs[1] + intercepts[1])

@@ -286,8 +286,10 @@ class Source:
         yield "}"
 
     def _classify(self) -> str:
-        grows = self.members == 1 and self.model.network.activation[-1] in SHARES
-        if self.in_double or not grows:
+        last = self.model.network.activation[-1]
+        grows = self.members == 1 and last in SHARES
+        # The softmax of one unit is 1, whatever the unit's input.
+        if self.in_double or not grows or (self.n_out == 1 and last == SOFTMAX):
             return code.CLASSIFY
         return code.CLASSIFY_INPUTS if self.n_out > 1 else code.CLASSIFY_SIGN
 
