@@ -30,6 +30,7 @@ from ..tabular.csv_table import TableError
 from ..tabular.metrics import confusion
 from ..tabular.reading import Reading
 from ..tabular.target import TASKS, Target, make_target, split
+from ..tabular.text_file import title
 from .arguments import about_hidden, hidden_layers, sizes, whole
 from .files import check_figure, check_output, save_figure
 from .fitting import (
@@ -244,7 +245,7 @@ def _print_data(
     options: argparse.Namespace, features: list[str], X: np.ndarray, target: Target, parts: Split
 ) -> None:
     what = "classification" if target.classes is not None else "regression"
-    print(f"{options.file}: {len(X):,} rows, {len(features)} inputs")
+    print(f"{title(options.file)}: {len(X):,} rows, {len(features)} inputs")
     asked = "" if options.task else "; --task overrides it"
     print(f"{what} of {', '.join(target.names)}: {target.why}{asked}")
     counts = ", ".join(f"{len(rows):,} {name}" for name, rows in parts.named().items())

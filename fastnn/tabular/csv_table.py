@@ -19,7 +19,7 @@ from .decimal_marks import Finder, Seen
 from .header import Header, delimiter_of
 from .notation import MISSING, PLAIN, Notation, hold_numbers, quantity
 from .reading import Reading
-from .text_file import STANDARD_INPUT, TextError, TextFile
+from .text_file import TextError, TextFile, title
 
 BLOCK = 2**11
 """Number of cells to convert at a time: few, since Python's garbage collector scans all rows in
@@ -44,7 +44,7 @@ class TableError(ValueError):
         column: str | None = None,
         text: Sequence[str] = (),
     ) -> None:
-        place = "standard input" if path == STANDARD_INPUT else str(path)
+        place = title(path)
         if line is not None:
             place += f", line {line}"
         if column is not None:
@@ -325,6 +325,8 @@ class Table:
                 if is_first and _is_text([row[place] for row in rows])]  # fmt: skip
         if seen.column in text:
             what = f"expected a number, got {shown(cells[first])}"
+        if self._first and seen.line == self._header_line:
+            what += "; if the first row has names, use --header"
         raise TableError(self.path, what, line=seen.line, column=seen.column, text=text)
 
     def _with_notation(self, columns: list[Labels]) -> list[Labels]:

@@ -20,11 +20,12 @@ MARKS = {".": "point", ",": "comma", " ": "space", "'": "apostrophe"}
 # How files write a mark: also by spaces that do not break lines, and by a typographic apostrophe.
 WRITTEN = {" ": " \u00a0\u202f", "'": "'\u2019"}
 WORD = re.compile(r"[+-]?[A-Za-z]+")
-# A number of any notation, with a currency sign before or a unit after it.
+# A number of any notation, with a currency before or a unit after it.
 CURRENCY = "$€£¥₹₽₩₺₴₫฿₪¢"
+CODES = "EUR|USD|GBP|CHF|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN|CZK|BRL|US|Rs|kr"
 SYMBOL = f"[%‰°{CURRENCY}]"
 QUANTITY = re.compile(
-    rf"(?P<sign>[+\-−–]?)\s*(?P<before>[{CURRENCY}]?)\s*"
+    rf"(?P<sign>[+\-−–]?)\s*(?P<before>(?:{CODES})?\.?[{CURRENCY}]?)\s*"
     r"(?P<number>[+-]?(?:\d[\d.,'’ \u00a0\u202f]*|[.,]\d+)(?:[eE][+-]?\d+)?)"
     rf"(?P<after>(?:[^\W\d_]|{SYMBOL})(?:[^\W_]|{SYMBOL}|[/·^²³*-]){{0,11}})?",
 )
@@ -160,7 +161,9 @@ class Quantity:
 
 def quantity(cell: str) -> Quantity | None:
     """Take a text apart that is a number in some notation; None for other texts."""
-    match = QUANTITY.fullmatch(cell.strip())
+    text = cell.strip()
+    negative = text[:1] == "(" and text[-1:] == ")"  # as accountants write it
+    match = QUANTITY.fullmatch(text[1:-1].strip() if negative else text)
     if match is None or (match["sign"] and match["number"][0] in "+-"):
         return None
     number, after = match["number"], match["after"] or ""
@@ -176,6 +179,7 @@ def quantity(cell: str) -> Quantity | None:
     extra = match["before"] + after
     if match["sign"] not in ("", "+", "-") and not extra:
         extra = match["sign"]
+    extra = f"({extra})" if negative else extra
     glued = after[:1].isalpha() and not number[-1].isspace()
     return Quantity(match["sign"] + number.strip(), fits, extra, glued)
 

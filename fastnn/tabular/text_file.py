@@ -116,6 +116,11 @@ class TextFile:
         return f"expected {name} text, got {what}; --encoding {other} reads another encoding"
 
 
+def title(path: Path) -> str:
+    """The name of a file in messages."""
+    return "standard input" if path == STANDARD_INPUT else str(path)
+
+
 def _opened(path: Path) -> io.BufferedReader:
     if path != STANDARD_INPUT:
         return open(path, "rb")
