@@ -103,6 +103,9 @@ def test_files_without_a_header(command, place):
     assert done.out.count("\n") == 41
     done = command("b.csv", text(), "predict", "a.npz", "b.csv", code=2)
     assert "got 'größe'; if the first row has names, use --header\n" in done.err
+    commas = text(header="", delimiter=";", decimal=",")
+    command("c.csv", commas, "train", "c.csv", "--target", "3", "--no-header", *QUICK)
+    np.testing.assert_array_equal(fastnn.load("c.npz").parameters, fastnn.load("a.npz").parameters)
     done = command("b.csv", "1\n2\n", "predict", "a.npz", "b.csv", code=2)
     assert "a column '2', got '1'; without a header, columns are named by their p" in done.err
 

@@ -78,7 +78,9 @@ BAD = [
     (["5kg", "6kg", "7kg"], {}, "got '5kg', a number with 'kg'; write only the number"),
     (["12%"], {}, "got '12%', a number with '%'; write only the number"),
     (["3,5 €"], {}, "got '3,5 €', a number with '€'; write only the number"),
-    (["−5"], {}, "got '−5', a number with '−'; write only the number"),
+    (["−5"], {}, "got '−5', a negative number; write it with '-'"),
+    (["(5)"], {}, "got '(5)', a negative number; write it with '-'"),
+    (["EUR 5"], {}, "got 'EUR 5', a number with 'EUR'; write only the number"),
 ]  # fmt: skip
 
 

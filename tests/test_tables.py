@@ -87,6 +87,25 @@ def test_what_is_read(write, content):
     assert [kind.texts[code] for code in kind.codes] == ["x", "y", "x"]
 
 
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        ("T, mean;H, mean;P, mean\n20,5;1,5;7,1\n", ["T, mean", "H, mean", "P, mean"]),
+        ("a, b\tc\n1\t2\n", ["a, b", "c"]),
+        ("a;b,c;d,e\n1;2,3;4,5;6\n", ["a;b", "c;d", "e"]),
+        ("a,b;c\n1,2\n", ["a", "b;c"]),
+        ('a,b;c\n"1\n;",2\n', ["a", "b;c"]),
+        ("a|b,c|d|e\n1|2|3|4\n", ["a", "b,c", "d", "e"]),
+        ("a;b;c\n1;2\n", ["a", "b", "c"]),
+        ("a;b\n", ["a", "b"]),
+        ("a\n1,5\n", ["a"]),
+    ],
+)
+def test_delimiters_are_told_from_commas_in_names_and_numbers(write, content, names):
+    with Table(write(content)) as table:
+        assert table.names == names
+
+
 def test_cells_may_hold_marks_and_line_breaks(write):
     path = write('a,"b, ""b""",kind\n1,2,"of\ntwo lines"\n3,4,ö\n5,6,\n')
     rows = read(path, ["a", 'b, "b"'])

@@ -61,7 +61,7 @@ def check_input(path: Path) -> None:
 
 
 def default_model(path: Path) -> Path:
-    """Where the model of a file is saved by default."""
+    """The path at which the model of a file is saved by default."""
     if path == STANDARD_INPUT:
         raise ValueError("--model: expected a file name, since standard input has none")
     return (path.with_suffix("") if path.suffix.lower() == ".gz" else path).with_suffix(".npz")

@@ -186,7 +186,7 @@ class Table:
         if first is None:
             raise TableError(self.path, "expected a header and rows, got an empty file")
         self._line = self._text.line
-        self.delimiter = delimiter or delimiter_of(first)
+        self.delimiter = delimiter or delimiter_of(first, self._text.ahead())
         if self.delimiter == " ":  # a blank at the end is no delimiter
             first, lines = _trimmed(first), map(_trimmed, lines)
         self._reader = csv.reader(itertools.chain([first], lines), delimiter=self.delimiter,

@@ -9,8 +9,8 @@ from ..support.checks import shown
 from ..support.suggestions import hint
 from .notation import PLAIN, quantity
 
-DETECTED = ",;\t"
-"""Delimiters that are recognized, besides the pipe in a line without them; the first wins a tie."""
+DELIMITERS = ",;\t|"
+"""Delimiters that are recognized; the first wins a tie."""
 LISTED = 20
 """Maximum number of names that an error lists."""
 
@@ -90,15 +90,25 @@ def _is_number(name: str) -> bool:
     return found is not None and not found.extra
 
 
-def delimiter_of(line: str) -> str:
-    """The delimiter that gives a line most columns."""
-    counts = {mark: _columns(line, mark) for mark in DETECTED}
-    best = max(counts, key=lambda mark: counts[mark])
-    return "|" if counts[best] < 2 <= _columns(line, "|") else best
+def delimiter_of(header: str, row: str) -> str:
+    """The delimiter that gives the header most columns, and the first row as many if it can.
+
+    Another delimiter comes before the comma if all cells with commas are then numbers.
+    """
+    row = row if row.strip() else header
+    split = {mark: (_cells(header, mark), _cells(row, mark)) for mark in DELIMITERS}
+    widths = {mark: len(names) for mark, (names, cells) in split.items()
+              if 1 < len(names) == len(cells)}  # fmt: skip
+    for mark in widths:
+        commas = [cell for cell in split[mark][1] if "," in cell]
+        if mark != "," and commas and all(map(_is_number, commas)):
+            return mark
+    widths = widths or {mark: len(names) for mark, (names, _) in split.items()}
+    return max(widths, key=lambda mark: widths[mark])
 
 
-def _columns(line: str, delimiter: str) -> int:
+def _cells(line: str, delimiter: str) -> list[str]:
     try:
-        return len(next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), []))
+        return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
     except csv.Error:
-        return 0
+        return []

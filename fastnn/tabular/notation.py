@@ -98,10 +98,12 @@ class Notation:
         return None
 
     def _advice(self, cell: str) -> str:
-        """What to do about a number in another notation; empty for other texts."""
+        """Advice on a number in another notation; empty for other texts."""
         found = quantity(cell)
         if found is None:
             return ""
+        if found.extra in ("−", "–", "()"):
+            return ", a negative number; write it with '-'"
         if found.extra:
             return (
                 f", a number with {shown(found.extra)}; write only the number (the column's name "

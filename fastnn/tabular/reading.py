@@ -1,4 +1,4 @@
-"""How files are read: what was asked for, and what else is found in each file."""
+"""Options for reading files: those asked for, while the rest is found in each file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "sp
 
 @dataclass(frozen=True)
 class Reading:
-    r"""How CSV files are read; None leaves it to each file.
+    r"""Options for reading CSV files; None leaves a choice to each file.
 
     Marks may be given by their names, such as "comma" or "tab".
 
@@ -66,7 +66,7 @@ class Reading:
             )
 
     def to_record(self) -> dict[str, Any]:
-        """What was asked for, by name, as JSON can hold it."""
+        """The options that are not None, by name, as JSON can hold them."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 

@@ -56,6 +56,7 @@ class TextFile:
 
     def __init__(self, path: Path, encoding: str | None = None) -> None:
         self.line = 0
+        self._kept = ""
         try:
             self._raw = _opened(path)
         except OSError as error:
@@ -84,14 +85,14 @@ class TextFile:
         """
         while line := self._next():
             self.line += 1
-            if not line.isascii() and (wrong := re.search("[\ud800-\udfff]", line)):
-                raise TextError(self._undecodable(f"the byte 0x{ord(wrong[0]) & 0xFF:02X}"),
-                                self.line)  # fmt: skip
             if "\0" in line:
                 what = "expected text, got a NUL character"
                 if line.count("\0") >= len(line) // 2 > 0:
                     what += "; it seems to be UTF-16: --encoding utf-16-le or utf-16-be reads it"
                 raise TextError(what, self.line)
+            if not line.isascii() and (wrong := re.search("[\ud800-\udfff]", line)):
+                raise TextError(self._undecodable(f"the byte 0x{ord(wrong[0]) & 0xFF:02X}"),
+                                self.line)  # fmt: skip
             if len(line) == LONGEST_LINE:
                 what = (
                     f"expected a line of fewer than {LONGEST_LINE:,} characters, got a longer one"
@@ -99,7 +100,15 @@ class TextFile:
                 raise TextError(what, self.line)
             yield line
 
+    def ahead(self) -> str:
+        """The next line, which `lines` still yields; empty at the end."""
+        self._kept = self._kept or self._next()
+        return self._kept
+
     def _next(self) -> str:
+        if self._kept:
+            line, self._kept = self._kept, ""
+            return line
         try:
             return self._file.readline(LONGEST_LINE)
         except UnicodeError as error:
