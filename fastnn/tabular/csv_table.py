@@ -139,6 +139,8 @@ class Table:
     ----------
     path : Path
     delimiter : str
+    asked : Reading
+        The options.
     header : Header
     names : list of str
         The different names in the header, or places from "1" without one.
@@ -166,7 +168,7 @@ class Table:
         self.path = path
         asked = Reading(delimiter, encoding, header, decimal, thousands)
         self.finder = Finder(asked.decimal, asked.thousands)
-        self._asked = asked
+        self.asked = asked
         self._line = 1  # of the next row
         with _errors(self):
             self._text = TextFile(path, encoding)
@@ -180,7 +182,7 @@ class Table:
     def _begin(self) -> None:
         lines = self._text.lines()
         filled = (line for line in lines if line.strip(" \r\n"))
-        first, delimiter = next(filled, None), self._asked.delimiter
+        first, delimiter = next(filled, None), self.asked.delimiter
         if first is not None and (named := re.fullmatch(r'"?sep=([^"])"?[ \r\n]*', first)):
             delimiter, first = delimiter or named[1], next(filled, None)
         if first is None:
@@ -192,8 +194,8 @@ class Table:
         self._reader = csv.reader(itertools.chain([first], lines), delimiter=self.delimiter,
                                   skipinitialspace=True, strict=True)  # fmt: skip
         row = next(self._reader, [])
-        self._header_line, has_header = self._line, self._asked.header is not False
-        self.header = Header([cell.strip() for cell in row], self._asked.header)
+        self._header_line, has_header = self._line, self.asked.header is not False
+        self.header = Header([cell.strip() for cell in row], self.asked.header)
         self.names, self._places = self.header.names, self.header.places
         self._first = [] if has_header else [(row, self._line)]
         self._line = self._text.line + 1
@@ -208,8 +210,8 @@ class Table:
     def reading(self) -> Reading:
         """Options that read a file of the same kind alike: those given, and the comma if found."""
         notation = self.finder.notation
-        usual = self._asked.decimal is None and notation.decimal == "."
-        return replace(self._asked, decimal=None if usual else notation.decimal)
+        usual = self.asked.decimal is None and notation.decimal == "."
+        return replace(self.asked, decimal=None if usual else notation.decimal)
 
     def read(self, numbers: Sequence[str], labels: Sequence[str]) -> Rows:
         """Read all rows.

@@ -13,7 +13,7 @@ from ..support.checks import shown
 
 LARGEST = 1e100
 """Largest magnitude of a number, so that a mean of squares is finite."""
-MISSING = {"na", "n/a", "null", "none", "missing", "?", "-", "."}
+MISSING = {"na", "n/a", "#n/a", "<na>", "null", "none", "missing", "?", "-", "."}
 """Texts that stand for a missing number."""
 MARKS = {".": "point", ",": "comma", " ": "space", "'": "apostrophe"}
 """Marks in numbers, and their names as options."""
