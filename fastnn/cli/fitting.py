@@ -19,6 +19,7 @@ from ..spec.losses import MSE, BinaryCrossEntropy, CrossEntropy, Penalized
 from ..spec.network import Network
 from ..spec.status import Status
 from ..starts.glorot import GlorotUniform
+from ..tabular.reading import Reading
 from ..tabular.target import Target
 from ..training import train_many
 
@@ -134,6 +135,7 @@ def fit(
     threads: int | None,
     time_limit: float | None,
     features: list[str],
+    reading: Reading | None = None,
 ) -> Fit:
     """Train and choose; the scaling is computed from the training rows."""
     inputs = Scaling.of(X[parts.train])
@@ -189,7 +191,7 @@ def fit(
         )
     model = Model(
         net, best[3], inputs=inputs, outputs=outputs, classes=target.classes, features=features,
-        targets=list(target.names),
+        targets=list(target.names), reading=reading,
     )  # fmt: skip
     fitted = seen(parts.train)[1]
     judged = fitted if held is None else held[1]

@@ -2,7 +2,8 @@
 
 MODEL is a file that ``fastnn train`` wrote.  FILE has the model's inputs as columns, in any order,
 and may have others.  Predictions are written as CSV, one row for each row of FILE, in order.  If
-FILE also has the targets, scores go to standard error.
+FILE also has the targets, scores go to standard error.  FILE is read as the file of
+``fastnn train`` was: options given there hold here too, unless they are given anew.
 
 Names and labels are written unchanged.  Spreadsheets read some texts as formulas: a warning says
 so, and --safe-for-spreadsheets writes them so that they are read as text.
@@ -23,10 +24,11 @@ import numpy as np
 from ..results.model import Model
 from ..storage.npz import load
 from ..support.atomic_files import DamagedFile, write_file
-from ..tabular.csv_table import Labels, Table, TableError
+from ..tabular.csv_table import Labels, TableError
 from ..tabular.metrics import confusion
 from ..tabular.target import LARGEST_WHOLE
 from .files import check_output
+from .reading import FILE_HELP, add_reading, check_input, opened
 from .report import accuracy_text, confusion_text, errors_text
 
 # A cell that starts with one of these is a formula.
@@ -41,14 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
     add("model", type=Path, metavar="MODEL", help="a model that fastnn train saved")
-    add("file", type=Path, metavar="FILE", help="a CSV file with a header")
+    add("file", type=Path, metavar="FILE", help=FILE_HELP)
     add("--out", type=Path, metavar="FILE.csv", help="where to write, by default standard output")
     add(
         "--probabilities",
         action="store_true",
         help="add a column with the probability of each class",
     )
-    add("--delimiter", help="by default comma, semicolon or tab, as in the header")
+    add_reading(parser)
     add(
         "--safe-for-spreadsheets",
         action="store_true",
@@ -58,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    check_input(options.file)
     if options.out is not None:
         check_output("--out", options.out, ["csv"])
         if options.out.exists() and options.file.exists() and options.out.samefile(options.file):
@@ -79,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
             f"got {model.network.activation[-1]!r}"
         )
     targets = list(model.targets or ())
-    with Table(options.file, options.delimiter) as table:
+    with opened(options, model.reading) as table:
         table.check_names(model.features)
         known = targets if targets and set(targets) <= set(table.names) else []
         rows = table.read(model.features, known)

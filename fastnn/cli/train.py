@@ -26,10 +26,12 @@ from ..spec.status import Status
 from ..storage.npz import load
 from ..support.atomic_files import DamagedFile
 from ..support.checks import integer, shown
-from ..tabular.csv_table import Table, TableError
+from ..tabular.csv_table import TableError
 from ..tabular.metrics import confusion
+from ..tabular.reading import Reading
 from ..tabular.target import TASKS, Target, make_target, split
-from .arguments import sizes, whole
+from ..tabular.text_file import title
+from .arguments import about_hidden, hidden_layers, sizes, whole
 from .files import check_figure, check_output, save_figure
 from .fitting import (
     MOST_OF_LM,
@@ -42,6 +44,7 @@ from .fitting import (
     fit,
     network_for,
 )
+from .reading import FILE_HELP, add_reading, check_input, default_model, opened
 from .report import (
     PRINTED,
     accuracy_text,
@@ -60,7 +63,7 @@ ID_WORDS, ID_NAMES = {"id", "ids", "uuid", "guid"}, {"index", "idx", "row", "row
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
-    add("file", type=Path, metavar="FILE", help="a CSV file with a header")
+    add("file", type=Path, metavar="FILE", help=FILE_HELP)
     add("--target", action="append", required=True, metavar="COLUMN",
         help="column to predict; repeat for several numeric columns")  # fmt: skip
     add(
@@ -71,11 +74,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="column to leave out; may be repeated",
     )
     add("--task", choices=TASKS, help="kind of target, by default detected from its column")
-    add("--delimiter", help="by default comma, semicolon or tab, as in the header")
+    add_reading(parser)
     add("--restarts", type=whole, help="default 1000; fewer for large files, at least 10")
     add("--optimizer", choices=list(OPTIMIZERS),
         help="by default lm for regression where it is fast, otherwise lbfgs")  # fmt: skip
-    add("--hidden", type=sizes, default=[10], metavar="N[,N…]", help="hidden units, default 10")
+    add(
+        "--hidden",
+        type=sizes,
+        default=[10],
+        metavar="N[,N…]",
+        help="hidden units, 0 for none; default 10",
+    )
     add("--activation", default="tanh", help=f"{', '.join(BY_NAME)}; default %(default)s")
     add("--epochs", type=whole, help="maximum epochs, default depends on the optimizer")
     add("--validation", type=float, default=0.2, metavar="SHARE",
@@ -97,14 +106,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     path = _checked(options)
-    features, X, target = _read(options)
+    hidden = hidden_layers(options.hidden)
+    features, X, target, reading = _read(options)
     try:
         parts = Split(*split(target, options.validation, options.test, options.seed))
     except ValueError as error:
         raise TableError(options.file, str(error)) from None
-    net, loss = network_for(target, len(features), options.hidden, options.activation, False)
+    with about_hidden():
+        net, loss = network_for(target, len(features), hidden, options.activation, False)
     name = options.optimizer or default_optimizer(target, len(parts.train), net.n_parameters)
-    net, loss = network_for(target, len(features), options.hidden, options.activation, name == "lm")
+    net, loss = network_for(target, len(features), hidden, options.activation, name == "lm")
     if name == "lm" and net.n_parameters > MOST_OF_LM:
         raise ValueError(
             f"--optimizer: lm takes at most {MOST_OF_LM} parameters, got {net.n_parameters}; use "
@@ -120,6 +131,7 @@ def run(options: argparse.Namespace) -> int:
         X, target, parts, net, loss, optimizer, restarts=restarts,
         epochs=epochs if options.epochs is None else options.epochs, seed=options.seed,
         threads=options.threads, time_limit=options.time_limit, features=features,
+        reading=reading,
     )  # fmt: skip
     seconds = time.perf_counter() - begin
     found.model.save(path)  # before any output that could fail
@@ -167,9 +179,8 @@ def _warn(found: Fit, validated: bool) -> None:
 
 def _checked(options: argparse.Namespace) -> Path:
     """Check all options that need no data; return the path for the model."""
-    if options.file.is_dir():
-        raise TableError(options.file, "expected a file, got a folder")
-    path: Path = options.file.with_suffix(".npz") if options.model is None else options.model
+    check_input(options.file)
+    path: Path = default_model(options.file) if options.model is None else options.model
     check_output("--model", path, ["npz"])
     if options.model is None and path.exists() and not _is_model(path):
         raise ValueError(
@@ -199,9 +210,9 @@ def _is_model(path: Path) -> bool:
         return False
 
 
-def _read(options: argparse.Namespace) -> tuple[list[str], np.ndarray, Target]:
-    """The inputs' names and numbers, and the target."""
-    with Table(options.file, options.delimiter) as table:
+def _read(options: argparse.Namespace) -> tuple[list[str], np.ndarray, Target, Reading]:
+    """The inputs' names and numbers, the target, and how the file was read."""
+    with opened(options) as table:
         for option in ("target", "ignore"):
             table.check_names(getattr(options, option), f"--{option}: ")
         if len(set(options.target)) < len(options.target):
@@ -225,14 +236,16 @@ def _read(options: argparse.Namespace) -> tuple[list[str], np.ndarray, Target]:
                 hint = " ".join(f"--ignore {shlex.quote(name)}" for name in error.text)
                 raise ValueError(f"{error}; to leave text columns out: {hint}") from None
             raise
-    return features, rows.numbers, make_target(rows.labels, options.task)
+        for place in table.header.unnamed:
+            print(f"note: column {place} has no name, and is ignored")
+    return features, rows.numbers, make_target(rows.labels, options.task), table.reading
 
 
 def _print_data(
     options: argparse.Namespace, features: list[str], X: np.ndarray, target: Target, parts: Split
 ) -> None:
     what = "classification" if target.classes is not None else "regression"
-    print(f"{options.file}: {len(X):,} rows, {len(features)} inputs")
+    print(f"{title(options.file)}: {len(X):,} rows, {len(features)} inputs")
     asked = "" if options.task else "; --task overrides it"
     print(f"{what} of {', '.join(target.names)}: {target.why}{asked}")
     counts = ", ".join(f"{len(rows):,} {name}" for name, rows in parts.named().items())

@@ -18,6 +18,7 @@ from ..support.frames import Names, check_same, checked_names
 from ..support.labels import as_labels
 from ..support.savable import Savable
 from ..support.suggestions import suggests
+from ..tabular.reading import Reading
 from .run import Run
 from .scaling import Scaling
 
@@ -49,6 +50,8 @@ class Model(Savable):
         Names of the inputs, and of the predicted quantities; by default those of the scalings.
         With them, the columns of data frames are taken by name, in any order, and others are left
         out.  Arrays go by position.
+    reading : Reading, optional
+        How ``fastnn train`` read its CSV file, so that ``fastnn predict`` reads others alike.
 
     Attributes
     ----------
@@ -68,6 +71,7 @@ class Model(Savable):
     classes: np.ndarray | None
     features: Names | None
     targets: Names | None
+    reading: Reading | None
 
     @suggests
     def __init__(
@@ -80,6 +84,7 @@ class Model(Savable):
         classes: ArrayLike | None = None,
         features: Sequence[str] | None = None,
         targets: Sequence[str] | None = None,
+        reading: Reading | None = None,
     ) -> None:
         if not isinstance(network, Network):
             raise TypeError(f"network: expected a fastnn.Network, got {shown(network)}")
@@ -101,6 +106,8 @@ class Model(Savable):
                 )
         if classes is not None and outputs is not None:
             raise ValueError("outputs: expected None with classes, got a scaling")
+        if reading is not None and not isinstance(reading, Reading):
+            raise TypeError(f"reading: expected a Reading, got {shown(reading)}")
         labels = _labels(classes, n_out)
         feature_names = checked_names("features", features, n_in)
         target_names = checked_names("targets", targets, n_out if labels is None else 1)
@@ -108,7 +115,7 @@ class Model(Savable):
         outputs, target_names = _joined("outputs", outputs, target_names)
         vars(self).update(
             network=network, parameters=rows, inputs=inputs, outputs=outputs, classes=labels,
-            features=feature_names, targets=target_names,
+            features=feature_names, targets=target_names, reading=reading,
         )  # fmt: skip
 
     @property

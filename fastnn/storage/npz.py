@@ -48,6 +48,7 @@ from ..support.gate import check_array, frozen
 from ..support.savable import Savable, writes
 from ..support.suggestions import suggests
 from ..support.version import NUMERICS_VERSION, __version__
+from ..tabular.reading import Reading
 
 FORMAT, VERSION = "fastnn", 1
 JOB, STATISTICS, CUT = "job.", "statistics.", "cut."
@@ -224,6 +225,8 @@ def _model(model: Model) -> tuple[dict[str, Any], Arrays]:
         "features": model.features,
         "targets": model.targets,
     }
+    if model.reading is not None:
+        record["reading"] = model.reading.to_record()
     arrays = {"parameters": model.parameters}
     for name in ("inputs", "outputs"):
         scaling = getattr(model, name)
@@ -247,6 +250,7 @@ def _model_again(about: dict[str, Any], arrays: Arrays) -> Model:
         classes=arrays.get("classes"),
         features=about["features"],
         targets=about["targets"],
+        reading=Reading(**about["reading"]) if "reading" in about else None,
     )
 
 

@@ -10,12 +10,11 @@ import numpy as np
 
 from ..support.checks import shown
 from .csv_table import Labels, TableError
+from .notation import MISSING, PLAIN
 
 CLASSIFICATION, REGRESSION = TASKS = ("classification", "regression")
 MOST_NUMBERS, ROWS_OF_A_NUMBER = 20, 5
 """Whole numbers are classes if there are at most this many, each in this many rows on average."""
-MISSING = {"na", "n/a", "null", "none", "missing", "?", "-", "."}
-"""Texts that stand for a missing number."""
 CODE = re.compile(r"[+-]?0[0-9]+")
 """Whole numbers with leading zeros, such as postcodes, are labels and keep their zeros."""
 WHOLE = re.compile(r"(0|-?[1-9][0-9]*)(\.0)?")
@@ -109,14 +108,18 @@ def _detect(columns: Sequence[Labels]) -> tuple[str, str]:
     if len(columns) > 1:
         return REGRESSION, f"{len(columns)} targets"
     column = columns[0]
+    if column.odd is not None:
+        odd, what = column.odd
+        raise column.error(odd, f"{what}; --task classification reads the column as labels")
+    read = column.notation.number
     code = next(filter(CODE.fullmatch, column.texts), None)
     if code is not None:
         return CLASSIFICATION, f"labels with leading zeros such as {shown(code)}"
-    numbers = [number for number in map(_number, column.texts) if number is not None]
+    numbers = [number for number in map(read, column.texts) if number is not None]
     different, rows = len(set(numbers)), len(column.codes)
     whole = all(number.is_integer() for number in numbers)
     few = different <= MOST_NUMBERS and rows >= ROWS_OF_A_NUMBER * different
-    texts = [text for text in column.texts if _number(text) is None]
+    texts = [text for text in column.texts if read(text) is None]
     if texts and different <= MOST_NUMBERS:
         if numbers and all(text.lower() in MISSING for text in texts):
             what = (
@@ -133,14 +136,6 @@ def _detect(columns: Sequence[Labels]) -> tuple[str, str]:
     return REGRESSION, f"numbers such as {fraction:g}"
 
 
-def _number(text: str) -> float | None:
-    """The text as a number, which may be infinite or NaN."""
-    try:
-        return float(text) if text.isascii() and "_" not in text else None
-    except ValueError:
-        return None
-
-
 def _of_classes(column: Labels, why: str) -> Target:
     """Make classes, by text unless all are whole numbers as Python writes them.
 
@@ -150,7 +145,7 @@ def _of_classes(column: Labels, why: str) -> Target:
         if len(text) > LONGEST_LABEL:
             what = f"expected a label of up to {LONGEST_LABEL:,} characters, got {len(text):,}"
             raise column.error(code, what)
-        number = _number(text)
+        number = PLAIN.number(text)
         if number is not None and not np.isfinite(number):
             raise column.error(code, f"expected a label or number, got {shown(text)}")
     labels: list[float] | list[str] = column.texts
