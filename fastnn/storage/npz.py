@@ -48,8 +48,11 @@ from ..support.gate import check_array, frozen
 from ..support.savable import Savable, writes
 from ..support.suggestions import suggests
 from ..support.version import NUMERICS_VERSION, __version__
+from ..tabular.encoding import Encoding
 
 FORMAT, VERSION = "fastnn", 1
+ENCODED = 2
+"""The version of models with an encoding, which earlier versions of fastnn would not apply."""
 JOB, STATISTICS, CUT = "job.", "statistics.", "cut."
 FOREIGN = "expected a file that fastnn saved, got another file"
 
@@ -86,7 +89,7 @@ def save(thing: Savable, path: str | os.PathLike[str]) -> None:
     record, arrays = _WRITERS[kind](thing)
     about = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": _version_of(record),
         "kind": kind,
         "fastnn": __version__,
         "numerics_version": NUMERICS_VERSION,
@@ -181,13 +184,18 @@ def _about(path: Path, text: np.ndarray) -> tuple[dict[str, Any], Any]:
         canonical(about)
     except Exception as error:
         raise DamagedFile(path, FOREIGN) from error
-    if about.get("version") != VERSION:
+    version = _version_of(about)
+    if about.get("version") != version:
         raise DamagedFile(
-            path, f"expected version {VERSION} of the format, got {about.get('version')!r}"
+            path, f"expected version {version} of the format, got {about.get('version')!r}"
         )
     if about.get("kind") not in [*_READERS]:
         raise DamagedFile(path, f"expected a known kind of results, got {about.get('kind')!r}")
     return about, digest
+
+
+def _version_of(record: dict[str, Any]) -> int:
+    return ENCODED if "encoding" in record else VERSION
 
 
 def _belongs(kind: str, name: str) -> bool:
@@ -219,11 +227,13 @@ def _network_again(about: dict[str, Any], arrays: Arrays) -> Network:
 
 
 def _model(model: Model) -> tuple[dict[str, Any], Arrays]:
-    record = {
+    record: dict[str, Any] = {
         "network": network_record(model.network),
         "features": model.features,
         "targets": model.targets,
     }
+    if model.encoding is not None:
+        record["encoding"] = model.encoding.record()
     arrays = {"parameters": model.parameters}
     for name in ("inputs", "outputs"):
         scaling = getattr(model, name)
@@ -247,6 +257,7 @@ def _model_again(about: dict[str, Any], arrays: Arrays) -> Model:
         classes=arrays.get("classes"),
         features=about["features"],
         targets=about["targets"],
+        encoding=Encoding.of_record(about["encoding"]) if "encoding" in about else None,
     )
 
 
