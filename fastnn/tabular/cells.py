@@ -128,11 +128,18 @@ def numbers_of(column: Cells) -> np.ndarray:
     """
     if isinstance(column, np.ndarray):
         return column
-    gaps = np.array([is_gap(text) for text in column.texts])
-    texts = ["0" if gap else text for gap, text in zip(gaps, column.texts, strict=True)]
+    texts = ["0" if is_gap(text) else text for text in column.texts]
     values = replace(column, texts=texts).numbers()
-    values[gaps[column.codes]] = np.nan
+    values[gaps_of(column)] = np.nan
     return values
+
+
+def gaps_of(column: Cells) -> np.ndarray:
+    """Return for every row whether the cell is empty."""
+    if isinstance(column, np.ndarray):
+        return np.isnan(column)
+    gaps: np.ndarray = np.array([is_gap(text) for text in column.texts])[column.codes]
+    return gaps
 
 
 def cells_of(
