@@ -160,9 +160,11 @@ def read_inputs(
     read: dict[str, Cells] = dict(zip(numbers, rows.numbers.T, strict=True))
     read |= dict(zip(texts, rows.labels, strict=False))
     cells = [read[name] for name in model.encoding.names]
-    notes = [
-        f"column {shown(name)}: {count:,} rows have a text that training did not see, such as "
-        f"{shown(text)}; it counts as none of the categories"
-        for name, count, text in model.encoding.unseen(cells)
-    ]
+    notes = []
+    for name, count, text in model.encoding.unseen(cells):
+        have, what = ("row has", "rows have")[count > 1], f"a text, such as {shown(text)}"
+        notes.append(
+            f"column {shown(name)}: {count:,} {have} {what if text else 'no text'}, which training "
+            "did not see; it counts as none of the categories"
+        )
     return model.encoding.encode(cells), rows.labels[len(texts) :], notes
