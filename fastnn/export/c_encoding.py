@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from ..tabular.encoding import UNSEEN_OF_TWO, Encoding
 
 LONGEST = 63
-"""Characters by which C99 tells names apart."""
+"""Number of characters by which C99 tells names apart."""
 
 
 def codes_of(encoding: Encoding, prefix: str) -> list[list[str]]:
@@ -52,7 +52,7 @@ def code_lines(encoding: Encoding, prefix: str) -> Iterator[str]:
 
 
 def comment_of(encoding: Encoding, place: int, prefix: str) -> str:
-    """What x[place] is."""
+    """Describe x[place]."""
     column = encoding.columns[place]
     if column.fill is not None:
         return ", or NAN where it is missing"

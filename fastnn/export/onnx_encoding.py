@@ -12,7 +12,7 @@ from ..tabular.cells import GAPS
 from ..tabular.encoding import UNSEEN_OF_TWO, Column, Encoding
 
 DOMAIN, VERSION = "ai.onnx.ml", 3
-"""Of the operator that looks texts up."""
+"""Version of the operator that looks texts up."""
 
 
 def encoded(graph: Any, encoding: Encoding, describe: Callable[..., Any]) -> tuple[list[Any], str]:

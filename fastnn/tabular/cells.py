@@ -91,7 +91,7 @@ def is_date(text: str) -> bool:
 
 
 def key(text: str) -> str:
-    """What tells categories apart: equal for 1 and 1.0, True and TRUE, and all empty cells.
+    """Make the key that tells categories apart: equal for 1 and 1.0, True and TRUE, and gaps.
 
     Numbers with leading zeros, such as postcodes, keep them.
     """
@@ -110,7 +110,7 @@ def n_rows(column: Cells) -> int:
 
 
 def keys(column: Cells) -> tuple[np.ndarray, list[str]]:
-    """For every row the position of its key, and the distinct keys."""
+    """Find for every row the position of its key, and the distinct keys."""
     if isinstance(column, np.ndarray):
         column = _texts("", column.astype(object), "")
     known: dict[str, int] = {}

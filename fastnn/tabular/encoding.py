@@ -10,6 +10,7 @@ import numpy as np
 
 from ..support.checks import real_array, shown
 from ..support.frames import LISTED, Names
+from ..support.suggestions import suggests
 from .cells import (
     ADVICE_ON_DATES,
     GAP,
@@ -28,16 +29,16 @@ from .cells import key as key_of
 from .csv_table import Labels
 
 MOST_CATEGORIES = 100
-"""Of a column that is not asked for as categories."""
+"""Maximum of a column that is not asked for as categories."""
 MOST_ASKED = 1000
-"""Of a column that is."""
+"""Maximum of a column that is."""
 UNSEEN_OF_TWO = 0.5
-"""What stands for a text that is neither of two."""
+"""Input for a text that is neither of two."""
 
 
 @dataclass(frozen=True, init=False)
 class Column:
-    """How one column becomes inputs of a network.
+    """A column, and the inputs of a network that it becomes.
 
     A column of numbers is one input.  With `fill`, that number stands for empty cells, and with
     `indicator`, a second input is 1 where a cell was empty and 0 elsewhere.  A column of two
@@ -65,6 +66,7 @@ class Column:
     fill: float | None
     indicator: bool
 
+    @suggests
     def __init__(
         self,
         name: str,
@@ -110,7 +112,7 @@ class Column:
         return [self.name, *([f"{self.name} is missing"] if self.indicator else [])]
 
     def describe(self) -> str:
-        """What the column becomes, in words."""
+        """Describe what the column becomes."""
         if not self.categories:
             filled = "" if self.fill is None else f", {self.fill:.6g} where it is missing"
             return f"number{filled}" + (", and an input that is 1 there" if self.indicator else "")
@@ -132,7 +134,7 @@ class Column:
         return inputs.astype(np.float64)
 
     def codes(self, cells: Cells) -> np.ndarray:
-        """For every row the position of its category (n,), -1 for what is none of them."""
+        """Find for every row the position of its category (n,), -1 for what is none of them."""
         known = {key_of(text): code for code, text in enumerate(self.categories)}
         if isinstance(cells, np.ndarray) and not any(map(is_number, known)):
             row = next(iter(np.flatnonzero(np.isfinite(cells))), None)
@@ -165,7 +167,7 @@ def _gap(name: str, cells: Cells, row: int) -> Exception:
 
 @dataclass(frozen=True, init=False)
 class Encoding:
-    """How columns of texts, bools and numbers with gaps become the numbers that a network sees.
+    """An encoding of columns of texts, bools and numbers with gaps as what a network sees.
 
     It takes data frames, whose columns are found by name, and arrays or lists of rows, whose
     columns go by position.  Blanks around texts do not count; ``True`` and ``true`` are one text,
@@ -185,6 +187,7 @@ class Encoding:
 
     columns: tuple[Column, ...]
 
+    @suggests
     def __init__(self, columns: Sequence[Column]) -> None:
         found = tuple(columns) if isinstance(columns, list | tuple) else ()
         if not found or not all(isinstance(column, Column) for column in found):
@@ -209,7 +212,7 @@ class Encoding:
         return any(column.categories or column.fill is not None for column in self.columns)
 
     def record(self) -> list[dict[str, Any]]:
-        """What `of_record` takes, of types that JSON has."""
+        """Make what `of_record` takes, of types that JSON has."""
         return [
             {"name": column.name, "categories": list(column.categories), "fill": column.fill,
              "indicator": column.indicator}
@@ -227,6 +230,7 @@ class Encoding:
         return cls([Column(**part) for part in record])
 
     @classmethod
+    @suggests
     def of(cls, X: Any, *, names: Sequence[str] | None = None, categories: Iterable[str] = ()) -> (
         Encoding
     ):  # fmt: skip
@@ -372,7 +376,7 @@ def _categories(
 
 
 def _spelled(cells: Cells, places: np.ndarray, rows: np.ndarray) -> dict[int, str]:
-    """How the data write each key first, such as True for true; empty cells are the empty text."""
+    """Find how the data write each key first, such as True for true; gaps are the empty text."""
     if isinstance(cells, np.ndarray):
         return {}
     codes, where = np.unique(cells.codes[rows], return_index=True)
