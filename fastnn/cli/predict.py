@@ -1,9 +1,10 @@
 """Predict with a model for every row of a CSV file.
 
 MODEL is a file that ``fastnn train`` wrote.  FILE has the model's inputs as columns, in any order,
-and may have others.  Predictions are written as CSV, one row for each row of FILE, in order.  If
-FILE also has the targets, scores go to standard error.  FILE is read as the file of
-``fastnn train`` was: options given there hold here too, unless they are given anew.
+and may have others.  FILE is read as the file of ``fastnn train`` was: options given there hold
+here too, unless they are given anew.  Texts and empty cells are encoded as in training; a note
+tells of texts that training did not see.  Predictions are written as CSV, one row for each row of
+FILE, in order.  If FILE also has the targets, scores go to standard error.
 
 Names and labels are written unchanged.  Spreadsheets read some texts as formulas: a warning says
 so, and --safe-for-spreadsheets writes them so that they are read as text.
@@ -28,6 +29,7 @@ from ..tabular.csv_table import Labels, TableError
 from ..tabular.metrics import confusion
 from ..tabular.target import LARGEST_WHOLE
 from .files import check_output
+from .inputs import read_inputs
 from .reading import FILE_HELP, add_reading, check_input, opened
 from .report import accuracy_text, confusion_text, errors_text
 
@@ -85,14 +87,15 @@ def run(options: argparse.Namespace) -> int:
     with opened(options, model.reading) as table:
         table.check_names(model.features)
         known = targets if targets and set(targets) <= set(table.names) else []
-        rows = table.read(model.features, known)
+        X, columns, notes = read_inputs(model, table, known)
+    model = model.without_encoding()
     names = targets or [f"output_{j}" for j in range(1 if model.classes is not None else
                                                     model.network.sizes[-1])]  # fmt: skip
     try:
-        told = _scores(model, rows.numbers, rows.labels)
+        told = _scores(model, X, columns)
     except TableError as error:  # perhaps the targets are not known yet
         told = f"fastnn: not scored: {error}\n"
-    written = list(_rows(model, rows.numbers, names, options.probabilities))
+    written = list(_rows(model, X, names, options.probabilities))
     formulas = _formulas(written)
     if options.safe_for_spreadsheets:
         written = [[f"'{cell}" if is_formula(cell) else cell for cell in row] for row in written]
@@ -105,6 +108,7 @@ def run(options: argparse.Namespace) -> int:
         text = io.StringIO(newline="")
         _write(written, text, quoting)
         write_file(options.out, lambda file: file.write(text.getvalue().encode()))
+    told = "".join(f"fastnn: note: {note}\n" for note in notes) + told
     print(told, end="", file=sys.stderr)
     return 0
 

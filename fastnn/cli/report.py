@@ -27,8 +27,13 @@ DRAWN_TARGETS = 4
 
 def short(label: Any, width: int = 24) -> str:
     """A label in one line of at most `width` characters."""
-    text = "".join(mark if mark.isprintable() else "�" for mark in str(label))
+    text = escaped(str(label))
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def escaped(text: str) -> str:
+    """A text in one line."""
+    return "".join(mark if mark.isprintable() else "�" for mark in text)
 
 
 def warn(text: str) -> None:

@@ -1,11 +1,12 @@
 """Train a network on a CSV file: the best of many restarts, tested and saved as a model.
 
 FILE has a header and a row for each sample.  All columns except the targets and the ignored ones
-are inputs and must be numeric.  A target of text, or of a few distinct whole numbers, means
-classification, any other regression; --task overrides that.  The seed splits the rows into
-training, validation (to choose the best restart) and test rows.  The scaling is computed from the
-training rows and is part of the model, which ``fastnn predict`` applies and ``fastnn export``
-writes in other formats.
+are inputs.  Columns of text become categories, and empty cells among numbers the median; columns
+with nearly as many texts as rows, such as names, are left out.  A target of text, or of a few
+distinct whole numbers, means classification, any other regression; --task overrides that.  The seed
+splits the rows into training, validation (to choose the best restart) and test rows.  Categories,
+medians and scales are learnt from the training rows and are part of the model, which ``fastnn
+predict`` applies and ``fastnn export`` writes in other formats.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from ..spec.status import Status
 from ..storage.npz import load
 from ..support.atomic_files import DamagedFile
 from ..support.checks import integer, shown
+from ..tabular.cells import Cells
 from ..tabular.csv_table import TableError
 from ..tabular.metrics import confusion
 from ..tabular.reading import Reading
@@ -44,6 +46,7 @@ from .fitting import (
     fit,
     network_for,
 )
+from .inputs import Inputs, learn_inputs, read_columns
 from .reading import FILE_HELP, add_reading, check_input, default_model, opened
 from .report import (
     PRINTED,
@@ -72,6 +75,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="COLUMN",
         help="column to leave out; may be repeated",
+    )
+    add(
+        "--category",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="column to read as categories, even if it holds numbers; may be repeated",
     )
     add("--task", choices=TASKS, help="kind of target, by default detected from its column")
     add_reading(parser)
@@ -107,11 +117,13 @@ def run(options: argparse.Namespace) -> int:
     """Run the command."""
     path = _checked(options)
     hidden = hidden_layers(options.hidden)
-    features, X, target, reading = _read(options)
+    names, cells, target, reading = _read(options)
     try:
         parts = Split(*split(target, options.validation, options.test, options.seed))
     except ValueError as error:
         raise TableError(options.file, str(error)) from None
+    inputs = learn_inputs(options.file, names, cells, parts.train, options.category)
+    X, features = inputs.X, inputs.names
     with about_hidden():
         net, loss = network_for(target, len(features), hidden, options.activation, False)
     name = options.optimizer or default_optimizer(target, len(parts.train), net.n_parameters)
@@ -122,7 +134,7 @@ def run(options: argparse.Namespace) -> int:
             "lbfgs or fewer hidden units"
         )
     optimizer, epochs = OPTIMIZERS[name]
-    _print_data(options, features, X, target, parts)
+    _print_data(options, inputs, target, parts)
     restarts = options.restarts or default_restarts(len(parts.train), net, name)
     fewer = ", fewer for a large file" if options.restarts is None and restarts < RESTARTS else ""
     print(f"{net}, {name}, {restarts:,} restarts{fewer}", flush=True)
@@ -134,7 +146,7 @@ def run(options: argparse.Namespace) -> int:
         reading=reading,
     )  # fmt: skip
     seconds = time.perf_counter() - begin
-    found.model.save(path)  # before any output that could fail
+    inputs.model_of(found.model).save(path)  # before any output that could fail
     if found.interrupted:
         print(f"fastnn: interrupted after {len(found.losses):,} restarts", file=sys.stderr)
     elif len(found.losses) < restarts:
@@ -210,53 +222,52 @@ def _is_model(path: Path) -> bool:
         return False
 
 
-def _read(options: argparse.Namespace) -> tuple[list[str], np.ndarray, Target, Reading]:
-    """The inputs' names and numbers, the target, and how the file was read."""
+def _read(options: argparse.Namespace) -> tuple[list[str], list[Cells], Target, Reading]:
+    """The inputs' names and cells, the target, and how the file was read."""
     with opened(options) as table:
-        for option in ("target", "ignore"):
+        for option in ("target", "ignore", "category"):
             table.check_names(getattr(options, option), f"--{option}: ")
         if len(set(options.target)) < len(options.target):
             raise ValueError(f"--target: expected different columns, got {options.target}")
-        both = [name for name in options.ignore if name in options.target]
-        if both:
-            raise ValueError(
-                f"--ignore: expected columns other than the target, got {shown(both[0])}, which "
-                "--target names; leave out one of the two"
-            )
+        for option, other in (("ignore", "target"), ("category", "target"), ("category", "ignore")):
+            both = [name for name in getattr(options, option) if name in getattr(options, other)]
+            if both:
+                whose = "the target" if other == "target" else "those to leave out"
+                raise ValueError(
+                    f"--{option}: expected columns other than {whose}, got {shown(both[0])}, which "
+                    f"--{other} names; leave out one of the two"
+                )
         left = {*options.target, *options.ignore}
         features = [name for name in table.names if name not in left]
         if not features:
             raise TableError(
                 options.file, "expected at least one input column besides the target, got none"
             )
-        try:
-            rows = table.read(features, options.target)
-        except TableError as error:
-            if error.text:
-                hint = " ".join(f"--ignore {shlex.quote(name)}" for name in error.text)
-                raise ValueError(f"{error}; to leave text columns out: {hint}") from None
-            raise
+        cells, targets = read_columns(table, features, options.category, options.target)
         for place in table.header.unnamed:
             print(f"note: column {place} has no name, and is ignored")
-    return features, rows.numbers, make_target(rows.labels, options.task), table.reading
+    return features, cells, make_target(targets, options.task), table.reading
 
 
-def _print_data(
-    options: argparse.Namespace, features: list[str], X: np.ndarray, target: Target, parts: Split
-) -> None:
+def _print_data(options: argparse.Namespace, inputs: Inputs, target: Target, parts: Split) -> None:
     what = "classification" if target.classes is not None else "regression"
-    print(f"{title(options.file)}: {len(X):,} rows, {len(features)} inputs")
+    X, columns = inputs.X, inputs.encoding.columns
+    of = f" of {len(columns)} columns" if inputs.encoding.changes else ""
+    print(f"{title(options.file)}: {len(X):,} rows, {len(inputs.names)} inputs{of}")
     asked = "" if options.task else "; --task overrides it"
     print(f"{what} of {', '.join(target.names)}: {target.why}{asked}")
     counts = ", ".join(f"{len(rows):,} {name}" for name, rows in parts.named().items())
     print(f"rows, split by seed {options.seed}: {counts}")
-    constant = [n for n, column in zip(features, X[parts.train].T, strict=True)
+    for line in inputs.told(parts.train):
+        print(line)
+    constant = [n for n, column in zip(inputs.names, X[parts.train].T, strict=True)
                 if (column == column[0]).all()]  # fmt: skip
     if constant:
         print(f"constant in all training rows: {listed(constant)}")
-    identifiers = [name for name, column in zip(features, X.T, strict=True)
-                   if is_identifier(name, column)]  # fmt: skip
-    if identifiers and len(features) > 1:
+    numbers = {column.name for column in columns if not column.categories}
+    identifiers = [name for name, column in zip(inputs.names, X.T, strict=True)
+                   if name in numbers and is_identifier(name, column)]  # fmt: skip
+    if identifiers and len(columns) > 1:
         options_of = " ".join(f"--ignore {shlex.quote(name)}" for name in identifiers[:PRINTED])
         print(f"note: used as inputs, though they seem to number the rows: {listed(identifiers)}; "
               f"to leave them out: {options_of}")  # fmt: skip

@@ -106,7 +106,7 @@ class Blueprint:
         self.may_change = False
         """True while the special kernel may still take over."""
         self.reluctance = 1
-        """Factor by which jobs of this kind must take longer than small ones before it is compiled."""
+        """Factor by which jobs must take longer than small ones before it is compiled."""
         self.address = 0
         """Address of the loop over all restarts."""
         self._add_numbers(job)

@@ -16,6 +16,7 @@ from ..support.atomic_files import destination
 from ..support.checks import shown
 from ..support.suggestions import suggests
 from ..support.version import __version__
+from .c_encoding import code_lines, comment_of, encode_lines
 from .common import form_of, labels_of, layers_of, write
 
 WIDTH = 100
@@ -118,7 +119,9 @@ def to_c(model: Any, path: Any = None, name: str = "model") -> str:
       ``long long`` (``unsigned`` if one needs it), ``double``, or ``int`` for bools.
 
     All other names also begin with ``model_``, so a program can include several headers with
-    different names.  The network computes in the model's dtype, scaling in double.  Results agree
+    different names.  The inputs of a model with an encoding are its columns: numbers, with NAN for
+    missing ones, and the codes of categories, such as ``model_codeColorRed``, with -1 for any
+    other text.  The network computes in the model's dtype, scaling in double.  Results agree
     with Python's to 1e-12 for float64 and to 1e-6 for float32, relative to the larger of the number
     and one unit of the outputs' scale; a network that amplifies rounding errors also amplifies this
     difference.
@@ -177,6 +180,7 @@ class _Header:
         self.layers = layers_of(model)
         self.labels = labels_of(model)
         self.members = len(model.parameters)
+        self.encoding = model.encoding
         self.n_in, self.n_out = model.network.sizes[0], model.network.sizes[-1]
         self.n_given = self.n_out if self.labels is None else len(self.labels)
 
@@ -198,6 +202,7 @@ class _Header:
         sizes, activations = "-".join(map(str, net.sizes)), ", ".join(net.activation)
         members = f", the average of {self.members} networks" if self.members > 1 else ""
         stack = (2 * max(net.sizes) + self.n_out) * self.model.dtype.itemsize
+        stack += 0 if self.encoding is None else 8 * self.n_in
         yield f"/* A trained neural network in C99 or C++17, written by fastnn {__version__}."
         yield ""
         yield from _wrapped(
@@ -211,7 +216,8 @@ class _Header:
             yield f"       {name}_labels[{name}_classify(x)];"
         yield ""
         for i, feature in enumerate(self.model.features or ()):
-            yield from _wrapped(f"x[{i}]: {_in_comment(feature)}")
+            coded = "" if self.encoding is None else comment_of(self.encoding, i, name)
+            yield from _wrapped(f"x[{i}]: {_in_comment(feature + coded)}")
         outputs = (self.model.targets or ()) if self.labels is None else self.labels
         share = "the share of " if self.model.has_shares else ""
         for i, output in enumerate(outputs):
@@ -220,7 +226,10 @@ class _Header:
 
     def constants(self) -> Iterator[str]:
         """Constants for the number of inputs and outputs."""
-        yield self.code(f"enum {{ NAME_INPUTS = {self.n_in}, NAME_OUTPUTS = {self.n_given} }};")
+        columns = self.n_in if self.encoding is None else len(self.encoding.columns)
+        yield self.code(f"enum {{ NAME_INPUTS = {columns}, NAME_OUTPUTS = {self.n_given} }};")
+        if self.encoding is not None:
+            yield from code_lines(self.encoding, self.name)
 
     def tables(self) -> Iterator[str]:
         """Tables of labels, scaling, weights and biases."""
@@ -260,6 +269,8 @@ class _Header:
             yield self.code(BOUNDED_CODE.lstrip("\n") + SOFTMAX_CODE)
         if self.model.divides:
             yield self.code(SHARE_CODE.lstrip("\n"))
+        if self.encoding is not None:
+            yield from encode_lines(self.encoding, self.name, _hexadecimal)
         yield self.code("\n".join(self._predict()))
         if self.labels is not None:
             yield self.code(CLASSIFY_CODE)
@@ -272,12 +283,17 @@ class _Header:
         widest = max(self.model.network.sizes)
         yield "static inline void NAME_predict(const double *x, double *y)\n{"
         yield f"    real u[{widest}], v[{widest}], sum[{self.n_out}];"
+        if self.encoding is not None:
+            yield f"    double e[{self.n_in}];"
         yield "    int i, m;"
+        if self.encoding is not None:
+            yield "    NAME_encode(x, e);"
         yield from self._each(self.n_out, "sum[i] = 0;", "    ")
         yield f"    for (m = 0; m < {self.members}; m++) {{"
-        seen = "x[i]"
+        given = "x" if self.encoding is None else "e"
+        seen = f"{given}[i]"
         if self.model.inputs is not None:
-            seen = "((x[i] - NAME_inmean[i])\n                / NAME_inscale[i])"
+            seen = f"(({given}[i] - NAME_inmean[i])\n                / NAME_inscale[i])"
         cast = "" if self.real == "double" else "(real)"
         yield from self._each(self.n_in, f"u[i] = {cast}{seen};")
         source, result = "u", "v"

@@ -69,6 +69,12 @@ def single(exported: Any, layout: str, fold: bool) -> Model:
             f"model: expected a single network, since {layout} holds only one, got an ensemble of "
             f"{len(model.parameters)}"
         )
+    if model.encoding is not None:
+        raise ValueError(
+            f"model: expected one of numbers, since {layout} cannot hold the encoding of columns, "
+            "got one that encodes them; pass model.without_encoding(), and give the network "
+            "model.encoding.apply(X)"
+        )
     if fold:
         return folded(model)
     scaled = [name for name in ("inputs", "outputs") if getattr(model, name) is not None]

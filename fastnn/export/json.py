@@ -16,13 +16,16 @@ from ..support.atomic_files import DamagedFile, destination, record_in, refuse_o
 from ..support.checks import float_type, real_array, shown
 from ..support.suggestions import suggests
 from ..support.version import __version__
+from ..tabular.encoding import Encoding
 from .common import labels_of, layers_of, network_model, write
 
-FORMAT, VERSION = "fastnn model", 1
+FORMAT, VERSION, ENCODED = "fastnn model", 1, 2
+"""The later version has an encoding, without which readers would misunderstand the inputs."""
 TEXT = Path("the text")
 """Stands for the path if there is no file."""
 NAMES = {"format", "version", "members", "dtype"}
-MORE_NAMES = {"fastnn", "inputs", "outputs", "classes", "features", "targets", "digest"}
+MORE_NAMES = {"fastnn", "inputs", "outputs", "classes", "features", "targets", "digest",
+              "encoding"}  # fmt: skip
 
 
 @suggests
@@ -33,7 +36,7 @@ def to_json(model: Any, path: Any = None) -> str:
     name           value
     =============  =================================================================
     ``format``     ``"fastnn model"``
-    ``version``    1: readers refuse other numbers
+    ``version``    1, or 2 with an encoding: readers refuse other numbers
     ``fastnn``     the version of fastnn that wrote it
     ``dtype``      ``"float64"`` or ``"float32"``: in which the network computes
     ``inputs``     null, or ``{"mean": [n_in numbers], "scale": [n_in numbers]}``:
@@ -48,9 +51,18 @@ def to_json(model: Any, path: Any = None) -> str:
                    second; several sigmoids are divided by their sum
     ``features``   null, or the names of the inputs
     ``targets``    null, or the names of what is predicted
+    ``encoding``   only in version 2: the columns that become the inputs, in order,
+                   each ``{"name": text, "categories": texts, "fill": number or
+                   null, "indicator": true or false}``, as `Column` has them
     ``digest``     SHA-256 in hexadecimal of all the rest, as ASCII JSON without
                    spaces, names sorted
     =============  =================================================================
+
+    With an encoding, a column without categories is one input, in which ``fill`` stands for empty
+    cells, and with ``indicator`` a second one, 1 where the cell was empty and 0 elsewhere.  Two
+    categories are one input, 0 for the first, 1 for the second and 0.5 for any other text; more are
+    one input for each, 1 for this text and 0 elsewhere.  The category ``""`` is that of empty
+    cells.  The inputs are scaled after that.
 
     A layer computes ``activation(x @ weights + biases)``; the activations are those of `Network`.
     All sigmoids of a row may underflow.  So their quotients are best computed as the softmax of
@@ -82,7 +94,7 @@ def to_json(model: Any, path: Any = None) -> str:
     layers = layers_of(model)
     record = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": VERSION if model.encoding is None else ENCODED,
         "fastnn": __version__,
         "dtype": model.dtype.name,
         "inputs": _scaling_record(model.inputs),
@@ -102,6 +114,8 @@ def to_json(model: Any, path: Any = None) -> str:
         "features": model.features and list(model.features),
         "targets": model.targets and list(model.targets),
     }
+    if model.encoding is not None:
+        record["encoding"] = model.encoding.record()
     text = _text(sealed(record)) + "\n"
     if path is not None:
         write(path, text.encode())
@@ -141,7 +155,7 @@ def from_json(source: str | os.PathLike[str]) -> Model:
 
 
 def _record(text: str | bytes, path: Path) -> dict[str, Any]:
-    return record_in(text, path, FORMAT, VERSION, needs_digest=False)
+    return record_in(text, path, FORMAT, VERSION, later=ENCODED, needs_digest=False)
 
 
 def _model(record: dict[str, Any], path: Path) -> Model:
@@ -153,6 +167,9 @@ def _model(record: dict[str, Any], path: Path) -> Model:
 
 
 def _model_of(record: dict[str, Any]) -> Model:
+    version = ENCODED if "encoding" in record else VERSION
+    if record["version"] != version:
+        raise ValueError(f"version: expected {version}, got {record['version']}")
     dtype = float_type(record["dtype"])
     members = _list("members", record["members"])
     read = [_member(f"members[{k}]", layers, dtype) for k, layers in enumerate(members)]
@@ -175,6 +192,7 @@ def _model_of(record: dict[str, Any]) -> Model:
         classes=classes,
         features=record.get("features"),
         targets=record.get("targets"),
+        encoding=Encoding.of_record(record["encoding"]) if version == ENCODED else None,
     )
     labels_of(model)
     return model

@@ -230,9 +230,9 @@ class Job:
             slots += rule.slots(self.net.n_parameters)
         rows, constants = np.zeros((len(slots), 2), dtype=np.int64), np.zeros(len(slots))
         for place, (count, value) in enumerate(slots):
-            named = isinstance(value, str)
-            rows[place] = count, names.index(value) if named else -1
-            constants[place] = 0.0 if named else value
+            is_name = isinstance(value, str)
+            rows[place] = count, names.index(str(value)) if is_name else -1
+            constants[place] = 0.0 if is_name else value
         return rows, constants
 
     @cached_property

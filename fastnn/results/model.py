@@ -18,6 +18,7 @@ from ..support.frames import Names, check_same, checked_names
 from ..support.labels import as_labels
 from ..support.savable import Savable
 from ..support.suggestions import suggests
+from ..tabular.encoding import Encoding
 from ..tabular.reading import Reading
 from .run import Run
 from .scaling import Scaling
@@ -50,6 +51,9 @@ class Model(Savable):
         Names of the inputs, and of the predicted quantities; by default those of the scalings.
         With them, the columns of data frames are taken by name, in any order, and others are left
         out.  Arrays go by position.
+    encoding : Encoding, optional
+        How columns of texts and with gaps become the inputs, before they are scaled.  Its names are
+        then the features, and predictions take what `Encoding.apply` takes.
     reading : Reading, optional
         How ``fastnn train`` read its CSV file, so that ``fastnn predict`` reads others alike.
 
@@ -71,6 +75,7 @@ class Model(Savable):
     classes: np.ndarray | None
     features: Names | None
     targets: Names | None
+    encoding: Encoding | None
     reading: Reading | None
 
     @suggests
@@ -84,6 +89,7 @@ class Model(Savable):
         classes: ArrayLike | None = None,
         features: Sequence[str] | None = None,
         targets: Sequence[str] | None = None,
+        encoding: Encoding | None = None,
         reading: Reading | None = None,
     ) -> None:
         if not isinstance(network, Network):
@@ -109,13 +115,20 @@ class Model(Savable):
         if reading is not None and not isinstance(reading, Reading):
             raise TypeError(f"reading: expected a Reading, got {shown(reading)}")
         labels = _labels(classes, n_out)
-        feature_names = checked_names("features", features, n_in)
+        feature_names = checked_names(
+            "features", features, n_in if encoding is None else len(_columns(encoding, n_in))
+        )
         target_names = checked_names("targets", targets, n_out if labels is None else 1)
-        inputs, feature_names = _joined("inputs", inputs, feature_names)
+        if encoding is None:
+            inputs, feature_names = _joined("inputs", inputs, feature_names)
+        else:
+            check_same("features", feature_names, encoding.names)
+            feature_names = encoding.names
+            inputs, _ = _joined("inputs", inputs, encoding.inputs)
         outputs, target_names = _joined("outputs", outputs, target_names)
         vars(self).update(
             network=network, parameters=rows, inputs=inputs, outputs=outputs, classes=labels,
-            features=feature_names, targets=target_names, reading=reading,
+            features=feature_names, targets=target_names, encoding=encoding, reading=reading,
         )  # fmt: skip
 
     @property
@@ -133,6 +146,20 @@ class Model(Savable):
         """True if probabilities of classes are outputs divided by their sum."""
         several = self.classes is not None and self.network.sizes[-1] > 1
         return several and self.network.activation[-1] == "sigmoid"
+
+    def without_encoding(self) -> Model:
+        """The same model of inputs that are encoded already, as by ``encoding.apply(X)``.
+
+        Returns
+        -------
+        Model
+        """
+        if self.encoding is None:
+            return self
+        return Model(
+            self.network, self.parameters, inputs=self.inputs, outputs=self.outputs,
+            classes=self.classes, features=self.encoding.inputs, targets=self.targets,
+        )  # fmt: skip
 
     def evaluate(self, X: ArrayLike) -> np.ndarray:
         """The network's outputs, averaged over members, in the units of the data.
@@ -248,7 +275,9 @@ class Model(Savable):
         return labels
 
     def _seen(self, X: ArrayLike) -> np.ndarray:
-        """Check and scale `X` as the network sees it."""
+        """Check, encode and scale `X` as the network sees it."""
+        if self.encoding is not None:
+            return self.without_encoding()._seen(self.encoding.apply(X))
         if self.inputs is None:
             return check_inputs(self.network, X, self.dtype, features=self.features)
         numbers = check_inputs(self.network, X, np.dtype(np.float64), features=self.features)
@@ -305,6 +334,17 @@ def as_model(thing: Any) -> Model:
         "model: expected a fastnn.Model, a fastnn.Run or a fitted estimator of fastnn, got "
         f"{shown(thing)}"
     )
+
+
+def _columns(encoding: Any, n_in: int) -> Names:
+    """The columns of an encoding; TypeError or ValueError if it does not make `n_in` inputs."""
+    if not isinstance(encoding, Encoding):
+        raise TypeError(f"encoding: expected a fastnn.Encoding, got {shown(encoding)}")
+    if len(encoding.inputs) != n_in:
+        raise ValueError(
+            f"encoding: expected one that makes {n_in} inputs, got {len(encoding.inputs)}"
+        )
+    return encoding.names
 
 
 def _joined(

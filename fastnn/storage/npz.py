@@ -48,9 +48,12 @@ from ..support.gate import check_array, frozen
 from ..support.savable import Savable, writes
 from ..support.suggestions import suggests
 from ..support.version import NUMERICS_VERSION, __version__
+from ..tabular.encoding import Encoding
 from ..tabular.reading import Reading
 
 FORMAT, VERSION = "fastnn", 1
+ENCODED = 2
+"""The version of models with an encoding, which earlier versions of fastnn would not apply."""
 JOB, STATISTICS, CUT = "job.", "statistics.", "cut."
 FOREIGN = "expected a file that fastnn saved, got another file"
 
@@ -87,7 +90,7 @@ def save(thing: Savable, path: str | os.PathLike[str]) -> None:
     record, arrays = _WRITERS[kind](thing)
     about = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": _version_of(record),
         "kind": kind,
         "fastnn": __version__,
         "numerics_version": NUMERICS_VERSION,
@@ -182,13 +185,18 @@ def _about(path: Path, text: np.ndarray) -> tuple[dict[str, Any], Any]:
         canonical(about)
     except Exception as error:
         raise DamagedFile(path, FOREIGN) from error
-    if about.get("version") != VERSION:
+    version = _version_of(about)
+    if about.get("version") != version:
         raise DamagedFile(
-            path, f"expected version {VERSION} of the format, got {about.get('version')!r}"
+            path, f"expected version {version} of the format, got {about.get('version')!r}"
         )
     if about.get("kind") not in [*_READERS]:
         raise DamagedFile(path, f"expected a known kind of results, got {about.get('kind')!r}")
     return about, digest
+
+
+def _version_of(record: dict[str, Any]) -> int:
+    return ENCODED if "encoding" in record else VERSION
 
 
 def _belongs(kind: str, name: str) -> bool:
@@ -220,11 +228,13 @@ def _network_again(about: dict[str, Any], arrays: Arrays) -> Network:
 
 
 def _model(model: Model) -> tuple[dict[str, Any], Arrays]:
-    record = {
+    record: dict[str, Any] = {
         "network": network_record(model.network),
         "features": model.features,
         "targets": model.targets,
     }
+    if model.encoding is not None:
+        record["encoding"] = model.encoding.record()
     if model.reading is not None:
         record["reading"] = model.reading.to_record()
     arrays = {"parameters": model.parameters}
@@ -250,6 +260,7 @@ def _model_again(about: dict[str, Any], arrays: Arrays) -> Model:
         classes=arrays.get("classes"),
         features=about["features"],
         targets=about["targets"],
+        encoding=Encoding.of_record(about["encoding"]) if "encoding" in about else None,
         reading=Reading(**about["reading"]) if "reading" in about else None,
     )
 

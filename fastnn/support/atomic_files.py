@@ -232,11 +232,18 @@ def read_record(path: Path, kind: str, version: int) -> dict[str, Any]:
 
 
 def record_in(
-    text: str | bytes, path: Path, kind: str, version: int, *, needs_digest: bool = True
+    text: str | bytes,
+    path: Path,
+    kind: str,
+    version: int,
+    *,
+    later: int | None = None,
+    needs_digest: bool = True,
 ) -> dict[str, Any]:
     """Read a record from the text of the file `path`; DamagedFile as for `read_record`.
 
-    Without `needs_digest`, a record without a digest is accepted.
+    Without `needs_digest`, a record without a digest is accepted.  `later` is another version that
+    is known.
     """
     try:
         record = json.loads(text, parse_constant=no_number)
@@ -246,9 +253,10 @@ def record_in(
         raise DamagedFile(path, f"expected JSON, got damaged or other text ({error})") from error
     if not isinstance(record, dict) or record.get("format") != kind:
         raise DamagedFile(path, f"expected the format {kind!r}, got another file")
-    if record.get("version") != version or isinstance(record["version"], bool):
+    found_version = record.get("version")
+    if found_version not in (version, later or version) or isinstance(found_version, bool):
         raise DamagedFile(
-            path, f"expected version {version} of its format, got {shown(record.get('version'))}"
+            path, f"expected version {version} of its format, got {shown(found_version)}"
         )
     if digest != found and (needs_digest or digest is not None):
         raise DamagedFile(path, "its text does not match its digest: it was damaged or edited")
