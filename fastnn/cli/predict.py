@@ -25,9 +25,9 @@ from ..storage.npz import load
 from ..support.atomic_files import DamagedFile, write_file
 from ..tabular.csv_table import Labels, Table, TableError
 from ..tabular.metrics import confusion
-from ..tabular.target import LARGEST_WHOLE
+from ..tabular.target import places_of
 from .files import check_output
-from .report import accuracy_text, confusion_text, errors_text
+from .report import confusion_text, errors_text, rates_text
 
 # A cell that starts with one of these is a formula.
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -162,25 +162,8 @@ def _scores(model: Model, X: np.ndarray, columns: list[Labels]) -> str:
         names = [column.name for column in columns]
         return errors_text(names, [(f"{len(X):,} rows", true, model.evaluate(X))], None) + "\n"
     column = columns[0]
-    places = {str(label): place for place, label in enumerate(model.classes.tolist())}
-    kind = {"i": int, "u": int, "f": float}.get(model.classes.dtype.kind)
-    texts = [text if text in places else _plain(text, kind) for text in column.texts]
-    for code, text in enumerate(texts):
-        if text not in places:
-            known = ", ".join([*places][:20])
-            raise column.error(code, f"expected one of {known}, got {text!r}")
-    true = np.array([places[text] for text in texts])[column.codes]
+    true = places_of(model.classes, column)
     predicted = model.scores(X).argmax(axis=1)
-    told = accuracy_text("right:", true, predicted)
-    return f"{told}\n{confusion_text(confusion(true, predicted, len(places)), model.classes)}\n"
-
-
-def _plain(text: str, kind: type | None) -> str:
-    """A number as labels of this kind are written: 1 for 1.0, or 1.0 for 1; text as it is."""
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    if kind is int and number.is_integer() and abs(number) < LARGEST_WHOLE:
-        return str(int(number))
-    return str(number) if kind is float else text
+    counts = confusion(true, predicted, len(model.classes))
+    told = rates_text({"": counts}, model.classes)
+    return f"{told}\n{confusion_text(counts, model.classes)}\n"

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..results.plots import draw_losses
 from ..support.figures import BLUE, ORANGE
-from ..tabular.metrics import Errors, confusion
+from ..tabular.metrics import Errors, Rates, confusion
 from .files import new_figure
 
 if TYPE_CHECKING:
@@ -60,12 +60,17 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def confusion_text(counts: np.ndarray, classes: np.ndarray) -> str:
-    """A confusion matrix, or the most frequent mistakes if there are many classes."""
+    """A confusion matrix with recalls, or the most frequent mistakes if there are many classes."""
     if len(classes) <= PRINTED:
         names = [short(name, 12) for name in classes]
-        head = [["true \\ predicted", *names]]
+        recall = ["–" if np.isnan(share) else f"{share:.2%}" for share in Rates.of(counts).recall]
+        head = [["true \\ predicted", *names, "recall"]]
         return table(
-            head + [[name, *map(str, row)] for name, row in zip(names, counts, strict=True)]
+            head
+            + [
+                [name, *map(str, row), share]
+                for name, row, share in zip(names, counts, recall, strict=True)
+            ]
         )
     mistakes = counts - np.diag(np.diag(counts))
     order = np.argsort(-mistakes, axis=None, kind="stable")[:PRINTED]
@@ -113,10 +118,24 @@ def errors_text(
     return table(rows)
 
 
-def accuracy_text(part: str, true: np.ndarray, predicted: np.ndarray) -> str:
-    """Share of rows whose class was predicted correctly."""
-    right = int(np.count_nonzero(true == predicted))
-    return f"{part} {right / len(true):.2%} ({right:,} of {len(true):,})"
+def rates_text(
+    counts: dict[str, np.ndarray], classes: np.ndarray, common: int | None = None
+) -> str:
+    """The share of rows right, that of always the commonest class, and the balanced accuracy.
+
+    `counts` holds the confusion matrix of each part, by its name.
+    """
+    rates = {part: Rates.of(matrix, common) for part, matrix in counts.items()}
+    always = short(classes[[*rates.values()][-1].common])
+    lines = {
+        "right": [f"{r.accuracy:.2%} ({r.right:,} of {r.rows:,})" for r in rates.values()],
+        f"right if always {always}": [f"{r.share:.2%}" for r in rates.values()],
+        "mean recall of the classes": [f"{r.balanced:.2%}" for r in rates.values()],
+    }
+    return "\n".join(
+        f"{name}: {', '.join(f'{part} {cell}'.lstrip() for part, cell in zip(rates, cells, strict=True))}"
+        for name, cells in lines.items()
+    )
 
 
 def figure_of(

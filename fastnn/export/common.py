@@ -69,6 +69,11 @@ def single(exported: Any, layout: str, fold: bool) -> Model:
             f"model: expected a single network, since {layout} holds only one, got an ensemble of "
             f"{len(model.parameters)}"
         )
+    if model.outputs is not None and model.outputs.log:
+        raise ValueError(
+            f"model: expected outputs that are not logarithms, which {layout} cannot undo, got a "
+            "model that was trained on logarithms of the target; use to_c, to_onnx or to_json"
+        )
     if fold:
         return folded(model)
     scaled = [name for name in ("inputs", "outputs") if getattr(model, name) is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from ..support.frames import Names, check_same, checked_names
 from ..support.labels import as_labels
 from ..support.savable import Savable
 from ..support.suggestions import suggests
+from .intervals import check_residuals, half_width
 from .run import Run
 from .scaling import Scaling
 
@@ -49,6 +50,9 @@ class Model(Savable):
         Names of the inputs, and of the predicted quantities; by default those of the scalings.
         With them, the columns of data frames are taken by name, in any order, and others are left
         out.  Arrays go by position.
+    residuals : (rows, n_out) array of float, optional
+        Absolute errors of the network's outputs, before their scaling is undone, on rows that did
+        not train it: for intervals of predictions.  `calibrated` computes them.
 
     Attributes
     ----------
@@ -68,6 +72,7 @@ class Model(Savable):
     classes: np.ndarray | None
     features: Names | None
     targets: Names | None
+    residuals: np.ndarray | None = None
 
     @suggests
     def __init__(
@@ -80,6 +85,7 @@ class Model(Savable):
         classes: ArrayLike | None = None,
         features: Sequence[str] | None = None,
         targets: Sequence[str] | None = None,
+        residuals: ArrayLike | None = None,
     ) -> None:
         if not isinstance(network, Network):
             raise TypeError(f"network: expected a fastnn.Network, got {shown(network)}")
@@ -99,8 +105,11 @@ class Model(Savable):
                 raise ValueError(
                     f"{name}: expected a scale for {count} columns, got {len(scaling.mean)}"
                 )
-        if classes is not None and outputs is not None:
-            raise ValueError("outputs: expected None with classes, got a scaling")
+        if inputs is not None and inputs.log:
+            raise ValueError("inputs: expected a scaling without log, got one of logarithms")
+        for name, value in (("outputs", outputs), ("residuals", residuals)):
+            if classes is not None and value is not None:
+                raise ValueError(f"{name}: expected None with classes, got {shown(value)}")
         labels = _labels(classes, n_out)
         feature_names = checked_names("features", features, n_in)
         target_names = checked_names("targets", targets, n_out if labels is None else 1)
@@ -109,6 +118,7 @@ class Model(Savable):
         vars(self).update(
             network=network, parameters=rows, inputs=inputs, outputs=outputs, classes=labels,
             features=feature_names, targets=target_names,
+            residuals=check_residuals(residuals, n_out),
         )  # fmt: skip
 
     @property
@@ -143,8 +153,15 @@ class Model(Savable):
         TypeError, ValueError
             If `X` has another shape, lacks columns, or has numbers that are not finite.
         """
+        return self._undone(self._outputs(X))
+
+    def _outputs(self, X: ArrayLike) -> np.ndarray:
+        """The network's outputs (n, n_out), averaged over members."""
         outputs = predict(self.network, self.parameters, self._seen(X))
-        mean = outputs[0] if len(outputs) == 1 else outputs.mean(axis=0)
+        return outputs[0] if len(outputs) == 1 else outputs.mean(axis=0)
+
+    def _undone(self, mean: np.ndarray) -> np.ndarray:
+        """Outputs in the units of the data."""
         return mean if self.outputs is None else self.outputs.undo(mean.astype(np.float64))
 
     def probabilities(self, X: ArrayLike) -> np.ndarray:
@@ -218,27 +235,69 @@ class Model(Savable):
             check_numbers(outputs)
         return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 
-    def predict(self, X: ArrayLike) -> np.ndarray:
-        """Predict labels (those of the largest score), or numbers.
+    def predict(self, X: ArrayLike, *, interval: float | None = None) -> Any:
+        """Predict labels (those of the largest score), numbers, or bounds of numbers.
 
         Parameters
         ----------
         X : (n, n_in) array or data frame of float
+        interval : float, optional
+            The share of new values that the bounds should hold, such as 0.9.  The bounds are
+            split-conformal: as far apart as the model's errors on rows held out of its training.
 
         Returns
         -------
-        (n,) array of labels, or (n, n_out) array of float without classes
+        (n,) array of labels, or (n, n_out) array of float without classes; with `interval` a pair
+        of such arrays, the lower and the upper bounds
 
         Raises
         ------
         TypeError, ValueError
             If `X` has another shape, lacks columns, or has numbers that are not finite; for classes
-            also if the network overflows so that the outputs are NaN.
+            also if the network overflows so that the outputs are NaN.  If `interval` is not a share
+            between 0 and 1, or the model has classes, no residuals, or too few of them.
         """
+        if interval is not None:
+            if self.classes is not None:
+                raise ValueError(
+                    "interval: expected a regression model, got one of classes; use probabilities"
+                )
+            width = half_width(self.residuals, interval)
+            middle = self._outputs(X).astype(np.float64)
+            return self._undone(middle - width), self._undone(middle + width)
         if self.classes is None:
             return self.evaluate(X)
         labels: np.ndarray = self.classes[self.scores(X).argmax(axis=1)]
         return labels
+
+    def calibrated(self, X: ArrayLike, y: ArrayLike) -> Model:
+        """Return the same model with intervals from its errors on rows that did not train it.
+
+        Parameters
+        ----------
+        X : (n, n_in) array or data frame of float
+        y : (n,) or (n, n_out) array of float
+            The true values, in the units of the data.
+
+        Returns
+        -------
+        Model
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` or `y` has the wrong shape or value, or the model has classes.
+        """
+        if self.classes is not None:
+            raise ValueError("calibrated: expected a regression model, got one of classes")
+        outputs = self._outputs(X).astype(np.float64)
+        true = real_array("y", y)
+        true = true[:, np.newaxis] if true.ndim == 1 else true
+        if true.shape != outputs.shape:
+            raise ValueError(f"y: expected shape {outputs.shape}, got {true.shape}")
+        seen = true if self.outputs is None else self.outputs.apply(true)
+        state = self.__getstate__() | {"residuals": np.abs(seen - outputs)}
+        return Model(**state)
 
     def _seen(self, X: ArrayLike) -> np.ndarray:
         """Check and scale `X` as the network sees it."""
@@ -309,7 +368,7 @@ def _joined(
     check_same(name, scaling.names, names)
     if names is None or scaling.names == names:
         return scaling, scaling.names
-    return Scaling(scaling.mean, scaling.scale, names=names), names
+    return replace(scaling, names=names), names
 
 
 def _labels(classes: Any, n_out: int) -> np.ndarray | None:
