@@ -27,7 +27,7 @@ from ..tabular.csv_table import Labels, Table, TableError
 from ..tabular.metrics import confusion
 from ..tabular.target import places_of
 from .files import check_output
-from .report import confusion_text, errors_text, rates_text
+from .report import confusion_rows, errors_rows, rates_text, table
 
 # A cell that starts with one of these is a formula.
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -160,10 +160,11 @@ def _scores(model: Model, X: np.ndarray, columns: list[Labels]) -> str:
     if model.classes is None:
         true = np.stack([column.numbers() for column in columns], axis=1)
         names = [column.name for column in columns]
-        return errors_text(names, [(f"{len(X):,} rows", true, model.evaluate(X))], None) + "\n"
+        parts = [(f"{len(X):,} rows", true, model.evaluate(X))]
+        return table(errors_rows(names, parts, None)) + "\n"
     column = columns[0]
     true = places_of(model.classes, column)
     predicted = model.scores(X).argmax(axis=1)
     counts = confusion(true, predicted, len(model.classes))
     told = rates_text({"": counts}, model.classes)
-    return f"{told}\n{confusion_text(counts, model.classes)}\n"
+    return f"{told}\n{table(confusion_rows(counts, model.classes))}\n"

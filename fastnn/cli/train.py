@@ -15,21 +15,20 @@ import re
 import shlex
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ..results.model import Model
-from ..results.verdict import is_worse_than
 from ..spec.activations import BY_NAME
-from ..spec.status import Status
 from ..storage.npz import load
 from ..support.atomic_files import DamagedFile
 from ..support.checks import integer, shown
-from ..tabular.csv_table import Table, TableError
-from ..tabular.metrics import confusion
-from ..tabular.target import TASKS, Target, make_target, split
+from ..tabular.csv_table import Rows, Table, TableError
+from ..tabular.target import RANDOM, TASKS, Target, make_target, split, with_rows
 from .arguments import sizes, whole
+from .choices import add_choices, check_choices, check_target, class_weights
 from .files import check_figure, check_output, save_figure
 from .fitting import (
     MOST_OF_LM,
@@ -42,17 +41,18 @@ from .fitting import (
     fit,
     network_for,
 )
-from .report import (
-    PRINTED,
-    accuracy_text,
-    classes_text,
-    confusion_text,
-    errors_text,
-    figure_of,
-    listed,
-    warn,
+from .report import PRINTED, classes_rows, listed
+from .scores import (
+    cross_validation_rows,
+    figure_of_fit,
+    fold_splits,
+    importance_rows,
+    tell_scores,
 )
+from .told import Told
 
+TEST = 0.2
+"""The share of the rows that test, unless another is asked for."""
 # Names of columns that tell rows apart: as their first or last word, or as a whole.
 ID_WORDS, ID_NAMES = {"id", "ids", "uuid", "guid"}, {"index", "idx", "row", "rownum", "rowid", "nr"}
 
@@ -80,8 +80,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--epochs", type=whole, help="maximum epochs, default depends on the optimizer")
     add("--validation", type=float, default=0.2, metavar="SHARE",
         help="share of the rows that chooses the restart, default %(default)s")  # fmt: skip
-    add("--test", type=float, default=0.2, metavar="SHARE",
-        help="share of the rows that tests it, default %(default)s")  # fmt: skip
+    add("--test", type=float, metavar="SHARE",
+        help=f"share of the rows that tests it, default {TEST}")  # fmt: skip
     add("--seed", type=int, default=0, help="default %(default)s")
     add("--threads", type=int, help="default: the CPUs available to this process")
     add("--time-limit", type=float, metavar="SECONDS", help="stop after this time")
@@ -92,77 +92,103 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where to save the model, by default FILE with the extension .npz",
     )
     add("--figure", type=Path, metavar="FILE", help="save a figure: .png, .pdf or .svg")
+    add_choices(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     path = _checked(options)
     features, X, target = _read(options)
+    check_target(options, target)
+    tested = _read_test(options, features, target)
+    share = 0.0 if tested is not None else TEST if options.test is None else options.test
     try:
-        parts = Split(*split(target, options.validation, options.test, options.seed))
+        parts = Split(*split(target, options.validation, share, options.seed, order=options.split))
+        folded = [] if options.cv is None else [
+            *fold_splits(target, options.cv, options.validation, options.seed)
+        ]  # fmt: skip
     except ValueError as error:
         raise TableError(options.file, str(error)) from None
+    weights = class_weights(options, target, parts.train)
     net, loss = network_for(target, len(features), options.hidden, options.activation, False)
-    name = options.optimizer or default_optimizer(target, len(parts.train), net.n_parameters)
+    name = options.optimizer or default_optimizer(
+        target, len(parts.train), net.n_parameters, any(options.l2)
+    )
     net, loss = network_for(target, len(features), options.hidden, options.activation, name == "lm")
     if name == "lm" and net.n_parameters > MOST_OF_LM:
         raise ValueError(
             f"--optimizer: lm takes at most {MOST_OF_LM} parameters, got {net.n_parameters}; use "
             "lbfgs or fewer hidden units"
         )
+    if tested is not None:
+        parts = replace(parts, test=np.arange(len(X), len(X) + len(tested.numbers)))
+        X = np.concatenate([X, tested.numbers])
+        target = with_rows(target, tested.labels)
+        check_target(options, target)
     optimizer, epochs = OPTIMIZERS[name]
-    _print_data(options, features, X, target, parts)
+    told = Told()
+    _tell_data(told, options, features, X, target, parts)
     restarts = options.restarts or default_restarts(len(parts.train), net, name)
     fewer = ", fewer for a large file" if options.restarts is None and restarts < RESTARTS else ""
-    print(f"{net}, {name}, {restarts:,} restarts{fewer}", flush=True)
+    told.say(f"{net}, {name}, {restarts:,} restarts{fewer}")
+
+    def fitted(parts: Split) -> Fit:
+        return fit(
+            X, target, parts, net, loss, optimizer, restarts=restarts,
+            epochs=epochs if options.epochs is None else options.epochs, seed=options.seed,
+            threads=options.threads, time_limit=options.time_limit, features=features,
+            weights=class_weights(options, target, parts.train), penalties=options.l2,
+            log=options.log_target,
+        )  # fmt: skip
+
     begin = time.perf_counter()
-    found = fit(
-        X, target, parts, net, loss, optimizer, restarts=restarts,
-        epochs=epochs if options.epochs is None else options.epochs, seed=options.seed,
-        threads=options.threads, time_limit=options.time_limit, features=features,
-    )  # fmt: skip
+    found = fitted(parts)
     seconds = time.perf_counter() - begin
     found.model.save(path)  # before any output that could fail
     if found.interrupted:
         print(f"fastnn: interrupted after {len(found.losses):,} restarts", file=sys.stderr)
     elif len(found.losses) < restarts:
-        print(f"{len(found.losses):,} of {restarts:,} restarts finished within the time limit")
+        told.say(f"{len(found.losses):,} of {restarts:,} restarts finished within the time limit")
     judged = loss.name if target.classes is not None else f"{loss.name} of the scaled target"
     judged += f" on the {'validation' if len(parts.validation) else 'training'} rows"
     finite = found.losses[np.isfinite(found.losses)]
     low, middle, high = np.quantile(finite, [0.25, 0.5, 0.75])
-    print(f"{seconds:.1f} s; {judged}: best {finite.min():.4g}, "
-          f"quartiles {low:.4g}, {middle:.4g}, {high:.4g}")  # fmt: skip
+    told.say(f"{seconds:.1f} s; {judged}: best {finite.min():.4g}, "
+             f"quartiles {low:.4g}, {middle:.4g}, {high:.4g}")  # fmt: skip
     if len(finite) < len(found.losses):
-        print(f"{len(found.losses) - len(finite):,} restarts diverged")
-    print(f"restart {found.restart}, {found.epochs} epochs\n")
-    _warn(found, bool(len(parts.validation)))
-    _print_scores(found, X, target, parts)
-    print(f"\nsaved {path}")
-    if options.figure is not None:
-        part = [*parts.named()][-1]
-        rows = parts.named()[part]
-        losses = (found.losses, judged, finite.min(), "chosen")
-        figure = figure_of(target, part, target.values[rows], _predicted(found, X, target, rows),
-                           losses)  # fmt: skip
-        save_figure(figure, options.figure)
-        print(f"saved {options.figure}")
-    return 130 if found.interrupted else 0
+        told.say(f"{len(found.losses) - len(finite):,} restarts diverged")
+    penalty = f", l2 {found.penalty:g}" if any(options.l2) else ""
+    told.say(f"restart {found.restart}, {found.epochs} epochs{penalty}\n")
+    weighted = weights is not None
+    tell_scores(told, found, X, target, parts, weighted)
+    if options.importance:
+        part, rows = [*parts.named().items()][-1]
+        drops = importance_rows(found.model, X, target, rows, options.seed, weighted)
+        told.show(f"importance, on the {part} rows", drops)
+    interrupted = found.interrupted
+    if folded and not interrupted:
+        scores, interrupted = cross_validation_rows(X, target, folded, fitted)
+        told.show(f"cross-validation with {options.cv} folds", scores)
+        if interrupted:
+            print("fastnn: interrupted before all folds had ended", file=sys.stderr)
+    told.say(f"\nsaved {path}")
+    if options.figure is not None or options.report is not None:
+        figure = figure_of_fit(found, X, target, parts, judged)
+        if options.figure is not None:
+            save_figure(figure, options.figure)
+            told.say(f"saved {options.figure}")
+        if options.report is not None:
+            title = f"{', '.join(target.names)} from {options.file.name}"
+            told.save(options.report, title, figure, _settings(options))
+            print(f"saved {options.report}")
+    return 130 if interrupted else 0
 
 
-def _warn(found: Fit, validated: bool) -> None:
-    """Warn of a chosen restart that is not worth much."""
-    what = None
-    if found.status == Status.DIVERGED:
-        what = "a loss that stays finite, got a chosen restart that diverged"
-    elif is_worse_than(np.nanmin(found.losses), found.constant):
-        rows = "validation" if validated else "training"
-        what = f"better predictions of the {rows} rows than their mean, got worse ones"
-    if what is not None:
-        warn(
-            f"train: expected {what}; try another --optimizer, such as lbfgs, fewer "
-            "--hidden units, or other columns"
-        )
+def _settings(options: argparse.Namespace) -> dict[str, str]:
+    """The options as they were used."""
+    left = ("command", "run")
+    return {name.replace("_", "-"): str(value) for name, value in sorted(vars(options).items())
+            if name not in left and value is not None}  # fmt: skip
 
 
 def _checked(options: argparse.Namespace) -> Path:
@@ -177,18 +203,19 @@ def _checked(options: argparse.Namespace) -> Path:
         )
     if options.figure is not None:
         check_figure(options.figure)
-    for name in ("validation", "test"):
-        share = getattr(options, name)
+    test = TEST if options.test is None else options.test
+    test = 0.0 if options.test_file is not None else test
+    for name, share in (("validation", options.validation), ("test", test)):
         if not 0 <= share < 1:
             raise ValueError(f"--{name}: expected a share from 0 to less than 1, got {share}")
-    if not options.validation + options.test < 1:
+    if not options.validation + test < 1:
         raise ValueError(
-            f"--test: expected a sum with --validation below 1, got {options.test} and "
-            f"{options.validation}"
+            f"--test: expected a sum with --validation below 1, got {test} and {options.validation}"
         )
     integer("--seed", options.seed, 0, 2**64 - 1)
     if options.restarts is not None:
         integer("--restarts", options.restarts, 1, 10**12)
+    check_choices(options)
     return path
 
 
@@ -228,27 +255,46 @@ def _read(options: argparse.Namespace) -> tuple[list[str], np.ndarray, Target]:
     return features, rows.numbers, make_target(rows.labels, options.task)
 
 
-def _print_data(
-    options: argparse.Namespace, features: list[str], X: np.ndarray, target: Target, parts: Split
+def _read_test(options: argparse.Namespace, features: list[str], target: Target) -> Rows | None:
+    """The rows of the file that tests."""
+    if options.test_file is None:
+        return None
+    with Table(options.test_file, options.delimiter) as table:
+        rows = table.read(features, list(target.names))
+    with_rows(target, rows.labels)  # refuses unknown labels
+    return rows
+
+
+def _tell_data(
+    told: Told,
+    options: argparse.Namespace,
+    features: list[str],
+    X: np.ndarray,
+    target: Target,
+    parts: Split,
 ) -> None:
     what = "classification" if target.classes is not None else "regression"
-    print(f"{options.file}: {len(X):,} rows, {len(features)} inputs")
+    rows = len(X) - (len(parts.test) if options.test_file is not None else 0)
+    told.say(f"{options.file}: {rows:,} rows, {len(features)} inputs")
     asked = "" if options.task else "; --task overrides it"
-    print(f"{what} of {', '.join(target.names)}: {target.why}{asked}")
+    told.say(f"{what} of {', '.join(target.names)}: {target.why}{asked}")
     counts = ", ".join(f"{len(rows):,} {name}" for name, rows in parts.named().items())
-    print(f"rows, split by seed {options.seed}: {counts}")
+    how = f"split by seed {options.seed}" if options.split == RANDOM else "in their order"
+    told.say(f"rows, {how}: {counts}")
+    if options.test_file is not None:
+        told.say(f"the test rows are those of {options.test_file}")
     constant = [n for n, column in zip(features, X[parts.train].T, strict=True)
                 if (column == column[0]).all()]  # fmt: skip
     if constant:
-        print(f"constant in all training rows: {listed(constant)}")
+        told.say(f"constant in all training rows: {listed(constant)}")
     identifiers = [name for name, column in zip(features, X.T, strict=True)
                    if is_identifier(name, column)]  # fmt: skip
     if identifiers and len(features) > 1:
         options_of = " ".join(f"--ignore {shlex.quote(name)}" for name in identifiers[:PRINTED])
-        print(f"note: used as inputs, though they seem to number the rows: {listed(identifiers)}; "
-              f"to leave them out: {options_of}")  # fmt: skip
+        told.say("note: used as inputs, though they seem to number the rows: "
+                 f"{listed(identifiers)}; to leave them out: {options_of}")  # fmt: skip
     if target.classes is not None:
-        print(classes_text(target, parts.named()))
+        told.show("", classes_rows(target, parts.named()))
 
 
 def is_identifier(name: str, column: np.ndarray) -> bool:
@@ -259,27 +305,3 @@ def is_identifier(name: str, column: np.ndarray) -> bool:
     if len(column) < 3 or np.ptp(column) != len(column) - 1:
         return False
     return bool((np.diff(np.sort(column)) == 1).all())
-
-
-def _predicted(found: Fit, X: np.ndarray, target: Target, rows: np.ndarray) -> np.ndarray:
-    """Predictions for some rows: positions of classes, or numbers."""
-    if target.classes is None:
-        return found.model.evaluate(X[rows])
-    places: np.ndarray = found.model.scores(X[rows]).argmax(axis=1)
-    return places
-
-
-def _print_scores(found: Fit, X: np.ndarray, target: Target, parts: Split) -> None:
-    named = parts.named()
-    predicted = {name: _predicted(found, X, target, rows) for name, rows in named.items()}
-    if target.classes is None:
-        mean = target.values[parts.train].mean(axis=0)
-        told = [(name, target.values[rows], predicted[name]) for name, rows in named.items()]
-        print(errors_text(target.names, told, mean))
-        return
-    print("right: " + ", ".join(
-        accuracy_text(name, target.values[rows], predicted[name]) for name, rows in named.items()
-    ))  # fmt: skip
-    last, rows = [*named.items()][-1]
-    counts = confusion(target.values[rows], predicted[last], len(target.classes))
-    print(f"\n{last} rows\n{confusion_text(counts, target.classes)}")

@@ -36,11 +36,11 @@ def doubts_of_fit(found: Fit, parts: Split) -> Iterator[str]:
             f"train: expected {what}; try another --optimizer, such as lbfgs, fewer "
             "--hidden units, or other columns"
         )
-    rows, restarts = len(parts.validation), len(found.losses)
-    if validated and rows < FEW_ROWS and restarts > rows:
+    held, restarts = len(parts.validation), len(found.losses)
+    if validated and held < FEW_ROWS and restarts > held:
         yield (
             f"train: expected at least {FEW_ROWS} validation rows to choose one of {restarts:,} "
-            f"restarts, got {rows}, which choose by luck; use more rows, a larger --validation or "
+            f"restarts, got {held}, which choose by luck; use more rows, a larger --validation or "
             "fewer --restarts, and trust only the test rows"
         )
 

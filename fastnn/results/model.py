@@ -158,7 +158,8 @@ class Model(Savable):
     def _outputs(self, X: ArrayLike) -> np.ndarray:
         """The network's outputs (n, n_out), averaged over members."""
         outputs = predict(self.network, self.parameters, self._seen(X))
-        return outputs[0] if len(outputs) == 1 else outputs.mean(axis=0)
+        mean: np.ndarray = outputs[0] if len(outputs) == 1 else outputs.mean(axis=0)
+        return mean
 
     def _undone(self, mean: np.ndarray) -> np.ndarray:
         """Outputs in the units of the data."""

@@ -93,7 +93,8 @@ def places_of(classes: np.ndarray, column: Labels) -> np.ndarray:
         if text not in places:
             known = ", ".join([*places][:20])
             raise column.error(code, f"expected one of {known}, got {text!r}")
-    return np.array([places[text] for text in texts])[column.codes]
+    found: np.ndarray = np.array([places[text] for text in texts])[column.codes]
+    return found
 
 
 def _plain(text: str, kind: type | None) -> str:
