@@ -23,6 +23,7 @@ from ..spec.status import Status
 from ..starts.glorot import GlorotUniform
 from ..tabular.target import Target
 from ..training import train_many
+from .calibration import HeldOutErrors
 
 # For each optimizer, its settings and its maximum number of epochs.
 OPTIMIZERS = {
@@ -164,6 +165,9 @@ def fit(
     if len(parts.validation):
         judged = (*seen(_repeated(parts.validation, target, weights)), None)
         options |= {"validation": judged[:2], "stop": Validation(PATIENCE)}
+    held_out = None
+    if outputs is not None and len(parts.validation):
+        held_out = HeldOutErrors(*judged[:2])
     again = len(parts.validation) > 0 or any(penalties)
     losses: list[np.ndarray] = []
     best: tuple[float, Chosen, float] | None = None
@@ -181,6 +185,8 @@ def fit(
             runs, interrupted = error.runs, True
         if len(runs):
             losses.append(_losses(runs, net, loss, *judged) if again else runs.loss)
+            if held_out is not None:
+                held_out.add(net, _finite(runs))
             at = int(np.argmin(np.where(np.isfinite(losses[-1]), losses[-1], np.inf)))
             value = float(losses[-1][at])
             if np.isfinite(value) and (best is None or value < best[0]):
@@ -201,9 +207,8 @@ def fit(
     model = Model(
         net, chosen.parameters, inputs=inputs, outputs=outputs, classes=target.classes,
         features=features, targets=list(target.names),
+        residuals=None if held_out is None else held_out.found(),
     )  # fmt: skip
-    if target.classes is None and len(parts.validation):
-        model = model.calibrated(X[parts.validation], target.values[parts.validation])
     mean = np.average(trained[1], axis=0, weights=factors)[np.newaxis]
     constant = loss_of_constant(loss, judged[1], judged[2], at=mean)
     return Fit(
@@ -253,6 +258,13 @@ def _losses(
     values = np.full(len(runs), np.nan)
     values[finite] = loss_of(net, runs.parameters[finite], X, y, loss=loss, sample_weight=factors)
     return values
+
+
+def _finite(runs: Runs) -> np.ndarray:
+    """The parameters of the restarts that did not diverge."""
+    assert runs.parameters is not None
+    parameters: np.ndarray = runs.parameters[np.isfinite(runs.parameters).all(axis=1)]
+    return parameters
 
 
 def _repeated(rows: np.ndarray, target: Target, weights: np.ndarray | None) -> np.ndarray:

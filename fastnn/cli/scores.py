@@ -79,7 +79,7 @@ def _tell_intervals(told: Told, model: Model, X: np.ndarray, target: Target, par
         f"{share:.2%}" if len(held) == 1 else f"{share:.2%} of {short(name)}"
         for name, share in zip(target.names, held, strict=True)
     )
-    told.say(f"\n{INTERVAL:.0%} intervals, from {known:,} validation rows, hold {shares} "
+    told.say(f"\n{INTERVAL:.0%} intervals, from the errors on {known:,} validation rows, hold {shares} "
              f"of the {len(true):,} test rows")  # fmt: skip
 
 
