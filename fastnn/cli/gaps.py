@@ -17,7 +17,7 @@ GAPS = {"", "nan", *MISSING}
 
 @dataclass(frozen=True)
 class Read:
-    """What was read to predict from.
+    """The rows to predict from.
 
     Attributes
     ----------
@@ -55,6 +55,8 @@ def read_with_gaps(
         try:
             rows = table.read(features, [*known, *keep])
         except TableError:
+            if not path.is_file():  # a pipe cannot be read twice
+                raise
             rows = None
     if rows is not None:
         labels, numbers = rows.labels, rows.numbers

@@ -79,8 +79,8 @@ def _tell_intervals(told: Told, model: Model, X: np.ndarray, target: Target, par
         f"{share:.2%}" if len(held) == 1 else f"{share:.2%} of {short(name)}"
         for name, share in zip(target.names, held, strict=True)
     )
-    told.say(f"\n{INTERVAL:.0%} intervals, from the errors on {known:,} validation rows, hold {shares} "
-             f"of the {len(true):,} test rows")  # fmt: skip
+    told.say(f"\n{INTERVAL:.0%} intervals, from the errors on {known:,} validation rows, hold "
+             f"{shares} of the {len(true):,} test rows")  # fmt: skip
 
 
 def score_of(target: Target, true: np.ndarray, guess: np.ndarray, weighted: bool) -> float:

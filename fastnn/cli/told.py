@@ -1,4 +1,4 @@
-"""What a command tells: printed at once, and kept for a report in one HTML file."""
+"""A command's output: printed at once, and kept for a report in one HTML file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ img { max-width: 100%; }
 
 
 class Told:
-    """What has been told so far, in order."""
+    """The output so far, in order."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []

@@ -72,7 +72,7 @@ def _root_mean_square(values: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Rates:
-    """How good predicted classes are, beside those of always the same class.
+    """Rates of predicted classes, beside those of always the same class.
 
     Attributes
     ----------
