@@ -206,5 +206,6 @@ def _draw_predicted(
     right.axhline(0, color=ORANGE, lw=1.5)
     right.set(xlabel=f"predicted {name}", ylabel=f"predicted − true {name}")
     right.set_title("Residuals")
+    right.locator_params(axis="x", nbins=6)  # large numbers would overlap
     for ax in axes:
         ax.grid(alpha=0.3)

@@ -15,13 +15,15 @@ import re
 import shlex
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ..results.model import Model
 from ..spec.activations import BY_NAME
+from ..spec.losses import Penalized
+from ..spec.network import Network
 from ..storage.npz import load
 from ..support.atomic_files import DamagedFile
 from ..support.checks import integer, shown
@@ -95,21 +97,88 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_choices(parser)
 
 
+@dataclass(frozen=True)
+class Work:
+    """The data, the rows of every part, and the training of networks on them."""
+
+    features: list[str]
+    X: np.ndarray
+    target: Target
+    parts: Split
+    folds: list[Split]
+    net: Network
+    loss: Penalized
+    optimizer: str
+    restarts: int
+    epochs: int
+
+    def fit(self, options: argparse.Namespace, parts: Split) -> Fit:
+        """Train on the training rows of `parts`, and choose."""
+        return fit(
+            self.X, self.target, parts, self.net, self.loss, OPTIMIZERS[self.optimizer][0],
+            restarts=self.restarts, epochs=self.epochs, seed=options.seed,
+            threads=options.threads, time_limit=options.time_limit, features=self.features,
+            weights=class_weights(options, self.target, parts.train), penalties=options.l2,
+            log=options.log_target,
+        )  # fmt: skip
+
+
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     path = _checked(options)
+    work = _prepared(options)
+    told = Told()
+    _tell_data(told, options, work.features, work.X, work.target, work.parts)
+    asked = options.restarts is not None
+    fewer = "" if asked or work.restarts >= RESTARTS else ", fewer for a large file"
+    told.say(f"{work.net}, {work.optimizer}, {work.restarts:,} restarts{fewer}")
+    begin = time.perf_counter()
+    found = work.fit(options, work.parts)
+    seconds = time.perf_counter() - begin
+    found.model.save(path)  # before any output that could fail
+    judged = _tell_fit(told, options, work, found, seconds)
+    weighted = options.balanced or bool(options.class_weight)
+    tell_scores(told, found, work.X, work.target, work.parts, weighted)
+    if options.importance:
+        part, rows = [*work.parts.named().items()][-1]
+        drops = importance_rows(found.model, work.X, work.target, rows, options.seed, weighted)
+        told.show(f"importance, on the {part} rows", drops)
+    interrupted = found.interrupted
+    if work.folds and not interrupted:
+        scores, interrupted = cross_validation_rows(
+            work.X, work.target, work.folds, lambda parts: work.fit(options, parts)
+        )
+        told.show(f"cross-validation with {options.cv} folds", scores)
+        if interrupted:
+            print("fastnn: interrupted before all folds had ended", file=sys.stderr)
+    told.say(f"\nsaved {path}")
+    if options.figure is not None or options.report is not None:
+        figure = figure_of_fit(found, work.X, work.target, work.parts, judged)
+        if options.figure is not None:
+            save_figure(figure, options.figure)
+            print(f"saved {options.figure}")
+        if options.report is not None:
+            title = f"{', '.join(work.target.names)} from {options.file.name}"
+            told.save(options.report, title, figure, _settings(options, work))
+            print(f"saved {options.report}")
+    return 130 if interrupted else 0
+
+
+def _prepared(options: argparse.Namespace) -> Work:
+    """Read and check everything that training needs."""
     features, X, target = _read(options)
     check_target(options, target)
     tested = _read_test(options, features, target)
-    share = 0.0 if tested is not None else TEST if options.test is None else options.test
     try:
-        parts = Split(*split(target, options.validation, share, options.seed, order=options.split))
-        folded = [] if options.cv is None else [
+        parts = Split(
+            *split(target, options.validation, _test(options), options.seed, options.split)
+        )
+        folds = [] if options.cv is None else [
             *fold_splits(target, options.cv, options.validation, options.seed)
         ]  # fmt: skip
     except ValueError as error:
         raise TableError(options.file, str(error)) from None
-    weights = class_weights(options, target, parts.train)
+    class_weights(options, target, parts.train)  # refuses wrong ones
     net, loss = network_for(target, len(features), options.hidden, options.activation, False)
     name = options.optimizer or default_optimizer(
         target, len(parts.train), net.n_parameters, any(options.l2)
@@ -125,32 +194,23 @@ def run(options: argparse.Namespace) -> int:
         X = np.concatenate([X, tested.numbers])
         target = with_rows(target, tested.labels)
         check_target(options, target)
-    optimizer, epochs = OPTIMIZERS[name]
-    told = Told()
-    _tell_data(told, options, features, X, target, parts)
     restarts = options.restarts or default_restarts(len(parts.train), net, name)
-    fewer = ", fewer for a large file" if options.restarts is None and restarts < RESTARTS else ""
-    told.say(f"{net}, {name}, {restarts:,} restarts{fewer}")
+    epochs = OPTIMIZERS[name][1] if options.epochs is None else options.epochs
+    return Work(features, X, target, parts, folds, net, loss, name, restarts, epochs)
 
-    def fitted(parts: Split) -> Fit:
-        return fit(
-            X, target, parts, net, loss, optimizer, restarts=restarts,
-            epochs=epochs if options.epochs is None else options.epochs, seed=options.seed,
-            threads=options.threads, time_limit=options.time_limit, features=features,
-            weights=class_weights(options, target, parts.train), penalties=options.l2,
-            log=options.log_target,
-        )  # fmt: skip
 
-    begin = time.perf_counter()
-    found = fitted(parts)
-    seconds = time.perf_counter() - begin
-    found.model.save(path)  # before any output that could fail
+def _tell_fit(
+    told: Told, options: argparse.Namespace, work: Work, found: Fit, seconds: float
+) -> str:
+    """Tell how the restarts ended; returns the name of the loss that chose."""
     if found.interrupted:
         print(f"fastnn: interrupted after {len(found.losses):,} restarts", file=sys.stderr)
-    elif len(found.losses) < restarts:
-        told.say(f"{len(found.losses):,} of {restarts:,} restarts finished within the time limit")
-    judged = loss.name if target.classes is not None else f"{loss.name} of the scaled target"
-    judged += f" on the {'validation' if len(parts.validation) else 'training'} rows"
+    elif len(found.losses) < work.restarts:
+        told.say(f"{len(found.losses):,} of {work.restarts:,} restarts finished within the time "
+                 "limit")  # fmt: skip
+    numeric = work.target.classes is None
+    judged = f"{work.loss.name} of the scaled target" if numeric else work.loss.name
+    judged += f" on the {'validation' if len(work.parts.validation) else 'training'} rows"
     finite = found.losses[np.isfinite(found.losses)]
     low, middle, high = np.quantile(finite, [0.25, 0.5, 0.75])
     told.say(f"{seconds:.1f} s; {judged}: best {finite.min():.4g}, "
@@ -159,36 +219,30 @@ def run(options: argparse.Namespace) -> int:
         told.say(f"{len(found.losses) - len(finite):,} restarts diverged")
     penalty = f", l2 {found.penalty:g}" if any(options.l2) else ""
     told.say(f"restart {found.restart}, {found.epochs} epochs{penalty}\n")
-    weighted = weights is not None
-    tell_scores(told, found, X, target, parts, weighted)
-    if options.importance:
-        part, rows = [*parts.named().items()][-1]
-        drops = importance_rows(found.model, X, target, rows, options.seed, weighted)
-        told.show(f"importance, on the {part} rows", drops)
-    interrupted = found.interrupted
-    if folded and not interrupted:
-        scores, interrupted = cross_validation_rows(X, target, folded, fitted)
-        told.show(f"cross-validation with {options.cv} folds", scores)
-        if interrupted:
-            print("fastnn: interrupted before all folds had ended", file=sys.stderr)
-    told.say(f"\nsaved {path}")
-    if options.figure is not None or options.report is not None:
-        figure = figure_of_fit(found, X, target, parts, judged)
-        if options.figure is not None:
-            save_figure(figure, options.figure)
-            told.say(f"saved {options.figure}")
-        if options.report is not None:
-            title = f"{', '.join(target.names)} from {options.file.name}"
-            told.save(options.report, title, figure, _settings(options))
-            print(f"saved {options.report}")
-    return 130 if interrupted else 0
+    return judged
 
 
-def _settings(options: argparse.Namespace) -> dict[str, str]:
+def _settings(options: argparse.Namespace, work: Work) -> dict[str, str]:
     """The options as they were used."""
-    left = ("command", "run")
-    return {name.replace("_", "-"): str(value) for name, value in sorted(vars(options).items())
-            if name not in left and value is not None}  # fmt: skip
+    used = vars(options) | {
+        "optimizer": work.optimizer, "restarts": work.restarts, "epochs": work.epochs,
+        "test": None if options.test_file is not None else _test(options),
+    }  # fmt: skip
+    settings = {}
+    for name, value in sorted(used.items()):
+        unused = value is None or value is False or value in ([], [0.0])
+        if unused or name in ("command", "run"):
+            continue
+        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        settings[name.replace("_", "-")] = "yes" if value is True else text
+    return settings
+
+
+def _test(options: argparse.Namespace) -> float:
+    """The share of the rows that test."""
+    if options.test_file is not None:
+        return 0.0
+    return TEST if options.test is None else float(options.test)
 
 
 def _checked(options: argparse.Namespace) -> Path:
@@ -203,8 +257,7 @@ def _checked(options: argparse.Namespace) -> Path:
         )
     if options.figure is not None:
         check_figure(options.figure)
-    test = TEST if options.test is None else options.test
-    test = 0.0 if options.test_file is not None else test
+    test = _test(options)
     for name, share in (("validation", options.validation), ("test", test)):
         if not 0 <= share < 1:
             raise ValueError(f"--{name}: expected a share from 0 to less than 1, got {share}")
