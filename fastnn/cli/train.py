@@ -5,7 +5,8 @@ are inputs and must be numeric.  A target of text, or of a few distinct whole nu
 classification, any other regression; --task overrides that.  The seed splits the rows into
 training, validation (to choose the best restart) and test rows.  The scaling is computed from the
 training rows and is part of the model, which ``fastnn predict`` applies and ``fastnn export``
-writes in other formats.
+writes in other formats.  Scores stand beside those of a constant, and warnings say where a model is
+worth little.
 """
 
 from __future__ import annotations
