@@ -209,6 +209,12 @@ def test_folds_and_importance_are_reported(path, tmp_path, capsys, target):
     assert "http" not in report.read_text()
 
 
+def test_folds_of_several_targets_have_one_score(path, tmp_path, capsys):
+    out = train(capsys, path, tmp_path, "price", "--target", "a", "--cv", 2).out
+    table = out.partition("cross-validation with 2 folds\n")[2].splitlines()
+    assert table[0].split() == ["fold", "rows", "mean", "R²"]
+
+
 def test_ctrl_c_in_a_fold_keeps_the_model(path, tmp_path, capsys, monkeypatch):
     calls = []
 
@@ -285,6 +291,7 @@ WRONG = [
     ("a", ["--log-target"], "--log-target: expected positive numbers in column 'a', got -"),
     ("price", ["--test-file", "t.csv", "--test", "0.1"], "--test: expected no share with --test-f"),
     ("price", ["--test-file", "none.csv"], "none.csv: cannot be read"),
+    ("price", ["--test-file", "FILE"], "--test-file: expected a file other than the one that"),
     ("price", ["--test-file", "."], ".: expected a file, got a folder"),
     ("price", ["--l2", "0,1", "--validation", "0"], "--l2: expected one number without validation"),
     ("price", ["--l2", "1", "--optimizer", "lm"], "--l2: expected another --optimizer than lm"),
@@ -303,6 +310,7 @@ def test_wrong_choices_are_refused_before_any_training(
     monkeypatch.chdir(tmp_path)
     if target == "a":
         options = [*options, "--ignore", "price"]
+    options = [path if option == "FILE" else option for option in options]
     done = train(capsys, path, tmp_path, target, *options, code=2)
     assert message in done.err
     assert done.err.count("\n") == 1

@@ -65,6 +65,10 @@ def check_choices(options: argparse.Namespace) -> None:
             raise ValueError("--test: expected no share with --test-file, got one; leave one out")
         if options.test_file.is_dir():
             raise TableError(options.test_file, "expected a file, got a folder")
+        if _same(options.test_file, options.file):
+            raise ValueError(
+                f"--test-file: expected a file other than the one that trains, got {options.file}"
+            )
     if options.balanced and options.class_weight:
         raise ValueError(
             "--balanced: expected no --class-weight beside it, got both; leave one out"

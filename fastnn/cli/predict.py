@@ -82,8 +82,9 @@ def run(options: argparse.Namespace) -> int:
     header = [*options.keep, *_header(model, names, options)]
     for name in header:
         if header.count(name) > 1:
+            option = "keep" if name in options.keep else "interval"
             raise ValueError(
-                f"--keep: expected columns other than those that are written, got {shown(name)}"
+                f"--{option}: expected columns other than those that are written, got {shown(name)}"
             )
     assert model.features is not None
     rows = read_with_gaps(

@@ -138,7 +138,8 @@ def cross_validation_rows(
 ) -> tuple[list[list[str]], bool]:
     """A table of the scores of every fold, with their mean; and whether Ctrl-C ended it."""
     if target.classes is None:
-        head = ["R²", "RMSE", "RMSE of the mean"]
+        alone = len(target.names) == 1  # errors in different units have no mean
+        head = ["R²", "RMSE", "RMSE of the mean"] if alone else ["mean R²"]
     else:
         head = ["right", "right if always the commonest", "balanced accuracy"]
     scores: list[list[float]] = []
@@ -175,8 +176,9 @@ def _scores(
             Errors.of(true[:, j], guess[:, j], float(trained[:, j].mean()))
             for j in range(true.shape[1])
         ]
-        means = np.mean([[e.r2, e.rmse, e.constant_rmse] for e in every], axis=0)
-        return [float(mean) for mean in means]
+        if len(every) == 1:
+            return [every[0].r2, every[0].rmse, every[0].constant_rmse]
+        return [float(np.mean([errors.r2 for errors in every]))]
     common = int(np.bincount(trained).argmax())
     rates = Rates.of(confusion(true, guess, len(target.classes)), common)
     return [rates.accuracy, rates.share, rates.balanced]

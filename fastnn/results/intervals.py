@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..support.checks import real_array, shown
+from .scaling import Scaling
 
 
 def check_residuals(residuals: Any, n_out: int) -> np.ndarray | None:
@@ -34,6 +35,16 @@ def check_residuals(residuals: Any, n_out: int) -> np.ndarray | None:
     array = np.sort(array, axis=0)
     array.flags.writeable = False
     return array
+
+
+def errors_of(outputs: np.ndarray, y: Any, scaling: Scaling | None) -> np.ndarray:
+    """The absolute errors (rows, n_out) of unscaled outputs, for true values `y` in their units."""
+    true = real_array("y", y)
+    true = true[:, np.newaxis] if true.ndim == 1 else true
+    if true.shape != outputs.shape:
+        raise ValueError(f"y: expected shape {outputs.shape}, got {true.shape}")
+    errors: np.ndarray = np.abs((true if scaling is None else scaling.apply(true)) - outputs)
+    return errors
 
 
 def half_width(residuals: np.ndarray | None, interval: Any) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,7 +18,7 @@ from ..support.frames import Names, check_same, checked_names
 from ..support.labels import as_labels
 from ..support.savable import Savable
 from ..support.suggestions import suggests
-from .intervals import check_residuals, half_width
+from .intervals import check_residuals, errors_of, half_width
 from .run import Run
 from .scaling import Scaling
 
@@ -236,6 +236,12 @@ class Model(Savable):
             check_numbers(outputs)
         return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 
+    @overload
+    def predict(self, X: ArrayLike, *, interval: None = None) -> np.ndarray: ...
+
+    @overload
+    def predict(self, X: ArrayLike, *, interval: float) -> tuple[np.ndarray, np.ndarray]: ...
+
     def predict(self, X: ArrayLike, *, interval: float | None = None) -> Any:
         """Predict labels (those of the largest score), numbers, or bounds of numbers.
 
@@ -291,14 +297,8 @@ class Model(Savable):
         """
         if self.classes is not None:
             raise ValueError("calibrated: expected a regression model, got one of classes")
-        outputs = self._outputs(X).astype(np.float64)
-        true = real_array("y", y)
-        true = true[:, np.newaxis] if true.ndim == 1 else true
-        if true.shape != outputs.shape:
-            raise ValueError(f"y: expected shape {outputs.shape}, got {true.shape}")
-        seen = true if self.outputs is None else self.outputs.apply(true)
-        state = self.__getstate__() | {"residuals": np.abs(seen - outputs)}
-        return Model(**state)
+        residuals = errors_of(self._outputs(X).astype(np.float64), y, self.outputs)
+        return Model(**self.__getstate__() | {"residuals": residuals})
 
     def _seen(self, X: ArrayLike) -> np.ndarray:
         """Check and scale `X` as the network sees it."""
