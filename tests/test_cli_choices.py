@@ -7,6 +7,8 @@ import re
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.metrics import log_loss
 from test_cli_reports import run, write
 
@@ -169,6 +171,22 @@ def test_folds_hold_every_row_once_and_every_class():
     parts = folds(target, 5, 3)
     np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(100))
     assert [np.bincount(values[part]).tolist() for part in parts] == [[18, 2]] * 5
+
+
+@given(st.lists(st.integers(0, 3), min_size=2, max_size=60), st.integers(2, 9), st.integers(0, 99))
+def test_folds_share_rows_and_classes_evenly(values, count, seed):
+    values = np.array(values)
+    target = Target(("y",), np.arange(4), values, "")
+    if len(values) < count:
+        with pytest.raises(ValueError, match=f"at least {count} rows for {count} folds"):
+            folds(target, count, seed)
+        return
+    parts = folds(target, count, seed)
+    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(len(values)))
+    for sizes in ([len(part) for part in parts], *(
+        [np.count_nonzero(values[part] == code) for part in parts] for code in range(4)
+    )):  # fmt: skip
+        assert max(sizes) - min(sizes) <= 1
 
 
 @pytest.mark.parametrize("target", ["rare", "price"])
