@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,11 @@ import numpy as np
 
 from ..results.model import Model
 from ..support.checks import shown
-from ..tabular.cells import Cells, gaps_of
+from ..tabular.cells import Cells, gaps_of, n_rows
 from ..tabular.csv_table import Labels, Table, TableError
-from ..tabular.encoding import Encoding, learn
+from ..tabular.encoding import Column, Encoding, learn
+from ..tabular.reading import Reading
+from ..tabular.text_file import STANDARD_INPUT
 from .report import escaped, short
 
 
@@ -23,10 +25,6 @@ class Inputs:
 
     Attributes
     ----------
-    X : (n, n_in) array
-        As the encoding makes them, of all rows.
-    names : list of str
-        Names of the columns of `X`.
     encoding : Encoding
     cells : list of Cells
         The columns of the encoding.
@@ -34,24 +32,44 @@ class Inputs:
         Reasons, by columns that are of no use.
     """
 
-    X: np.ndarray
-    names: list[str]
     encoding: Encoding
     cells: list[Cells]
     left_out: dict[str, str]
 
-    def model_of(self, model: Model) -> Model:
-        """A model of these columns, from one of the encoded inputs."""
-        if not self.encoding.changes:
-            return model
-        return Model(
-            model.network, model.parameters, inputs=model.inputs, outputs=model.outputs,
-            classes=model.classes, targets=model.targets, encoding=self.encoding,
-        )  # fmt: skip
+    @property
+    def names(self) -> list[str]:
+        """Names of the network's inputs."""
+        return list(self.encoding.inputs)
+
+    def encoded(self) -> np.ndarray:
+        """The inputs of all rows (n, n_in)."""
+        return self.encoding.encode(self.cells)
+
+    def again(self, path: Path, rows: np.ndarray) -> Inputs:
+        """The same columns, with an encoding that other training rows teach."""
+        columns = [
+            learn(column.name, part, rows, bool(column.categories))
+            for column, part in zip(self.encoding.columns, self.cells, strict=True)
+        ]
+        kept = [
+            (column, part)
+            for column, part in zip(columns, self.cells, strict=True)
+            if isinstance(column, Column)
+        ]
+        if not kept:
+            raise TableError(path, f"expected an input column of use in every fold, got {columns}")
+        return Inputs(Encoding([column for column, _ in kept]), [part for _, part in kept], {})
+
+    def model_of(self, model: Model, reading: Reading) -> Model:
+        """A model of a file's columns, from one of the encoded inputs."""
+        more: dict[str, object] = {"reading": reading}
+        if self.encoding.changes:
+            more |= {"encoding": self.encoding, "features": None}
+        return Model(**model.__getstate__() | more)
 
     def told(self, rows: np.ndarray) -> Iterator[str]:
         """A line for each column that is encoded or left out; `rows` are the training rows."""
-        others = np.setdiff1d(np.arange(len(self.X)), rows)
+        others = np.setdiff1d(np.arange(n_rows(self.cells[0])), rows)
         for column, cells in zip(self.encoding.columns, self.cells, strict=True):
             if not column.categories and column.fill is None:
                 continue
@@ -70,31 +88,47 @@ class Inputs:
 
 
 def read_columns(
-    table: Table, features: list[str], categories: list[str], targets: list[str]
-) -> tuple[list[Cells], list[Labels]]:
-    """The cells of the inputs' columns, and the targets.
+    table: Table, numbers: Sequence[str], texts: Sequence[str], others: Sequence[str]
+) -> tuple[dict[str, np.ndarray | Labels], list[Labels]]:
+    """Read columns of numbers and of texts, by their names, and other columns.
 
-    Files of numbers alone are read as numbers at once.  Others are read again, as texts, and what
-    can be read only once, such as a pipe, is read as texts.
+    A file whose numbers have gaps, or are texts, is read again, as texts.  What can be read only
+    once, such as a pipe, is read as texts.
     """
-    asked = [name for name in features if name in categories]
-    plain = [name for name in features if name not in asked]
-    numbers = np.empty((0, 0))
-    if table.path.is_file():
+    if table.path != STANDARD_INPUT and table.path.is_file():
         try:
-            rows = table.read(plain, [*asked, *targets])
-            numbers = rows.numbers
+            rows = table.read(numbers, [*texts, *others])
         except TableError:
-            asked = features
+            numbers, texts = [], [*numbers, *texts]
             with Table(table.path, **table.asked.to_record()) as again:
-                rows = again.read([], [*features, *targets])
+                rows = again.read([], [*texts, *others])
             table.finder = again.finder
     else:
-        asked = features
-        rows = table.read([], [*features, *targets])
-    read: dict[str, Cells] = dict(zip(plain, numbers.T, strict=False))
-    read |= dict(zip(asked, rows.labels, strict=False))
-    return [read[name] for name in features], rows.labels[len(asked) :]
+        numbers, texts = [], [*numbers, *texts]
+        rows = table.read([], [*texts, *others])
+    found: dict[str, np.ndarray | Labels] = dict(zip(numbers, rows.numbers.T, strict=True))
+    found |= dict(zip(texts, rows.labels, strict=False))
+    return found, rows.labels[len(texts) :]
+
+
+def read_encoded(
+    table: Table, encoding: Encoding, others: Sequence[str]
+) -> tuple[list[np.ndarray | Labels], list[Labels]]:
+    """Read the columns of an encoding, and other columns."""
+    numbers = [c.name for c in encoding.columns if not c.categories and c.fill is None]
+    texts = [name for name in encoding.names if name not in numbers]
+    found, labels = read_columns(table, numbers, texts, others)
+    return [found[name] for name in encoding.names], labels
+
+
+def notes_on(encoding: Encoding, cells: Sequence[Cells]) -> Iterator[str]:
+    """Yield a note on every column with texts that were not in the training rows."""
+    for name, count, text in encoding.unseen(cells):
+        have, what = ("row has", "rows have")[count > 1], f"a text, such as {shown(text)}"
+        yield (
+            f"column {shown(name)}: {count:,} {have} {what if text else 'no text'}, which training "
+            "did not see; it counts as none of the categories"
+        )
 
 
 def learn_inputs(
@@ -135,39 +169,4 @@ def learn_inputs(
     if not columns:
         told = "; ".join(f"{shown(name)}: {reason}" for name, reason in left_out.items())
         raise TableError(path, f"expected an input column of use, got none: {told}")
-    encoding = Encoding(columns)
-    return Inputs(encoding.encode(kept), list(encoding.inputs), encoding, kept, left_out)
-
-
-def read_inputs(
-    model: Model, table: Table, targets: list[str]
-) -> tuple[np.ndarray, list[Labels], list[str]]:
-    """Read the inputs of a model from a file, as its encoding makes them.
-
-    Returns
-    -------
-    (n, n_in) array
-    list of Labels
-        The targets.
-    list of str
-        Notes on texts that were not in the training rows.
-    """
-    assert model.features is not None
-    if model.encoding is None:
-        rows = table.read(model.features, targets)
-        return rows.numbers, rows.labels, []
-    columns = model.encoding.columns
-    numbers = [c.name for c in columns if not c.categories and c.fill is None]
-    texts = [c.name for c in columns if c.name not in numbers]
-    rows = table.read(numbers, [*texts, *targets])
-    read: dict[str, Cells] = dict(zip(numbers, rows.numbers.T, strict=True))
-    read |= dict(zip(texts, rows.labels, strict=False))
-    cells = [read[name] for name in model.encoding.names]
-    notes = []
-    for name, count, text in model.encoding.unseen(cells):
-        have, what = ("row has", "rows have")[count > 1], f"a text, such as {shown(text)}"
-        notes.append(
-            f"column {shown(name)}: {count:,} {have} {what if text else 'no text'}, which training "
-            "did not see; it counts as none of the categories"
-        )
-    return model.encoding.encode(cells), rows.labels[len(texts) :], notes
+    return Inputs(Encoding(columns), kept, left_out)

@@ -32,29 +32,32 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
                        help="the first row is a sample; columns are named 1, 2, …")  # fmt: skip
 
 
-def opened(options: argparse.Namespace, like: Reading | None = None) -> Table:
-    """The opened file; options that are not given are those of `like`."""
+def opened(
+    options: argparse.Namespace, like: Reading | None = None, path: Path | None = None
+) -> Table:
+    """The opened file, or another at `path`; options that are not given are those of `like`."""
     given = {field.name: getattr(options, field.name) for field in fields(Reading)}
     try:
         asked = Reading(**given).to_record()
         known = {} if like is None else like.to_record()
         if "decimal" in asked:  # the mark between thousands belongs to it
             known.pop("thousands", None)
-        return Table(options.file, **{**known, **asked})
+        return Table(options.file if path is None else path, **{**known, **asked})
     except TableError:
         raise
     except ValueError as error:
         raise ValueError(f"--{error}") from None
 
 
-def check_input(path: Path) -> None:
-    """Raise unless `path` may be that of a file."""
+def check_input(path: Path, name: str = "FILE") -> None:
+    """Raise unless `path` may be that of a file; `name` is that of the argument."""
     if path == STANDARD_INPUT:
         return
     address = re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", str(path))
     if address is not None and not path.exists():
         raise ValueError(
-            f"FILE: expected a file, got the address {address[1]}://{address[2]}; download it first"
+            f"{name}: expected a file, got the address {address[1]}://{address[2]}; download it "
+            "first"
         )
     if path.is_dir():
         raise TableError(path, "expected a file, got a folder")

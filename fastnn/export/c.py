@@ -323,6 +323,7 @@ class _Header:
         mean = "sum[i]" if single else f"sum[i] / {self.members}"
         if self.model.outputs is not None:
             mean = f"{mean} * NAME_outscale[i]\n            + NAME_outmean[i]"
+            mean = f"exp({mean})" if self.model.outputs.log else mean
         if self.n_given > self.n_out:
             share = mean.replace("[i]", "[0]")
             yield f"    y[0] = 1 - {share};\n    y[1] = {share};"

@@ -45,7 +45,8 @@ def to_json(model: Any, path: Any = None) -> str:
                    a list of layers ``{"activation": name, "weights": n_in lists of
                    n_out numbers, "biases": n_out numbers or null}``
     ``outputs``    null, or the same for the outputs: predicted is
-                   ``output * scale + mean``
+                   ``output * scale + mean``; or ``{"log_mean": …, "log_scale": …}``:
+                   predicted is ``exp(output * log_scale + log_mean)``
     ``classes``    null, or the labels: strings, whole numbers, numbers or booleans,
                    one for each output, or two for one output: the share of the
                    second; several sigmoids are divided by their sum
@@ -248,14 +249,18 @@ def _check_names(name: str, value: Any, needed: set[str], more: set[str]) -> Non
 def _scaling(name: str, record: Any) -> Scaling | None:
     if record is None:
         return None
-    _check_names(name, record, {"mean", "scale"}, set())
-    return Scaling(record["mean"], record["scale"])
+    log = name == "outputs" and isinstance(record, dict) and "log_mean" in record
+    mean, scale = ("log_mean", "log_scale") if log else ("mean", "scale")
+    _check_names(name, record, {mean, scale}, set())
+    return Scaling(record[mean], record[scale], log=log)
 
 
 def _scaling_record(scaling: Scaling | None) -> dict[str, list[float]] | None:
     if scaling is None:
         return None
-    return {"mean": scaling.mean.tolist(), "scale": scaling.scale.tolist()}
+    # Other names, which a reader that does not know logarithms misses.
+    log = "log_" if scaling.log else ""
+    return {f"{log}mean": scaling.mean.tolist(), f"{log}scale": scaling.scale.tolist()}
 
 
 def _text(value: Any, indent: str = "") -> str:

@@ -259,7 +259,8 @@ def _applied(graph: _Graph, scaling: Scaling, x: str) -> str:
 
 def _undone(graph: _Graph, scaling: Scaling, x: str) -> str:
     scaled = graph.add("Mul", graph.cast(x, np.dtype(np.float64)), _column(graph, scaling.scale))
-    return graph.add("Add", scaled, _column(graph, scaling.mean))
+    meant = graph.add("Add", scaled, _column(graph, scaling.mean))
+    return graph.add("Exp", meant) if scaling.log else meant
 
 
 def _column(graph: _Graph, values: np.ndarray) -> str:

@@ -242,14 +242,19 @@ def _model(model: Model) -> tuple[dict[str, Any], Arrays]:
         scaling = getattr(model, name)
         if scaling is not None:
             arrays |= {f"{name}.mean": scaling.mean, f"{name}.scale": scaling.scale}
-    if model.classes is not None:
-        arrays["classes"] = model.classes
+            if scaling.log:  # an array, so that earlier versions refuse it
+                arrays[f"{name}.log"] = np.array(True)
+    for name in ("classes", "residuals"):
+        if getattr(model, name) is not None:
+            arrays[name] = getattr(model, name)
     return record, arrays
 
 
 def _model_again(about: dict[str, Any], arrays: Arrays) -> Model:
     scalings = {
-        name: Scaling(arrays[f"{name}.mean"], arrays[f"{name}.scale"])
+        name: Scaling(
+            arrays[f"{name}.mean"], arrays[f"{name}.scale"], log=_flag(arrays, f"{name}.log")
+        )
         for name in ("inputs", "outputs")
         if f"{name}.mean" in arrays
     }
@@ -262,7 +267,16 @@ def _model_again(about: dict[str, Any], arrays: Arrays) -> Model:
         targets=about["targets"],
         encoding=Encoding.of_record(about["encoding"]) if "encoding" in about else None,
         reading=Reading(**about["reading"]) if "reading" in about else None,
+        residuals=arrays.get("residuals"),
     )
+
+
+def _flag(arrays: Arrays, name: str) -> bool:
+    """A flag that is stored only if it is true."""
+    if name not in arrays:
+        return False
+    check_array(name, arrays[name], np.dtype(np.bool_), ())
+    return bool(arrays[name])
 
 
 def _run(run: Run) -> tuple[dict[str, Any], Arrays]:
@@ -366,12 +380,12 @@ _READERS: dict[str, Callable[[dict[str, Any], Arrays], Any]] = {
     "runs": _runs_again,
     "statistics": _statistics_again,
 }
-_SCALES = ("inputs.mean", "inputs.scale", "outputs.mean", "outputs.scale")
+_SCALES = ("inputs.mean", "inputs.scale", "outputs.mean", "outputs.scale", "outputs.log")
 # The names of a kind's arrays, and prefixes of others.  The readers of jobs and statistics check
 # their names.
 _ARRAYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "network": ((), ()),
-    "model": (("parameters", "classes", *_SCALES), ()),
+    "model": (("parameters", "classes", "residuals", *_SCALES), ()),
     "run": (("parameters", "loss", "sse", "history", "state"), (JOB,)),
     "runs": ((*COLUMNS, "restart"), (JOB, STATISTICS, CUT)),
     "statistics": ((), ("",)),

@@ -145,6 +145,17 @@ def gaps_of(column: Cells) -> np.ndarray:
     return gaps
 
 
+def taken(column: Labels, rows: np.ndarray) -> Labels:
+    """The column of some rows of a file, by a mask (n,)."""
+    used, codes = np.unique(column.codes[rows], return_inverse=True)
+    texts, lines = ([of[code] for code in used] for of in (column.texts, column.lines))
+    odd = column.odd
+    if odd is not None:
+        found = np.flatnonzero(used == odd[0])
+        odd = (int(found[0]), odd[1]) if len(found) else None
+    return replace(column, codes=codes, texts=texts, lines=lines, odd=odd)
+
+
 def cells_of(
     name: str, value: Any, expected: Names | None = None, count: int | None = None
 ) -> tuple[list[Cells], Names | None]:

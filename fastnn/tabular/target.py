@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,8 @@ WHOLE = re.compile(r"(0|-?[1-9][0-9]*)(\.0)?")
 LONGEST_LABEL = 1000
 MOST_CLASSES = 1000
 LARGEST_WHOLE = 2.0**53
+RANDOM, LAST = ORDERS = ("random", "last")
+"""Orders in which rows are split."""
 SPLIT = 2**64 - 1
 """Second word of the random numbers' key for splitting the rows, in place of a restart's index."""
 
@@ -63,6 +65,61 @@ class Target:
         else:
             values = values[:, np.newaxis] == np.arange(self.n_out)
         return values.astype(np.float64)
+
+
+def places_of(classes: np.ndarray, column: Labels) -> np.ndarray:
+    """The position in `classes` of every cell of a column.
+
+    Parameters
+    ----------
+    classes : (n_classes,) array of str, int or float
+        Numbers may be written in the other way: 1 for 1.0, or 1.0 for 1.
+    column : Labels
+
+    Returns
+    -------
+    (n,) array of int
+
+    Raises
+    ------
+    TableError
+        At the first cell that is none of them.
+    """
+    places = {str(label): place for place, label in enumerate(classes.tolist())}
+    kind = {"i": int, "u": int, "f": float}.get(classes.dtype.kind)
+    texts = [text if text in places else _plain(text, kind) for text in column.texts]
+    for code, text in enumerate(texts):
+        if text not in places:
+            known = ", ".join([*places][:20])
+            raise column.error(code, f"expected one of {known}, got {text!r}")
+    found: np.ndarray = np.array([places[text] for text in texts])[column.codes]
+    return found
+
+
+def _plain(text: str, kind: type | None) -> str:
+    """A number as labels of this kind are written: 1 for 1.0, or 1.0 for 1; text as it is."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if kind is int and number.is_integer() and abs(number) < LARGEST_WHOLE:
+        return str(int(number))
+    return str(number) if kind is float else text
+
+
+def with_rows(target: Target, columns: Sequence[Labels]) -> Target:
+    """Append the rows of another file, whose classes must be known.
+
+    Raises
+    ------
+    TableError
+        If a label is not known, or a cell is not a number.
+    """
+    if target.classes is None:
+        more = np.stack([column.numbers() for column in columns], axis=1)
+    else:
+        more = places_of(target.classes, columns[0])
+    return replace(target, values=np.concatenate([target.values, more]))
 
 
 def make_target(columns: Sequence[Labels], task: str | None = None) -> Target:
@@ -170,11 +227,11 @@ def _of_classes(column: Labels, why: str) -> Target:
 
 
 def split(
-    target: Target, validation: float, test: float, seed: int
+    target: Target, validation: float, test: float, seed: int, order: str = RANDOM
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Split the rows into training, validation and test rows.
 
-    The order is random: the rank of the raw numbers of Philox with key (seed, 2**64 - 1).  Each
+    A random order is the rank of the raw numbers of Philox with key (seed, 2**64 - 1).  Then each
     part gets its share of every class, rounded; the last row of a class is for training.
 
     Parameters
@@ -183,6 +240,8 @@ def split(
     validation, test : float
         Shares of all rows, from 0, with a sum below 1.
     seed : int
+    order : "random" or "last", default "random"
+        "last" keeps the order of the rows: the last ones test, and those before them validate.
 
     Returns
     -------
@@ -194,11 +253,7 @@ def split(
         If a part would have no rows, or there would be fewer than 2 to train on.
     """
     rows = len(target.values)
-    key = np.array([seed, SPLIT], dtype=np.uint64)
-    order = np.argsort(np.random.Philox(key=key).random_raw(rows), kind="stable")
-    groups = [order]
-    if target.classes is not None:
-        groups = [order[target.values[order] == code] for code in range(len(target.classes))]
+    groups = [np.arange(rows)[::-1]] if order == LAST else _groups(target, seed)
     parts: tuple[list[np.ndarray], ...] = ([], [], [])
     for group in groups:
         held = min(len(group) - 1, _share(test, len(group)))
@@ -218,6 +273,33 @@ def split(
                 f"the {name} part needs {int(least)}"
             )
     return trained, validated, tested
+
+
+def folds(target: Target, count: int, seed: int) -> list[np.ndarray]:
+    """Deal the rows out into `count` folds of almost one size, class by class, at random.
+
+    Returns
+    -------
+    list of arrays of int, each in ascending order
+
+    Raises
+    ------
+    ValueError
+        If there are fewer rows than folds.
+    """
+    dealt = np.concatenate(_groups(target, seed))
+    if len(dealt) < count:
+        raise ValueError(f"expected at least {count} rows for {count} folds, got {len(dealt)}")
+    return [np.sort(dealt[fold::count]) for fold in range(count)]
+
+
+def _groups(target: Target, seed: int) -> list[np.ndarray]:
+    """The rows in a random order: those of every class, or all."""
+    key = np.array([seed, SPLIT], dtype=np.uint64)
+    order = np.argsort(np.random.Philox(key=key).random_raw(len(target.values)), kind="stable")
+    if target.classes is None:
+        return [order]
+    return [order[target.values[order] == code] for code in range(len(target.classes))]
 
 
 def _share(share: float, rows: int) -> int:
