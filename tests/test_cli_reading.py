@@ -177,6 +177,14 @@ def test_wrong_options_are_told_by_their_names(command, place, options, message)
     assert not list(place.glob("*.npz"))
 
 
+def test_compressed_files_have_models_without_two_endings(command, place):
+    content = gzip.compress(text().encode())
+    command("a.csv.gz", content, "train", "a.csv.gz", "--target", "y", *QUICK)
+    assert fastnn.load("a.npz").features == ("größe", "b")
+    done = command("a.csv.gz", content[:-9], "predict", "a.npz", "a.csv.gz", code=2)
+    assert "cannot be read: Compressed file ended before" in done.err
+
+
 @pytest.mark.parametrize("address", ["https://example.org/a.csv", "s3://bucket/a.csv"])
 def test_addresses_are_no_files(command, place, address):
     message = f"error: FILE: expected a file, got the address {address}; download it first\n"

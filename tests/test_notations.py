@@ -73,6 +73,9 @@ BAD = [
      "line 2, got '3,5'; write all numbers in one notation"),
     (["7", "3,5", "0.5"], {}, "line 4, column 'a': expected a number with a decimal comma, as '3,5"
      "' in line 3, got '0.5'; write"),
+    (["3.5", "360,000"], {}, "line 3, column 'a': expected a number, got '360,000'; --thousands "
+     "comma reads it as 360000"),
+    (["3,5", "1.234"], {}, "got '1.234'; --thousands point reads it as 1234"),
     (["$360,000"], {}, "got '$360,000', a number with '$'; write only the number"),
     (["5 kg"], {}, "line 2, column 'a': expected a number, got '5 kg', a number with 'kg'; write"),
     (["5kg", "6kg", "7kg"], {}, "got '5kg', a number with 'kg'; write only the number"),

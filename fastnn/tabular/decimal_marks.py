@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..support.checks import shown
-from .notation import MISSING, WORD, Notation, hold_numbers
+from .notation import MARKS, MISSING, WORD, Notation, hold_numbers
 
 GROUPED = Notation(".", ",")
 
@@ -62,8 +62,7 @@ class Finder:
         found = self.notation.numbers(cells)
         if found is None and self._turns(cells, where):
             found = self.notation.numbers(cells)
-        if self._is_open:
-            self._watch(cells, where)
+        self._watch(cells, where)
         return found
 
     def fault(self, cell: str) -> str | None:
@@ -71,6 +70,12 @@ class Finder:
         other = self._comma or self._point
         if other is not None and self.notation.number(cell) is None:
             mark, wrong = ("comma", ".") if self._comma else ("point", ",")
+            grouped = Notation(self.notation.decimal, wrong).number(cell)
+            if grouped is not None:
+                return (
+                    f"expected a number, got {shown(cell)}; --thousands {MARKS[wrong]} reads it as "
+                    f"{grouped:.15g}"
+                )
             if Notation(wrong, self.notation.thousands).number(cell) is not None:
                 return (
                     f"expected a number with a decimal {mark}, as {shown(other.cell)} in line "
@@ -88,6 +93,9 @@ class Finder:
 
     def odd(self, texts: Sequence[str], where: Where) -> tuple[int, str] | None:
         """The first text in another notation, and its fault, if the texts are all numbers."""
+        if self.notation.numbers(list(texts)) is not None:
+            self._watch(texts, where)
+            return None
         if not hold_numbers(texts):
             return None
         codes = [code for code, text in enumerate(texts)
@@ -110,8 +118,10 @@ class Finder:
         self.notation, self._comma = other, where(at)
         return True
 
-    def _watch(self, cells: list[str], where: Where) -> None:
+    def _watch(self, cells: Sequence[str], where: Where) -> None:
         """Keep the first decimal point, and look for a comma that is certainly decimal."""
+        if not self._is_open:
+            return
         if self._comma is None:
             if self._point is None and "." in "".join(cells):
                 pointed = (at for at, cell in enumerate(cells)

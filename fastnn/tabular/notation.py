@@ -19,6 +19,8 @@ MARKS = {".": "point", ",": "comma", " ": "space", "'": "apostrophe"}
 """Marks in numbers, and their names as options."""
 # How files write a mark: also by spaces that do not break lines, and by a typographic apostrophe.
 WRITTEN = {" ": " \u00a0\u202f", "'": "'\u2019"}
+LONGEST = 100
+"""Most characters of a number in another notation, or with a unit."""
 WORD = re.compile(r"[+-]?[A-Za-z]+")
 # A number of any notation, with a currency before or a unit after it.
 CURRENCY = "$€£¥₹₽₩₺₴₫฿₪¢"
@@ -164,6 +166,8 @@ class Quantity:
 def quantity(cell: str) -> Quantity | None:
     """Take a text apart that is a number in some notation; None for other texts."""
     text = cell.strip()
+    if len(text) > LONGEST:
+        return None
     negative = text[:1] == "(" and text[-1:] == ")"  # as accountants write it
     match = QUANTITY.fullmatch(text[1:-1].strip() if negative else text)
     if match is None or (match["sign"] and match["number"][0] in "+-"):
