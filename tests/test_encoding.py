@@ -208,6 +208,7 @@ WRONG = [
     (lambda: fastnn.Model(fastnn.Network([1, 1]), [0, 0], features=["b"],
                           encoding=Encoding([Column("a")])), "features: expected the columns 'a'"),
     (lambda: to_sklearn(model_of(members=1), fold=True), "model: expected one of numbers, since"),
+    (lambda: to_sklearn(model_of(members=1, scaled=False)), "model: expected one of numbers, sin"),
 ]  # fmt: skip
 
 
