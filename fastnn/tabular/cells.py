@@ -14,7 +14,7 @@ import numpy as np
 from ..support.checks import shown
 from ..support.frames import Names, frame_columns
 from .csv_table import LARGEST, Labels, fault
-from .target import CODE, LARGEST_WHOLE, MISSING
+from .target import LARGEST_WHOLE, MISSING
 
 GAPS = MISSING | {"", "nan", "<na>", "nat", "#n/a", "#na"}
 """Texts that stand for an empty cell, in lower case."""
@@ -26,6 +26,7 @@ _NUMBER = re.compile(
     r"[-+]?[€$£]?\s*(\d[\d.,'\u00a0\u202f ]*|[.,]\d+)([eE][-+]?\d+)?\s*[%€$£]?|[-+]?inf(inity)?",
     re.IGNORECASE,
 )
+_PLAIN = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*([ap]m)?\s*(Z|UTC|[-+]\d{2}:?\d{2})?"
 _MONTH = r"(jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-z]*\.?"
 _DATE = re.compile(
@@ -93,13 +94,15 @@ def is_date(text: str) -> bool:
 def key(text: str) -> str:
     """Make the key that tells categories apart: equal for 1 and 1.0, True and TRUE, and gaps.
 
-    Numbers with leading zeros, such as postcodes, keep them.
+    Only plain numbers are equal by their value: not 1234 and 01234 or 100 and 1e2, which may be
+    postcodes or names.
     """
+    text = text.strip()
     if is_gap(text):
         return GAP
     if text.lower() in ("true", "false"):
         return text.lower()
-    if fault(text) is None and not CODE.fullmatch(text) and abs(float(text)) < LARGEST_WHOLE:
+    if _PLAIN.fullmatch(text) and abs(float(text)) < LARGEST_WHOLE:
         return f"{float(text) + 0.0:.17g}"  # 0 for -0
     return text
 

@@ -262,7 +262,7 @@ class Encoding:
         given = None if names is None else tuple(names)
         cells, found = cells_of("X", X, given, None if given is None else len(given))
         labels = found or tuple(map(str, range(len(cells))))
-        forced = set(categories)
+        forced = {categories} if isinstance(categories, str) else set(categories)
         if missing := sorted(forced - {*labels}):
             raise ValueError(f"categories: expected names of columns, got {shown(missing[0])}")
         rows = np.arange(n_rows(cells[0]))
