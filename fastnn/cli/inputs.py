@@ -11,7 +11,7 @@ import numpy as np
 
 from ..results.model import Model
 from ..support.checks import shown
-from ..tabular.cells import Cells, gaps_of
+from ..tabular.cells import Cells, as_numbers, gaps_of
 from ..tabular.csv_table import Labels, Table, TableError
 from ..tabular.encoding import Encoding, learn
 from .report import escaped, short
@@ -31,7 +31,7 @@ class Inputs:
     cells : list of Cells
         The columns of the encoding.
     left_out : dict of str
-        Reasons, by columns that are of no use.
+        Reasons and options, by columns that are of no use.
     """
 
     X: np.ndarray
@@ -62,11 +62,7 @@ class Inputs:
                 line += f"; in {new:,} of the other rows it is none of them"
             yield line
         for name, reason in self.left_out.items():
-            quoted = shlex.quote(name)
-            yield escaped(
-                f"note: left out: {name}, since {reason}; --ignore {quoted} leaves it out without "
-                f"this note, --category {quoted} takes its texts as categories"
-            )
+            yield escaped(f"note: left out: {name}, since {reason}")
 
 
 def read_columns(
@@ -92,7 +88,8 @@ def read_columns(
         asked = features
         rows = table.read([], [*features, *targets])
     read: dict[str, Cells] = dict(zip(plain, numbers.T, strict=False))
-    read |= dict(zip(asked, rows.labels, strict=False))
+    for name, column in zip(asked, rows.labels, strict=False):
+        read[name] = column if name in categories else as_numbers(column)
     return [read[name] for name in features], rows.labels[len(asked) :]
 
 
@@ -119,7 +116,9 @@ def learn_inputs(
         elif name in categories:
             raise ValueError(f"--category: expected columns of use, got {shown(name)}: {learnt}")
         else:
-            left_out[name] = learnt
+            left_out[name] = f"{learnt}; --ignore {shlex.quote(name)} does so without this note"
+            if not isinstance(learn(name, part, rows, True), str):
+                left_out[name] += f", --category {shlex.quote(name)} uses its texts"
     if wrong:
         ignored, taken = (
             " ".join(f"{option} {shlex.quote(name)}" for name, _ in wrong)

@@ -18,6 +18,7 @@ from .target import LARGEST_WHOLE, MISSING
 
 GAPS = MISSING | {"", "nan", "<na>", "nat", "#n/a", "#na"}
 """Texts that stand for an empty cell, in lower case."""
+LONGEST_GAP = max(map(len, GAPS))
 GAP = ""
 """The text of an empty cell."""
 LONGEST = 60
@@ -78,7 +79,8 @@ Cells = np.ndarray | Labels | Texts
 
 def is_gap(text: str) -> bool:
     """Return whether a text stands for an empty cell."""
-    return text.strip().lower() in GAPS
+    text = text.strip()
+    return len(text) <= LONGEST_GAP and text.lower() in GAPS
 
 
 def is_number(text: str) -> bool:
@@ -131,10 +133,19 @@ def numbers_of(column: Cells) -> np.ndarray:
     """
     if isinstance(column, np.ndarray):
         return column
-    texts = ["0" if is_gap(text) else text for text in column.texts]
+    gaps = [is_gap(text) for text in column.texts]
+    texts = ["0" if gap else text for gap, text in zip(gaps, column.texts, strict=True)]
     values = replace(column, texts=texts).numbers()
-    values[gaps_of(column)] = np.nan
+    values[np.array(gaps)[column.codes]] = np.nan
     return values
+
+
+def as_numbers(column: Cells) -> Cells:
+    """Convert a column to numbers if all its cells are numbers or empty."""
+    try:
+        return numbers_of(column)
+    except ValueError:
+        return column
 
 
 def gaps_of(column: Cells) -> np.ndarray:
