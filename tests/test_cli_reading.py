@@ -218,12 +218,20 @@ def test_no_hidden_units(command, place, capsys):
     assert done.err == ""
 
 
-def test_only_columns_of_text_are_left_out(command, place):
-    content = "Zeit;T;H;y\n" + "a;20,5;1,5;7,1\nb;21,5;2,5;8,1\n" * 10
-    train = ["train", "s.csv", "--target", "y", *QUICK]
-    done = command("s.csv", content, *train, code=2)
-    assert done.err.endswith("got 'a'; to leave text columns out: --ignore Zeit\n")
-    assert "20 rows, 2 inputs" in command("s.csv", content, *train, "--ignore", "Zeit").out
+@pytest.mark.parametrize("cell", ["20.5", "5 kg", "$5", "360,000"])
+def test_columns_of_numbers_are_never_left_out_or_taken_for_text(command, place, cell):
+    """Whatever the advice is, it is not to ignore them, beside a column of text."""
+    others = ["360,000"] * 3 if cell == "360,000" else ["20,5", "21,5", "22,5"]
+    if cell != "20.5":
+        others = [cell.replace("5", "6"), cell.replace("5", "7"), cell]
+    rows = "".join(
+        f"{text};{number};1\n{text}x;{number};2\n"
+        for text, number in zip("abc", others, strict=True)
+    )
+    content = "Zeit;T;y\n" + f"a;{cell};1\n" + rows * 6
+    done = command("s.csv", content, "train", "s.csv", "--target", "y", *QUICK, code=2)
+    assert "column 'T'" in done.err
+    assert "--ignore" not in done.err
 
 
 def test_models_keep_how_their_file_was_read(place):

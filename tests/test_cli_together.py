@@ -58,7 +58,7 @@ def test_everything_at_once(tmp_path, capsys, target, comma):
     assert f"160 training, 40 validation, 40 test\nthe test rows are those of {other}\n" in out
     assert "color: 3 categories: 'blue', 'green', 'red'\n" in out
     drops = out.partition("importance, on the test rows\n")[2].splitlines()[1:5]
-    assert [line.split()[0] for line in drops][0] == "color"
+    assert next(line.split()[0] for line in drops) == "color"
     assert sorted(line.split()[0] for line in drops) == ["color", "noise", "size", "weight"]
     folds = out.partition("cross-validation with 3 folds\n")[2].splitlines()
     assert [line.split()[0] for line in folds[:6]] == ["fold", "1", "2", "3", "mean", "deviation"]
@@ -173,7 +173,7 @@ def test_all_inputs_of_a_column_are_permuted_together(tmp_path, capsys, monkeypa
     for X in seen:
         assert (X[:, :3].sum(axis=1) == 1).all()
     whole = [X for X in seen if len(X) == 48]
-    changed = [frozenset(np.flatnonzero((X != whole[0]).any(axis=0))) for X in whole[2:]]
+    changed = [frozenset(np.flatnonzero((whole[0] != X).any(axis=0))) for X in whole[2:]]
     assert set(changed) == {frozenset({0, 1, 2}), frozenset({3}), frozenset({4, 5}), frozenset({6})}
 
 

@@ -312,7 +312,7 @@ def test_a_target_that_is_to_be_filled_in_has_no_scores(files, place, capsys):
 
 def test_names_with_line_breaks_are_told_in_one_line(tmp_path, capsys):
     path = tmp_path / "data.csv"
-    path.write_text('"a\nb",c,kind\nred,2,x\nblue,3,"y\nz"\n')
+    path.write_text('"a\nb",c,kind\n1,2,x\nred,3,"y\nz"\n' + 5 * '3,4,x\n5,6,"y\nz"\n')
     done = run(capsys, "train", path, "--target", "kind", code=2)
     assert done.err.count("\n") == 1
     assert "line 3, column 'a\\nb': expected a number, got 'red'" in done.err

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import fastnn
 from fastnn.export import from_json, to_json, to_sklearn
-from fastnn.tabular.cells import is_date, is_number, key
+from fastnn.tabular.cells import cells_of, is_date, is_number, key
 from fastnn.tabular.encoding import Column, Encoding
 
 # What is applied
@@ -68,7 +68,9 @@ def test_other_frames(kind):
     [
         (["", "NA", "n/a", "NaN", " null ", "None", "?", "-", "."], True),
         (["True", "true", "TRUE"], True),
-        (["1", "1.0", "01e0"], True),
+        (["1", "1.0", "1.00"], True),
+        (["2.5", "2.50"], True),
+        (["100", "1e2", "0100", "+100"], False),
         (["-0", "0", "0.00"], True),
         (["01234", "1234"], False),
         (["a", "A"], False),
@@ -208,6 +210,7 @@ WRONG = [
     (lambda: fastnn.Model(fastnn.Network([1, 1]), [0, 0], features=["b"],
                           encoding=Encoding([Column("a")])), "features: expected the columns 'a'"),
     (lambda: to_sklearn(model_of(members=1), fold=True), "model: expected one of numbers, since"),
+    (lambda: to_sklearn(model_of(members=1, scaled=False)), "model: expected one of numbers, sin"),
 ]  # fmt: skip
 
 
@@ -218,6 +221,29 @@ def test_wrong_arguments_are_refused(make, message):
 
 
 # What is kept
+
+
+@st.composite
+def columns(draw):
+    name = draw(st.text(max_size=5))
+    texts = draw(st.lists(st.text(max_size=4), max_size=5, unique_by=key))
+    if texts:
+        return Column(name, texts)
+    fill = draw(st.none() | st.floats(-1e99, 1e99))
+    return Column(name, fill=fill, indicator=fill is not None and draw(st.booleans()))
+
+
+@given(st.lists(columns(), min_size=1, max_size=5, unique_by=lambda column: column.name))
+@settings(max_examples=60, deadline=None)
+def test_any_encoding_survives_json_and_makes_as_many_inputs_as_it_names(parts):
+    encoding = Encoding(parts)
+    assert Encoding.of_record(json.loads(json.dumps(encoding.record()))) == encoding
+    rows = [[column.categories[i % len(column.categories)] if column.categories else float(i)
+             for column in parts] for i in range(6)]  # fmt: skip
+    inputs = encoding.apply(rows)
+    assert inputs.shape == (6, len(encoding.inputs))
+    assert encoding.unseen(cells_of("X", rows, encoding.names)[0]) == []
+    assert np.isfinite(inputs).all()
 
 
 @pytest.mark.parametrize("dtype", TOLERANCES)

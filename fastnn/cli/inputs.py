@@ -29,7 +29,7 @@ class Inputs:
     cells : list of Cells
         The columns of the encoding.
     left_out : dict of str
-        Reasons, by columns that are of no use.
+        Reasons and options, by columns that are of no use.
     """
 
     encoding: Encoding
@@ -80,11 +80,7 @@ class Inputs:
                 line += f"; in {new:,} of the other rows it is none of them"
             yield line
         for name, reason in self.left_out.items():
-            quoted = shlex.quote(name)
-            yield escaped(
-                f"note: left out: {name}, since {reason}; --ignore {quoted} leaves it out without "
-                f"this note, --category {quoted} takes its texts as categories"
-            )
+            yield escaped(f"note: left out: {name}, since {reason}")
 
 
 def read_columns(
@@ -156,7 +152,9 @@ def learn_inputs(
         elif name in categories:
             raise ValueError(f"--category: expected columns of use, got {shown(name)}: {learnt}")
         else:
-            left_out[name] = learnt
+            left_out[name] = f"{learnt}; --ignore {shlex.quote(name)} does so without this note"
+            if not isinstance(learn(name, part, rows, True), str):
+                left_out[name] += f", --category {shlex.quote(name)} uses its texts"
     if wrong:
         ignored, taken = (
             " ".join(f"{option} {shlex.quote(name)}" for name, _ in wrong)

@@ -14,7 +14,7 @@ import numpy as np
 from ..spec.losses import Penalized
 from ..spec.network import Network
 from ..support.checks import shown
-from ..tabular.cells import Cells
+from ..tabular.cells import Cells, as_numbers
 from ..tabular.csv_table import Table, TableError
 from ..tabular.reading import Reading
 from ..tabular.target import Target, make_target, split, with_rows
@@ -141,7 +141,8 @@ def _read(
         found, targets = read_columns(table, plain, asked, options.target)
         notes = [f"column {place} has no name, and is ignored" for place in table.header.unnamed]
     target = make_target(targets, options.task)
-    return features, [found[name] for name in features], target, table.reading, notes
+    cells = [found[name] if name in asked else as_numbers(found[name]) for name in features]
+    return features, cells, target, table.reading, notes
 
 
 def _features(options: argparse.Namespace, table: Table) -> list[str]:

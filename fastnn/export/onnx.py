@@ -122,14 +122,15 @@ def to_onnx(model: Any, path: Any = None) -> Any:
     """Convert a model to ONNX, in standard operators (opset 18, IR version 8).
 
     The input is "X", (n, n_in) of the model's dtype, for any n.  A model with an encoding has an
-    input (n, 1) for each of its columns, with the column's name: strings for categories, and
-    numbers of the model's dtype, NaN where they are missing.  For regression, the output is
-    "outputs", (n, n_out) in the units of the data, as from `Model.evaluate`: in the model's dtype,
-    or float64 if outputs are scaled.  For classification, the outputs are "probabilities", (n,
-    n_classes) in the model's dtype, and "label", (n,) strings, int64, float64 or bools; if the
-    outputs are neither sigmoids nor a softmax, "scores", as from `Model.scores`, replace the
-    probabilities.  Scaling is part of the graph and computed in float64, as in Python; the outputs
-    of several members are averaged.
+    input (n, 1) for each of its columns, with the column's name: strings without surrounding
+    blanks for categories, and numbers of the model's dtype, NaN where they are missing.
+
+    For regression, the output is "outputs", (n, n_out) in the units of the data, as from
+    `Model.evaluate`: in the model's dtype, or float64 if outputs are scaled.  For classification,
+    the outputs are "probabilities", (n, n_classes) in the model's dtype, and "label", (n,) strings,
+    int64, float64 or bools; if the outputs are neither sigmoids nor a softmax, "scores", as from
+    `Model.scores`, replace the probabilities.  Scaling is part of the graph and computed in
+    float64, as in Python; the outputs of several members are averaged.
 
     onnxruntime agrees with `Model` to 1e-12 for float64 and to 1e-6 for float32, relative to the
     larger of the number and one unit of the outputs' scale; a network that amplifies rounding

@@ -15,10 +15,11 @@ from ..support.checks import shown
 from ..support.frames import Names, frame_columns
 from .csv_table import Labels
 from .notation import LARGEST, MISSING, PLAIN, Notation
-from .target import CODE, LARGEST_WHOLE
+from .target import LARGEST_WHOLE
 
 GAPS = MISSING | {"", "nan", "<na>", "nat", "#n/a", "#na"}
 """Texts that stand for an empty cell, in lower case."""
+LONGEST_GAP = max(map(len, GAPS))
 GAP = ""
 """The text of an empty cell."""
 LONGEST = 60
@@ -27,6 +28,7 @@ _NUMBER = re.compile(
     r"[-+]?[€$£]?\s*(\d[\d.,'\u00a0\u202f ]*|[.,]\d+)([eE][-+]?\d+)?\s*[%€$£]?|[-+]?inf(inity)?",
     re.IGNORECASE,
 )
+_PLAIN = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*([ap]m)?\s*(Z|UTC|[-+]\d{2}:?\d{2})?"
 _MONTH = r"(jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-z]*\.?"
 _DATE = re.compile(
@@ -78,7 +80,8 @@ Cells = np.ndarray | Labels | Texts
 
 def is_gap(text: str) -> bool:
     """Return whether a text stands for an empty cell."""
-    return text.strip().lower() in GAPS
+    text = text.strip()
+    return len(text) <= LONGEST_GAP and text.lower() in GAPS
 
 
 def is_number(text: str) -> bool:
@@ -94,15 +97,17 @@ def is_date(text: str) -> bool:
 def key(text: str, notation: Notation = PLAIN) -> str:
     """Make the key that tells categories apart: equal for 1 and 1.0, True and TRUE, and gaps.
 
-    Numbers with leading zeros, such as postcodes, keep them.
+    Only plain numbers are equal by their value: not 1234 and 01234 or 100 and 1e2, which may be
+    postcodes or names.
     """
+    text = text.strip()
     if is_gap(text):
         return GAP
     if text.lower() in ("true", "false"):
         return text.lower()
-    number = notation.number(text)
-    if number is not None and not CODE.fullmatch(text) and abs(number) < LARGEST_WHOLE:
-        return f"{number + 0.0:.17g}"  # 0 for -0
+    plain = notation.standard(text)
+    if plain is not None and _PLAIN.fullmatch(plain) and abs(float(plain)) < LARGEST_WHOLE:
+        return f"{float(plain) + 0.0:.17g}"  # 0 for -0
     return text
 
 
@@ -131,10 +136,19 @@ def numbers_of(column: Cells) -> np.ndarray:
     """
     if isinstance(column, np.ndarray):
         return column
-    texts = ["0" if is_gap(text) else text for text in column.texts]
+    gaps = [is_gap(text) for text in column.texts]
+    texts = ["0" if gap else text for gap, text in zip(gaps, column.texts, strict=True)]
     values = replace(column, texts=texts).numbers()
-    values[gaps_of(column)] = np.nan
+    values[np.array(gaps)[column.codes]] = np.nan
     return values
+
+
+def as_numbers(column: Cells) -> Cells:
+    """Convert a column to numbers if all its cells are numbers or empty."""
+    try:
+        return numbers_of(column)
+    except ValueError:
+        return column
 
 
 def gaps_of(column: Cells) -> np.ndarray:

@@ -24,6 +24,7 @@ from .text_file import TextError, TextFile, title
 BLOCK = 2**11
 """Number of cells to convert at a time: few, since Python's garbage collector scans all rows in
 memory again and again."""
+HEADER_HINT = "; if the first row has names, use --header"
 
 
 class TableError(ValueError):
@@ -68,6 +69,8 @@ class Labels:
         The line of the file in which each occurs first.
     notation : Notation
         How the file writes numbers.
+    unnamed : int, optional
+        The line of the first row, if there is no header.
     odd : (int, str), optional
         If all texts are numbers, but some in another notation: the code of the first of these, and
         what is wrong with it.
@@ -79,11 +82,15 @@ class Labels:
     texts: list[str]
     lines: list[int]
     notation: Notation = PLAIN
+    unnamed: int | None = None
     odd: tuple[int, str] | None = None
 
     def error(self, code: int, what: str) -> TableError:
         """An error that names the line in which the text of that code occurs first."""
-        return TableError(self.path, what, line=self.lines[code], column=self.name)
+        line = self.lines[code]
+        if line == self.unnamed:
+            what += HEADER_HINT
+        return TableError(self.path, what, line=line, column=self.name)
 
     def numbers(self) -> np.ndarray:
         """Convert the column to numbers.
@@ -328,7 +335,7 @@ class Table:
         if seen.column in text:
             what = f"expected a number, got {shown(cells[first])}"
         if self._first and seen.line == self._header_line:
-            what += "; if the first row has names, use --header"
+            what += HEADER_HINT
         raise TableError(self.path, what, line=seen.line, column=seen.column, text=text)
 
     def _with_notation(self, columns: list[Labels]) -> list[Labels]:
@@ -351,7 +358,8 @@ class Table:
                 for column, one in zip(columns, odds, strict=True)
             ]
         notation = self.finder.notation
-        return [replace(column, notation=notation, odd=one)
+        unnamed = self._first[0][1] if self._first else None
+        return [replace(column, notation=notation, unnamed=unnamed, odd=one)
                 for column, one in zip(columns, odds, strict=True)]  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from .cells import (
     GAP,
     Cells,
     Texts,
+    as_numbers,
     cells_of,
     is_date,
     is_gap,
@@ -262,7 +263,7 @@ class Encoding:
         given = None if names is None else tuple(names)
         cells, found = cells_of("X", X, given, None if given is None else len(given))
         labels = found or tuple(map(str, range(len(cells))))
-        forced = set(categories)
+        forced = {categories} if isinstance(categories, str) else set(categories)
         if missing := sorted(forced - {*labels}):
             raise ValueError(f"categories: expected names of columns, got {shown(missing[0])}")
         rows = np.arange(n_rows(cells[0]))
@@ -335,19 +336,21 @@ def learn(name: str, cells: Cells, rows: np.ndarray, asked: bool = False) -> Col
     """
     if asked:
         return _categories(name, cells, rows, MOST_ASKED, 1.0)
-    if isinstance(cells, np.ndarray) or _has_numbers(cells):
-        values = numbers_of(cells)
+    cells = as_numbers(cells)
+    if isinstance(cells, np.ndarray):
+        values = cells
         if not np.isnan(values).any():
             return Column(name)
         seen = values[rows]
         if np.isnan(seen).all():
             return "it is empty in all training rows"
         return Column(name, fill=float(np.nanmedian(seen)), indicator=bool(np.isnan(seen).any()))
+    _check_texts(cells)
     return _categories(name, cells, rows, MOST_CATEGORIES, 0.5)
 
 
-def _has_numbers(cells: Labels | Texts) -> bool:
-    """Return whether texts are meant as numbers; ValueError if they are dates."""
+def _check_texts(cells: Labels | Texts) -> None:
+    """Raise ValueError if texts are dates, or at least half of them numbers, in any notation."""
     every = np.arange(n_rows(cells))
     dates = [is_date(text) for text in cells.texts]
     if share(dates, cells, every) >= 0.5:
@@ -355,7 +358,9 @@ def _has_numbers(cells: Labels | Texts) -> bool:
         what = f"expected a number or a category, got the date {shown(cells.texts[code])}"
         raise cells.error(code, f"{what}; {ADVICE_ON_DATES}")
     flags = [is_number(text) for text in cells.texts]
-    return share(flags, cells, every) >= 0.5
+    odd = isinstance(cells, Labels) and cells.odd is not None
+    if odd or share(flags, cells, every) >= 0.5:
+        numbers_of(cells)  # which names the first that is none
 
 
 def _categories(
