@@ -218,17 +218,13 @@ def test_no_hidden_units(command, place, capsys):
     assert done.err == ""
 
 
-@pytest.mark.parametrize("cell", ["20.5", "5 kg", "$5", "360,000"])
-def test_columns_of_numbers_are_never_left_out_or_taken_for_text(command, place, cell):
-    """Whatever the advice is, it is not to ignore them, beside a column of text."""
-    others = ["360,000"] * 3 if cell == "360,000" else ["20,5", "21,5", "22,5"]
-    if cell != "20.5":
-        others = [cell.replace("5", "6"), cell.replace("5", "7"), cell]
-    rows = "".join(
-        f"{text};{number};1\n{text}x;{number};2\n"
-        for text, number in zip("abc", others, strict=True)
-    )
-    content = "Zeit;T;y\n" + f"a;{cell};1\n" + rows * 6
+@pytest.mark.parametrize("numbers", [
+    ["20,5", "21,5", "22.5"], ["5 kg", "6 kg", "7 kg"], ["$5", "$6", "$7"], ["360,000"],
+])  # fmt: skip
+def test_columns_of_numbers_are_never_left_out_or_taken_for_text(command, place, numbers):
+    """Whatever the advice is, it is not to ignore them; beside a column of text."""
+    rows = "".join(f"{'abc'[i % 3]};{number};{i}\n" for i, number in enumerate(numbers * 20))
+    content = f"Zeit;T;y\n{rows}"
     done = command("s.csv", content, "train", "s.csv", "--target", "y", *QUICK, code=2)
     assert "column 'T'" in done.err
     assert "--ignore" not in done.err

@@ -315,7 +315,7 @@ def test_names_with_line_breaks_are_told_in_one_line(tmp_path, capsys):
     path.write_text('"a\nb",c,kind\n1,2,x\nred,3,"y\nz"\n' + 5 * '3,4,x\n5,6,"y\nz"\n')
     done = run(capsys, "train", path, "--target", "kind", code=2)
     assert done.err.count("\n") == 1
-    assert "line 3, column 'a\\nb': expected a number, got 'red'" in done.err
+    assert "line 4, column 'a\\nb': expected a number, got 'red'" in done.err
     assert "--ignore 'a\\nb'" in done.err
 
 

@@ -137,7 +137,7 @@ def learn_inputs(
     ValueError
         If a column has dates, or numbers with texts among them, or no column is of use.
     """
-    columns, kept, left_out, wrong = [], [], {}, []
+    columns, kept, reasons, left_out, wrong = [], [], {}, {}, []
     for name, part in zip(features, cells, strict=True):
         try:
             learnt = learn(name, part, rows, name in categories)
@@ -152,6 +152,7 @@ def learn_inputs(
         elif name in categories:
             raise ValueError(f"--category: expected columns of use, got {shown(name)}: {learnt}")
         else:
+            reasons[name] = learnt
             left_out[name] = f"{learnt}; --ignore {shlex.quote(name)} does so without this note"
             if not isinstance(learn(name, part, rows, True), str):
                 left_out[name] += f", --category {shlex.quote(name)} uses its texts"
@@ -165,6 +166,6 @@ def learn_inputs(
             f"a category: {taken}"
         )
     if not columns:
-        told = "; ".join(f"{shown(name)}: {reason}" for name, reason in left_out.items())
+        told = "; ".join(f"{shown(name)}: {reason}" for name, reason in reasons.items())
         raise TableError(path, f"expected an input column of use, got none: {told}")
     return Inputs(Encoding(columns), kept, left_out)
