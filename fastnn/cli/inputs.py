@@ -30,15 +30,15 @@ class Inputs:
     encoding : Encoding
     cells : list of Cells
         The columns of the encoding.
-    left_out : dict of str
-        Reasons and options, by columns that are of no use.
+    left_out : dict of (str, str)
+        Reasons, and options that change it, by columns that are of no use.
     """
 
     X: np.ndarray
     names: list[str]
     encoding: Encoding
     cells: list[Cells]
-    left_out: dict[str, str]
+    left_out: dict[str, tuple[str, str]]
 
     def model_of(self, model: Model) -> Model:
         """A model of these columns, from one of the encoded inputs."""
@@ -61,8 +61,8 @@ class Inputs:
             if column.categories and (new := np.count_nonzero(column.codes(cells)[others] < 0)):
                 line += f"; in {new:,} of the other rows it is none of them"
             yield line
-        for name, reason in self.left_out.items():
-            yield escaped(f"note: left out: {name}, since {reason}")
+        for name, (reason, ways) in self.left_out.items():
+            yield escaped(f"note: left out: {name}, since {reason}; {ways}")
 
 
 def read_columns(
@@ -103,7 +103,8 @@ def learn_inputs(
     ValueError
         If a column has dates, or numbers with texts among them, or no column is of use.
     """
-    columns, kept, left_out, wrong = [], [], {}, []
+    columns, kept, wrong = [], [], []
+    left_out: dict[str, tuple[str, str]] = {}
     for name, part in zip(features, cells, strict=True):
         try:
             learnt = learn(name, part, rows, name in categories)
@@ -116,9 +117,10 @@ def learn_inputs(
         elif name in categories:
             raise ValueError(f"--category: expected columns of use, got {shown(name)}: {learnt}")
         else:
-            left_out[name] = f"{learnt}; --ignore {shlex.quote(name)} does so without this note"
+            ways = f"--ignore {shlex.quote(name)} does so without this note"
             if not isinstance(learn(name, part, rows, True), str):
-                left_out[name] += f", --category {shlex.quote(name)} uses its texts"
+                ways += f", --category {shlex.quote(name)} uses its texts"
+            left_out[name] = learnt, ways
     if wrong:
         ignored, taken = (
             " ".join(f"{option} {shlex.quote(name)}" for name, _ in wrong)
@@ -129,7 +131,7 @@ def learn_inputs(
             f"a category: {taken}"
         )
     if not columns:
-        told = "; ".join(f"{shown(name)}: {reason}" for name, reason in left_out.items())
+        told = "; ".join(f"{shown(name)}: {reason}" for name, (reason, _) in left_out.items())
         raise TableError(path, f"expected an input column of use, got none: {told}")
     encoding = Encoding(columns)
     return Inputs(encoding.encode(kept), list(encoding.inputs), encoding, kept, left_out)
