@@ -60,7 +60,13 @@ def _model_info(path: Path) -> int:
     if model.targets is not None:
         rows.append(("target" if len(model.targets) == 1 else "targets", listed(model.targets)))
     scaled = [name for name in ("inputs", "outputs") if getattr(model, name) is not None]
+    if model.outputs is not None and model.outputs.log:
+        scaled[-1] = "the logarithms of outputs"
     rows.append(("scales", " and ".join(scaled) or "nothing"))
+    if model.residuals is not None:
+        rows.append(("intervals", f"from the errors on {len(model.residuals):,} rows"))
+    if model.reading is not None and (options := model.reading.to_record()):
+        rows.append(("reads", ", ".join(f"{name} {value!r}" for name, value in options.items())))
     if model.encoding is None:
         rows.append(
             ("inputs", listed(model.features or ()) or f"{model.network.sizes[0]}, unnamed")

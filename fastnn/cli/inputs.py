@@ -28,13 +28,13 @@ class Inputs:
     encoding : Encoding
     cells : list of Cells
         The columns of the encoding.
-    left_out : dict of str
-        Reasons and options, by columns that are of no use.
+    left_out : dict of (str, str)
+        Reasons, and options that change it, by columns that are of no use.
     """
 
     encoding: Encoding
     cells: list[Cells]
-    left_out: dict[str, str]
+    left_out: dict[str, tuple[str, str]]
 
     @property
     def names(self) -> list[str]:
@@ -47,18 +47,20 @@ class Inputs:
 
     def again(self, path: Path, rows: np.ndarray) -> Inputs:
         """The same columns, with an encoding that other training rows teach."""
-        columns = [
-            learn(column.name, part, rows, bool(column.categories))
-            for column, part in zip(self.encoding.columns, self.cells, strict=True)
-        ]
-        kept = [
-            (column, part)
-            for column, part in zip(columns, self.cells, strict=True)
-            if isinstance(column, Column)
-        ]
-        if not kept:
-            raise TableError(path, f"expected an input column of use in every fold, got {columns}")
-        return Inputs(Encoding([column for column, _ in kept]), [part for _, part in kept], {})
+        columns, kept, reasons = [], [], []
+        for column, part in zip(self.encoding.columns, self.cells, strict=True):
+            learnt = learn(column.name, part, rows, bool(column.categories))
+            if isinstance(learnt, Column):
+                columns.append(learnt)
+                kept.append(part)
+            else:
+                reasons.append(f"{shown(column.name)}: {learnt}")
+        if not columns:
+            told = "; ".join(reasons)
+            raise TableError(
+                path, f"expected an input column of use in every fold, got none in one: {told}"
+            )
+        return Inputs(Encoding(columns), kept, {})
 
     def model_of(self, model: Model, reading: Reading) -> Model:
         """A model of a file's columns, from one of the encoded inputs."""
@@ -79,8 +81,8 @@ class Inputs:
             if column.categories and (new := np.count_nonzero(column.codes(cells)[others] < 0)):
                 line += f"; in {new:,} of the other rows it is none of them"
             yield line
-        for name, reason in self.left_out.items():
-            yield escaped(f"note: left out: {name}, since {reason}")
+        for name, (reason, ways) in self.left_out.items():
+            yield escaped(f"note: left out: {name}, since {reason}; {ways}")
 
 
 def read_columns(
@@ -137,7 +139,8 @@ def learn_inputs(
     ValueError
         If a column has dates, or numbers with texts among them, or no column is of use.
     """
-    columns, kept, reasons, left_out, wrong = [], [], {}, {}, []
+    columns, kept, wrong = [], [], []
+    left_out: dict[str, tuple[str, str]] = {}
     for name, part in zip(features, cells, strict=True):
         try:
             learnt = learn(name, part, rows, name in categories)
@@ -152,10 +155,10 @@ def learn_inputs(
         elif name in categories:
             raise ValueError(f"--category: expected columns of use, got {shown(name)}: {learnt}")
         else:
-            reasons[name] = learnt
-            left_out[name] = f"{learnt}; --ignore {shlex.quote(name)} does so without this note"
+            ways = f"--ignore {shlex.quote(name)} does so without this note"
             if not isinstance(learn(name, part, rows, True), str):
-                left_out[name] += f", --category {shlex.quote(name)} uses its texts"
+                ways += f", --category {shlex.quote(name)} uses its texts"
+            left_out[name] = learnt, ways
     if wrong:
         ignored, taken = (
             " ".join(f"{option} {shlex.quote(name)}" for name, _ in wrong)
@@ -166,6 +169,6 @@ def learn_inputs(
             f"a category: {taken}"
         )
     if not columns:
-        told = "; ".join(f"{shown(name)}: {reason}" for name, reason in reasons.items())
+        told = "; ".join(f"{shown(name)}: {reason}" for name, (reason, _) in left_out.items())
         raise TableError(path, f"expected an input column of use, got none: {told}")
     return Inputs(Encoding(columns), kept, left_out)

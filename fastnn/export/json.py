@@ -170,7 +170,7 @@ def _model(record: dict[str, Any], path: Path) -> Model:
 def _model_of(record: dict[str, Any]) -> Model:
     version = ENCODED if "encoding" in record else VERSION
     if record["version"] != version:
-        raise ValueError(f"version: expected {version}, got {record['version']}")
+        raise ValueError(f"expected version {version} of its format, got {record['version']}")
     dtype = float_type(record["dtype"])
     members = _list("members", record["members"])
     read = [_member(f"members[{k}]", layers, dtype) for k, layers in enumerate(members)]
