@@ -83,6 +83,10 @@ def test_everything_at_once(tmp_path, capsys, target, comma):
     done = run(capsys, "predict", tmp_path / "a.npz", other, "--interval", 0.8)
     bounds = np.array([line.split(",") for line in done.out.splitlines()[1:]], float)[:, 1:]
     np.testing.assert_array_equal(bounds.T, [b[:, 0] for b in model.predict(X, interval=0.8)])
+    told = run(capsys, "info", tmp_path / "a.npz").out
+    assert "scales      inputs and the logarithms of outputs\n" in told
+    assert "intervals   from the errors on 40 rows\n" in told
+    assert ("reads       decimal ','\n" in told) is comma
 
 
 def test_only_gaps_that_training_missed_have_predictions(tmp_path, capsys):

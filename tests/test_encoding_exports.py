@@ -15,7 +15,9 @@ from export_examples import (
     compiled,
 )
 
-from fastnn.export import to_c, to_onnx
+import fastnn
+from fastnn.export import from_json, to_c, to_json, to_onnx
+from fastnn.results.scaling import Scaling
 from fastnn.tabular.cells import is_gap
 from fastnn.tabular.encoding import Column, Encoding
 
@@ -106,3 +108,17 @@ def test_onnx_takes_columns_of_any_name():
     for name in ("label", "outputs", ""):
         with pytest.raises(ValueError, match=f"encoding: expected columns with names .* {name!r}"):
             to_onnx(model_of(encoding=Encoding([Column(name, ["a", "b", "c"])])))
+
+
+def test_logarithms_of_the_targets_of_encoded_columns(tmp_path):
+    """All numbers are positive, and equal up to rounding, of the logarithms too."""
+    kept = model_of(labels=None).__getstate__()
+    log = Scaling([0.5, -3.0], [1.25, 2.0], log=True)
+    model = fastnn.Model(**kept | {"outputs": log, "residuals": [[0.25, 0.5]] * 9})
+    expected = model.predict(ROWS)
+    np.testing.assert_array_equal(from_json(to_json(model)).predict(ROWS), expected)
+    if COMPILER is not None:
+        to_c(model, tmp_path / "m.h", "m")
+        program = compiled(MAIN.replace("NAME", "m").replace("EXTRA", ""), tmp_path)
+        np.testing.assert_allclose(c_predicts(program, coded(ROWS))[0], expected, rtol=1e-11)
+    np.testing.assert_allclose(runs_in_onnx(model, ROWS)["outputs"], expected, rtol=1e-11)

@@ -28,22 +28,10 @@ HEADER_HINT = "; if the first row has names, use --header"
 
 
 class TableError(ValueError):
-    """A file that cannot be used; the message names file, line and column.
-
-    Attributes
-    ----------
-    text : list of str
-        Columns with text where numbers were expected, in the row that failed.
-    """
+    """A file that cannot be used; the message names file, line and column."""
 
     def __init__(
-        self,
-        path: Path,
-        what: str,
-        *,
-        line: int | None = None,
-        column: str | None = None,
-        text: Sequence[str] = (),
+        self, path: Path, what: str, *, line: int | None = None, column: str | None = None
     ) -> None:
         place = title(path)
         if line is not None:
@@ -51,7 +39,6 @@ class TableError(ValueError):
         if column is not None:
             place += f", column {shown(column)}"
         super().__init__(f"{place}: {what}")
-        self.text = list(text)
 
 
 @dataclass(frozen=True)
@@ -69,8 +56,8 @@ class Labels:
         The line of the file in which each occurs first.
     notation : Notation
         How the file writes numbers.
-    unnamed : int, optional
-        The line of the first row, if there is no header.
+    first_row : int, optional
+        Its line, if there is no header.
     odd : (int, str), optional
         If all texts are numbers, but some in another notation: the code of the first of these, and
         what is wrong with it.
@@ -82,13 +69,13 @@ class Labels:
     texts: list[str]
     lines: list[int]
     notation: Notation = PLAIN
-    unnamed: int | None = None
+    first_row: int | None = None
     odd: tuple[int, str] | None = None
 
     def error(self, code: int, what: str) -> TableError:
         """An error that names the line in which the text of that code occurs first."""
         line = self.lines[code]
-        if line == self.unnamed:
+        if line == self.first_row:
             what += HEADER_HINT
         return TableError(self.path, what, line=line, column=self.name)
 
@@ -262,7 +249,7 @@ class Table:
             Labels(self.path, name, np.concatenate(coded), list(known), first)
             for name, known, coded, first in zip(labels, seen, codes, lines, strict=True)
         ]
-        return Rows(np.concatenate(blocks), self._with_notation(columns))
+        return Rows(np.concatenate(blocks), self._with_notation(columns, numbers))
 
     def check_names(self, names: Iterable[str], option: str = "") -> None:
         """Raise unless columns with these names exist; `option` begins the message."""
@@ -330,15 +317,13 @@ class Table:
         first = next(at for at, cell in enumerate(cells) if self.finder.fault(cell))
         what, seen = self.finder.fault(cells[first]), where(first)
         assert what is not None
-        text = [self.header.row[place] for place in places
-                if is_first and _is_text([row[place] for row in rows])]  # fmt: skip
-        if seen.column in text:
+        if is_first and _is_text([row[places[first % len(places)]] for row in rows]):
             what = f"expected a number, got {shown(cells[first])}"
         if self._first and seen.line == self._header_line:
             what += HEADER_HINT
-        raise TableError(self.path, what, line=seen.line, column=seen.column, text=text)
+        raise TableError(self.path, what, line=seen.line, column=seen.column)
 
-    def _with_notation(self, columns: list[Labels]) -> list[Labels]:
+    def _with_notation(self, columns: list[Labels], numbers: Sequence[str]) -> list[Labels]:
         """The columns of text, with the notation of numbers, in which all columns have a say."""
 
         def odd(column: Labels) -> tuple[int, str] | None:
@@ -351,15 +336,15 @@ class Table:
         doubt = self.finder.doubt()
         if doubt is not None:
             told = self.finder.told(doubt)
-            if doubt.column not in [column.name for column in columns]:
+            if doubt.column in numbers or doubt.column not in [one.name for one in columns]:
                 raise TableError(self.path, told, line=doubt.line, column=doubt.column)
             odds = [
                 (column.texts.index(doubt.cell), told) if column.name == doubt.column else one
                 for column, one in zip(columns, odds, strict=True)
             ]
         notation = self.finder.notation
-        unnamed = self._first[0][1] if self._first else None
-        return [replace(column, notation=notation, unnamed=unnamed, odd=one)
+        first_row = self._first[0][1] if self._first else None
+        return [replace(column, notation=notation, first_row=first_row, odd=one)
                 for column, one in zip(columns, odds, strict=True)]  # fmt: skip
 
 
