@@ -2,16 +2,21 @@
 
 import csv
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from test_cli_reports import run
 
 import fastnn
 from fastnn.cli import fitting, scores
 from fastnn.cli.inputs import Inputs
 from fastnn.tabular.cells import numbers_of, taken
-from fastnn.tabular.csv_table import Table
+from fastnn.tabular.csv_table import Labels, Table
+from fastnn.tabular.encoding import Column
+from fastnn.tabular.notation import Notation
 
 HEADER = ["id", "color", "size", "weight", "noise", "price", "kind"]
 QUICK = ("--restarts", 6, "--epochs", 40, "--optimizer", "lbfgs")
@@ -232,6 +237,41 @@ def test_rows_of_a_column_keep_its_notation_and_its_fault(tmp_path):
     assert numbers_of(taken(a, np.array([True, False, True]))).tolist() == [1.5, 3.5]
     with pytest.raises(ValueError, match="line 3, column 'a': expected a number with a decimal"):
         numbers_of(taken(a, np.array([False, True, True])))
+
+
+@given(st.lists(st.sampled_from(["1,5", "2", "-3,25", "1e2"]), min_size=1, max_size=9), st.data())
+def test_some_rows_of_a_column_have_its_numbers(cells, data):
+    rows = np.array(data.draw(st.lists(st.booleans(), min_size=len(cells), max_size=len(cells))))
+    texts = list(dict.fromkeys(cells))
+    codes = np.array([texts.index(cell) for cell in cells])
+    column = Labels(Path("a.csv"), "a", codes, texts, [*range(len(texts))], Notation(","))
+    some = taken(column, rows)
+    np.testing.assert_array_equal(numbers_of(some), numbers_of(column)[rows])
+    assert [column.texts[code] for code in codes[rows]] == [some.texts[i] for i in some.codes]
+
+
+CELLS = [["1", "-2.5", "", "NA"], ["0", "1.25", "", "?"], ["x", "y", "z", "w", ""], ["u", "", "v"]]
+COLUMNS = [Column("a"), Column("b", fill=1.5, indicator=True), Column("c", ["x", "y", "z"]),
+           Column("d", ["", "u"])]  # fmt: skip
+
+
+@given(rows=st.lists(st.tuples(*map(st.sampled_from, CELLS)), min_size=1, max_size=12))
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_rows_are_predicted_one_by_one_whatever_is_missing(tmp_path, capsys, rows):
+    net = fastnn.Network([7, 3, 1], ["tanh", "identity"])
+    parameters = np.random.default_rng(3).normal(size=net.n_parameters)
+    model = fastnn.Model(net, parameters, targets=["y"], encoding=fastnn.Encoding(COLUMNS))
+    model.save(tmp_path / "m.npz")
+    named = [[str(i), *row] for i, row in enumerate(rows)]
+    path = written(tmp_path / "new.csv", named, ["id", *"abcd"])
+    done = run(capsys, "predict", tmp_path / "m.npz", path, "--keep", "id")
+    _, *found = csv.reader(done.out.splitlines())
+    assert [row[0] for row in found] == [row[0] for row in named]
+    for row, (_, told) in zip(rows, found, strict=True):
+        whole = row[0] not in ("", "NA")
+        assert told == (repr(float(model.predict([list(row)])[0, 0])) if whole else "")
 
 
 def test_models_keep_encoding_reading_and_residuals(tmp_path, capsys):

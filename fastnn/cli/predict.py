@@ -279,7 +279,7 @@ def _scores(model: Model, rows: Read, guesses: np.ndarray) -> str:
     """Scores of the predictions, for the rows whose targets are known."""
     scored = rows.complete.copy()
     for column in rows.targets:
-        scored &= ~np.array([text == "" for text in column.texts])[column.codes]
+        scored &= ~np.array([text == "" for text in column.texts], dtype=np.bool_)[column.codes]
     if not rows.targets or not scored.any():
         return ""
     columns = [taken(column, scored) for column in rows.targets]

@@ -136,10 +136,10 @@ def numbers_of(column: Cells) -> np.ndarray:
     """
     if isinstance(column, np.ndarray):
         return column
-    gaps = [is_gap(text) for text in column.texts]
+    gaps = np.array([is_gap(text) for text in column.texts], dtype=np.bool_)
     texts = ["0" if gap else text for gap, text in zip(gaps, column.texts, strict=True)]
     values = replace(column, texts=texts).numbers()
-    values[np.array(gaps)[column.codes]] = np.nan
+    values[gaps[column.codes]] = np.nan
     return values
 
 
@@ -155,8 +155,9 @@ def gaps_of(column: Cells) -> np.ndarray:
     """Return for every row whether the cell is empty."""
     if isinstance(column, np.ndarray):
         return np.isnan(column)
-    gaps: np.ndarray = np.array([is_gap(text) for text in column.texts])[column.codes]
-    return gaps
+    gaps = np.array([is_gap(text) for text in column.texts], dtype=np.bool_)
+    of_rows: np.ndarray = gaps[column.codes]
+    return of_rows
 
 
 def taken(column: Labels, rows: np.ndarray) -> Labels:

@@ -145,8 +145,9 @@ class Column:
                     f"{shown(next(filter(None, self.categories)))}, got the number {cells[row]:g}"
                 )
         places, found = keys(cells)
-        codes: np.ndarray = np.array([known.get(text, -1) for text in found])[places]
-        return codes
+        codes = np.array([known.get(text, -1) for text in found], dtype=np.int64)
+        of_rows: np.ndarray = codes[places]
+        return of_rows
 
     def _numbers(self, cells: Cells) -> np.ndarray:
         values = numbers_of(cells)
