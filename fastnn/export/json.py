@@ -156,7 +156,11 @@ def from_json(source: str | os.PathLike[str]) -> Model:
 
 
 def _record(text: str | bytes, path: Path) -> dict[str, Any]:
-    return record_in(text, path, FORMAT, VERSION, later=ENCODED, needs_digest=False)
+    return record_in(text, path, FORMAT, _version_of, needs_digest=False)
+
+
+def _version_of(record: dict[str, Any]) -> int:
+    return ENCODED if "encoding" in record else VERSION
 
 
 def _model(record: dict[str, Any], path: Path) -> Model:
@@ -168,9 +172,6 @@ def _model(record: dict[str, Any], path: Path) -> Model:
 
 
 def _model_of(record: dict[str, Any]) -> Model:
-    version = ENCODED if "encoding" in record else VERSION
-    if record["version"] != version:
-        raise ValueError(f"expected version {version} of its format, got {record['version']}")
     dtype = float_type(record["dtype"])
     members = _list("members", record["members"])
     read = [_member(f"members[{k}]", layers, dtype) for k, layers in enumerate(members)]
@@ -193,7 +194,7 @@ def _model_of(record: dict[str, Any]) -> Model:
         classes=classes,
         features=record.get("features"),
         targets=record.get("targets"),
-        encoding=Encoding.of_record(record["encoding"]) if version == ENCODED else None,
+        encoding=Encoding.of_record(record["encoding"]) if "encoding" in record else None,
     )
     labels_of(model)
     return model
