@@ -233,19 +233,27 @@ def test_folds_of_several_targets_have_one_score(path, tmp_path, capsys):
     assert table[0].split() == ["fold", "rows", "mean", "R²"]
 
 
-def test_ctrl_c_in_a_fold_keeps_the_model(path, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted before all folds had ended"),
+        (RuntimeError("no restart ended"), 0, "got one that cannot be: no restart ended"),
+    ],
+)
+def test_the_end_of_a_fold_keeps_the_model(path, tmp_path, capsys, monkeypatch, error, code, told):
     calls = []
 
     def trained(*args, **kwargs):
         calls.append(1)
         if len(calls) > 2:
-            raise KeyboardInterrupt
+            raise error
         return fastnn.train_many(*args, **kwargs)
 
     monkeypatch.setattr(fitting, "train_many", trained)
-    done = train(capsys, path, tmp_path, "price", "--cv", 4, code=130)
-    assert "interrupted before all folds had ended" in done.err
+    done = train(capsys, path, tmp_path, "price", "--cv", 4, code=code)
+    assert told in done.err
     assert re.search(r"^mean ", done.out, flags=re.MULTILINE)
+    assert f"saved {tmp_path / 'm.npz'}\n" in done.out
     assert fastnn.load(tmp_path / "m.npz").targets == ("price",)
 
 

@@ -146,8 +146,8 @@ def fold_splits(target: Target, count: int, validation: float, seed: int) -> Ite
 
 def cross_validation_rows(
     target: Target, fits: Iterator[tuple[Split, np.ndarray, Fit]]
-) -> tuple[list[list[str]], bool]:
-    """A table of the scores of every fold, with their mean; and whether Ctrl-C ended it.
+) -> tuple[list[list[str]], BaseException | None]:
+    """A table of the scores of every fold, with their mean; and what ended it early.
 
     `fits` yields the rows of each fold, the inputs of all rows, and what was trained on them.
     """
@@ -159,7 +159,7 @@ def cross_validation_rows(
     form = "{:.5g}" if target.classes is None else "{:.2%}"
     rows = [["fold", "rows", *head]]
     scores: list[list[float]] = []
-    interrupted = False
+    ended: BaseException | None = None
     try:
         for parts, X, found in fits:
             if found.interrupted:
@@ -168,15 +168,15 @@ def cross_validation_rows(
             scores.append(_scores(target, true, guess, target.values[parts.train]))
             cells = map(form.format, scores[-1])
             rows.append([str(len(scores)), f"{len(parts.test):,}", *cells])
-    except KeyboardInterrupt:
-        interrupted = True
+    except (KeyboardInterrupt, RuntimeError, ValueError) as error:  # the model is saved already
+        ended = error
     if scores:
         for name, numbers in (
             ("mean", np.mean(scores, axis=0)),
             ("deviation", np.std(scores, axis=0)),
         ):
             rows.append([name, "", *map(form.format, numbers)])
-    return rows, interrupted
+    return rows, ended
 
 
 def _scores(

@@ -115,10 +115,13 @@ def run(options: argparse.Namespace) -> int:
         told.show(f"importance, on the {part} rows", drops)
     interrupted = found.interrupted
     if work.folds and not interrupted:
-        scores, interrupted = cross_validation_rows(target, work.fit_folds(options))
+        scores, ended = cross_validation_rows(target, work.fit_folds(options))
         told.show(f"cross-validation with {options.cv} folds", scores)
+        interrupted = isinstance(ended, KeyboardInterrupt)
         if interrupted:
             print("fastnn: interrupted before all folds had ended", file=sys.stderr)
+        elif ended is not None:
+            told.warn(f"train: expected all folds to be trained, got one that cannot be: {ended}")
     told.say(f"\nsaved {path}")
     if options.figure is not None or options.report is not None:
         figure = figure_of_fit(found, X, target, parts, judged)
