@@ -46,6 +46,7 @@ from .storage.stored_runs import StoredRuns, open_run
 from .support.advice import TrainingWarning
 from .support.atomic_files import DamagedFile
 from .support.version import NUMERICS_VERSION, __version__
+from .tabular.encoding import Encoding
 from .training import train, train_many
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "CosineDecay",
     "CrossEntropy",
     "DamagedFile",
+    "Encoding",
     "ErrorsWithin",
     "ExponentialDecay",
     "GlorotNormal",

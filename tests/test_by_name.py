@@ -25,6 +25,7 @@ FREE = {
     "Bootstrap": [],
     "CosineDecay": ["epochs"],
     "CrossEntropy": [],
+    "Encoding": ["columns"],
     "ErrorsWithin": ["tolerance"],
     "ExponentialDecay": ["factor"],
     "GlorotNormal": ["gain"],
@@ -63,7 +64,7 @@ OTHERS = {
     "StoredRuns", "Summary", "TrainingWarning",
 }  # fmt: skip
 # They have a constructor of their own.
-OF_THEIR_OWN = ("Grid", "Model", "Network", "PerLayer", "Scaling")
+OF_THEIR_OWN = ("Encoding", "Grid", "Model", "Network", "PerLayer", "Scaling")
 SETTINGS = {
     kind
     for name in FREE

@@ -1,5 +1,6 @@
 """CSV files: reading, and errors with file, line and column."""
 
+import gzip
 import re
 
 import numpy as np
@@ -69,6 +70,14 @@ def read(path, numbers=("a", "b"), labels=("kind",), **options):
         GOOD.replace(",", "\t"),
         GOOD.replace("x", '"x"').replace("1,", '"1",'),
         "kind,other,b,a\nx,?,2,1\ny,,4.5,3\nx,nan,7,-1000\n",
+        GOOD.replace(",", ";").replace(".", ","),
+        GOOD.replace(",", "|"),
+        GOOD + ",,\n , ,\n",
+        "\n" + GOOD.replace("\n", "\n\n"),
+        "sep=|\n" + GOOD.replace(",", "|"),
+        GOOD.encode("utf-16"),
+        gzip.compress(GOOD.encode()),
+        ",a,b,b.,kind,\n0,1,2,,x,\n1,3,4.5,?,y,\n2,-1e3,7,,x,\n",
     ],
 )
 def test_what_is_read(write, content):
@@ -76,7 +85,25 @@ def test_what_is_read(write, content):
     np.testing.assert_array_equal(rows.numbers, [[1, 2], [3, 4.5], [-1000, 7]])
     (kind,) = rows.labels
     assert [kind.texts[code] for code in kind.codes] == ["x", "y", "x"]
-    assert kind.lines == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        ("T, mean;H, mean;P, mean\n20,5;1,5;7,1\n", ["T, mean", "H, mean", "P, mean"]),
+        ("a, b\tc\n1\t2\n", ["a, b", "c"]),
+        ("a;b,c;d,e\n1;2,3;4,5;6\n", ["a;b", "c;d", "e"]),
+        ("a,b;c\n1,2\n", ["a", "b;c"]),
+        ('a,b;c\n"1\n;",2\n', ["a", "b;c"]),
+        ("a|b,c|d|e\n1|2|3|4\n", ["a", "b,c", "d", "e"]),
+        ("a;b;c\n1;2\n", ["a", "b", "c"]),
+        ("a;b\n", ["a", "b"]),
+        ("a\n1,5\n", ["a"]),
+    ],
+)
+def test_delimiters_are_told_from_commas_in_names_and_numbers(write, content, names):
+    with Table(write(content)) as table:
+        assert table.names == names
 
 
 def test_cells_may_hold_marks_and_line_breaks(write):
@@ -102,25 +129,35 @@ def test_large_files_are_read_in_blocks(write):
 BAD = [
     (b"", "data.csv: expected a header and rows, got an empty file"),
     ("a,b,kind\n", "data.csv: expected rows after the header, got none"),
-    ("\na,b,kind\n1,2,x\n", "line 1: expected a header, the names of the columns, got a blank"),
+    ("\n \n", "data.csv: expected a header and rows, got an empty file"),
+    (",,\n1,2,x\n", "data.csv: expected a column 'a', got none with a name"),
+    ("a\n1\n\n3\n", "data.csv: expected a column 'b', got 'a'"),
     ("1,2,3\n4,5,6\n", "line 1: expected a header, the names of the columns, got the number '1'"),
-    ("a,a,kind\n1,2,x\n", "line 1: expected a header, the names of the columns, all different, "),
-    ("a,,kind\n1,2,x\n", "line 1: expected a header, the names of the columns, got none for col"),
+    (
+        "a,b,b,a,kind\n1,2,3,4,x\n",
+        "line 1: expected a header, the names of the columns, all different, ",
+    ),
+    ("a,,kind\n1,2,x\n", "data.csv: expected a column 'b', got 'a', 'kind'"),
     ("a,kind\n1,x\n", "data.csv: expected a column 'b', got 'a', 'kind'"),
     ("a,B,kind\n1,2,x\n", "expected a column 'b', got 'a', 'B', 'kind'; did you mean 'B'?"),
     ("a,b,kind\n1,2,x\n1,2\n", "line 3: expected 3 cells, as in the header, got 2"),
     ("a,b,kind\n1,2,x,\n", "line 2: expected 3 cells, as in the header, got 4"),
-    ("a,b,kind\n1,2,x\n\n3,4,y\n", "line 3: expected a row, got a blank line"),
+    ("a,b,kind\n1,2,x\n,,\n3,4,y\n", "line 3, column 'a': expected a number, got an empty cell"),
     ("a,b,kind\n1,two,x\n", "line 2, column 'b': expected a number, got 'two'"),
     ("a,b,kind\n1,2,x\n1,,x\n", "line 3, column 'b': expected a number, got an empty cell"),
     ("a,b,kind\nNaN,2,x\n", "line 2, column 'a': expected a finite number, got 'NaN'"),
     ("a,b,kind\n1,-inf,x\n", "line 2, column 'b': expected a finite number, got '-inf'"),
     ("a,b,kind\n1,1e999,x\n", "line 2, column 'b': expected a finite number, got '1e999'"),
     ("a,b,kind\n1,1_0,x\n", "line 2, column 'b': expected a number, got '1_0'"),
-    ("a;b;kind\n1;2,5;x\n", "line 2, column 'b': expected a number, got '2,5' with a decimal"),
     ('a,b,kind\n1,2,"x\n3,4,y\n', "line 2: "),
     (b"a,b,kind\n1,2,\xff\n", "line 2: expected UTF-8 text, got the byte 0xFF"),
-    ("a,b,kind\n1,2,x\n".encode("utf-16"), "line 1: expected UTF-8 text, got the byte 0xFF: it s"),
+    ("a,b,kind\n1,2,x\n".encode("utf-16-le"), "line 1: expected text, got a NUL character; it s"),
+    (
+        "a,b,kind\n1,2,x\n".encode("utf-16")[:-1],
+        "data.csv: expected UTF-16 text, got the byte 0x0A after line ",
+    ),
+    (gzip.compress(b"a,b,kind\n1,2,x\n")[:-9], "cannot be read: Compressed file ended before"),
+    (b"PK\x03\x04\n", "data.csv: expected text, got a ZIP archive, as spreadsheets are; save"),
     (b"a,b,kind\n1,\x002,x\n", "line 2: expected text, got a NUL character"),
 ]
 

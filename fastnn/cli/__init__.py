@@ -43,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         known = re.findall(r"--[\w-]+", commands.choices[options.command].format_usage())
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint(unknown[0], known, str)}")
+        commands.choices[options.command].error(
+            f"unrecognized arguments: {' '.join(unknown)}{hint(unknown[0], known, str)}"
+        )
     try:
         if arguments is None and options.command == "bench":
             bench.restart_fairly()

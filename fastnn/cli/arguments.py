@@ -1,9 +1,14 @@
 """Parser and types of command-line arguments."""
 
 import argparse
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..job.keep import Best
+from ..spec.network import MAX_PARAMETERS
+from ..support.checks import integer
 from ..support.suggestions import hint
 
 
@@ -37,6 +42,28 @@ def whole(text: str) -> int:
 def sizes(text: str) -> list[int]:
     """Parse whole numbers separated by commas, possibly none."""
     return [whole(part) for part in text.split(",")] if text else []
+
+
+def hidden_layers(units: list[int]) -> list[int]:
+    """Hidden layers of these sizes; none for a single 0.
+
+    Raises
+    ------
+    ValueError
+        If another size is not positive.
+    """
+    if units == [0]:
+        return []
+    return [integer("--hidden", count, 1, MAX_PARAMETERS) for count in units]
+
+
+@contextmanager
+def about_hidden() -> Iterator[None]:
+    """Name the option in errors about the sizes of a network."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(re.sub(r"^sizes(\[\d+\])?:", "--hidden:", str(error))) from None
 
 
 def kept(text: str) -> Any:

@@ -6,7 +6,7 @@ import os
 import tempfile
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from ..support.atomic_files import destination, write_file
 
@@ -47,10 +47,12 @@ def check_figure(path: Path) -> None:
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Save `figure` at `path`."""
+    write_file(path, lambda file: draw(figure, file, path.suffix[1:].lower()))
+
+
+def draw(figure: Figure, file: IO[bytes], format: str) -> None:
+    """Write `figure` to an open file."""
     with warnings.catch_warnings():
         # Labels may be in any script; Matplotlib draws boxes for glyphs that its font lacks.
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
-        write_file(
-            path,
-            lambda file: figure.savefig(file, format=path.suffix[1:].lower(), dpi=150),
-        )
+        figure.savefig(file, format=format, dpi=150)

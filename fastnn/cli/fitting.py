@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from ..engine.evaluate import loss as loss_of
 from ..optimizers import Adam, Optimizer, make_optimizer
 from ..results.model import Model
+from ..results.runs import Runs
 from ..results.scaling import Scaling
 from ..results.verdict import loss_of_constant
 from ..rules.validation import Validation
@@ -22,6 +24,7 @@ from ..spec.status import Status
 from ..starts.glorot import GlorotUniform
 from ..tabular.target import Target
 from ..training import train_many
+from .calibration import HeldOutErrors
 
 # For each optimizer, its settings and its maximum number of epochs.
 OPTIMIZERS = {
@@ -41,6 +44,7 @@ AVERAGE = 10
 # times parameters, and for lm rows times outputs times parameters squared.  That is about ten
 # seconds of work on two cores.
 WORK, WORK_OF_LM = 1e9, 1e10
+REPEATS = 4
 # Bytes of parameters held in memory at once.
 BYTES = 2**28
 
@@ -69,7 +73,7 @@ class Fit:
     losses : (restarts,) array
         On the validation set, or on the training data if there is none.
     restart : int
-        Index of the best one.
+        Index of the chosen one.
     interrupted : bool
         True if Ctrl-C ended it early.
     """
@@ -82,10 +86,14 @@ class Fit:
     status: Status
     constant: float
     """The loss, on the same rows, of predicting the mean of the training rows."""
+    penalty: float
+    """The penalty of the chosen restart."""
 
 
-def default_optimizer(target: Target, rows: int, n_parameters: int) -> str:
+def default_optimizer(target: Target, rows: int, n_parameters: int, penalized: bool = False) -> str:
     """The optimizer: Levenberg–Marquardt for small regressions, otherwise L-BFGS."""
+    if penalized:
+        return "lbfgs"
     quick = FEWEST_RESTARTS * _work(rows, target.n_out, n_parameters, True) <= WORK_OF_LM
     small = n_parameters <= MOST_OF_LM
     return "lm" if target.classes is None and small and quick else "lbfgs"
@@ -137,54 +145,58 @@ def fit(
     threads: int | None,
     time_limit: float | None,
     features: list[str],
+    weights: np.ndarray | None = None,
+    penalties: Sequence[float] = (0.0,),
+    log: bool = False,
     dtype: str = "float64",
     average: int = 1,
 ) -> Fit:
     """Train and choose; the scaling is computed from the training rows.
 
-    The model is the average of the `average` best restarts.
+    The model is the average of the `average` best restarts.  `weights` are those of the classes.
+    Several penalties share the restarts, and the loss without a penalty on the validation rows
+    chooses.
     """
     inputs = Scaling.of(X[parts.train])
-    outputs = Scaling.of(target.values[parts.train]) if target.classes is None else None
+    values = target.values[parts.train]
+    outputs = Scaling.of(values, log=log) if target.classes is None else None
 
     def seen(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         targets = target.encoded(rows)
         return inputs.apply(X[rows]), targets if outputs is None else outputs.apply(targets)
 
-    held = seen(parts.validation) if len(parts.validation) else None
-    options: dict[str, Any] = {} if held is None else {
-        "validation": held, "stop": Validation(PATIENCE)
-    }  # fmt: skip
-    slices = max(1, BYTES // (8 * net.n_parameters))
+    trained, factors = seen(parts.train), None if weights is None else weights[values]
+    judged = (*trained, factors)
+    options: dict[str, Any] = {} if factors is None else {"sample_weight": factors}
+    if len(parts.validation):
+        judged = (*seen(_repeated(parts.validation, target, weights)), None)
+        options |= {"validation": judged[:2], "stop": Validation(PATIENCE)}
+    held_out = None
+    if outputs is not None and len(parts.validation):
+        held_out = HeldOutErrors(*judged[:2], average)
+    again = len(parts.validation) > 0 or any(penalties)
     losses: list[np.ndarray] = []
-    best: list[tuple[float, int, int, np.ndarray, Status]] = []
+    best: list[tuple[float, Chosen, float]] = []
     interrupted = False
     begin, left = time.perf_counter(), time_limit
-    for first in range(0, restarts, slices):
+    for penalty, first, count in _calls(restarts, penalties, net.n_parameters):
+        objective = replace(loss, l2=penalty) if penalty else loss
         try:
             runs = train_many(
-                net, *seen(parts.train), restarts=min(slices, restarts - first), first=first,
-                keep="parameters", loss=loss, optimizer=optimizer, epochs=epochs, seed=seed,
-                init=GlorotUniform(), threads=threads, time_limit=left, dtype=dtype, **options,
+                net, *trained, restarts=count, first=first, keep="parameters", loss=objective,
+                optimizer=optimizer, epochs=epochs, seed=seed, init=GlorotUniform(),
+                threads=threads, time_limit=left, dtype=dtype, **options,
             )  # fmt: skip
         except Interrupted as error:
             runs, interrupted = error.runs, True
         if len(runs):
-            assert runs.parameters is not None
-            values = runs.loss
-            if held is not None:
-                finite = np.isfinite(runs.parameters).all(axis=1)
-                values = np.full(len(runs), np.nan)
-                values[finite] = loss_of(net, runs.parameters[finite], *held, loss=loss)
-            losses.append(values)
+            losses.append(_losses(runs, net, loss, *judged) if again else runs.loss)
+            if held_out is not None:
+                held_out.add(net, _finite(runs))
+            values = losses[-1]
             order = np.argsort(np.where(np.isfinite(values), values, np.inf), kind="stable")
-            best += [
-                (
-                    float(values[at]), int(runs.indices[at]), int(runs.epochs[at]),
-                    runs.parameters[at].copy(), Status(int(runs.status[at])),
-                )
-                for at in order[:average] if np.isfinite(values[at])
-            ]  # fmt: skip
+            best += [(float(values[at]), _one(runs, at), penalty)
+                     for at in order[:average] if np.isfinite(values[at])]  # fmt: skip
             best = sorted(best, key=itemgetter(0))[:average]
         if time_limit is not None:
             left = begin + time_limit - time.perf_counter()
@@ -198,12 +210,77 @@ def fit(
         raise ValueError(
             f"--restarts: expected at least one to end with a finite loss, got none of {restarts}"
         )
+    _, chosen, penalty = best[0]
     model = Model(
-        net, np.array([one[3] for one in best]), inputs=inputs, outputs=outputs,
+        net, np.array([one.parameters for _, one, _ in best]), inputs=inputs, outputs=outputs,
         classes=target.classes, features=features, targets=list(target.names),
+        residuals=None if held_out is None else held_out.found(),
     )  # fmt: skip
-    fitted = seen(parts.train)[1]
-    judged = fitted if held is None else held[1]
-    constant = loss_of_constant(loss, judged, at=fitted)
-    _, restart, made, _, status = best[0]
-    return Fit(model, np.concatenate(losses), restart, made, interrupted, status, constant)
+    mean = np.average(trained[1], axis=0, weights=factors)[np.newaxis]
+    constant = loss_of_constant(loss, judged[1], judged[2], at=mean)
+    return Fit(
+        model, np.concatenate(losses), chosen.restart, chosen.epochs, interrupted, chosen.status,
+        constant, penalty,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The chosen restart."""
+
+    restart: int
+    epochs: int
+    status: Status
+    parameters: np.ndarray
+
+
+def _one(runs: Runs, at: int) -> Chosen:
+    assert runs.parameters is not None
+    status = Status(int(runs.status[at]))
+    return Chosen(int(runs.indices[at]), int(runs.epochs[at]), status, runs.parameters[at].copy())
+
+
+def _calls(
+    restarts: int, penalties: Sequence[float], n_parameters: int
+) -> Iterator[tuple[float, int, int]]:
+    """Yield the calls of training: a penalty, the first restart, and their number."""
+    most = max(1, BYTES // (8 * n_parameters))
+    for place, penalty in enumerate(penalties):
+        share = restarts // len(penalties) + (place < restarts % len(penalties))
+        for first in range(0, share, most):
+            yield penalty, first, min(most, share - first)
+
+
+def _losses(
+    runs: Runs,
+    net: Network,
+    loss: Penalized,
+    X: np.ndarray,
+    y: np.ndarray,
+    factors: np.ndarray | None,
+) -> np.ndarray:
+    """The losses of all restarts on some rows, without a penalty; NaN where one diverged."""
+    assert runs.parameters is not None
+    finite = np.isfinite(runs.parameters).all(axis=1)
+    values = np.full(len(runs), np.nan)
+    values[finite] = loss_of(net, runs.parameters[finite], X, y, loss=loss, sample_weight=factors)
+    return values
+
+
+def _finite(runs: Runs) -> np.ndarray:
+    """The parameters of the restarts that did not diverge."""
+    assert runs.parameters is not None
+    parameters: np.ndarray = runs.parameters[np.isfinite(runs.parameters).all(axis=1)]
+    return parameters
+
+
+def _repeated(rows: np.ndarray, target: Target, weights: np.ndarray | None) -> np.ndarray:
+    """Repeat rows in proportion to the weights of their classes, about `REPEATS` times each.
+
+    The validation loss, which ends restarts, takes no weights.
+    """
+    if weights is None:
+        return rows
+    factors = weights[target.values[rows]]
+    counts = np.maximum(1, np.round(REPEATS * factors / factors.mean())).astype(np.int64)
+    return np.repeat(rows, counts)

@@ -1,7 +1,8 @@
-"""Show versions, machine and compiled kernels; or describe a run.
+"""Show versions, machine and compiled kernels; or describe a run or a model.
 
-With DIR, a folder written by ``fastnn restarts --out`` or ``train_many(…, out=)``: its job, its
-progress, and statistics of its restarts.
+With PATH, a folder written by ``fastnn restarts --out`` or ``train_many(…, out=)``: its job, its
+progress, and statistics of its restarts.  Or a model that ``fastnn train`` or ``Model.save`` wrote:
+its network, its outputs, and what it makes of each column.
 """
 
 from __future__ import annotations
@@ -21,19 +22,64 @@ from ..engine.specialize import mode
 from ..jit.cache import SPECIAL, kept_files
 from ..kernels.pieces import Kind
 from ..kernels.train_loop import train_restarts
+from ..results.model import Model, as_model
+from ..results.run import Run
+from ..storage.npz import load
 from ..storage.stored_runs import open_run
+from ..support.atomic_files import DamagedFile
 from ..support.machine import available_threads
 from ..support.version import NUMERICS_VERSION, __version__
+from .report import PRINTED, escaped, listed, short
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="the folder of a run")
+    parser.add_argument(
+        "path", type=Path, nargs="?", metavar="PATH", help="the folder of a run, or a saved model"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    return _run_info(options.folder) if options.folder is not None else _machine_info()
+    if options.path is None:
+        return _machine_info()
+    return _model_info(options.path) if options.path.is_file() else _run_info(options.path)
+
+
+def _model_info(path: Path) -> int:
+    thing = load(path)
+    if not isinstance(thing, Model | Run):
+        raise DamagedFile(path, f"expected a model or a single run, got {type(thing).__name__}")
+    model = as_model(thing)
+    members = f", the average of {len(model.parameters)}" if len(model.parameters) > 1 else ""
+    rows = [("model", str(path)), ("network", f"{model.network!r}, {model.dtype}{members}")]
+    if model.classes is not None:
+        classes = ", ".join(short(label) for label in model.classes[:PRINTED].tolist())
+        more = len(model.classes) - PRINTED
+        rows.append(("classes", classes + (f" and {more:,} more" if more > 0 else "")))
+    if model.targets is not None:
+        rows.append(("target" if len(model.targets) == 1 else "targets", listed(model.targets)))
+    scaled = [name for name in ("inputs", "outputs") if getattr(model, name) is not None]
+    if model.outputs is not None and model.outputs.log:
+        scaled[-1] = "the logarithms of outputs"
+    rows.append(("scales", " and ".join(scaled) or "nothing"))
+    if model.residuals is not None:
+        rows.append(("intervals", f"from the errors on {len(model.residuals):,} rows"))
+    if model.reading is not None and (options := model.reading.to_record()):
+        rows.append(("reads", ", ".join(f"{name} {value!r}" for name, value in options.items())))
+    if model.encoding is None:
+        rows.append(
+            ("inputs", listed(model.features or ()) or f"{model.network.sizes[0]}, unnamed")
+        )
+    else:
+        rows.append(
+            ("inputs", f"{model.network.sizes[0]} of {len(model.encoding.columns)} columns")
+        )
+    for name, value in rows:
+        print(f"{name:<12}{value}")
+    for column in model.encoding.columns if model.encoding is not None else ():
+        print(f"  {short(column.name)}: {escaped(column.describe())}")
+    return 0
 
 
 def _run_info(folder: Path) -> int:

@@ -1,8 +1,11 @@
 """Predict with a model for every row of a CSV file.
 
 MODEL is a file that ``fastnn train`` wrote.  FILE has the model's inputs as columns, in any order,
-and may have others.  Predictions are written as CSV, one row for each row of FILE, in order.  If
-FILE also has the targets, scores go to standard error.
+and may have others.  FILE is read as the file of ``fastnn train`` was: options given there hold
+here too, unless they are given anew.  Texts and empty cells are encoded as in training; a note
+tells of texts that training did not see.  Predictions are written as CSV, one row for each row of
+FILE, in order; a row without a number that training never missed has an empty one.  If FILE also
+has the targets, scores go to standard error.
 
 Names and labels are written unchanged.  Spreadsheets read some texts as formulas: a warning says
 so, and --safe-for-spreadsheets writes them so that they are read as text.
@@ -20,17 +23,24 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from ..results.intervals import half_width
 from ..results.model import Model
 from ..storage.npz import load
 from ..support.atomic_files import DamagedFile, write_file
-from ..tabular.csv_table import Labels, Table, TableError
+from ..support.checks import integer, shown
+from ..support.suggestions import hint
+from ..tabular.cells import taken
+from ..tabular.csv_table import TableError
 from ..tabular.metrics import confusion
-from ..tabular.target import LARGEST_WHOLE
+from ..tabular.target import places_of
 from .files import check_output
-from .report import accuracy_text, confusion_text, errors_text
+from .gaps import Read, read_with_gaps
+from .reading import FILE_HELP, add_reading, check_input, opened
+from .report import confusion_rows, errors_rows, rates_text, table
 
 # A cell that starts with one of these is a formula.
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+MOST_DIGITS = 17
 _WARNING = (
     "fastnn: warning: a spreadsheet would read some cells as formulas: {}; "
     "--safe-for-spreadsheets writes them as text"
@@ -41,14 +51,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
     add("model", type=Path, metavar="MODEL", help="a model that fastnn train saved")
-    add("file", type=Path, metavar="FILE", help="a CSV file with a header")
+    add("file", type=Path, metavar="FILE", help=FILE_HELP)
     add("--out", type=Path, metavar="FILE.csv", help="where to write, by default standard output")
     add(
         "--probabilities",
         action="store_true",
         help="add a column with the probability of each class",
     )
-    add("--delimiter", help="by default comma, semicolon or tab, as in the header")
+    add("--threshold", metavar="[NAME=]SHARE",
+        help="predict NAME, by default the second of two classes, from this share on")  # fmt: skip
+    add("--interval", type=float, metavar="SHARE",
+        help="add columns of bounds that hold this share of new values, such as 0.9")  # fmt: skip
+    add("--keep", action="append", default=[], metavar="COLUMN",
+        help="column to copy to the output, such as an id; may be repeated")  # fmt: skip
+    add("--digits", type=int, help="significant digits of numbers, by default all")
+    add_reading(parser)
     add(
         "--safe-for-spreadsheets",
         action="store_true",
@@ -58,38 +75,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    if options.out is not None:
-        check_output("--out", options.out, ["csv"])
-        if options.out.exists() and options.file.exists() and options.out.samefile(options.file):
-            raise ValueError(f"--out: expected a file other than the input, got {options.file}")
-    model = load(options.model)
-    if not isinstance(model, Model):
-        raise DamagedFile(options.model, f"expected a model, got {type(model).__name__}")
-    if model.features is None:
-        raise DamagedFile(
-            options.model,
-            "expected a model with names of its inputs, got one without; use one that fastnn "
-            "train saved",
-        )
-    if options.probabilities and model.classes is None:
-        raise ValueError("--probabilities: expected a classification model, got one for regression")
-    if options.probabilities and not model.has_shares:
-        raise ValueError(
-            "--probabilities: expected a model whose last activation is 'sigmoid' or 'softmax', "
-            f"got {model.network.activation[-1]!r}"
-        )
-    targets = list(model.targets or ())
-    with Table(options.file, options.delimiter) as table:
-        table.check_names(model.features)
-        known = targets if targets and set(targets) <= set(table.names) else []
-        rows = table.read(model.features, known)
-    names = targets or [f"output_{j}" for j in range(1 if model.classes is not None else
-                                                    model.network.sizes[-1])]  # fmt: skip
+    _check(options)
+    model = _model(options)
+    threshold = _threshold(options.threshold, model)
+    if options.interval is not None:
+        half_width(model.residuals, options.interval)
+    names = list(model.targets or ()) or [
+        f"output_{j}" for j in range(1 if model.classes is not None else model.network.sizes[-1])
+    ]
+    header = [*options.keep, *_header(model, names, options)]
+    for name in header:
+        if header.count(name) > 1:
+            option = "keep" if name in options.keep else "interval"
+            raise ValueError(
+                f"--{option}: expected columns other than those that are written, got {shown(name)}"
+            )
+    with opened(options, model.reading) as file:
+        rows = read_with_gaps(file, model, options.keep)
+    cells, guesses = _predicted(model.without_encoding(), rows.X, options, threshold)
+    told = "".join(f"fastnn: note: {note}\n" for note in rows.notes) + _gaps_text(rows.complete)
     try:
-        told = _scores(model, rows.numbers, rows.labels)
+        told += _scores(model, rows, guesses)
     except TableError as error:  # perhaps the targets are not known yet
-        told = f"fastnn: not scored: {error}\n"
-    written = list(_rows(model, rows.numbers, names, options.probabilities))
+        told += f"fastnn: not scored: {error}\n"
+    written = [header, *_in_place(cells, rows, len(header) - len(options.keep))]
     formulas = _formulas(written)
     if options.safe_for_spreadsheets:
         written = [[f"'{cell}" if is_formula(cell) else cell for cell in row] for row in written]
@@ -106,23 +115,136 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _rows(
-    model: Model, X: np.ndarray, names: list[str], probabilities: bool
-) -> Iterator[list[Any]]:
-    """The header and the cells of every row; floats are written so that they read back exactly."""
+def _check(options: argparse.Namespace) -> None:
+    """Check all options that need neither the model nor data."""
+    check_input(options.file)
+    if options.out is not None:
+        check_output("--out", options.out, ["csv"])
+        if options.out.exists() and options.file.exists() and options.out.samefile(options.file):
+            raise ValueError(f"--out: expected a file other than the input, got {options.file}")
+    if options.digits is not None:
+        integer("--digits", options.digits, 1, MOST_DIGITS)
+
+
+def _model(options: argparse.Namespace) -> Model:
+    """Load the model, which must have what the options need."""
+    model = load(options.model)
+    if not isinstance(model, Model):
+        raise DamagedFile(options.model, f"expected a model, got {type(model).__name__}")
+    if model.features is None:
+        raise DamagedFile(
+            options.model,
+            "expected a model with names of its inputs, got one without; use one that fastnn "
+            "train saved",
+        )
+    for name, chosen in (
+        ("probabilities", options.probabilities),
+        ("threshold", options.threshold is not None),
+    ):
+        if chosen and model.classes is None:
+            raise ValueError(f"--{name}: expected a classification model, got one for regression")
+        if chosen and not model.has_shares:
+            raise ValueError(
+                f"--{name}: expected a model whose last activation is 'sigmoid' or 'softmax', "
+                f"got {model.network.activation[-1]!r}"
+            )
+    if options.interval is not None and model.classes is not None:
+        raise ValueError("--interval: expected a regression model, got one for classification")
+    return model
+
+
+def _threshold(text: str | None, model: Model) -> tuple[int, float] | None:
+    """The position of a class, and the probability from which on it is predicted."""
+    if text is None:
+        return None
+    assert model.classes is not None
+    labels = [str(label) for label in model.classes.tolist()]
+    name, equals, number = text.rpartition("=")
+    try:
+        share = float(number)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise ValueError(
+            f"--threshold: expected NAME=SHARE with a share from 0 to 1, got {shown(text)}"
+        )
+    if not equals:
+        if len(labels) > 2:
+            raise ValueError(
+                f"--threshold: expected NAME=SHARE, since there are {len(labels)} classes, got "
+                f"{shown(text)}"
+            )
+        return 1, share
+    if name not in labels:
+        raise ValueError(
+            f"--threshold: expected one of the classes {', '.join(labels[:20])}, got "
+            f"{shown(name)}{hint(name, labels, shown)}"
+        )
+    return labels.index(name), share
+
+
+def _header(model: Model, names: list[str], options: argparse.Namespace) -> list[str]:
+    """The names of the columns that are predicted."""
+    header = list(names)
+    if options.probabilities:
+        assert model.classes is not None
+        header += [f"{names[0]}={label}" for label in model.classes.tolist()]
+    if options.interval is not None:
+        header += [f"{name}_{bound}" for name in names for bound in ("lower", "upper")]
+    return header
+
+
+def _predicted(
+    model: Model,
+    X: np.ndarray,
+    options: argparse.Namespace,
+    threshold: tuple[int, float] | None,
+) -> tuple[list[list[Any]], np.ndarray]:
+    """The cells of complete rows, and what is predicted: positions of classes, or numbers."""
+    if not len(X):
+        return [], np.empty((0, 1))
     if model.classes is None:
-        yield names
-        yield from model.evaluate(X).tolist()
-        return
+        guesses = numbers = model.evaluate(X)
+        if options.interval is not None:
+            bounds = np.stack(model.predict(X, interval=options.interval), axis=2)
+            numbers = np.hstack([numbers, bounds.reshape(len(X), -1)])
+        return _rounded(numbers, options.digits), guesses
     shares = model.scores(X)
-    labels = model.classes[shares.argmax(axis=1)].tolist()
-    if not probabilities:
-        yield names
-        yield from ([label] for label in labels)
-        return
-    yield names + [f"{names[0]}={label}" for label in model.classes.tolist()]
-    for label, row in zip(labels, shares.tolist(), strict=True):
-        yield [label, *row]
+    guesses = shares.argmax(axis=1)
+    if threshold is not None:
+        place, least = threshold
+        others = shares.copy()
+        others[:, place] = -np.inf
+        guesses = np.where(shares[:, place] >= least, place, others.argmax(axis=1))
+    labels = model.classes[guesses].tolist()
+    more = _rounded(shares, options.digits) if options.probabilities else [[]] * len(labels)
+    return [[label, *row] for label, row in zip(labels, more, strict=True)], guesses
+
+
+def _rounded(numbers: np.ndarray, digits: int | None) -> list[list[Any]]:
+    """Numbers as they are written: so that they read back exactly, or with fewer digits."""
+    rows: list[list[Any]] = numbers.tolist()
+    if digits is None:
+        return rows
+    return [[float(f"{number:.{digits}g}") for number in row] for row in rows]
+
+
+def _in_place(cells: list[list[Any]], rows: Read, width: int) -> Iterator[list[Any]]:
+    """Yield every row of the file: kept cells, and predictions, empty where inputs are missing."""
+    kept = [[column.texts[code] for code in column.codes] for column in rows.kept]
+    predicted = iter(cells)
+    for place, complete in enumerate(rows.complete.tolist()):
+        yield [column[place] for column in kept] + (next(predicted) if complete else [""] * width)
+
+
+def _gaps_text(complete: np.ndarray) -> str:
+    gaps = int(np.count_nonzero(~complete))
+    if not gaps:
+        return ""
+    return (
+        f"fastnn: warning: {gaps:,} of {len(complete):,} rows have no prediction, since inputs are "
+        "missing\n"
+    )
 
 
 def _write(rows: Iterable[list[Any]], file: TextIO, quoting: Any) -> None:
@@ -153,34 +275,20 @@ def _formulas(rows: Iterable[list[Any]], most: int = 3) -> list[str]:
     return list(found)[:most]
 
 
-def _scores(model: Model, X: np.ndarray, columns: list[Labels]) -> str:
-    """Scores of the predictions, if the targets are known and not left empty."""
-    if not columns or any(column.texts == [""] for column in columns):
+def _scores(model: Model, rows: Read, guesses: np.ndarray) -> str:
+    """Scores of the predictions, for the rows whose targets are known."""
+    scored = rows.complete.copy()
+    for column in rows.targets:
+        scored &= ~np.array([text == "" for text in column.texts], dtype=np.bool_)[column.codes]
+    if not rows.targets or not scored.any():
         return ""
+    columns = [taken(column, scored) for column in rows.targets]
+    guesses = guesses[scored[rows.complete]]
     if model.classes is None:
         true = np.stack([column.numbers() for column in columns], axis=1)
         names = [column.name for column in columns]
-        return errors_text(names, [(f"{len(X):,} rows", true, model.evaluate(X))], None) + "\n"
-    column = columns[0]
-    places = {str(label): place for place, label in enumerate(model.classes.tolist())}
-    kind = {"i": int, "u": int, "f": float}.get(model.classes.dtype.kind)
-    texts = [text if text in places else _plain(text, kind) for text in column.texts]
-    for code, text in enumerate(texts):
-        if text not in places:
-            known = ", ".join([*places][:20])
-            raise column.error(code, f"expected one of {known}, got {text!r}")
-    true = np.array([places[text] for text in texts])[column.codes]
-    predicted = model.scores(X).argmax(axis=1)
-    told = accuracy_text("right:", true, predicted)
-    return f"{told}\n{confusion_text(confusion(true, predicted, len(places)), model.classes)}\n"
-
-
-def _plain(text: str, kind: type | None) -> str:
-    """A number as labels of this kind are written: 1 for 1.0, or 1.0 for 1; text as it is."""
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    if kind is int and number.is_integer() and abs(number) < LARGEST_WHOLE:
-        return str(int(number))
-    return str(number) if kind is float else text
+        parts = [(f"{len(true):,} rows", true, guesses)]
+        return table(errors_rows(names, parts, None)) + "\n"
+    counts = confusion(places_of(model.classes, columns[0]), guesses, len(model.classes))
+    told = rates_text({"": counts}, model.classes)
+    return f"{told}\n{table(confusion_rows(counts, model.classes))}\n"

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..results.plots import draw_losses
 from ..support.figures import BLUE, ORANGE
-from ..tabular.metrics import Errors, confusion
+from ..tabular.metrics import Errors, Rates, confusion
 from .files import new_figure
 
 if TYPE_CHECKING:
@@ -27,8 +27,13 @@ DRAWN_TARGETS = 4
 
 def short(label: Any, width: int = 24) -> str:
     """A label in one line of at most `width` characters."""
-    text = "".join(mark if mark.isprintable() else "�" for mark in str(label))
+    text = escaped(str(label))
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def escaped(text: str) -> str:
+    """A text in one line."""
+    return "".join(mark if mark.isprintable() else "�" for mark in text)
 
 
 def warn(text: str) -> None:
@@ -59,24 +64,23 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def confusion_text(counts: np.ndarray, classes: np.ndarray) -> str:
-    """A confusion matrix, or the most frequent mistakes if there are many classes."""
+def confusion_rows(counts: np.ndarray, classes: np.ndarray) -> list[list[str]]:
+    """A confusion matrix with recalls, or the most frequent mistakes if there are many classes."""
     if len(classes) <= PRINTED:
         names = [short(name, 12) for name in classes]
-        head = [["true \\ predicted", *names]]
-        return table(
-            head + [[name, *map(str, row)] for name, row in zip(names, counts, strict=True)]
-        )
+        recall = ["–" if np.isnan(share) else f"{share:.2%}" for share in Rates.of(counts).recall]
+        rows = [["true \\ predicted", *names, "recall"]]
+        for name, row, share in zip(names, counts, recall, strict=True):
+            rows.append([name, *map(str, row), share])
+        return rows
     mistakes = counts - np.diag(np.diag(counts))
     order = np.argsort(-mistakes, axis=None, kind="stable")[:PRINTED]
     pairs = [divmod(int(place), len(classes)) for place in order if mistakes.flat[place]]
     head = [["most frequent mistakes: true", "predicted", "rows"]]
-    return table(
-        head + [[short(classes[i]), short(classes[j]), str(counts[i, j])] for i, j in pairs]
-    )
+    return head + [[short(classes[i]), short(classes[j]), str(counts[i, j])] for i, j in pairs]
 
 
-def classes_text(target: Target, parts: dict[str, np.ndarray]) -> str:
+def classes_rows(target: Target, parts: dict[str, np.ndarray]) -> list[list[str]]:
     """Number of rows of each class, in total and in each part."""
     assert target.classes is not None
     columns = {"rows": target.values} | {name: target.values[part] for name, part in parts.items()}
@@ -85,15 +89,16 @@ def classes_text(target: Target, parts: dict[str, np.ndarray]) -> str:
     for label, *numbers in zip(target.classes, *counts, strict=True):
         rows.append([short(label), *(f"{number:,}" for number in numbers)])
     left = len(rows) - 1 - PRINTED
-    rows = rows[: PRINTED + 1] if left > 1 else rows
-    return table(rows) + (f"\nand {left:,} more classes" if left > 1 else "")
+    if left > 1:
+        rows = [*rows[: PRINTED + 1], [f"and {left:,} more classes", *[""] * len(columns)]]
+    return rows
 
 
-def errors_text(
+def errors_rows(
     names: Sequence[str],
     parts: Iterable[tuple[str, np.ndarray, np.ndarray]],
     constants: np.ndarray | None,
-) -> str:
+) -> list[list[str]]:
     """R², RMSE and MAE of every part and target, with those of the mean if it is known.
 
     A part is its name, its true and its predicted values, (n, targets) each.
@@ -110,13 +115,28 @@ def errors_text(
             if constants is not None:
                 row += [f"{errors.constant_rmse:.5g}", f"{errors.constant_mae:.5g}"]
             rows.append(row)
-    return table(rows)
+    return rows
 
 
-def accuracy_text(part: str, true: np.ndarray, predicted: np.ndarray) -> str:
-    """Share of rows whose class was predicted correctly."""
-    right = int(np.count_nonzero(true == predicted))
-    return f"{part} {right / len(true):.2%} ({right:,} of {len(true):,})"
+def rates_text(
+    counts: dict[str, np.ndarray], classes: np.ndarray, common: int | None = None
+) -> str:
+    """The share of rows right, that of always the commonest class, and the balanced accuracy.
+
+    `counts` holds the confusion matrix of each part, by its name.
+    """
+    rates = {part: Rates.of(matrix, common) for part, matrix in counts.items()}
+    always = short(classes[[*rates.values()][-1].common])
+    lines = {
+        "right": [f"{r.accuracy:.2%} ({r.right:,} of {r.rows:,})" for r in rates.values()],
+        f"right if always {always}": [f"{r.share:.2%}" for r in rates.values()],
+        "balanced accuracy": [f"{r.balanced:.2%}" for r in rates.values()],
+    }
+    told = []
+    for name, cells in lines.items():
+        pairs = zip(rates, cells, strict=True)
+        told.append(f"{name}: " + ", ".join(f"{part} {cell}".lstrip() for part, cell in pairs))
+    return "\n".join(told)
 
 
 def figure_of(
@@ -191,5 +211,6 @@ def _draw_predicted(
     right.axhline(0, color=ORANGE, lw=1.5)
     right.set(xlabel=f"predicted {name}", ylabel=f"predicted − true {name}")
     right.set_title("Residuals")
+    right.locator_params(axis="x", nbins=6)  # large numbers would overlap
     for ax in axes:
         ax.grid(alpha=0.3)

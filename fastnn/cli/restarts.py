@@ -25,7 +25,7 @@ from ..starts.uniform import Uniform
 from ..storage.manifest import read_manifest
 from ..storage.writer import is_begun
 from ..training import train_many
-from .arguments import kept, sizes, whole
+from .arguments import about_hidden, hidden_layers, kept, sizes, whole
 from .files import check_figure, check_output, new_figure, save_figure
 from .report import warn
 
@@ -79,7 +79,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-target", action="store_const", dest="target", const=None, help="never stop early"
     )
     add("--seed", type=int, default=0, help="default %(default)s")
-    add("--hidden", type=sizes, default=[2], metavar="N[,N…]", help="hidden units, default 2")
+    add(
+        "--hidden",
+        type=sizes,
+        default=[2],
+        metavar="N[,N…]",
+        help="hidden units, 0 for none; default 2",
+    )
     add("--activation", default="sigmoid", help=f"{', '.join(BY_NAME)}; default %(default)s")
     add("--bias", action="store_true", help="give the units biases")
     add("--dtype", default="float64", help="float64 (default) or float32")
@@ -132,7 +138,9 @@ def run(options: argparse.Namespace) -> int:
             )
     if options.figure is not None:
         check_figure(options.figure)
-    net = Network([2, *options.hidden, 1], activation=options.activation, bias=options.bias)
+    with about_hidden():
+        net = Network([2, *hidden_layers(options.hidden), 1], activation=options.activation,
+                      bias=options.bias)  # fmt: skip
     X, y = xor()
     restarts = count_of(options)
     start = time.perf_counter()

@@ -1,11 +1,13 @@
 """Train a network on a CSV file: the average of the best restarts, tested and saved as a model.
 
 FILE has a header and a row for each sample.  All columns except the targets and the ignored ones
-are inputs and must be numeric.  A target of text, or of a few distinct whole numbers, means
-classification, any other regression; --task overrides that.  The seed splits the rows into
-training, validation (to choose the best restarts) and test rows.  The scaling is computed from the
-training rows and is part of the model, which ``fastnn predict`` applies and ``fastnn export``
-writes in other formats.
+are inputs.  Columns of text become categories, and empty cells among numbers the median; columns
+with nearly as many texts as rows, such as names, are left out.  A target of text, or of a few
+distinct whole numbers, means classification, any other regression; --task overrides that.  The seed
+splits the rows into training, validation (to choose the best restarts) and test rows.  Categories,
+medians and scales are learnt from the training rows and are part of the model, which ``fastnn
+predict`` applies and ``fastnn export`` writes in other formats.  Scores stand beside those of a
+constant, and warnings say where a model is worth little.
 """
 
 from __future__ import annotations
@@ -20,39 +22,22 @@ from pathlib import Path
 import numpy as np
 
 from ..results.model import Model
-from ..results.verdict import is_worse_than
 from ..spec.activations import BY_NAME
-from ..spec.status import Status
 from ..storage.npz import load
 from ..support.atomic_files import DamagedFile
-from ..support.checks import FLOATS, integer, shown
-from ..tabular.csv_table import Table, TableError
-from ..tabular.metrics import confusion
-from ..tabular.target import TASKS, Target, make_target, split
-from .arguments import sizes, whole
+from ..support.checks import FLOATS, integer
+from ..tabular.cells import n_rows
+from ..tabular.target import RANDOM, TASKS
+from ..tabular.text_file import title
+from .arguments import hidden_layers, sizes, whole
+from .choices import add_choices, check_choices
 from .files import check_figure, check_output, save_figure
-from .fitting import (
-    AVERAGE,
-    MOST_OF_LM,
-    OPTIMIZERS,
-    RESTARTS,
-    Fit,
-    Split,
-    default_optimizer,
-    default_restarts,
-    fit,
-    network_for,
-)
-from .report import (
-    PRINTED,
-    accuracy_text,
-    classes_text,
-    confusion_text,
-    errors_text,
-    figure_of,
-    listed,
-    warn,
-)
+from .fitting import AVERAGE, OPTIMIZERS, RESTARTS, Fit
+from .reading import FILE_HELP, add_reading, check_input, default_model
+from .report import PRINTED, classes_rows, listed
+from .scores import cross_validation_rows, figure_of_fit, importance_rows, tell_scores
+from .told import Told
+from .work import TEST, Work, prepared, share_of_test
 
 # Names of columns that tell rows apart: as their first or last word, or as a whole.
 ID_WORDS, ID_NAMES = {"id", "ids", "uuid", "guid"}, {"index", "idx", "row", "rownum", "rowid", "nr"}
@@ -61,7 +46,7 @@ ID_WORDS, ID_NAMES = {"id", "ids", "uuid", "guid"}, {"index", "idx", "row", "row
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
-    add("file", type=Path, metavar="FILE", help="a CSV file with a header")
+    add("file", type=Path, metavar="FILE", help=FILE_HELP)
     add("--target", action="append", required=True, metavar="COLUMN",
         help="column to predict; repeat for several numeric columns")  # fmt: skip
     add(
@@ -71,20 +56,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="COLUMN",
         help="column to leave out; may be repeated",
     )
+    add(
+        "--category",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="column to read as categories, even if it holds numbers; may be repeated",
+    )
     add("--task", choices=TASKS, help="kind of target, by default detected from its column")
-    add("--delimiter", help="by default comma, semicolon or tab, as in the header")
+    add_reading(parser)
     add("--restarts", type=whole, help="default 1000; fewer for large files, at least 10")
-    add("--average", type=whole, default=AVERAGE, metavar="K",
-        help="the model is the average of the K best restarts, default %(default)s")  # fmt: skip
     add("--optimizer", choices=list(OPTIMIZERS),
         help="by default lm for regression where it is fast, otherwise lbfgs")  # fmt: skip
-    add("--hidden", type=sizes, default=[10], metavar="N[,N…]", help="hidden units, default 10")
+    add(
+        "--hidden",
+        type=sizes,
+        default=[10],
+        metavar="N[,N…]",
+        help="hidden units, 0 for none; default 10",
+    )
     add("--activation", default="tanh", help=f"{', '.join(BY_NAME)}; default %(default)s")
+    add("--average", type=whole, default=AVERAGE, metavar="K",
+        help="the model is the average of the K best restarts, default %(default)s")  # fmt: skip
     add("--epochs", type=whole, help="maximum epochs, default depends on the optimizer")
     add("--validation", type=float, default=0.2, metavar="SHARE",
         help="share of the rows that chooses the restart, default %(default)s")  # fmt: skip
-    add("--test", type=float, default=0.2, metavar="SHARE",
-        help="share of the rows that tests it, default %(default)s")  # fmt: skip
+    add("--test", type=float, metavar="SHARE",
+        help=f"share of the rows that tests it, default {TEST}")  # fmt: skip
     add("--dtype", choices=FLOATS, default="float64",
         help="type of the network's numbers, default %(default)s")  # fmt: skip
     add("--seed", type=int, default=0, help="default %(default)s")
@@ -97,87 +95,134 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where to save the model, by default FILE with the extension .npz",
     )
     add("--figure", type=Path, metavar="FILE", help="save a figure: .png, .pdf or .svg")
+    add_choices(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     path = _checked(options)
-    features, X, target = _read(options)
-    try:
-        parts = Split(*split(target, options.validation, options.test, options.seed))
-    except ValueError as error:
-        raise TableError(options.file, str(error)) from None
-    net, loss = network_for(target, len(features), options.hidden, options.activation, False)
-    name = options.optimizer or default_optimizer(target, len(parts.train), net.n_parameters)
-    net, loss = network_for(target, len(features), options.hidden, options.activation, name == "lm")
-    if name == "lm" and net.n_parameters > MOST_OF_LM:
-        raise ValueError(
-            f"--optimizer: lm takes at most {MOST_OF_LM} parameters, got {net.n_parameters}; use "
-            "lbfgs or fewer hidden units"
-        )
-    optimizer, epochs = OPTIMIZERS[name]
-    _print_data(options, features, X, target, parts)
-    restarts = options.restarts or default_restarts(len(parts.train), net, name)
-    fewer = ", fewer for a large file" if options.restarts is None and restarts < RESTARTS else ""
-    print(f"{net}, {name}, {restarts:,} restarts{fewer}", flush=True)
+    work, told = prepared(options), Told()
+    X, target, parts = work.X, work.target, work.main.parts
+    _tell_data(told, options, work)
     begin = time.perf_counter()
-    found = fit(
-        X, target, parts, net, loss, optimizer, restarts=restarts,
-        epochs=epochs if options.epochs is None else options.epochs, seed=options.seed,
-        threads=options.threads, time_limit=options.time_limit, features=features,
-        dtype=options.dtype, average=options.average,
-    )  # fmt: skip
+    found = work.fit(options, work.main, X)
     seconds = time.perf_counter() - begin
-    found.model.save(path)  # before any output that could fail
+    # Before any output that could fail.
+    work.main.inputs.model_of(found.model, work.reading).save(path)
+    judged = _tell_fit(told, options, work, found, seconds)
+    weighted = options.balanced or bool(options.class_weight)
+    tell_scores(told, found, X, target, parts, weighted)
+    if options.importance:
+        part, rows = [*parts.named().items()][-1]
+        columns = work.main.inputs.encoding.columns
+        drops = importance_rows(found.model, X, target, rows, columns, options.seed, weighted)
+        told.show(f"importance, on the {part} rows", drops)
+    interrupted = found.interrupted
+    if work.folds and not interrupted:
+        scores, ended = cross_validation_rows(target, work.fit_folds(options))
+        told.show(f"cross-validation with {options.cv} folds", scores)
+        interrupted = isinstance(ended, KeyboardInterrupt)
+        if interrupted:
+            print("fastnn: interrupted before all folds had ended", file=sys.stderr)
+        elif ended is not None:
+            told.warn(f"train: expected all folds to be trained, got one that cannot be: {ended}")
+    told.say(f"\nsaved {path}")
+    if options.figure is not None or options.report is not None:
+        figure = figure_of_fit(found, X, target, parts, judged)
+        if options.figure is not None:
+            save_figure(figure, options.figure)
+            print(f"saved {options.figure}")
+        if options.report is not None:
+            name = f"{', '.join(target.names)} from {Path(title(options.file)).name}"
+            told.save(options.report, name, figure, _settings(options, work))
+            print(f"saved {options.report}")
+    return 130 if interrupted else 0
+
+
+def _tell_data(told: Told, options: argparse.Namespace, work: Work) -> None:
+    """Tell what was read, what it becomes, and what will be trained."""
+    inputs, parts, target = work.main.inputs, work.main.parts, work.target
+    for note in work.notes:
+        told.say(f"note: {note}")
+    columns = inputs.encoding.columns
+    of = f" of {len(columns)} columns" if inputs.encoding.changes else ""
+    X = work.X[: n_rows(inputs.cells[0])]
+    told.say(f"{title(options.file)}: {len(X):,} rows, {len(inputs.names)} inputs{of}")
+    what = "classification" if target.classes is not None else "regression"
+    asked = "" if options.task else "; --task overrides it"
+    told.say(f"{what} of {', '.join(target.names)}: {target.why}{asked}")
+    counts = ", ".join(f"{len(rows):,} {name}" for name, rows in parts.named().items())
+    how = f"split by seed {options.seed}" if options.split == RANDOM else "in their order"
+    told.say(f"rows, {how}: {counts}")
+    if options.test_file is not None:
+        told.say(f"the test rows are those of {title(options.test_file)}")
+    for line in inputs.told(parts.train):
+        told.say(line)
+    constant = [n for n, column in zip(inputs.names, X[parts.train].T, strict=True)
+                if (column == column[0]).all()]  # fmt: skip
+    if constant:
+        told.say(f"constant in all training rows: {listed(constant)}")
+    numbers = {column.name for column in columns if not column.categories}
+    identifiers = [name for name, column in zip(inputs.names, X.T, strict=True)
+                   if name in numbers and is_identifier(name, column)]  # fmt: skip
+    if identifiers and len(columns) > 1:
+        options_of = " ".join(f"--ignore {shlex.quote(name)}" for name in identifiers[:PRINTED])
+        told.say("note: used as inputs, though they seem to number the rows: "
+                 f"{listed(identifiers)}; to leave them out: {options_of}")  # fmt: skip
+    if target.classes is not None:
+        told.show("", classes_rows(target, parts.named()))
+    fewer = options.restarts is None and work.restarts < RESTARTS
+    told.say(f"{work.main.net}, {work.optimizer}, {work.restarts:,} restarts"
+             f"{', fewer for a large file' if fewer else ''}")  # fmt: skip
+
+
+def _tell_fit(
+    told: Told, options: argparse.Namespace, work: Work, found: Fit, seconds: float
+) -> str:
+    """Tell how the restarts ended; returns the name of the loss that chose."""
     if found.interrupted:
         print(f"fastnn: interrupted after {len(found.losses):,} restarts", file=sys.stderr)
-    elif len(found.losses) < restarts:
-        print(f"{len(found.losses):,} of {restarts:,} restarts finished within the time limit")
-    judged = loss.name if target.classes is not None else f"{loss.name} of the scaled target"
-    judged += f" on the {'validation' if len(parts.validation) else 'training'} rows"
+    elif len(found.losses) < work.restarts:
+        told.say(f"{len(found.losses):,} of {work.restarts:,} restarts finished within the time "
+                 "limit")  # fmt: skip
+    numeric = work.target.classes is None
+    judged = f"{work.main.loss.name} of the scaled target" if numeric else work.main.loss.name
+    judged += f" on the {'validation' if len(work.main.parts.validation) else 'training'} rows"
     finite = found.losses[np.isfinite(found.losses)]
     low, middle, high = np.quantile(finite, [0.25, 0.5, 0.75])
-    print(f"{seconds:.1f} s; {judged}: best {finite.min():.4g}, "
-          f"quartiles {low:.4g}, {middle:.4g}, {high:.4g}")  # fmt: skip
+    told.say(f"{seconds:.1f} s; {judged}: best {finite.min():.4g}, "
+             f"quartiles {low:.4g}, {middle:.4g}, {high:.4g}")  # fmt: skip
     if len(finite) < len(found.losses):
-        print(f"{len(found.losses) - len(finite):,} restarts diverged")
+        told.say(f"{len(found.losses) - len(finite):,} restarts diverged")
+    penalty = f", l2 {found.penalty:g}" if any(options.l2) else ""
     members = len(found.model.parameters)
-    told = f"average of the {members} best restarts; the best: " if members > 1 else ""
-    print(f"{told}restart {found.restart}, {found.epochs} epochs\n")
-    _warn(found, bool(len(parts.validation)))
-    _print_scores(found, X, target, parts)
-    print(f"\nsaved {path}")
-    if options.figure is not None:
-        part = [*parts.named()][-1]
-        rows = parts.named()[part]
-        losses = (found.losses, judged, finite.min(), "chosen")
-        figure = figure_of(target, part, target.values[rows], _predicted(found, X, target, rows),
-                           losses)  # fmt: skip
-        save_figure(figure, options.figure)
-        print(f"saved {options.figure}")
-    return 130 if found.interrupted else 0
+    average = f"average of the {members} best restarts; the best: " if members > 1 else ""
+    told.say(f"{average}restart {found.restart}, {found.epochs} epochs{penalty}\n")
+    return judged
 
 
-def _warn(found: Fit, validated: bool) -> None:
-    """Warn of a chosen restart that is not worth much."""
-    what = None
-    if found.status == Status.DIVERGED:
-        what = "a loss that stays finite, got a chosen restart that diverged"
-    elif is_worse_than(np.nanmin(found.losses), found.constant):
-        rows = "validation" if validated else "training"
-        what = f"better predictions of the {rows} rows than their mean, got worse ones"
-    if what is not None:
-        warn(
-            f"train: expected {what}; try another --optimizer, such as lbfgs, fewer "
-            "--hidden units, or other columns"
-        )
+def _settings(options: argparse.Namespace, work: Work) -> dict[str, str]:
+    """The options as they were used."""
+    used = vars(options) | {
+        "optimizer": work.optimizer, "restarts": work.restarts, "epochs": work.epochs,
+        "test": None if options.test_file is not None else share_of_test(options),
+        "l2": options.l2 if any(options.l2) else None,
+        "decimal": work.reading.decimal,
+        "header": options.header or None, "no-header": options.header is False,
+    }  # fmt: skip
+    settings = {}
+    for name, value in sorted(used.items()):
+        if value is None or value is False or value == [] or name in ("command", "run"):
+            continue
+        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        settings[name.replace("_", "-")] = "yes" if value is True else text
+    return settings
 
 
 def _checked(options: argparse.Namespace) -> Path:
     """Check all options that need no data; return the path for the model."""
-    if options.file.is_dir():
-        raise TableError(options.file, "expected a file, got a folder")
-    path: Path = options.file.with_suffix(".npz") if options.model is None else options.model
+    check_input(options.file)
+    path: Path = default_model(options.file) if options.model is None else options.model
     check_output("--model", path, ["npz"])
     if options.model is None and path.exists() and not _is_model(path):
         raise ValueError(
@@ -185,19 +230,20 @@ def _checked(options: argparse.Namespace) -> Path:
         )
     if options.figure is not None:
         check_figure(options.figure)
-    for name in ("validation", "test"):
-        share = getattr(options, name)
+    test = share_of_test(options)
+    for name, share in (("validation", options.validation), ("test", test)):
         if not 0 <= share < 1:
             raise ValueError(f"--{name}: expected a share from 0 to less than 1, got {share}")
-    if not options.validation + options.test < 1:
+    if not options.validation + test < 1:
         raise ValueError(
-            f"--test: expected a sum with --validation below 1, got {options.test} and "
-            f"{options.validation}"
+            f"--test: expected a sum with --validation below 1, got {test} and {options.validation}"
         )
+    hidden_layers(options.hidden)
     integer("--seed", options.seed, 0, 2**64 - 1)
     if options.restarts is not None:
         integer("--restarts", options.restarts, 1, 10**12)
     integer("--average", options.average, 1, 10**6)
+    check_choices(options)
     return path
 
 
@@ -208,58 +254,6 @@ def _is_model(path: Path) -> bool:
         return False
 
 
-def _read(options: argparse.Namespace) -> tuple[list[str], np.ndarray, Target]:
-    """The inputs' names and numbers, and the target."""
-    with Table(options.file, options.delimiter) as table:
-        for option in ("target", "ignore"):
-            table.check_names(getattr(options, option), f"--{option}: ")
-        if len(set(options.target)) < len(options.target):
-            raise ValueError(f"--target: expected different columns, got {options.target}")
-        both = [name for name in options.ignore if name in options.target]
-        if both:
-            raise ValueError(
-                f"--ignore: expected columns other than the target, got {shown(both[0])}, which "
-                "--target names; leave out one of the two"
-            )
-        left = {*options.target, *options.ignore}
-        features = [name for name in table.names if name not in left]
-        if not features:
-            raise TableError(
-                options.file, "expected at least one input column besides the target, got none"
-            )
-        try:
-            rows = table.read(features, options.target)
-        except TableError as error:
-            if error.text:
-                hint = " ".join(f"--ignore {shlex.quote(name)}" for name in error.text)
-                raise ValueError(f"{error}; to leave text columns out: {hint}") from None
-            raise
-    return features, rows.numbers, make_target(rows.labels, options.task)
-
-
-def _print_data(
-    options: argparse.Namespace, features: list[str], X: np.ndarray, target: Target, parts: Split
-) -> None:
-    what = "classification" if target.classes is not None else "regression"
-    print(f"{options.file}: {len(X):,} rows, {len(features)} inputs")
-    asked = "" if options.task else "; --task overrides it"
-    print(f"{what} of {', '.join(target.names)}: {target.why}{asked}")
-    counts = ", ".join(f"{len(rows):,} {name}" for name, rows in parts.named().items())
-    print(f"rows, split by seed {options.seed}: {counts}")
-    constant = [n for n, column in zip(features, X[parts.train].T, strict=True)
-                if (column == column[0]).all()]  # fmt: skip
-    if constant:
-        print(f"constant in all training rows: {listed(constant)}")
-    identifiers = [name for name, column in zip(features, X.T, strict=True)
-                   if is_identifier(name, column)]  # fmt: skip
-    if identifiers and len(features) > 1:
-        options_of = " ".join(f"--ignore {shlex.quote(name)}" for name in identifiers[:PRINTED])
-        print(f"note: used as inputs, though they seem to number the rows: {listed(identifiers)}; "
-              f"to leave them out: {options_of}")  # fmt: skip
-    if target.classes is not None:
-        print(classes_text(target, parts.named()))
-
-
 def is_identifier(name: str, column: np.ndarray) -> bool:
     """Return whether a column seems to tell rows apart: by its name, or by consecutive numbers."""
     words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
@@ -268,27 +262,3 @@ def is_identifier(name: str, column: np.ndarray) -> bool:
     if len(column) < 3 or np.ptp(column) != len(column) - 1:
         return False
     return bool((np.diff(np.sort(column)) == 1).all())
-
-
-def _predicted(found: Fit, X: np.ndarray, target: Target, rows: np.ndarray) -> np.ndarray:
-    """Predictions for some rows: positions of classes, or numbers."""
-    if target.classes is None:
-        return found.model.evaluate(X[rows])
-    places: np.ndarray = found.model.scores(X[rows]).argmax(axis=1)
-    return places
-
-
-def _print_scores(found: Fit, X: np.ndarray, target: Target, parts: Split) -> None:
-    named = parts.named()
-    predicted = {name: _predicted(found, X, target, rows) for name, rows in named.items()}
-    if target.classes is None:
-        mean = target.values[parts.train].mean(axis=0)
-        told = [(name, target.values[rows], predicted[name]) for name, rows in named.items()]
-        print(errors_text(target.names, told, mean))
-        return
-    print("right: " + ", ".join(
-        accuracy_text(name, target.values[rows], predicted[name]) for name, rows in named.items()
-    ))  # fmt: skip
-    last, rows = [*named.items()][-1]
-    counts = confusion(target.values[rows], predicted[last], len(target.classes))
-    print(f"\n{last} rows\n{confusion_text(counts, target.classes)}")

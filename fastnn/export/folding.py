@@ -23,6 +23,17 @@ def single(exported: Any, layout: str, fold: bool) -> Model:
             f"model: expected a single network, since {layout} holds only one, got an ensemble of "
             f"{len(model.parameters)}; n_estimators=1 of an estimator keeps one"
         )
+    if model.encoding is not None:
+        raise ValueError(
+            f"model: expected one of numbers, since {layout} cannot hold the encoding of columns, "
+            "got one that encodes them; pass model.without_encoding(), and give the network "
+            "model.encoding.apply(X)"
+        )
+    if model.outputs is not None and model.outputs.log:
+        raise ValueError(
+            f"model: expected outputs that are not logarithms, which {layout} cannot undo, got a "
+            "model that was trained on logarithms of the target; use to_c, to_onnx or to_json"
+        )
     if fold:
         return folded(model)
     scaled = [name for name in ("inputs", "outputs") if getattr(model, name) is not None]

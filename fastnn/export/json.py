@@ -16,14 +16,17 @@ from ..support.atomic_files import DamagedFile, destination, record_in, refuse_o
 from ..support.checks import float_type, real_array, shown
 from ..support.suggestions import suggests
 from ..support.version import __version__
+from ..tabular.encoding import Encoding
 from .common import labels_of, layers_of, network_model, write
 from .pipelines import exported_model
 
-FORMAT, VERSION = "fastnn model", 1
+FORMAT, VERSION, ENCODED = "fastnn model", 1, 2
+"""The later version has an encoding, without which readers would misunderstand the inputs."""
 TEXT = Path("the text")
 """Stands for the path if there is no file."""
 NAMES = {"format", "version", "members", "dtype"}
-MORE_NAMES = {"fastnn", "inputs", "outputs", "classes", "features", "targets", "digest"}
+MORE_NAMES = {"fastnn", "inputs", "outputs", "classes", "features", "targets", "digest",
+              "encoding"}  # fmt: skip
 
 
 @suggests
@@ -34,7 +37,7 @@ def to_json(model: Any, path: Any = None) -> str:
     name           value
     =============  =================================================================
     ``format``     ``"fastnn model"``
-    ``version``    1: readers refuse other numbers
+    ``version``    1, or 2 with an encoding: readers refuse other numbers
     ``fastnn``     the version of fastnn that wrote it
     ``dtype``      ``"float64"`` or ``"float32"``: in which the network computes
     ``inputs``     null, or ``{"mean": [n_in numbers], "scale": [n_in numbers]}``:
@@ -43,15 +46,25 @@ def to_json(model: Any, path: Any = None) -> str:
                    a list of layers ``{"activation": name, "weights": n_in lists of
                    n_out numbers, "biases": n_out numbers or null}``
     ``outputs``    null, or the same for the outputs: predicted is
-                   ``output * scale + mean``
+                   ``output * scale + mean``; or ``{"log_mean": …, "log_scale": …}``:
+                   predicted is ``exp(output * log_scale + log_mean)``
     ``classes``    null, or the labels: strings, whole numbers, numbers or booleans,
                    one for each output, or two for one output: the share of the
                    second; several sigmoids are divided by their sum
     ``features``   null, or the names of the inputs
     ``targets``    null, or the names of what is predicted
+    ``encoding``   only in version 2: the columns that become the inputs, in order,
+                   each ``{"name": text, "categories": texts, "fill": number or
+                   null, "indicator": true or false}``, as `Column` has them
     ``digest``     SHA-256 in hexadecimal of all the rest, as ASCII JSON without
                    spaces, names sorted
     =============  =================================================================
+
+    With an encoding, a column without categories is one input, in which ``fill`` stands for empty
+    cells, and with ``indicator`` a second one, 1 where the cell was empty and 0 elsewhere.  Two
+    categories are one input, 0 for the first, 1 for the second and 0.5 for any other text; more are
+    one input for each, 1 for this text and 0 elsewhere.  The category ``""`` is that of empty
+    cells.  The inputs are scaled after that.
 
     A layer computes ``activation(x @ weights + biases)``; the activations are those of `Network`.
     All sigmoids of a row may underflow.  So their quotients are best computed as the softmax of
@@ -84,7 +97,7 @@ def to_json(model: Any, path: Any = None) -> str:
     layers = layers_of(model)
     record = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": VERSION if model.encoding is None else ENCODED,
         "fastnn": __version__,
         "dtype": model.dtype.name,
         "inputs": _scaling_record(model.inputs),
@@ -104,6 +117,8 @@ def to_json(model: Any, path: Any = None) -> str:
         "features": model.features and list(model.features),
         "targets": model.targets and list(model.targets),
     }
+    if model.encoding is not None:
+        record["encoding"] = model.encoding.record()
     text = _text(sealed(record)) + "\n"
     if path is not None:
         write(path, text.encode())
@@ -143,7 +158,11 @@ def from_json(source: str | os.PathLike[str]) -> Model:
 
 
 def _record(text: str | bytes, path: Path) -> dict[str, Any]:
-    return record_in(text, path, FORMAT, VERSION, needs_digest=False)
+    return record_in(text, path, FORMAT, _version_of, needs_digest=False)
+
+
+def _version_of(record: dict[str, Any]) -> int:
+    return ENCODED if "encoding" in record else VERSION
 
 
 def _model(record: dict[str, Any], path: Path) -> Model:
@@ -177,6 +196,7 @@ def _model_of(record: dict[str, Any]) -> Model:
         classes=classes,
         features=record.get("features"),
         targets=record.get("targets"),
+        encoding=Encoding.of_record(record["encoding"]) if "encoding" in record else None,
     )
     labels_of(model)
     return model
@@ -232,14 +252,18 @@ def _check_names(name: str, value: Any, needed: set[str], more: set[str]) -> Non
 def _scaling(name: str, record: Any) -> Scaling | None:
     if record is None:
         return None
-    _check_names(name, record, {"mean", "scale"}, set())
-    return Scaling(record["mean"], record["scale"])
+    log = name == "outputs" and isinstance(record, dict) and "log_mean" in record
+    mean, scale = ("log_mean", "log_scale") if log else ("mean", "scale")
+    _check_names(name, record, {mean, scale}, set())
+    return Scaling(record[mean], record[scale], log=log)
 
 
 def _scaling_record(scaling: Scaling | None) -> dict[str, list[float]] | None:
     if scaling is None:
         return None
-    return {"mean": scaling.mean.tolist(), "scale": scaling.scale.tolist()}
+    # Other names, which a reader that does not know logarithms misses.
+    log = "log_" if scaling.log else ""
+    return {f"{log}mean": scaling.mean.tolist(), f"{log}scale": scaling.scale.tolist()}
 
 
 def _text(value: Any, indent: str = "") -> str:

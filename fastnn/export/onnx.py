@@ -16,6 +16,7 @@ from ..support.checks import shown
 from ..support.suggestions import suggests
 from ..support.version import __version__
 from .common import Layer, form_of, labels_of, layers_of, write
+from .onnx_encoding import DOMAIN, VERSION, encoded
 from .pipelines import exported_model
 
 # From January 2023; onnxruntime reads it from version 1.14 on.
@@ -32,10 +33,12 @@ class _Graph:
         self.dtype = dtype
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
+        self.reserved = ("outputs", "probabilities", "scores", "label")
+        self.taken: set[str] = set()
 
     def add(self, operator: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
         """Add an operator; returns the name of its result, `name` if one is given."""
-        result = name or f"{operator}_{len(self.nodes)}"
+        result = name or self._free(f"{operator}_{len(self.nodes)}")
         self.nodes.append(
             self.onnx.helper.make_node(operator, list(inputs), [result], result, **attributes)
         )
@@ -43,10 +46,16 @@ class _Graph:
 
     def constant(self, value: Any, dtype: Any = None, name: str | None = None) -> str:
         """Add a constant, of the network's type unless another is given; returns its name."""
-        result = name or f"constant_{len(self.constants)}"
+        result = self._free(name or f"constant_{len(self.constants)}")
         array = np.asarray(value, dtype=dtype or self.dtype)
         self.constants.append(self.onnx.numpy_helper.from_array(array, result))
         return result
+
+    def _free(self, name: str) -> str:
+        """The name, or one with more underscores if it is that of an input."""
+        while name in self.taken:
+            name += "_"
+        return name
 
     def cast(self, value: str, dtype: np.dtype) -> str:
         """Convert `value` to another type."""
@@ -113,13 +122,16 @@ FORMS: dict[str, Callable[[_Graph, str], str]] = {
 def to_onnx(model: Any, path: Any = None) -> Any:
     """Convert a model to ONNX, in standard operators (opset 18, IR version 8).
 
-    The input is "X", (n, n_in) of the model's dtype, for any n.  For regression, the output is
-    "outputs", (n, n_out) in the units of the data, as from `Model.evaluate`: in the model's dtype,
-    or float64 if outputs are scaled.  For classification, the outputs are "probabilities", (n,
-    n_classes) in the model's dtype, and "label", (n,) strings, int64, float64 or bools; if the
-    outputs are neither sigmoids nor a softmax, "scores", as from `Model.scores`, replace the
-    probabilities.  Scaling is part of the graph and computed in float64, as in Python; the outputs
-    of several members are averaged.
+    The input is "X", (n, n_in) of the model's dtype, for any n.  A model with an encoding has an
+    input (n, 1) for each of its columns, with the column's name: strings without surrounding
+    blanks for categories, and numbers of the model's dtype, NaN where they are missing.
+
+    For regression, the output is "outputs", (n, n_out) in the units of the data, as from
+    `Model.evaluate`: in the model's dtype, or float64 if outputs are scaled.  For classification,
+    the outputs are "probabilities", (n, n_classes) in the model's dtype, and "label", (n,) strings,
+    int64, float64 or bools; if the outputs are neither sigmoids nor a softmax, "scores", as from
+    `Model.scores`, replace the probabilities.  Scaling is part of the graph and computed in
+    float64, as in Python; the outputs of several members are averaged.
 
     onnxruntime agrees with `Model` to 1e-12 for float64 and to 1e-6 for float32, relative to the
     larger of the number and one unit of the outputs' scale; a network that amplifies rounding
@@ -138,7 +150,8 @@ def to_onnx(model: Any, path: Any = None) -> Any:
     Returns
     -------
     onnx.ModelProto
-        Its metadata hold "features", "targets" and "classes" as JSON, if the model has them.
+        Its metadata hold "features", "targets", "classes" and "encoding" as JSON, if the model has
+        them.
 
     Raises
     ------
@@ -163,8 +176,14 @@ def to_onnx(model: Any, path: Any = None) -> Any:
         raise ImportError("to_onnx needs onnx: pip install onnx") from error
     graph = _Graph(onnx, model.dtype)
     n_in, n_out = model.network.sizes[0], model.network.sizes[-1]
-    inputs = [_described(graph, "X", model.dtype, n_in)]
-    outputs = _network(graph, model, "X")
+    inputs, x = [], "X"
+    opsets = [onnx.helper.make_opsetid("", OPSET)]
+    if model.encoding is None:
+        inputs = [_described(graph, x, model.dtype, n_in)]
+    else:
+        inputs, x = encoded(graph, model.encoding, _described)
+        opsets.append(onnx.helper.make_opsetid(DOMAIN, VERSION))
+    outputs = _network(graph, model, x)
     if model.classes is None:
         dtype = model.dtype
         if model.outputs is not None:
@@ -177,10 +196,13 @@ def to_onnx(model: Any, path: Any = None) -> Any:
         onnx.helper.make_graph(graph.nodes, "fastnn", inputs, described, graph.constants),
         producer_name="fastnn",
         producer_version=__version__,
-        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+        opset_imports=opsets,
         ir_version=IR_VERSION,
     )
-    named = {"features": model.features, "targets": model.targets, "classes": labels_of(model)}
+    named: dict[str, Any] = {
+        "features": model.features, "targets": model.targets, "classes": labels_of(model),
+        "encoding": model.encoding and model.encoding.record(),
+    }  # fmt: skip
     onnx.helper.set_model_props(
         proto, {name: json.dumps(value) for name, value in named.items() if value is not None}
     )
@@ -199,7 +221,9 @@ def _described(graph: _Graph, name: str, dtype: Any, columns: int | None) -> Any
 def _network(graph: _Graph, model: Model, x: str) -> str:
     """The network's outputs, averaged over members; logarithms if sigmoids are to be normalized."""
     if model.inputs is not None:
-        x = graph.cast(_applied(graph, model.inputs, x), model.dtype)
+        x = _applied(graph, model.inputs, x)
+    if model.inputs is not None or model.encoding is not None:
+        x = graph.cast(x, model.dtype)
     layers = layers_of(model)
     for number, layer in enumerate(layers, 1):
         form = form_of(FORMS, layer.activation, "ONNX")
@@ -238,7 +262,8 @@ def _applied(graph: _Graph, scaling: Scaling, x: str) -> str:
 
 def _undone(graph: _Graph, scaling: Scaling, x: str) -> str:
     scaled = graph.add("Mul", graph.cast(x, np.dtype(np.float64)), _column(graph, scaling.scale))
-    return graph.add("Add", scaled, _column(graph, scaling.mean))
+    meant = graph.add("Add", scaled, _column(graph, scaling.mean))
+    return graph.add("Exp", meant) if scaling.log else meant
 
 
 def _column(graph: _Graph, values: np.ndarray) -> str:

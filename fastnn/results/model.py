@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,9 +15,12 @@ from ..spec.activations import SOFTMAX
 from ..spec.network import Network
 from ..support.checks import real_array, shown
 from ..support.frames import Names, check_same, checked_names
-from ..support.labels import as_labels
 from ..support.savable import Savable
 from ..support.suggestions import suggests
+from ..tabular.encoding import Encoding
+from ..tabular.reading import Reading
+from .intervals import check_residuals, errors_of, half_width
+from .model_names import class_labels, columns_of, joined
 from .run import Run
 from .scaling import Scaling
 
@@ -49,6 +52,14 @@ class Model(Savable):
         Names of the inputs, and of the predicted quantities; by default those of the scalings.
         With them, the columns of data frames are taken by name, in any order, and others are left
         out.  Arrays go by position.
+    encoding : Encoding, optional
+        How columns of texts and with gaps become the inputs, before they are scaled.  Its names are
+        then the features, and predictions take what `Encoding.apply` takes.
+    reading : Reading, optional
+        How ``fastnn train`` read its CSV file, so that ``fastnn predict`` reads others alike.
+    residuals : (rows, n_out) array of float, optional
+        Absolute errors of the network's outputs, before their scaling is undone, on rows that did
+        not train it: for intervals of predictions.  `calibrated` computes them.
 
     Attributes
     ----------
@@ -68,6 +79,9 @@ class Model(Savable):
     classes: np.ndarray | None
     features: Names | None
     targets: Names | None
+    encoding: Encoding | None
+    reading: Reading | None
+    residuals: np.ndarray | None
 
     @suggests
     def __init__(
@@ -80,6 +94,9 @@ class Model(Savable):
         classes: ArrayLike | None = None,
         features: Sequence[str] | None = None,
         targets: Sequence[str] | None = None,
+        encoding: Encoding | None = None,
+        reading: Reading | None = None,
+        residuals: ArrayLike | None = None,
     ) -> None:
         if not isinstance(network, Network):
             raise TypeError(f"network: expected a fastnn.Network, got {shown(network)}")
@@ -99,16 +116,29 @@ class Model(Savable):
                 raise ValueError(
                     f"{name}: expected a scale for {count} columns, got {len(scaling.mean)}"
                 )
-        if classes is not None and outputs is not None:
-            raise ValueError("outputs: expected None with classes, got a scaling")
-        labels = _labels(classes, n_out)
-        feature_names = checked_names("features", features, n_in)
+        if inputs is not None and inputs.log:
+            raise ValueError("inputs: expected a scaling without log, got one of logarithms")
+        for name, value in (("outputs", outputs), ("residuals", residuals)):
+            if classes is not None and value is not None:
+                raise ValueError(f"{name}: expected None with classes, got {shown(value)}")
+        if reading is not None and not isinstance(reading, Reading):
+            raise TypeError(f"reading: expected a Reading, got {shown(reading)}")
+        labels = class_labels(classes, n_out)
+        feature_names = checked_names(
+            "features", features, n_in if encoding is None else len(columns_of(encoding, n_in))
+        )
         target_names = checked_names("targets", targets, n_out if labels is None else 1)
-        inputs, feature_names = _joined("inputs", inputs, feature_names)
-        outputs, target_names = _joined("outputs", outputs, target_names)
+        if encoding is None:
+            inputs, feature_names = joined("inputs", inputs, feature_names)
+        else:
+            check_same("features", feature_names, encoding.names)
+            feature_names = encoding.names
+            inputs, _ = joined("inputs", inputs, encoding.inputs)
+        outputs, target_names = joined("outputs", outputs, target_names)
         vars(self).update(
             network=network, parameters=rows, inputs=inputs, outputs=outputs, classes=labels,
-            features=feature_names, targets=target_names,
+            features=feature_names, targets=target_names, encoding=encoding, reading=reading,
+            residuals=check_residuals(residuals, n_out),
         )  # fmt: skip
 
     @property
@@ -127,6 +157,21 @@ class Model(Savable):
         several = self.classes is not None and self.network.sizes[-1] > 1
         return several and self.network.activation[-1] == "sigmoid"
 
+    def without_encoding(self) -> Model:
+        """The same model of inputs that are encoded already, as by ``encoding.apply(X)``.
+
+        Returns
+        -------
+        Model
+        """
+        if self.encoding is None:
+            return self
+        return Model(
+            self.network, self.parameters, inputs=self.inputs, outputs=self.outputs,
+            classes=self.classes, features=self.encoding.inputs, targets=self.targets,
+            residuals=self.residuals,
+        )  # fmt: skip
+
     def evaluate(self, X: ArrayLike) -> np.ndarray:
         """The network's outputs, averaged over members, in the units of the data.
 
@@ -143,8 +188,16 @@ class Model(Savable):
         TypeError, ValueError
             If `X` has another shape, lacks columns, or has numbers that are not finite.
         """
+        return self._undone(self._outputs(X))
+
+    def _outputs(self, X: ArrayLike) -> np.ndarray:
+        """The network's outputs (n, n_out), averaged over members."""
         outputs = predict(self.network, self.parameters, self._seen(X))
-        mean = outputs[0] if len(outputs) == 1 else outputs.mean(axis=0)
+        mean: np.ndarray = outputs[0] if len(outputs) == 1 else outputs.mean(axis=0)
+        return mean
+
+    def _undone(self, mean: np.ndarray) -> np.ndarray:
+        """Outputs in the units of the data."""
         return mean if self.outputs is None else self.outputs.undo(mean.astype(np.float64))
 
     def probabilities(self, X: ArrayLike) -> np.ndarray:
@@ -218,30 +271,74 @@ class Model(Savable):
             check_numbers(outputs)
         return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 
-    def predict(self, X: ArrayLike) -> np.ndarray:
-        """Predict labels (those of the largest score), or numbers.
+    @overload
+    def predict(self, X: ArrayLike, *, interval: None = None) -> np.ndarray: ...
+
+    @overload
+    def predict(self, X: ArrayLike, *, interval: float) -> tuple[np.ndarray, np.ndarray]: ...
+
+    def predict(self, X: ArrayLike, *, interval: float | None = None) -> Any:
+        """Predict labels (those of the largest score), numbers, or bounds of numbers.
 
         Parameters
         ----------
         X : (n, n_in) array or data frame of float
+        interval : float, optional
+            The share of new values that the bounds should hold, such as 0.9.  The bounds are
+            split-conformal: as far apart as the model's errors on rows held out of its training.
 
         Returns
         -------
-        (n,) array of labels, or (n, n_out) array of float without classes
+        (n,) array of labels, or (n, n_out) array of float without classes; with `interval` a pair
+        of such arrays, the lower and the upper bounds
 
         Raises
         ------
         TypeError, ValueError
             If `X` has another shape, lacks columns, or has numbers that are not finite; for classes
-            also if the network overflows so that the outputs are NaN.
+            also if the network overflows so that the outputs are NaN.  If `interval` is not a share
+            between 0 and 1, or the model has classes, no residuals, or too few of them.
         """
+        if interval is not None:
+            if self.classes is not None:
+                raise ValueError(
+                    "interval: expected a regression model, got one of classes; use probabilities"
+                )
+            width = half_width(self.residuals, interval)
+            middle = self._outputs(X).astype(np.float64)
+            return self._undone(middle - width), self._undone(middle + width)
         if self.classes is None:
             return self.evaluate(X)
         labels: np.ndarray = self.classes[self.scores(X).argmax(axis=1)]
         return labels
 
+    def calibrated(self, X: ArrayLike, y: ArrayLike) -> Model:
+        """Return the same model with intervals from its errors on rows that did not train it.
+
+        Parameters
+        ----------
+        X : (n, n_in) array or data frame of float
+        y : (n,) or (n, n_out) array of float
+            The true values, in the units of the data.
+
+        Returns
+        -------
+        Model
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` or `y` has the wrong shape or value, or the model has classes.
+        """
+        if self.classes is not None:
+            raise ValueError("calibrated: expected a regression model, got one of classes")
+        residuals = errors_of(self._outputs(X).astype(np.float64), y, self.outputs)
+        return Model(**self.__getstate__() | {"residuals": residuals})
+
     def _seen(self, X: ArrayLike) -> np.ndarray:
-        """Check and scale `X` as the network sees it."""
+        """Check, encode and scale `X` as the network sees it."""
+        if self.encoding is not None:
+            return self.without_encoding()._seen(self.encoding.apply(X))
         if self.inputs is None:
             return check_inputs(self.network, X, self.dtype, features=self.features)
         numbers = check_inputs(self.network, X, np.dtype(np.float64), features=self.features)
@@ -298,26 +395,3 @@ def as_model(thing: Any) -> Model:
         "model: expected a fastnn.Model, a fastnn.Run or a fitted estimator of fastnn, got "
         f"{shown(thing)}"
     )
-
-
-def _joined(
-    name: str, scaling: Scaling | None, names: Names | None
-) -> tuple[Scaling | None, Names | None]:
-    """A scaling and the names of a model's columns, which both have if one of them has."""
-    if scaling is None:
-        return None, names
-    check_same(name, scaling.names, names)
-    if names is None or scaling.names == names:
-        return scaling, scaling.names
-    return Scaling(scaling.mean, scaling.scale, names=names), names
-
-
-def _labels(classes: Any, n_out: int) -> np.ndarray | None:
-    if classes is None:
-        return None
-    labels = as_labels("classes", classes)
-    expected = max(2, n_out)
-    if len(labels) != expected or len(np.unique(labels)) != expected:
-        raise ValueError(f"classes: expected {expected} different labels, got {shown(classes)}")
-    labels.flags.writeable = False
-    return labels

@@ -31,6 +31,7 @@ from ..support.machine import available_threads
 from ..training import train_many
 from .checking import check_parameters, members
 from .curves import Curves, Replay
+from .numbers_only import numbers_only
 from .outcome import warn_of_outcome
 from .parameters import ACTIVATIONS, solver_of
 from .penalty import alpha_of
@@ -193,10 +194,11 @@ class BaseMLP(Curves, BaseEstimator):
         return getattr(self, "parameters_", None) if runs is None else runs
 
     def _validated(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, Any]:
-        X, y = validate_data(
-            self, X, self._given(y), accept_sparse=["csr", "csc"], multi_output=True,
-            dtype=np.float64, reset=reset,
-        )  # fmt: skip
+        with numbers_only(type(self).__name__):
+            X, y = validate_data(
+                self, X, self._given(y), accept_sparse=["csr", "csc"], multi_output=True,
+                dtype=np.float64, reset=reset,
+            )  # fmt: skip
         return _dense(X), y
 
     def _epochs(self) -> int:
@@ -363,9 +365,10 @@ class BaseMLP(Curves, BaseEstimator):
     def _inputs(self, X: Any) -> np.ndarray:
         """Check inputs of a fitted estimator."""
         check_is_fitted(self, "parameters_")
-        return _dense(
-            validate_data(self, X, accept_sparse=["csr", "csc"], dtype=np.float64, reset=False)
-        )
+        with numbers_only(type(self).__name__):
+            return _dense(
+                validate_data(self, X, accept_sparse=["csr", "csc"], dtype=np.float64, reset=False)
+            )
 
     def _model(self, **meaning: Any) -> Model:
         return Model(self.network_, self.parameters_, **meaning)

@@ -48,8 +48,12 @@ from ..support.gate import check_array, frozen
 from ..support.savable import Savable, writes
 from ..support.suggestions import suggests
 from ..support.version import NUMERICS_VERSION, __version__
+from ..tabular.encoding import Encoding
+from ..tabular.reading import Reading
 
 FORMAT, VERSION = "fastnn", 1
+ENCODED = 2
+"""The version of models with an encoding, which earlier versions of fastnn would not apply."""
 JOB, STATISTICS, CUT = "job.", "statistics.", "cut."
 FOREIGN = "expected a file that fastnn saved, got another file"
 
@@ -86,7 +90,7 @@ def save(thing: Savable, path: str | os.PathLike[str]) -> None:
     record, arrays = _WRITERS[kind](thing)
     about = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": _version_of(record),
         "kind": kind,
         "fastnn": __version__,
         "numerics_version": NUMERICS_VERSION,
@@ -181,13 +185,18 @@ def _about(path: Path, text: np.ndarray) -> tuple[dict[str, Any], Any]:
         canonical(about)
     except Exception as error:
         raise DamagedFile(path, FOREIGN) from error
-    if about.get("version") != VERSION:
+    version = _version_of(about)
+    if about.get("version") != version:
         raise DamagedFile(
-            path, f"expected version {VERSION} of the format, got {about.get('version')!r}"
+            path, f"expected version {version} of the format, got {about.get('version')!r}"
         )
     if about.get("kind") not in [*_READERS]:
         raise DamagedFile(path, f"expected a known kind of results, got {about.get('kind')!r}")
     return about, digest
+
+
+def _version_of(record: dict[str, Any]) -> int:
+    return ENCODED if "encoding" in record else VERSION
 
 
 def _belongs(kind: str, name: str) -> bool:
@@ -219,24 +228,33 @@ def _network_again(about: dict[str, Any], arrays: Arrays) -> Network:
 
 
 def _model(model: Model) -> tuple[dict[str, Any], Arrays]:
-    record = {
+    record: dict[str, Any] = {
         "network": network_record(model.network),
         "features": model.features,
         "targets": model.targets,
     }
+    if model.encoding is not None:
+        record["encoding"] = model.encoding.record()
+    if model.reading is not None:
+        record["reading"] = model.reading.to_record()
     arrays = {"parameters": model.parameters}
     for name in ("inputs", "outputs"):
         scaling = getattr(model, name)
         if scaling is not None:
             arrays |= {f"{name}.mean": scaling.mean, f"{name}.scale": scaling.scale}
-    if model.classes is not None:
-        arrays["classes"] = model.classes
+            if scaling.log:  # an array, so that earlier versions refuse it
+                arrays[f"{name}.log"] = np.array(True)
+    for name in ("classes", "residuals"):
+        if getattr(model, name) is not None:
+            arrays[name] = getattr(model, name)
     return record, arrays
 
 
 def _model_again(about: dict[str, Any], arrays: Arrays) -> Model:
     scalings = {
-        name: Scaling(arrays[f"{name}.mean"], arrays[f"{name}.scale"])
+        name: Scaling(
+            arrays[f"{name}.mean"], arrays[f"{name}.scale"], log=_flag(arrays, f"{name}.log")
+        )
         for name in ("inputs", "outputs")
         if f"{name}.mean" in arrays
     }
@@ -247,7 +265,18 @@ def _model_again(about: dict[str, Any], arrays: Arrays) -> Model:
         classes=arrays.get("classes"),
         features=about["features"],
         targets=about["targets"],
+        encoding=Encoding.of_record(about["encoding"]) if "encoding" in about else None,
+        reading=Reading(**about["reading"]) if "reading" in about else None,
+        residuals=arrays.get("residuals"),
     )
+
+
+def _flag(arrays: Arrays, name: str) -> bool:
+    """A flag that is stored only if it is true."""
+    if name not in arrays:
+        return False
+    check_array(name, arrays[name], np.dtype(np.bool_), ())
+    return bool(arrays[name])
 
 
 def _run(run: Run) -> tuple[dict[str, Any], Arrays]:
@@ -351,12 +380,12 @@ _READERS: dict[str, Callable[[dict[str, Any], Arrays], Any]] = {
     "runs": _runs_again,
     "statistics": _statistics_again,
 }
-_SCALES = ("inputs.mean", "inputs.scale", "outputs.mean", "outputs.scale")
+_SCALES = ("inputs.mean", "inputs.scale", "outputs.mean", "outputs.scale", "outputs.log")
 # The names of a kind's arrays, and prefixes of others.  The readers of jobs and statistics check
 # their names.
 _ARRAYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "network": ((), ()),
-    "model": (("parameters", "classes", *_SCALES), ()),
+    "model": (("parameters", "classes", "residuals", *_SCALES), ()),
     "run": (("parameters", "loss", "sse", "history", "state"), (JOB,)),
     "runs": ((*COLUMNS, "restart"), (JOB, STATISTICS, CUT)),
     "statistics": ((), ("",)),

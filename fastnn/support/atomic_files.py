@@ -232,11 +232,17 @@ def read_record(path: Path, kind: str, version: int) -> dict[str, Any]:
 
 
 def record_in(
-    text: str | bytes, path: Path, kind: str, version: int, *, needs_digest: bool = True
+    text: str | bytes,
+    path: Path,
+    kind: str,
+    version: int | Callable[[dict[str, Any]], int],
+    *,
+    needs_digest: bool = True,
 ) -> dict[str, Any]:
     """Read a record from the text of the file `path`; DamagedFile as for `read_record`.
 
-    Without `needs_digest`, a record without a digest is accepted.
+    The version may depend on the record.  Without `needs_digest`, a record without a digest is
+    accepted.
     """
     try:
         record = json.loads(text, parse_constant=no_number)
@@ -246,9 +252,10 @@ def record_in(
         raise DamagedFile(path, f"expected JSON, got damaged or other text ({error})") from error
     if not isinstance(record, dict) or record.get("format") != kind:
         raise DamagedFile(path, f"expected the format {kind!r}, got another file")
-    if record.get("version") != version or isinstance(record["version"], bool):
+    expected = version(record) if callable(version) else version
+    if record.get("version") != expected or isinstance(record["version"], bool):
         raise DamagedFile(
-            path, f"expected version {version} of its format, got {shown(record.get('version'))}"
+            path, f"expected version {expected} of its format, got {shown(record.get('version'))}"
         )
     if digest != found and (needs_digest or digest is not None):
         raise DamagedFile(path, "its text does not match its digest: it was damaged or edited")

@@ -45,21 +45,40 @@ def take_columns(name: str, value: Any, expected: Names | None = None) -> tuple[
     ValueError
         If columns are missing, or have the same name.
     """
-    frame = _frame(name, value)
-    if frame is None:
+    found = _chosen(name, value, expected)
+    if found is None:
         return value, expected
-    names = tuple(map(str, frame.columns))
-    places = {label: place for place, label in enumerate(names)}
-    if len(places) < len(names):
-        raise ValueError(f"{name}: expected columns of different names, got {listed(names)}{_WAY}")
-    wanted = names if expected is None else expected
-    for label in wanted:
-        if label not in places:
-            raise ValueError(
-                f"{name}: expected the columns {listed(wanted)}, got {listed(names)}, without "
-                f"{shown(label)}{_WAY}{hint(label, names, shown)}"
-            )
-    return _numbers(name, frame, [places[label] for label in wanted]), wanted
+    frame, names = found
+    return _numbers(name, frame), names
+
+
+def frame_columns(
+    name: str, value: Any, expected: Names | None = None
+) -> tuple[list[np.ndarray], Names] | None:
+    """Take the columns of a data frame by their names; None for what is no frame.
+
+    Parameters
+    ----------
+    name, value, expected
+        As for `take_columns`.
+
+    Returns
+    -------
+    list of (n,) arrays
+        Of numbers or bools, or of objects; then empty cells are None or NaN.
+    tuple of str
+        Their names.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `take_columns`, except that columns may hold anything.
+    """
+    found = _chosen(name, value, expected)
+    if found is None:
+        return None
+    frame, names = found
+    return [_column(frame[:, place]) for place in range(len(names))], names
 
 
 def check_same(name: str, names: Names | None, expected: Names | None) -> None:
@@ -121,18 +140,49 @@ def _frame(name: str, value: Any) -> nw.DataFrame[Any] | None:
     return None
 
 
-def _numbers(name: str, frame: nw.DataFrame[Any], places: list[int]) -> np.ndarray:
-    """The columns at these places as an array of numbers (rows, columns)."""
-    if places != list(range(len(frame.columns))):
-        frame = frame[:, places]
-    array = frame.to_numpy() if places else np.empty((len(frame), 0))
+def _chosen(
+    name: str, value: Any, expected: Names | None
+) -> tuple[nw.DataFrame[Any], Names] | None:
+    """The expected columns of a frame, and their names; None for what is no frame."""
+    frame = _frame(name, value)
+    if frame is None:
+        return None
+    names = tuple(map(str, frame.columns))
+    places = {label: place for place, label in enumerate(names)}
+    if len(places) < len(names):
+        raise ValueError(f"{name}: expected columns of different names, got {listed(names)}{_WAY}")
+    wanted = names if expected is None else expected
+    for label in wanted:
+        if label not in places:
+            raise ValueError(
+                f"{name}: expected the columns {listed(wanted)}, got {listed(names)}, without "
+                f"{shown(label)}{_WAY}{hint(label, names, shown)}"
+            )
+    chosen = [places[label] for label in wanted]
+    return (frame if wanted == names else frame[:, chosen]), wanted
+
+
+def _column(series: nw.Series[Any]) -> np.ndarray:
+    """The cells of a column; empty ones of numbers are NaN, others are None or NaN."""
+    array = series.to_numpy()
+    if array.dtype.kind in "iuf" or (array.dtype.kind == "b" and not series.is_null().any()):
+        return array
+    values = np.empty(len(series), dtype=object)
+    values[:] = series.to_list()
+    return values
+
+
+def _numbers(name: str, frame: nw.DataFrame[Any]) -> np.ndarray:
+    """The columns of a frame as an array of numbers (rows, columns)."""
+    array = frame.to_numpy() if frame.columns else np.empty((len(frame), 0))
     if array.dtype.kind in "biuf":
         return array
-    columns = [frame[:, place].to_numpy() for place in range(len(places))]
+    columns = [frame[:, place].to_numpy() for place in range(len(frame.columns))]
     for place, column in enumerate(columns):
         if column.dtype.kind not in "biuf":
             raise TypeError(
                 f"{name}: expected columns of real numbers, got {shown(str(frame.columns[place]))} "
-                f"of type {frame[:, place].dtype}; leave it out, or encode it as numbers"
+                f"of type {frame[:, place].dtype}; leave it out, or encode it as numbers, as "
+                "fastnn.Encoding does"
             )
     return np.column_stack(columns)

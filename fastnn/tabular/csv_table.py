@@ -1,4 +1,4 @@
-"""CSV files: a header and columns of numbers or labels, and errors with file, line and column.
+"""CSV files: named columns of numbers or labels, and errors with file, line and column.
 
 Line numbers are those that an editor shows, even after quoted cells with line breaks.
 """
@@ -9,52 +9,36 @@ import csv
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 
 from ..support.checks import shown
-from ..support.suggestions import hint
+from .decimal_marks import Finder, Seen
+from .header import Header, delimiter_of
+from .notation import MISSING, PLAIN, Notation, hold_numbers, quantity
+from .reading import Reading
+from .text_file import TextError, TextFile, title
 
-DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
-"""Delimiters that are recognized; the first wins a tie."""
-LARGEST = 1e100
-"""Largest magnitude of a number, so that a mean of squares is finite."""
-LONGEST_LINE = 2**24
 BLOCK = 2**11
 """Number of cells to convert at a time: few, since Python's garbage collector scans all rows in
 memory again and again."""
-LISTED = 20
-"""Maximum number of names that an error lists."""
+HEADER_HINT = "; if the first row has names, use --header"
 
 
 class TableError(ValueError):
-    """A file that cannot be used; the message names file, line and column.
-
-    Attributes
-    ----------
-    text : list of str
-        Columns with text where numbers were expected, in the row that failed.
-    """
+    """A file that cannot be used; the message names file, line and column."""
 
     def __init__(
-        self,
-        path: Path,
-        what: str,
-        *,
-        line: int | None = None,
-        column: str | None = None,
-        text: Sequence[str] = (),
+        self, path: Path, what: str, *, line: int | None = None, column: str | None = None
     ) -> None:
-        place = str(path)
+        place = title(path)
         if line is not None:
             place += f", line {line}"
         if column is not None:
             place += f", column {shown(column)}"
         super().__init__(f"{place}: {what}")
-        self.text = list(text)
 
 
 @dataclass(frozen=True)
@@ -70,6 +54,13 @@ class Labels:
         Distinct texts, in order of first occurrence, without surrounding blanks.
     lines : list of int
         The line of the file in which each occurs first.
+    notation : Notation
+        How the file writes numbers.
+    first_row : int, optional
+        Its line, if there is no header.
+    odd : (int, str), optional
+        If all texts are numbers, but some in another notation: the code of the first of these, and
+        what is wrong with it.
     """
 
     path: Path
@@ -77,10 +68,16 @@ class Labels:
     codes: np.ndarray
     texts: list[str]
     lines: list[int]
+    notation: Notation = PLAIN
+    first_row: int | None = None
+    odd: tuple[int, str] | None = None
 
     def error(self, code: int, what: str) -> TableError:
         """An error that names the line in which the text of that code occurs first."""
-        return TableError(self.path, what, line=self.lines[code], column=self.name)
+        line = self.lines[code]
+        if line == self.first_row:
+            what += HEADER_HINT
+        return TableError(self.path, what, line=line, column=self.name)
 
     def numbers(self) -> np.ndarray:
         """Convert the column to numbers.
@@ -90,10 +87,14 @@ class Labels:
         TableError
             At the first cell that is not a number.
         """
+        if self.odd is not None:
+            raise self.error(*self.odd)
         for code, text in enumerate(self.texts):
-            if wrong := fault(text):
+            if wrong := self.notation.fault(text):
                 raise self.error(code, wrong)
-        values: np.ndarray = np.array([float(text) for text in self.texts])[self.codes]
+        numbers = self.notation.numbers(self.texts)
+        assert numbers is not None
+        values: np.ndarray = numbers[self.codes]
         return values
 
 
@@ -114,68 +115,97 @@ class Rows:
 class Table:
     """An open CSV file whose header has been read.
 
-    The text is UTF-8, with or without a byte order mark.  Cells may be quoted ("), and blanks
-    around them are ignored.  Blank lines are allowed only after the last row.
+    Cells may be quoted ("), and blanks around them are ignored.  Blank lines are no rows, except in
+    a file of one column, nor are empty rows at the end.  A first line ``sep=;`` names the
+    delimiter.
 
     Parameters
     ----------
     path : Path
+        A text file, which may be compressed by gzip; ``-`` is standard input.
     delimiter : str, optional
-        One character; by default comma, semicolon or tab, whichever gives the header most columns.
+        One character or its name; by default comma, semicolon, tab or pipe, whichever gives the
+        first line most columns.
+    encoding, header, decimal, thousands : optional
+        As in `Reading`.
 
     Attributes
     ----------
     path : Path
     delimiter : str
+    asked : Reading
+        The options.
+    header : Header
     names : list of str
-        The columns of the header.
+        The different names in the header, or places from "1" without one.
+    finder : Finder
+        The notation of numbers.
 
     Raises
     ------
+    TypeError, ValueError
+        If an option has the wrong type or value.
     TableError
-        If the file cannot be opened or is empty, or its header is invalid: a ValueError.
+        If the file cannot be opened or is empty: a ValueError.
     """
 
-    def __init__(self, path: Path, delimiter: str | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        delimiter: str | None = None,
+        *,
+        encoding: str | None = None,
+        header: bool | None = None,
+        decimal: str | None = None,
+        thousands: str | None = None,
+    ) -> None:
         self.path = path
-        if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n\0'):
-            raise ValueError(f"delimiter: expected one character, got {shown(delimiter)}")
+        asked = Reading(delimiter, encoding, header, decimal, thousands)
+        self.finder = Finder(asked.decimal, asked.thousands)
+        self.asked = asked
+        self._line = 1  # of the next row
+        with _errors(self):
+            self._text = TextFile(path, encoding)
         try:
-            self._file: TextIO = open(  # noqa: SIM115  closed by close()
-                path, encoding="utf-8-sig", errors="surrogateescape", newline=""
-            )
-        except OSError as error:
-            raise TableError(path, f"cannot be read: {error.strerror}") from None
-        try:
-            self._begin(delimiter)
+            with _errors(self):
+                self._begin()
         except BaseException:
-            self._file.close()
+            self._text.close()
             raise
 
-    def _begin(self, delimiter: str | None) -> None:
-        lines = self._lines()
-        first = next(lines, None)
+    def _begin(self) -> None:
+        lines = self._text.lines()
+        filled = (line for line in lines if line.strip(" \r\n"))
+        first, delimiter = next(filled, None), self.asked.delimiter
+        if first is not None and (named := re.fullmatch(r'"?sep=([^"])"?[ \r\n]*', first)):
+            delimiter, first = delimiter or named[1], next(filled, None)
         if first is None:
             raise TableError(self.path, "expected a header and rows, got an empty file")
-        if delimiter is None:
-            counts = {mark: len(_cells(first, mark)) for mark in DELIMITERS}
-            delimiter = max(counts, key=lambda mark: counts[mark])
-        self.delimiter = delimiter
-        self._reader = csv.reader(
-            itertools.chain([first], lines), delimiter=delimiter, skipinitialspace=True, strict=True
-        )
-        self._line = 1  # of the next row
-        with _csv_errors(self):
-            header = next(self._reader, [])
-        self.names = [name.strip() for name in header]
-        self._check_header()
-        self._line = self._reader.line_num + 1
+        self._line = self._text.line
+        self.delimiter = delimiter or delimiter_of(first, self._text.ahead())
+        if self.delimiter == " ":  # a blank at the end is no delimiter
+            first, lines = _trimmed(first), map(_trimmed, lines)
+        self._reader = csv.reader(itertools.chain([first], lines), delimiter=self.delimiter,
+                                  skipinitialspace=True, strict=True)  # fmt: skip
+        row = next(self._reader, [])
+        self._header_line, has_header = self._line, self.asked.header is not False
+        self.header = Header([cell.strip() for cell in row], self.asked.header)
+        self.names, self._places = self.header.names, self.header.places
+        self._first = [] if has_header else [(row, self._line)]
+        self._line = self._text.line + 1
 
     def __enter__(self) -> Table:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self._text.close()
+
+    @property
+    def reading(self) -> Reading:
+        """Options that read a file of the same kind alike: those given, and the comma if found."""
+        notation = self.finder.notation
+        usual = self.asked.decimal is None and notation.decimal == "."
+        return replace(self.asked, decimal=None if usual else notation.decimal)
 
     def read(self, numbers: Sequence[str], labels: Sequence[str]) -> Rows:
         """Read all rows.
@@ -194,16 +224,18 @@ class Table:
         ------
         TableError
             At the first row with too many or too few cells, or with a cell that is not a number; if
-            there are no rows, or no columns with these names.
+            there are no rows, or no columns with these names; if a name stands for several columns,
+            or for a number so that there seems to be no header.
         """
         self.check_names([*numbers, *labels])
+        self._check_header([*numbers, *labels])
         places = [self._places[name] for name in numbers]
         blocks: list[np.ndarray] = []
         seen: list[dict[str, int]] = [{} for _ in labels]
         codes: list[list[np.ndarray]] = [[] for _ in labels]
         lines: list[list[int]] = [[] for _ in labels]
         for rows, starts in self._blocks():
-            blocks.append(self._numbers(rows, places, starts))
+            blocks.append(self._numbers(rows, places, starts, not blocks))
             for name, known, coded, first in zip(labels, seen, codes, lines, strict=True):
                 place, before = self._places[name], len(known)
                 found = [known.setdefault(row[place].strip(), len(known)) for row in rows]
@@ -213,160 +245,124 @@ class Table:
                     first += [starts[row] for row in where[new >= before]]
         if not blocks:
             raise TableError(self.path, "expected rows after the header, got none")
-        return Rows(
-            np.concatenate(blocks),
-            [
-                Labels(self.path, name, np.concatenate(coded), list(known), first)
-                for name, known, coded, first in zip(labels, seen, codes, lines, strict=True)
-            ],
-        )
+        columns = [
+            Labels(self.path, name, np.concatenate(coded), list(known), first)
+            for name, known, coded, first in zip(labels, seen, codes, lines, strict=True)
+        ]
+        return Rows(np.concatenate(blocks), self._with_notation(columns, numbers))
 
     def check_names(self, names: Iterable[str], option: str = "") -> None:
         """Raise unless columns with these names exist; `option` begins the message."""
         for name in names:
             if name not in self._places:
-                meant = hint(name, self.names, shown)
-                listed = ", ".join(map(shown, self.names[:LISTED]))
-                more = f" and {len(self.names) - LISTED} more" if len(self.names) > LISTED else ""
-                raise TableError(
-                    self.path,
-                    f"{option}expected a column {shown(name)}, got {listed}{more}{meant}",
-                )
+                self._check_header()
+                raise TableError(self.path, option + self.header.missing(name))
 
-    def _check_header(self) -> None:
-        def refuse(what: str) -> TableError:
-            return TableError(self.path, f"expected a header, the names of the columns, {what}",
-                              line=self._line)  # fmt: skip
-
-        if not self.names:
-            raise refuse("got a blank line")
-        numbers = [name for name in self.names if fault(name) is None]
-        if len(numbers) == len(self.names) or any(not name.isdecimal() for name in numbers):
-            raise refuse(f"got the number {shown(numbers[0])}; is there a header?")
-        self._places: dict[str, int] = {}
-        for place, name in enumerate(self.names):
-            if not name:
-                raise refuse(f"got none for column {place + 1}")
-            first = self._places.setdefault(name, place)
-            if first < place:
-                raise refuse(
-                    f"all different, got {shown(name)} for columns {first + 1} and {place + 1}"
-                )
-
-    def _lines(self) -> Iterator[str]:
-        """Yield the lines of the file, with their ends."""
-        number = 0
-        while line := self._file.readline(LONGEST_LINE):
-            number += 1
-            if not line.isascii() and (wrong := re.search("[\ud800-\udfff]", line)):
-                byte = ord(wrong[0]) & 0xFF
-                what = f"expected UTF-8 text, got the byte 0x{byte:02X}"
-                if number == 1 and line.startswith(("\udcff\udcfe", "\udcfe\udcff")):
-                    what += ": it seems to be UTF-16"
-                raise TableError(self.path, what, line=number)
-            if "\0" in line:
-                raise TableError(self.path, "expected text, got a NUL character", line=number)
-            if len(line) == LONGEST_LINE:
-                raise TableError(
-                    self.path, f"expected a line of fewer than {LONGEST_LINE:,} characters, "
-                    "got a longer one", line=number
-                )  # fmt: skip
-            yield line
+    def _check_header(self, needed: Sequence[str] = ()) -> None:
+        if wrong := self.header.fault(needed):
+            raise TableError(self.path, wrong, line=self._header_line)
 
     def _blocks(self) -> Iterator[tuple[list[list[str]], list[int]]]:
         """Yield blocks of rows, with the line in which each row begins."""
-        width = len(self.names)
+        width = len(self.header.row)
         most = max(1, BLOCK // width)
         rows: list[list[str]] = []
         starts: list[int] = []
-        blank = 0
-        with _csv_errors(self):
-            for row in self._reader:
-                start, self._line = self._line, self._reader.line_num + 1
-                if not row or (width > 1 and len(row) == 1 and not row[0].strip()):
-                    blank = blank or start
-                    continue
-                if blank:
-                    raise TableError(self.path, "expected a row, got a blank line", line=blank)
-                if len(row) != width:
-                    raise TableError(
-                        self.path, f"expected {width} cells, as in the header, got {len(row)}",
-                        line=start,
-                    )  # fmt: skip
-                rows.append(row)
-                starts.append(start)
-                if len(rows) == most:
-                    yield rows, starts
-                    rows, starts = [], []
+        for row, start in self._filled():
+            if len(row) != width:
+                of = "first row" if self._first else "header"
+                what = f"expected {width} cells, as in the {of}, got {len(row)}"
+                raise TableError(self.path, what, line=start)
+            rows.append(row)
+            starts.append(start)
+            if len(rows) == most:
+                yield rows, starts
+                rows, starts = [], []
         if rows:
             yield rows, starts
 
-    def _numbers(self, rows: list[list[str]], places: list[int], starts: list[int]) -> np.ndarray:
+    def _filled(self) -> Iterator[tuple[list[str], int]]:
+        """Yield rows and their lines, without blank lines, and without empty rows at the end."""
+        yield from self._first
+        empty: list[tuple[list[str], int]] = []
+        with _errors(self):
+            for row in self._reader:
+                start, self._line = self._line, self._text.line + 1
+                if not row or not row[0].strip():
+                    if len(row) <= 1 < len(self.header.row):
+                        continue
+                    if not "".join(row).strip():
+                        empty.append((row or [""], start))
+                        continue
+                yield from empty
+                empty.clear()
+                yield row, start
+
+    def _numbers(
+        self, rows: list[list[str]], places: list[int], starts: list[int], is_first: bool
+    ) -> np.ndarray:
         """Convert the cells of the columns at `places` to numbers (rows, columns)."""
-        if places == list(range(len(self.names))):
+        if places == list(range(len(self.header.row))):
             cells = list(itertools.chain.from_iterable(rows))
         else:
             cells = [row[place] for row in rows for place in places]
-        result = _parsed(cells)
+
+        def where(at: int) -> Seen:
+            i, j = divmod(at, len(places))
+            return Seen(cells[at].strip(), starts[i], self.header.row[places[j]])
+
+        result = self.finder.numbers(cells, where)
         if result is not None:
             return result.reshape(len(rows), len(places))
-        first = next(i for i, cell in enumerate(cells) if fault(cell))
-        i, j = divmod(first, len(places))
-        what = fault(cells[first])
+        first = next(at for at, cell in enumerate(cells) if self.finder.fault(cell))
+        what, seen = self.finder.fault(cells[first]), where(first)
         assert what is not None
-        text = [self.names[place] for place in places if _is_text(rows[i][place])]
-        raise TableError(self.path, what, line=starts[i], column=self.names[places[j]], text=text)
+        if is_first and _is_text([row[places[first % len(places)]] for row in rows]):
+            what = f"expected a number, got {shown(cells[first])}"
+        if self._first and seen.line == self._header_line:
+            what += HEADER_HINT
+        raise TableError(self.path, what, line=seen.line, column=seen.column)
+
+    def _with_notation(self, columns: list[Labels], numbers: Sequence[str]) -> list[Labels]:
+        """The columns of text, with the notation of numbers, in which all columns have a say."""
+
+        def odd(column: Labels) -> tuple[int, str] | None:
+            return self.finder.odd(
+                column.texts,
+                lambda at: Seen(column.texts[at], column.lines[at], column.name),
+            )
+
+        odds = [odd(column) for column in columns]
+        doubt = self.finder.doubt()
+        if doubt is not None:
+            told = self.finder.told(doubt)
+            if doubt.column in numbers or doubt.column not in [one.name for one in columns]:
+                raise TableError(self.path, told, line=doubt.line, column=doubt.column)
+            odds = [
+                (column.texts.index(doubt.cell), told) if column.name == doubt.column else one
+                for column, one in zip(columns, odds, strict=True)
+            ]
+        notation = self.finder.notation
+        first_row = self._first[0][1] if self._first else None
+        return [replace(column, notation=notation, first_row=first_row, odd=one)
+                for column, one in zip(columns, odds, strict=True)]  # fmt: skip
 
 
-def fault(cell: str) -> str | None:
-    """The fault of a cell that should be a finite number; None if there is none."""
-    if not cell or cell.isspace():
-        return "expected a number, got an empty cell"
-    try:
-        if not cell.isascii() or "_" in cell:
-            raise ValueError
-        number = float(cell)
-    except ValueError:
-        comma = re.fullmatch(r"\s*[+-]?\d+,\d+\s*", cell)
-        hint = " with a decimal comma, which is not supported" if comma else ""
-        return f"expected a number, got {shown(cell)}{hint}"
-    if not abs(number) < np.inf:
-        return f"expected a finite number, got {shown(cell)}"
-    if abs(number) > LARGEST:
-        return f"expected a number from -{LARGEST:g} to {LARGEST:g}, got {shown(cell)}"
-    return None
+def _is_text(cells: list[str]) -> bool:
+    """Return whether cells hold text, and no numbers in whatever notation."""
+    filled = [cell for cell in cells if cell.strip() and cell.strip().lower() not in MISSING]
+    if not filled or any(PLAIN.standard(cell) is not None for cell in filled):
+        return False
+    parts = map(quantity, filled)
+    return all(part is None or part.glued for part in parts) and not hold_numbers(filled)
 
 
-def _is_text(cell: str) -> bool:
-    """Return whether a cell holds something other than a number, finite or not."""
-    try:
-        float(cell)
-    except ValueError:
-        return bool(cell.strip())
-    return False
+def _trimmed(line: str) -> str:
+    return line.rstrip(" \r\n") + "\n"
 
 
-def _parsed(cells: list[str]) -> np.ndarray | None:
-    """Convert cells to numbers; None if one of them has a `fault`."""
-    together = "".join(cells)
-    if not together.isascii() or "_" in together:
-        return None
-    try:
-        result = np.array([float(cell) for cell in cells])
-    except ValueError:
-        return None
-    return result if (np.abs(result) <= LARGEST).all() else None
-
-
-def _cells(line: str, delimiter: str) -> list[str]:
-    try:
-        return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
-    except csv.Error:
-        return []
-
-
-class _csv_errors:  # noqa: N801  a context manager, used as a statement
-    """Add the line in which the row begins to errors of the csv module."""
+class _errors:  # noqa: N801  a context manager, used as a statement
+    """Add the path to errors of the text, and also the row's line to those of the csv module."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
@@ -375,6 +371,8 @@ class _csv_errors:  # noqa: N801  a context manager, used as a statement
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        if isinstance(error, TextError):
+            raise TableError(self.table.path, str(error), line=error.line) from None
         if isinstance(error, csv.Error):
             what = str(error)
             if "field limit" in what or "end of data" in what:

@@ -68,3 +68,59 @@ def _root_mean_square(values: np.ndarray) -> float:
     if largest == 0:
         return 0.0
     return largest * float(np.sqrt(np.mean((values / largest) ** 2)))
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Rates of predicted classes, beside those of always the same class.
+
+    Attributes
+    ----------
+    rows, right : int
+        Number of rows, and of those whose class was predicted correctly.
+    common : int
+        The class that is always predicted for comparison.
+    share : float
+        The share of the rows that are of this class.
+    recall : (n_classes,) array of float
+        For each class, the share of its rows that were predicted correctly; NaN without rows.
+    balanced : float
+        The balanced accuracy: the mean recall of the classes that have rows.
+    gain, noise : float
+        By how much more rows are right than with always the same class, as a share of all rows,
+        and the standard error of this difference.
+    """
+
+    rows: int
+    right: int
+    common: int
+    share: float
+    recall: np.ndarray
+    balanced: float
+    gain: float
+    noise: float
+
+    @classmethod
+    def of(cls, counts: np.ndarray, common: int | None = None) -> Rates:
+        """Compute the rates of a confusion matrix; by default `common` is its commonest class."""
+        of_class, rows = counts.sum(axis=1), int(counts.sum())
+        common = int(of_class.argmax()) if common is None else common
+        right = np.diag(counts)
+        recall = np.where(of_class > 0, right / np.maximum(of_class, 1), np.nan)
+        better = int(right.sum() - right[common])
+        worse = int(of_class[common] - right[common])
+        return cls(
+            rows,
+            int(right.sum()),
+            common,
+            float(of_class[common] / rows),
+            recall,
+            float(np.nanmean(recall)),
+            (better - worse) / rows,
+            float(np.sqrt(better + worse)) / rows,
+        )
+
+    @property
+    def accuracy(self) -> float:
+        """The share of rows whose class was predicted correctly."""
+        return self.right / self.rows

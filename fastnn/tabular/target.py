@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..support.checks import shown
 from .csv_table import Labels, TableError
+from .notation import MISSING, PLAIN
 
 CLASSIFICATION, REGRESSION = TASKS = ("classification", "regression")
 MOST_NUMBERS, ROWS_OF_A_NUMBER = 20, 5
 """Whole numbers are classes if there are at most this many, each in this many rows on average."""
-MISSING = {"na", "n/a", "null", "none", "missing", "?", "-", "."}
-"""Texts that stand for a missing number."""
 CODE = re.compile(r"[+-]?0[0-9]+")
 """Whole numbers with leading zeros, such as postcodes, are labels and keep their zeros."""
 WHOLE = re.compile(r"(0|-?[1-9][0-9]*)(\.0)?")
@@ -23,6 +22,8 @@ WHOLE = re.compile(r"(0|-?[1-9][0-9]*)(\.0)?")
 LONGEST_LABEL = 1000
 MOST_CLASSES = 1000
 LARGEST_WHOLE = 2.0**53
+RANDOM, LAST = ORDERS = ("random", "last")
+"""Orders in which rows are split."""
 SPLIT = 2**64 - 1
 """Second word of the random numbers' key for splitting the rows, in place of a restart's index."""
 
@@ -64,6 +65,61 @@ class Target:
         else:
             values = values[:, np.newaxis] == np.arange(self.n_out)
         return values.astype(np.float64)
+
+
+def places_of(classes: np.ndarray, column: Labels) -> np.ndarray:
+    """The position in `classes` of every cell of a column.
+
+    Parameters
+    ----------
+    classes : (n_classes,) array of str, int or float
+        Numbers may be written in the other way: 1 for 1.0, or 1.0 for 1.
+    column : Labels
+
+    Returns
+    -------
+    (n,) array of int
+
+    Raises
+    ------
+    TableError
+        At the first cell that is none of them.
+    """
+    places = {str(label): place for place, label in enumerate(classes.tolist())}
+    kind = {"i": int, "u": int, "f": float}.get(classes.dtype.kind)
+    texts = [text if text in places else _plain(text, kind) for text in column.texts]
+    for code, text in enumerate(texts):
+        if text not in places:
+            known = ", ".join([*places][:20])
+            raise column.error(code, f"expected one of {known}, got {text!r}")
+    found: np.ndarray = np.array([places[text] for text in texts])[column.codes]
+    return found
+
+
+def _plain(text: str, kind: type | None) -> str:
+    """A number as labels of this kind are written: 1 for 1.0, or 1.0 for 1; text as it is."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if kind is int and number.is_integer() and abs(number) < LARGEST_WHOLE:
+        return str(int(number))
+    return str(number) if kind is float else text
+
+
+def with_rows(target: Target, columns: Sequence[Labels]) -> Target:
+    """Append the rows of another file, whose classes must be known.
+
+    Raises
+    ------
+    TableError
+        If a label is not known, or a cell is not a number.
+    """
+    if target.classes is None:
+        more = np.stack([column.numbers() for column in columns], axis=1)
+    else:
+        more = places_of(target.classes, columns[0])
+    return replace(target, values=np.concatenate([target.values, more]))
 
 
 def make_target(columns: Sequence[Labels], task: str | None = None) -> Target:
@@ -109,14 +165,18 @@ def _detect(columns: Sequence[Labels]) -> tuple[str, str]:
     if len(columns) > 1:
         return REGRESSION, f"{len(columns)} targets"
     column = columns[0]
+    if column.odd is not None:
+        odd, what = column.odd
+        raise column.error(odd, f"{what}; --task classification reads the column as labels")
+    read = column.notation.number
     code = next(filter(CODE.fullmatch, column.texts), None)
     if code is not None:
         return CLASSIFICATION, f"labels with leading zeros such as {shown(code)}"
-    numbers = [number for number in map(_number, column.texts) if number is not None]
+    numbers = [number for number in map(read, column.texts) if number is not None]
     different, rows = len(set(numbers)), len(column.codes)
     whole = all(number.is_integer() for number in numbers)
     few = different <= MOST_NUMBERS and rows >= ROWS_OF_A_NUMBER * different
-    texts = [text for text in column.texts if _number(text) is None]
+    texts = [text for text in column.texts if read(text) is None]
     if texts and different <= MOST_NUMBERS:
         if numbers and all(text.lower() in MISSING for text in texts):
             what = (
@@ -133,14 +193,6 @@ def _detect(columns: Sequence[Labels]) -> tuple[str, str]:
     return REGRESSION, f"numbers such as {fraction:g}"
 
 
-def _number(text: str) -> float | None:
-    """The text as a number, which may be infinite or NaN."""
-    try:
-        return float(text) if text.isascii() and "_" not in text else None
-    except ValueError:
-        return None
-
-
 def _of_classes(column: Labels, why: str) -> Target:
     """Make classes, by text unless all are whole numbers as Python writes them.
 
@@ -150,7 +202,7 @@ def _of_classes(column: Labels, why: str) -> Target:
         if len(text) > LONGEST_LABEL:
             what = f"expected a label of up to {LONGEST_LABEL:,} characters, got {len(text):,}"
             raise column.error(code, what)
-        number = _number(text)
+        number = PLAIN.number(text)
         if number is not None and not np.isfinite(number):
             raise column.error(code, f"expected a label or number, got {shown(text)}")
     labels: list[float] | list[str] = column.texts
@@ -175,11 +227,11 @@ def _of_classes(column: Labels, why: str) -> Target:
 
 
 def split(
-    target: Target, validation: float, test: float, seed: int
+    target: Target, validation: float, test: float, seed: int, order: str = RANDOM
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Split the rows into training, validation and test rows.
 
-    The order is random: the rank of the raw numbers of Philox with key (seed, 2**64 - 1).  Each
+    A random order is the rank of the raw numbers of Philox with key (seed, 2**64 - 1).  Then each
     part gets its share of every class, rounded; the last row of a class is for training.
 
     Parameters
@@ -188,6 +240,8 @@ def split(
     validation, test : float
         Shares of all rows, from 0, with a sum below 1.
     seed : int
+    order : "random" or "last", default "random"
+        "last" keeps the order of the rows: the last ones test, and those before them validate.
 
     Returns
     -------
@@ -199,11 +253,7 @@ def split(
         If a part would have no rows, or there would be fewer than 2 to train on.
     """
     rows = len(target.values)
-    key = np.array([seed, SPLIT], dtype=np.uint64)
-    order = np.argsort(np.random.Philox(key=key).random_raw(rows), kind="stable")
-    groups = [order]
-    if target.classes is not None:
-        groups = [order[target.values[order] == code] for code in range(len(target.classes))]
+    groups = [np.arange(rows)[::-1]] if order == LAST else _groups(target, seed)
     parts: tuple[list[np.ndarray], ...] = ([], [], [])
     for group in groups:
         held = min(len(group) - 1, _share(test, len(group)))
@@ -223,6 +273,33 @@ def split(
                 f"the {name} part needs {int(least)}"
             )
     return trained, validated, tested
+
+
+def folds(target: Target, count: int, seed: int) -> list[np.ndarray]:
+    """Deal the rows out into `count` folds of almost one size, class by class, at random.
+
+    Returns
+    -------
+    list of arrays of int, each in ascending order
+
+    Raises
+    ------
+    ValueError
+        If there are fewer rows than folds.
+    """
+    dealt = np.concatenate(_groups(target, seed))
+    if len(dealt) < count:
+        raise ValueError(f"expected at least {count} rows for {count} folds, got {len(dealt)}")
+    return [np.sort(dealt[fold::count]) for fold in range(count)]
+
+
+def _groups(target: Target, seed: int) -> list[np.ndarray]:
+    """The rows in a random order: those of every class, or all."""
+    key = np.array([seed, SPLIT], dtype=np.uint64)
+    order = np.argsort(np.random.Philox(key=key).random_raw(len(target.values)), kind="stable")
+    if target.classes is None:
+        return [order]
+    return [order[target.values[order] == code] for code in range(len(target.classes))]
 
 
 def _share(share: float, rows: int) -> int:

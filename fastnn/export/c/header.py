@@ -71,7 +71,11 @@ def to_c(
       ``model_labels``, the labels by index: ``const char *`` in UTF-8, ``long long`` (``unsigned``
       if one needs it), ``real``, or ``int`` for bools;
     - ``int model_check(void)``: computes the results of a test vector in the header, and returns
-      how many of them are wrong, 0 if all is well.  It is left out if the network overflows.
+      how many of them are wrong, 0 if all is well.  It is left out if the network overflows, and
+      for models with an encoding.
+
+    The inputs of a model with an encoding are its columns: numbers, with NAN for missing ones, and
+    the codes of categories, such as ``model_codeColorRed``, with -1 for any other text.
 
     All of it is ``static inline``, so every file that includes the header has its own copy.  For a
     single copy, define ``model_DECLARATIONS`` before including it, and in one file of the program
@@ -140,9 +144,10 @@ def to_c(
         )
     samples = None
     if calibration is not None:
-        samples = check_inputs(
-            model.network, calibration, np.dtype(np.float64), "calibration", model.features
-        )
+        given = calibration if model.encoding is None else model.encoding.apply(calibration)
+        names = model.features if model.encoding is None else None
+        number_type = np.dtype(np.float64)
+        samples = check_inputs(model.network, given, number_type, "calibration", names)
     for activation in model.network.activation:
         form_of(FORMS, activation, "C")
     labels_of(model)
@@ -153,7 +158,8 @@ def to_c(
 
 
 def _header(model: Model, name: str, dtype: str, samples: np.ndarray | None) -> Header:
-    """Convert a checked model."""
+    """Convert a checked model; samples are encoded."""
+    encoding, model = model.encoding, model.without_encoding()
     rows = typical(model) if samples is None else samples
     made, whole = replace(model, parameters=model.parameters.astype(np.float64)), None
     if dtype != "float64":
@@ -166,8 +172,9 @@ def _header(model: Model, name: str, dtype: str, samples: np.ndarray | None) -> 
         return outputs_of(made, X) if whole is None else whole(X, *nudge)
 
     loss = None if samples is None else loss_of(model, exported, rows)
-    vector = vector_of(model, exported, rows, dtype)
-    return Header(Source(made, name, whole, vector, loss).text(), loss)
+    # The test vector has the network's inputs, which are not the program's if they are encoded.
+    vector = None if encoding is not None else vector_of(model, exported, rows, dtype)
+    return Header(Source(made, name, encoding, whole, vector, loss).text(), loss)
 
 
 def _narrow_samples(X: np.ndarray) -> np.ndarray:

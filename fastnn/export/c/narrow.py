@@ -51,7 +51,10 @@ def outputs_of(model: Model, X: np.ndarray) -> np.ndarray:
 
 def unit_of(model: Model) -> np.ndarray | float:
     """The size of an output that counts as one."""
-    return 1.0 if model.outputs is None else model.outputs.scale
+    if model.outputs is None:
+        return 1.0
+    outputs = model.outputs
+    return np.exp(outputs.mean) * outputs.scale if outputs.log else outputs.scale
 
 
 def loss_of(model: Model, exported: Callable[[np.ndarray], np.ndarray], X: np.ndarray) -> Loss:
@@ -83,10 +86,11 @@ def narrow(model: Model) -> Model:
     numbers of the size of x / s rather than (x - m) / s, and the results agree to about x / s ULP,
     as the inputs themselves do once they are rounded to float32.
 
-    Outputs can only be scaled in the last layer if its activation is the identity; others are
-    scaled afterwards.
+    Outputs can only be scaled in the last layer if its activation is the identity, and if they are
+    not logarithms; others are scaled afterwards.
     """
-    outputs = model.outputs if model.network.activation[-1] != "identity" else None
+    is_log = model.outputs is not None and model.outputs.log
+    outputs = model.outputs if model.network.activation[-1] != "identity" or is_log else None
     if model.inputs is not None:
         _check_inputs(model, model.inputs)
     if outputs is not None:

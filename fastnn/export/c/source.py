@@ -11,9 +11,11 @@ import numpy as np
 from ...results.model import SHARES, Model
 from ...spec.activations import LEAK, SOFTMAX
 from ...support.version import __version__
+from ...tabular.encoding import Encoding
 from ..common import labels_of, layers_of
 from . import code
 from .code import FORMS
+from .encoding import code_lines, comment_of, encode_lines
 from .narrow import Loss
 from .quantize import WholeModel
 from .text import hexadecimal, in_comment, label_table, packed, wrapped
@@ -26,8 +28,10 @@ class Source:
     Parameters
     ----------
     model : Model
-        In the type in which the code computes.
+        In the type in which the code computes, without its encoding.
     name : str
+    encoding : Encoding or None
+        How columns become the model's inputs.
     whole : WholeModel or None
         The model in eight bits.
     vector : Vector or None
@@ -38,12 +42,13 @@ class Source:
         self,
         model: Model,
         name: str,
+        encoding: Encoding | None,
         whole: WholeModel | None,
         vector: Vector | None,
         loss: Loss | None,
     ) -> None:
-        self.model, self.name, self.whole = model, name, whole
-        self.vector, self.loss = vector, loss
+        self.model, self.name, self.encoding = model, name, encoding
+        self.whole, self.vector, self.loss = whole, vector, loss
         self.in_double = model.dtype == np.float64
         self.real = "double" if self.in_double else "float"
         self.layers = layers_of(model)
@@ -94,6 +99,7 @@ class Source:
         kind = self.real if self.whole is None else "int8"
         stack = (2 * max(net.sizes) + self.n_out) * self.model.dtype.itemsize
         stack += 0 if self.whole is None else max(net.sizes)
+        stack += 0 if self.encoding is None else self.n_in * self.model.dtype.itemsize
         yield f"/* A trained neural network in C99 or C++17, written by fastnn {__version__}."
         yield ""
         yield from wrapped(
@@ -115,8 +121,11 @@ class Source:
             f"{name}_DECLARATIONS before that, and in one file {name}_IMPLEMENTATION."
         )
         yield ""
-        for i, feature in enumerate(self.model.features or ()):
-            yield from wrapped(f"x[{i}]: {in_comment(feature)}")
+        encoding = self.encoding
+        names = self.model.features if encoding is None else encoding.names
+        for i, feature in enumerate(names or ()):
+            coded = "" if encoding is None else comment_of(encoding, i, name)
+            yield from wrapped(f"x[{i}]: {in_comment(feature + coded)}")
         outputs = (self.model.targets or ()) if self.labels is None else self.labels
         share = "the share of " if self.model.has_shares else ""
         for i, output in enumerate(outputs):
@@ -129,7 +138,10 @@ class Source:
         if self.whole is not None:
             yield "#include <stdint.h>"
         yield '\n#ifdef __cplusplus\nextern "C" {\n#endif\n'
-        yield self.code(f"enum {{ NAME_INPUTS = {self.n_in}, NAME_OUTPUTS = {self.n_given} }};\n")
+        columns = self.n_in if self.encoding is None else len(self.encoding.columns)
+        yield self.code(f"enum {{ NAME_INPUTS = {columns}, NAME_OUTPUTS = {self.n_given} }};\n")
+        if self.encoding is not None:
+            yield from code_lines(self.encoding, self.name)
         yield self.code("NAME_PUBLIC void\nNAME_predict(const real *x, real *y);")
         if self.labels is not None:
             yield self.code("NAME_PUBLIC int NAME_classify(const real *x);")
@@ -205,6 +217,8 @@ class Source:
             yield self.code(code.BOUNDED.lstrip("\n") + code.SOFTMAX_OF)
         if model.divides:
             yield self.code(code.SHARE.lstrip("\n"))
+        if self.encoding is not None:
+            yield self.code("\n".join(encode_lines(self.encoding, self.name, self.number)))
         yield self.code("\n".join(self._network()))
         yield self.code("\n".join(self._predict()))
         if self.labels is not None:
@@ -214,9 +228,10 @@ class Source:
 
     def _input(self) -> str:
         """The network's input i as a C expression of the program's inputs `x`."""
+        given = "x[i]" if self.encoding is None else "e[i]"
         if self.model.inputs is None:
-            return "x[i]"
-        return "((x[i] - NAME_inmean[i])\n            / NAME_inscale[i])"
+            return given
+        return f"(({given} - NAME_inmean[i])\n            / NAME_inscale[i])"
 
     def _network(self) -> Iterator[str]:
         """A function of one member: the inputs of its last activation, in `u` or in `v`."""
@@ -225,6 +240,8 @@ class Source:
         yield "    int i;"
         if self.whole is not None:
             yield "    int8_t q[WIDEST];"
+        if self.encoding is not None:
+            yield f"    real e[{self.n_in}];\n    NAME_encode(x, e);"
         yield from _each(self.n_in, f"u[i] = {self._input()};")
         source, result = "u", "v"
         for number, layer in enumerate(self.layers, 1):
@@ -278,6 +295,7 @@ class Source:
         mean = "sum[i]" if single else f"sum[i] / {self.members}"
         if model.outputs is not None:
             mean = f"{mean} * NAME_outscale[i]\n            + NAME_outmean[i]"
+            mean = f"exp@({mean})" if model.outputs.log else mean
         if self.n_given > self.n_out:
             share = mean.replace("[i]", "[0]")
             yield f"    y[0] = 1 - {share};\n    y[1] = {share};"

@@ -1,0 +1,158 @@
+"""Choices of `fastnn train`: weights of classes, penalties, and how rows and targets are used."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+import numpy as np
+
+from ..support.checks import integer, shown
+from ..support.suggestions import hint
+from ..tabular.target import LAST, ORDERS, Target
+from ..tabular.text_file import STANDARD_INPUT, title
+from .files import check_output
+from .reading import check_input
+
+AUTO = (0.0, 1e-4, 1e-3, 1e-2, 1e-1)
+"""Penalties that ``--l2 auto`` tries."""
+LARGEST_PENALTY = 1e6
+FEWEST_FOLDS, MOST_FOLDS = 2, 100
+
+
+def add_choices(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add("--split", choices=ORDERS, default=ORDERS[0],
+        help="last: the last rows test, those before validate; default %(default)s")  # fmt: skip
+    add("--test-file", type=Path, metavar="FILE.csv",
+        help="a file whose rows test, in place of --test")  # fmt: skip
+    add("--balanced", action="store_true",
+        help="weigh classes so that rare ones count as much as common ones")  # fmt: skip
+    add("--class-weight", action="append", default=[], metavar="NAME=W",
+        help="weight of a class, by default 1; may be repeated")  # fmt: skip
+    add("--l2", type=penalties, default=[0.0], metavar="P[,P…]",
+        help="penalty on squared weights, default 0; the validation rows choose one of several, "
+             "and of 0, 0.0001 … 0.1 with auto")  # fmt: skip
+    add("--log-target", action="store_true",
+        help="train on the logarithms of positive targets")  # fmt: skip
+    add("--cv", type=int, metavar="FOLDS", help="also test by cross-validation, such as with 5")
+    add("--importance", action="store_true",
+        help="tell how much worse the scores are with each input permuted")  # fmt: skip
+    add("--report", type=Path, metavar="FILE.html", help="save a report with figures in one file")
+
+
+def penalties(text: str) -> list[float]:
+    """Parse penalties separated by commas, or auto."""
+    if text == "auto":
+        return list(AUTO)
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = [-1.0]
+    if not all(0 <= value <= LARGEST_PENALTY for value in values):
+        raise argparse.ArgumentTypeError(
+            f"expected numbers from 0 to {LARGEST_PENALTY:g} separated by commas, or auto, "
+            f"got {text!r}"
+        )
+    return list(dict.fromkeys(values))
+
+
+def check_choices(options: argparse.Namespace) -> None:
+    """Check all that needs no data."""
+    if options.test_file is not None:
+        if options.test is not None:
+            raise ValueError("--test: expected no share with --test-file, got one; leave one out")
+        check_input(options.test_file, "--test-file")
+        if _same(options.test_file, options.file):
+            raise ValueError(
+                f"--test-file: expected a file other than the one that trains, got "
+                f"{title(options.file)}"
+            )
+    if options.balanced and options.class_weight:
+        raise ValueError(
+            "--balanced: expected no --class-weight beside it, got both; leave one out"
+        )
+    if len(options.l2) > 1 and not options.validation:
+        raise ValueError(
+            "--l2: expected one number without validation rows, which choose among several, got "
+            f"{len(options.l2)}; use --validation above 0"
+        )
+    if any(options.l2) and options.optimizer == "lm":
+        raise ValueError("--l2: expected another --optimizer than lm, which takes no penalties")
+    if options.cv is not None:
+        integer("--cv", options.cv, FEWEST_FOLDS, MOST_FOLDS)
+        if options.split == LAST:
+            raise ValueError(
+                "--cv: expected --split random, since folds are random rows, got --split last"
+            )
+    if options.report is not None:
+        check_output("--report", options.report, ["html"])
+        files = (options.file, options.test_file)
+        if any(file is not None and _same(options.report, file) for file in files):
+            raise ValueError(
+                f"--report: expected a file other than the input, got {options.report}"
+            )
+
+
+def check_target(options: argparse.Namespace, target: Target) -> None:
+    """Check the choices that depend on the kind of the target."""
+    numeric = target.classes is None
+    for name, chosen in (("balanced", options.balanced), ("class-weight", options.class_weight)):
+        if chosen and numeric:
+            raise ValueError(f"--{name}: expected a target of classes, got one of numbers")
+    if not options.log_target:
+        return
+    if not numeric:
+        raise ValueError("--log-target: expected a target of numbers, got one of classes")
+    for name, column in zip(target.names, target.values.T, strict=True):
+        if not (column > 0).all():
+            raise ValueError(
+                f"--log-target: expected positive numbers in column {shown(name)}, got "
+                f"{column.min():g}"
+            )
+
+
+def class_weights(
+    options: argparse.Namespace, target: Target, train: np.ndarray
+) -> np.ndarray | None:
+    """The weight of every class (n_classes,), or None if all are 1.
+
+    Balanced ones are inversely proportional to the number of training rows, with mean 1 over them.
+    """
+    if target.classes is None or not (options.balanced or options.class_weight):
+        return None
+    if options.balanced:
+        counts = np.bincount(target.values[train], minlength=len(target.classes))
+        weights: np.ndarray = len(train) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+        return weights
+    names = {str(label): place for place, label in enumerate(target.classes.tolist())}
+    given: dict[int, float] = {}
+    for text in options.class_weight:
+        name, equals, number = text.rpartition("=")
+        try:
+            weight = float(number)
+        except ValueError:
+            weight = math.nan
+        if not equals or not 1e-6 <= weight <= 1e6:
+            raise ValueError(
+                "--class-weight: expected NAME=W with a weight from 1e-06 to 1e+06, got "
+                f"{shown(text)}"
+            )
+        if name not in names:
+            known = ", ".join([*names][:20])
+            raise ValueError(
+                f"--class-weight: expected one of the classes {known}, got "
+                f"{shown(name)}{hint(name, names, shown)}"
+            )
+        if names[name] in given:
+            raise ValueError(f"--class-weight: expected each class once, got {shown(name)} twice")
+        given[names[name]] = weight
+    return np.array([given.get(place, 1.0) for place in range(len(names))])
+
+
+def _same(path: Path, other: Path) -> bool:
+    if STANDARD_INPUT in (path, other):
+        return path == other
+    return path.exists() and other.exists() and path.samefile(other)

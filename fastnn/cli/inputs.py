@@ -1,0 +1,174 @@
+"""Columns of a file that become a network's inputs: read, encoded and told."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..results.model import Model
+from ..support.checks import shown
+from ..tabular.cells import Cells, gaps_of, n_rows
+from ..tabular.csv_table import Labels, Table, TableError
+from ..tabular.encoding import Column, Encoding, learn
+from ..tabular.reading import Reading
+from ..tabular.text_file import STANDARD_INPUT
+from .report import escaped, short
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs that training rows and columns make.
+
+    Attributes
+    ----------
+    encoding : Encoding
+    cells : list of Cells
+        The columns of the encoding.
+    left_out : dict of (str, str)
+        Reasons, and options that change it, by columns that are of no use.
+    """
+
+    encoding: Encoding
+    cells: list[Cells]
+    left_out: dict[str, tuple[str, str]]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the network's inputs."""
+        return list(self.encoding.inputs)
+
+    def encoded(self) -> np.ndarray:
+        """The inputs of all rows (n, n_in)."""
+        return self.encoding.encode(self.cells)
+
+    def again(self, path: Path, rows: np.ndarray) -> Inputs:
+        """The same columns, with an encoding that other training rows teach."""
+        columns, kept, reasons = [], [], []
+        for column, part in zip(self.encoding.columns, self.cells, strict=True):
+            learnt = learn(column.name, part, rows, bool(column.categories))
+            if isinstance(learnt, Column):
+                columns.append(learnt)
+                kept.append(part)
+            else:
+                reasons.append(f"{shown(column.name)}: {learnt}")
+        if not columns:
+            told = "; ".join(reasons)
+            raise TableError(
+                path, f"expected an input column of use in every fold, got none in one: {told}"
+            )
+        return Inputs(Encoding(columns), kept, {})
+
+    def model_of(self, model: Model, reading: Reading) -> Model:
+        """A model of a file's columns, from one of the encoded inputs."""
+        more: dict[str, object] = {"reading": reading}
+        if self.encoding.changes:
+            more |= {"encoding": self.encoding, "features": None}
+        return Model(**model.__getstate__() | more)
+
+    def told(self, rows: np.ndarray) -> Iterator[str]:
+        """A line for each column that is encoded or left out; `rows` are the training rows."""
+        others = np.setdiff1d(np.arange(n_rows(self.cells[0])), rows)
+        for column, cells in zip(self.encoding.columns, self.cells, strict=True):
+            if not column.categories and column.fill is None:
+                continue
+            line = f"{short(column.name)}: {escaped(column.describe())}"
+            if gaps := int(np.count_nonzero(gaps_of(cells)[rows])):
+                line += f"; missing in {gaps:,} of {len(rows):,} training rows"
+            if column.categories and (new := np.count_nonzero(column.codes(cells)[others] < 0)):
+                line += f"; in {new:,} of the other rows it is none of them"
+            yield line
+        for name, (reason, ways) in self.left_out.items():
+            yield escaped(f"note: left out: {name}, since {reason}; {ways}")
+
+
+def read_columns(
+    table: Table, numbers: Sequence[str], texts: Sequence[str], others: Sequence[str]
+) -> tuple[dict[str, np.ndarray | Labels], list[Labels]]:
+    """Read columns of numbers and of texts, by their names, and other columns.
+
+    A file whose numbers have gaps, or are texts, is read again, as texts.  What can be read only
+    once, such as a pipe, is read as texts.
+    """
+    if table.path != STANDARD_INPUT and table.path.is_file():
+        try:
+            rows = table.read(numbers, [*texts, *others])
+        except TableError:
+            numbers, texts = [], [*numbers, *texts]
+            with Table(table.path, **table.asked.to_record()) as again:
+                rows = again.read([], [*texts, *others])
+            table.finder = again.finder
+    else:
+        numbers, texts = [], [*numbers, *texts]
+        rows = table.read([], [*texts, *others])
+    found: dict[str, np.ndarray | Labels] = dict(zip(numbers, rows.numbers.T, strict=True))
+    found |= dict(zip(texts, rows.labels, strict=False))
+    return found, rows.labels[len(texts) :]
+
+
+def read_encoded(
+    table: Table, encoding: Encoding, others: Sequence[str]
+) -> tuple[list[np.ndarray | Labels], list[Labels]]:
+    """Read the columns of an encoding, and other columns."""
+    numbers = [c.name for c in encoding.columns if not c.categories and c.fill is None]
+    texts = [name for name in encoding.names if name not in numbers]
+    found, labels = read_columns(table, numbers, texts, others)
+    return [found[name] for name in encoding.names], labels
+
+
+def notes_on(encoding: Encoding, cells: Sequence[Cells]) -> Iterator[str]:
+    """Yield a note on every column with texts that were not in the training rows."""
+    for name, count, text in encoding.unseen(cells):
+        have, what = ("row has", "rows have")[count > 1], f"a text, such as {shown(text)}"
+        yield (
+            f"column {shown(name)}: {count:,} {have} {what if text else 'no text'}, which training "
+            "did not see; it counts as none of the categories"
+        )
+
+
+def learn_inputs(
+    path: Path, features: list[str], cells: list[Cells], rows: np.ndarray, categories: list[str]
+) -> Inputs:
+    """Learn the encoding of the columns from the training rows.
+
+    Raises
+    ------
+    ValueError
+        If a column has dates, or numbers with texts among them, or no column is of use.
+    """
+    columns, kept, wrong = [], [], []
+    left_out: dict[str, tuple[str, str]] = {}
+    for name, part in zip(features, cells, strict=True):
+        try:
+            learnt = learn(name, part, rows, name in categories)
+        except ValueError as error:
+            if isinstance(part, Labels) and part.odd is not None:  # numbers, to be read otherwise
+                raise
+            wrong.append((name, error))
+            continue
+        if not isinstance(learnt, str):
+            columns.append(learnt)
+            kept.append(part)
+        elif name in categories:
+            raise ValueError(f"--category: expected columns of use, got {shown(name)}: {learnt}")
+        else:
+            ways = f"--ignore {shlex.quote(name)} does so without this note"
+            if not isinstance(learn(name, part, rows, True), str):
+                ways += f", --category {shlex.quote(name)} uses its texts"
+            left_out[name] = learnt, ways
+    if wrong:
+        ignored, taken = (
+            " ".join(f"{option} {shlex.quote(name)}" for name, _ in wrong)
+            for option in ("--ignore", "--category")
+        )
+        raise ValueError(
+            f"{wrong[0][1]}; to leave such columns out: {ignored}; to take each of their texts as "
+            f"a category: {taken}"
+        )
+    if not columns:
+        told = "; ".join(f"{shown(name)}: {reason}" for name, (reason, _) in left_out.items())
+        raise TableError(path, f"expected an input column of use, got none: {told}")
+    return Inputs(Encoding(columns), kept, left_out)

@@ -1,0 +1,293 @@
+"""Cells of columns: numbers with gaps, or texts, from files, data frames and arrays of objects."""
+
+from __future__ import annotations
+
+import datetime
+import numbers
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..support.checks import shown
+from ..support.frames import Names, frame_columns
+from .csv_table import Labels
+from .notation import LARGEST, MISSING, PLAIN, Notation
+from .target import LARGEST_WHOLE
+
+GAPS = MISSING | {"", "nan", "<na>", "nat", "#n/a", "#na"}
+"""Texts that stand for an empty cell, in lower case."""
+LONGEST_GAP = max(map(len, GAPS))
+GAP = ""
+"""The text of an empty cell."""
+LONGEST = 60
+"""Most characters of a text that is meant as a number or a date."""
+_NUMBER = re.compile(
+    r"[-+]?[€$£]?\s*(\d[\d.,'\u00a0\u202f ]*|[.,]\d+)([eE][-+]?\d+)?\s*[%€$£]?|[-+]?inf(inity)?",
+    re.IGNORECASE,
+)
+_PLAIN = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+_TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*([ap]m)?\s*(Z|UTC|[-+]\d{2}:?\d{2})?"
+_MONTH = r"(jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-z]*\.?"
+_DATE = re.compile(
+    rf"((?:1[6-9]|2[01])\d\d(?:-(?:0[1-9]|1[0-2])|(?P<a>[-/.])\d{{1,2}}(?P=a)\d{{1,2}})"
+    rf"|\d{{1,2}}(?P<b>[-/.])\d{{1,2}}(?P=b)(\d{{4}}|\d{{2}})"
+    rf"|\d{{1,2}}\.?[- ]{_MONTH}[- ](\d{{4}}|\d{{2}})|{_MONTH} \d{{1,2}},? \d{{4}})"
+    rf"([T ]\s*{_TIME})?|{_TIME}",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A column of text that is not from a file, like `Labels`.
+
+    Attributes
+    ----------
+    name : str
+    codes : (n,) array of int
+        Positions in `texts`.
+    texts : list of str
+        Distinct texts, without surrounding blanks.
+    argument : str
+        The argument that holds the column, for errors.
+    """
+
+    name: str
+    codes: np.ndarray
+    texts: list[str]
+    argument: str = "X"
+
+    def error(self, code: int, what: str) -> ValueError:
+        """An error that names the row in which the text of that code occurs first."""
+        row = int(np.flatnonzero(self.codes == code)[0])
+        return ValueError(f"{self.argument}: column {shown(self.name)}, row {row}: {what}")
+
+    def numbers(self) -> np.ndarray:
+        """Convert the column to numbers; ValueError at the first cell that is none."""
+        for code, text in enumerate(self.texts):
+            if wrong := PLAIN.fault(text):
+                raise self.error(code, wrong)
+        values: np.ndarray = np.array([float(text) for text in self.texts])[self.codes]
+        return values
+
+
+Cells = np.ndarray | Labels | Texts
+"""A column: numbers with NaN for empty cells, or texts."""
+
+
+def is_gap(text: str) -> bool:
+    """Return whether a text stands for an empty cell."""
+    text = text.strip()
+    return len(text) <= LONGEST_GAP and text.lower() in GAPS
+
+
+def is_number(text: str) -> bool:
+    """Return whether a text is meant as a number, in whatever notation."""
+    return len(text) <= LONGEST and _NUMBER.fullmatch(text) is not None
+
+
+def is_date(text: str) -> bool:
+    """Return whether a text is a date or a time of day."""
+    return len(text) <= LONGEST and _DATE.fullmatch(text) is not None
+
+
+def key(text: str, notation: Notation = PLAIN) -> str:
+    """Make the key that tells categories apart: equal for 1 and 1.0, True and TRUE, and gaps.
+
+    Only plain numbers are equal by their value: not 1234 and 01234 or 100 and 1e2, which may be
+    postcodes or names.
+    """
+    text = text.strip()
+    if is_gap(text):
+        return GAP
+    if text.lower() in ("true", "false"):
+        return text.lower()
+    plain = notation.standard(text)
+    if plain is not None and _PLAIN.fullmatch(plain) and abs(float(plain)) < LARGEST_WHOLE:
+        return f"{float(plain) + 0.0:.17g}"  # 0 for -0
+    return text
+
+
+def n_rows(column: Cells) -> int:
+    """Number of rows of a column."""
+    return len(column if isinstance(column, np.ndarray) else column.codes)
+
+
+def keys(column: Cells) -> tuple[np.ndarray, list[str]]:
+    """Find for every row the position of its key, and the distinct keys."""
+    if isinstance(column, np.ndarray):
+        column = _texts("", column.astype(object), "")
+    known: dict[str, int] = {}
+    notation = column.notation if isinstance(column, Labels) else PLAIN
+    places = [known.setdefault(key(text, notation), len(known)) for text in column.texts]
+    return np.array(places, dtype=np.int64)[column.codes], list(known)
+
+
+def numbers_of(column: Cells) -> np.ndarray:
+    """Convert a column to numbers (n,), with NaN for empty cells.
+
+    Raises
+    ------
+    ValueError
+        At the first cell that is something else.
+    """
+    if isinstance(column, np.ndarray):
+        return column
+    gaps = np.array([is_gap(text) for text in column.texts], dtype=np.bool_)
+    texts = ["0" if gap else text for gap, text in zip(gaps, column.texts, strict=True)]
+    values = replace(column, texts=texts).numbers()
+    values[gaps[column.codes]] = np.nan
+    return values
+
+
+def as_numbers(column: Cells) -> Cells:
+    """Convert a column to numbers if all its cells are numbers or empty."""
+    try:
+        return numbers_of(column)
+    except ValueError:
+        return column
+
+
+def gaps_of(column: Cells) -> np.ndarray:
+    """Return for every row whether the cell is empty."""
+    if isinstance(column, np.ndarray):
+        return np.isnan(column)
+    gaps = np.array([is_gap(text) for text in column.texts], dtype=np.bool_)
+    of_rows: np.ndarray = gaps[column.codes]
+    return of_rows
+
+
+def taken(column: Labels, rows: np.ndarray) -> Labels:
+    """The column of some rows of a file, by a mask (n,)."""
+    used, codes = np.unique(column.codes[rows], return_inverse=True)
+    texts, lines = ([of[code] for code in used] for of in (column.texts, column.lines))
+    odd = column.odd
+    if odd is not None:
+        found = np.flatnonzero(used == odd[0])
+        odd = (int(found[0]), odd[1]) if len(found) else None
+    return replace(column, codes=codes, texts=texts, lines=lines, odd=odd)
+
+
+def cells_of(
+    name: str, value: Any, expected: Names | None = None, count: int | None = None
+) -> tuple[list[Cells], Names | None]:
+    """The columns of a data frame, taken by name, or of an array or a list of rows, by position.
+
+    Parameters
+    ----------
+    name : str
+        The argument, for errors.
+    value : data frame, (n, columns) array, or list of rows
+        Of numbers, bools and texts; None and NaN are empty cells.
+    expected : tuple of str, optional
+        Names of the columns.
+    count : int, optional
+        Number of columns.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is something else, has other columns, holds dates or other objects, or has no rows.
+    """
+    columns: list[np.ndarray]
+    names: Names | None
+    found = frame_columns(name, value, expected)
+    if found is not None:
+        columns, names = found
+    else:
+        table = value if isinstance(value, np.ndarray) else _table(value)
+        if table.ndim != 2 or (count is not None and table.shape[1] != count):
+            raise ValueError(
+                f"{name}: expected a data frame or an array of shape "
+                f"(n, {'columns' if count is None else count}), got {shown(value)}"
+            )
+        columns, names = list(table.T), expected
+    if not columns or not len(columns[0]):
+        raise ValueError(f"{name}: expected at least one column and one row, got none")
+    labels = names or tuple(map(str, range(len(columns))))
+    cells = [_cells(label, column, name) for label, column in zip(labels, columns, strict=True)]
+    return cells, names
+
+
+def _table(rows: Any) -> np.ndarray:
+    try:
+        return np.array(rows, dtype=object)
+    except ValueError:  # rows of different lengths
+        return np.array(None)
+
+
+def _cells(name: str, column: np.ndarray, argument: str) -> Cells:
+    if np.ma.is_masked(column):
+        column = column.astype(object).filled(None)  # type: ignore[attr-defined]
+    if column.dtype.kind in "iuf":
+        values = np.array(column, dtype=np.float64)
+        wrong = np.flatnonzero(np.abs(values) > LARGEST)
+        if len(wrong):
+            raise ValueError(
+                f"{argument}: column {shown(name)}, row {wrong[0]}: expected a number from "
+                f"-{LARGEST:g} to {LARGEST:g}, got {float(values[wrong[0]])!r}"
+            )
+        return values
+    if column.dtype.kind not in "OUbT":
+        raise TypeError(_wrong_type(argument, name, column.dtype))
+    if column.dtype == object and all(map(_is_number_or_gap, column)):
+        numbers = np.array([np.nan if _is_empty(v) else v for v in column], dtype=np.float64)
+        return _cells(name, numbers, argument)
+    return _texts(name, column, argument)
+
+
+def _texts(name: str, column: np.ndarray, argument: str) -> Texts:
+    known: dict[str, int] = {}
+    codes = [
+        known.setdefault(_text(value, name, argument), len(known)) for value in column.tolist()
+    ]
+    return Texts(name, np.array(codes, dtype=np.int64), list(known), argument)
+
+
+def _text(value: Any, name: str, argument: str) -> str:
+    if isinstance(value, str):
+        return value.strip()
+    if _is_empty(value):
+        return GAP
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, numbers.Integral):
+        return str(int(value))
+    if isinstance(value, numbers.Real):
+        return repr(float(value))
+    raise TypeError(_wrong_type(argument, name, type(value).__name__, value))
+
+
+def _wrong_type(argument: str, name: str, kind: Any, value: Any = None) -> str:
+    what = f"{argument}: column {shown(name)}: expected numbers, bools or texts, got "
+    if isinstance(value, datetime.date | datetime.time | np.datetime64) or "datetime" in str(kind):
+        return f"{what}dates; {ADVICE_ON_DATES}"
+    return f"{what}{kind}"
+
+
+ADVICE_ON_DATES = (
+    "make numbers of them first, such as the days since a first day, the month or the weekday"
+)
+
+
+def _is_empty(value: Any) -> bool:
+    """Return whether an object is None, NaN, or what pandas has in their place."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float | np.floating) and value != value
+
+
+def _is_number_or_gap(value: Any) -> bool:
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
+    return real or _is_empty(value)
+
+
+def share(flags: Sequence[bool], column: Labels | Texts, rows: np.ndarray) -> float:
+    """The share of the rows whose text has a flag, among those that are not empty cells."""
+    counts = np.bincount(column.codes[rows], minlength=len(column.texts))
+    filled = np.array([not is_gap(text) for text in column.texts])
+    total = int(counts[filled].sum())
+    return float(counts[filled & np.array(flags)].sum()) / total if total else 0.0

@@ -1,0 +1,110 @@
+"""Reports of training that show what a constant would reach, and doubt useless models."""
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from fastnn.cli import main
+from fastnn.cli.fitting import Fit, Split
+from fastnn.cli.verdicts import doubts_of_classes, doubts_of_fit, doubts_of_numbers
+from fastnn.spec.status import Status
+from fastnn.tabular.metrics import Rates, confusion
+
+RNG = np.random.default_rng(8)
+CLASSES = np.array(["No", "Yes"])
+
+
+def run(capsys, *arguments, code=0):
+    assert main([str(argument) for argument in arguments]) == code
+    return capsys.readouterr()
+
+
+def write(path, names, *columns):
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    path.write_text("\n".join([",".join(names), *(",".join(map(str, row)) for row in rows)]))
+    return path
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory):
+    """A rare class, and numbers, that have nothing to do with the inputs."""
+    X = RNG.normal(size=(300, 3)).round(3)
+    kind = np.where(RNG.uniform(size=300) < 0.2, "Yes", "No")
+    path = tmp_path_factory.mktemp("noise") / "noise.csv"
+    return write(path, ["a", "b", "c", "kind", "y"], *X.T, kind, RNG.normal(size=300).round(3))
+
+
+def test_rates_are_scikit_learns():
+    true, predicted = RNG.integers(0, 4, (2, 300))
+    rates = Rates.of(confusion(true, predicted, 6), 2)
+    assert rates.accuracy == pytest.approx(metrics.accuracy_score(true, predicted))
+    assert rates.balanced == pytest.approx(metrics.balanced_accuracy_score(true, predicted))
+    assert rates.share == pytest.approx(np.mean(true == 2))
+    assert rates.gain == pytest.approx(rates.accuracy - rates.share)
+    expected = metrics.recall_score(true, predicted, average=None)
+    np.testing.assert_allclose(rates.recall, [*expected, np.nan, np.nan])
+
+
+def said(*doubts):
+    return "\n".join(doubts)
+
+
+def test_a_model_that_says_no_to_all_is_doubted():
+    counts = {"training": np.array([[70, 0], [30, 0]]), "test": np.array([[24, 0], [6, 0]])}
+    told = said(*doubts_of_classes(counts, 0, CLASSES, False))
+    assert "got none of Yes (6 rows); try --balanced" in told
+    assert "than the 80.00% of always No, got 80.00%" in told
+
+
+@pytest.mark.parametrize(
+    ("counts", "weighted", "expected"),
+    [
+        ([[860, 44], [41, 55]], False, "90.40% of always No, got 91.50%"),  # 55 against 44
+        ([[895, 9], [41, 55]], False, None),
+        ([[560, 344], [10, 86]], True, None),  # fewer right than always No, as asked for
+        ([[452, 452], [48, 48]], True, "above the 50.00% of a constant, got 50.00%"),
+    ],
+)
+def test_a_model_must_be_clearly_better_than_a_constant(counts, weighted, expected):
+    told = said(*doubts_of_classes({"test": np.array(counts)}, 0, CLASSES, weighted))
+    assert told == "" if expected is None else expected in told
+
+
+def test_a_test_far_below_the_validation_is_doubted():
+    counts = {"validation": np.array([[50, 0], [0, 50]]), "test": np.array([[45, 5], [15, 35]])}
+    told = said(*doubts_of_classes(counts, 0, CLASSES, False))
+    assert "validation score 100.00% on the test rows, got 80.00% right: the 100 valid" in told
+    true = RNG.normal(size=50)
+    parts = {"validation": (true, true), "test": (true, true + RNG.normal(size=50) / 2)}
+    told = said(*doubts_of_numbers("y", parts, 0.0))
+    assert "score 1.0000 on the test rows, got R²" in told
+    assert "of the mean" not in told
+
+
+@pytest.mark.parametrize("size", [1e-300, 1.0, 1e99])
+def test_numbers_are_compared_with_the_mean_at_all_sizes(size):
+    true = size * RNG.normal(size=40)
+    assert said(*doubts_of_numbers("y", {"test": (true, 0.5 * true)}, 0.0)) == ""
+    for predicted in (0 * true, true[::-1]):
+        assert "of the mean, got" in said(*doubts_of_numbers("y", {"test": (true, predicted)}, 0))
+
+
+@pytest.mark.parametrize(("rows", "doubted"), [(0, False), (16, True), (30, False)])
+def test_a_choice_by_few_rows_is_doubted(rows, doubted):
+    every = np.arange(100)
+    parts = Split(every[rows:], every[:rows], every[:0])
+    fit = Fit(None, np.full(1000, 0.5), 0, 1, False, Status.STALLED, 1.0, 0.0)
+    told = said(*doubts_of_fit(fit, parts))
+    assert ("to choose one of 1,000 restarts, got 16" in told) is doubted
+    assert told == "" or doubted
+
+
+def test_reports_of_noise_say_so(noise, tmp_path, capsys):
+    options = ["--restarts", 5, "--model", tmp_path / "m.npz", "--epochs", 20]
+    done = run(capsys, "train", noise, "--target", "kind", "--ignore", "y", *options)
+    assert "\nright if always No: training 8" in done.out
+    assert "\nbalanced accuracy: training 5" in done.out
+    assert "of always No, got " in done.err
+    done = run(capsys, "train", noise, "--target", "y", "--ignore", "kind", *options)
+    assert "RMSE of y on the test rows clearly below the" in done.err
+    assert "90% intervals, from the errors on 60 validation rows, hold " in done.out
