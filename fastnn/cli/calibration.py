@@ -35,7 +35,7 @@ class HeldOutErrors:
         self.X, self.y, self.average = X, y, average
         self.fold = np.arange(len(y)) % min(FOLDS, len(y))
         self.best: list[list[tuple[float, np.ndarray]]] = [[] for _ in range(self.fold.max() + 1)]
-        """For each tenth the losses of the best on the others, and their outputs on it."""
+        """Losses of the best on the other tenths, and their outputs on it, for each tenth."""
 
     def add(self, net: Network, parameters: np.ndarray) -> None:
         """Let the networks of these parameters (restarts, n_parameters) be chosen too."""
