@@ -59,7 +59,7 @@ def planned_bytes(job):
     make = blueprint._many_at_once if lanes > 1 else lambda job, lanes: blueprint._one_by_one(job)
     launch = Launch(job, make(job, lanes))
     numbers = launch.plan.end * lanes + sum(launch.buffers.values())
-    return numbers * job.dtype.itemsize + 8 * launch.order * lanes
+    return numbers * job.dtype.itemsize + 8 * launch.shuffled * lanes
 
 
 @pytest.mark.parametrize("kind", KINDS)
