@@ -211,9 +211,10 @@ REFUSED = [
     (texts([f"{d}.3.2024" for d in range(1, 29)], [1, 2, 3]), [], "line 2, column 'a': expected a "
      "number or a category, got the date '1.3.2024'; make numbers of them first, such as the days "
      "since a first day, the month or the weekday; to leave such columns out: --ignore a; to "),
-    (texts([1, 2, 3, "red"], [1]), [], "line 5, column 'a': expected a number, got 'red'; to leave "
-     "such columns out: --ignore a; to take each of their texts as a category: --category a"),
-    (texts(["inf", 1, "x"], [3, "y z", 4]), [], "--ignore a --ignore b"),
+    (texts([1, 2, 3, "red"], [1]), [], "line 5, column 'a': expected a number, got 'red'; empty "
+     "the cell if its number is missing; to take each text of such columns as a category: "
+     "--category a\n"),
+    (texts(["inf", 1, "x"], [3, "y z", 4]), [], ": --category a --category b\n"),
     (texts([f"n{i}" for i in range(40)], ["same"]), [], "data.csv: expected an input column of use"
      ", got none: 'a': it has 40 different texts in 40 rows; 'b': it is the same in all training"),
     (texts(["x"], [1, 2, 3]), ["--category", "a"], "--category: expected columns of use, got 'a': "

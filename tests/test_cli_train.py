@@ -317,7 +317,7 @@ def test_names_with_line_breaks_are_told_in_one_line(tmp_path, capsys):
     done = run(capsys, "train", path, "--target", "kind", code=2)
     assert done.err.count("\n") == 1
     assert "line 4, column 'a\\nb': expected a number, got 'red'" in done.err
-    assert "--ignore 'a\\nb'" in done.err
+    assert "--category 'a\\nb'" in done.err
 
 
 def test_the_time_limit_is_that_of_all_restarts(place, capsys, monkeypatch):

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..results.model import Model
 from ..support.checks import shown
-from ..tabular.cells import Cells, gaps_of, n_rows
+from ..tabular.cells import ADVICE_ON_DATES, Cells, gaps_of, n_rows
 from ..tabular.csv_table import Labels, Table, TableError
 from ..tabular.encoding import Column, Encoding, learn
 from ..tabular.reading import Reading
@@ -160,15 +160,25 @@ def learn_inputs(
                 ways += f", --category {shlex.quote(name)} uses its texts"
             left_out[name] = learnt, ways
     if wrong:
-        ignored, taken = (
-            " ".join(f"{option} {shlex.quote(name)}" for name, _ in wrong)
-            for option in ("--ignore", "--category")
-        )
-        raise ValueError(
-            f"{wrong[0][1]}; to leave such columns out: {ignored}; to take each of their texts as "
-            f"a category: {taken}"
-        )
+        raise ValueError(f"{wrong[0][1]}; {_ways(wrong)}")
     if not columns:
         told = "; ".join(f"{shown(name)}: {reason}" for name, (reason, _) in left_out.items())
         raise TableError(path, f"expected an input column of use, got none: {told}")
     return Inputs(Encoding(columns), kept, left_out)
+
+
+def _ways(wrong: list[tuple[str, ValueError]]) -> str:
+    """Ways to use a file in spite of the first wrong column, and of others of its kind.
+
+    Columns of numbers are worth mending, those of dates may be left out.
+    """
+    dates = [name for name, error in wrong if ADVICE_ON_DATES in str(error)]
+    names = dates if wrong[0][0] in dates else [name for name, _ in wrong if name not in dates]
+    ignored, taken = (
+        " ".join(f"{option} {shlex.quote(name)}" for name in names)
+        for option in ("--ignore", "--category")
+    )
+    way = "empty the cell if its number is missing"
+    if names == dates:
+        way = f"to leave such columns out: {ignored}"
+    return f"{way}; to take each text of such columns as a category: {taken}"
