@@ -113,20 +113,20 @@ def test_c_onnx_json_and_python_agree_on_its_predictions(write, capsys, tmp_path
         again = fastnn.export.from_json(tmp_path / "m.json")
         np.testing.assert_array_equal(again.probabilities(table), shares)
         header = (tmp_path / "m.h").read_text()
-        (tmp_path / "model.h").write_text(header)
-        codes = dict(re.findall(r"(model_code\w+) = (\d+)", header))
+        codes = dict(re.findall(r"(m_code\w+) = (\d+)", header))
 
         def code(column, text, codes=codes):
             word = "".join(part.capitalize() for part in re.findall(r"\w+", text))
-            return int(codes.get(f"model_code{column}{word}", -1))
+            return int(codes.get(f"m_code{column}{word}", -1))
 
         coded = [
             [code("Gender", row[1]), row[2], row[3], code("Contract", row[4]), code("Way", row[5]),
              *(float(str(cell).strip() or "nan") for cell in row[6:8])]
             for row in rows
         ]  # fmt: skip
-        program = compiled(MAIN.replace("NAME", "model").replace("EXTRA", ""), tmp_path)
-        found = _run(program, np.array(coded, dtype=float))
+        real = "float" if kept is small else "double"
+        main = MAIN.replace("NAME", "m").replace("EXTRA", "").replace("REAL", real)
+        found = _run(compiled(main, tmp_path), np.array(coded, dtype=kept.dtype))
         assert np.abs(found - shares).max() <= most
         given = {
             column: np.array(cells, dtype=object if column in ("gender", "Contract", "Way")

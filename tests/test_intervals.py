@@ -139,7 +139,7 @@ def test_exports_undo_logarithms(tmp_path):
     np.testing.assert_allclose(session.run(["outputs"], {"X": X})[0], expected, rtol=1e-12)
     if COMPILER is None:
         pytest.skip("no C compiler")
-    to_c(known, tmp_path / "m.h")
+    to_c(known, tmp_path / "m.h", "model")
     (tmp_path / "main.c").write_text(
         '#include <stdio.h>\n#include "m.h"\nint main(void) {\n    double x[3], y[1];\n'
         '    while (scanf("%lf %lf %lf", &x[0], &x[1], &x[2]) == 3) {\n'
