@@ -216,8 +216,9 @@ def test_the_command_line_warns_in_one_line(tmp_path, capsys):
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         assert main(["train", *file, "--epochs", "1"]) == 0
-        (line,) = capsys.readouterr().err.splitlines()
+        line, *others = capsys.readouterr().err.splitlines()
         assert line.startswith("fastnn: warning: train: expected better predictions of the valid")
+        assert all(other.startswith("fastnn: warning: train: expected an RMSE") for other in others)
         assert main(["train", *file]) == 0
         assert not capsys.readouterr().err
         hot = ["--learning-rate", "1e6", "--activation", "relu", "--low", "-1", "--epochs", "100"]

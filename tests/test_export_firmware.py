@@ -68,7 +68,7 @@ def test_no_double_is_left(model, dtype, tmp_path):
 @pytest.mark.parametrize("activation", BY_NAME)
 def test_no_activation_is_computed_in_double(activation, tmp_path):
     model = random_model([2, 2], activation, dtype="float32")
-    text = Source(model, "m", None, None, None).text()
+    text = Source(model, "m", None, None, None, None).text()
     assert "double" not in code_of(text)
     (tmp_path / "m.h").write_text(text)
     use = "float x[2]; int main(void) { m_predict(x, x); return 0; }"
