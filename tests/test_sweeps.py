@@ -247,7 +247,7 @@ def test_in_grid_of_numbers_that_are_not_finite(runs):
 
 
 def test_selections_are_no_grids(runs):
-    message = "in_grid: expected all restarts of train_many(…, grid=fastnn.Grid(…)) in their order"
+    message = "in_grid: expected all restarts of train_many(…, grid=fastnn.Grid(…)) in order"
     for part in (
         runs[runs.status == Status.CONVERGED],
         runs[:30],

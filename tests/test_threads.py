@@ -20,7 +20,7 @@ import fastnn
 net, (X, y) = fastnn.Network([2, 2, 1]), fastnn.datasets.xor()
 rng = np.random.default_rng(0)
 inputs = rng.normal(size=(3000, 4))
-wide = fastnn.Network([4, 8, 1])
+wide = fastnn.Network([4, 8, 1], ["sigmoid", "identity"])
 
 def job(out):
     many = fastnn.train_many(net, X, y, restarts=4000, epochs=300, threads=2, progress=False)
