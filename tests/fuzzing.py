@@ -238,6 +238,7 @@ def main(examples, random_seed):
     """Check a number of calls; prints how many were refused."""
     faulthandler.enable()
     warnings.simplefilter("error")
+    warnings.simplefilter("ignore", fastnn.TrainingWarning)  # targets are random
     refused = []
 
     @seed(random_seed)
