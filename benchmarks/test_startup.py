@@ -30,6 +30,7 @@ def seconds(python, code, folder):
     """The seconds of a new process whose compiled kernels are in a folder."""
     start = time.perf_counter()
     environment = {**earlier.environment(), "NUMBA_CACHE_DIR": str(folder)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has bytecode
     # Neither this folder's modules nor the sources around it are to be found.
     command = [python, "-P", "-u", "-c", code]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
@@ -45,6 +46,8 @@ def test_start(suite, tmp_path, entry):
     pythons = {"start": sys.executable}
     if process := earlier.process():
         pythons["start before"] = process.python
+    for python in pythons.values():
+        seconds(python, CODE["import"], tmp_path / "bytecode")
     times = {}
     for turn in range(COLD):
         for name, python in pythons.items():

@@ -175,7 +175,7 @@ WORKS: dict[str, Work] = {
 }  # fmt: skip
 
 SMALL = ("W1", "W2", "W2-float32", "W2s", "W2b", "W2b-float32", "W2d", "W2d-float32", "W2p",
-         "W2p-float32", "W2v", "W3-one")  # fmt: skip
+         "W2p-float32", "W2v", "W3", "W3-float32", "W3-one", "W4", "W4-float32")  # fmt: skip
 """Works for which "auto" has special kernels."""
 
 _quick = []
