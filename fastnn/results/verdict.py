@@ -1,7 +1,8 @@
-"""A verdict on a fit: whether it is worth more than a constant."""
+"""Verdicts on a fit: whether it is worth more than a constant, and which restarts are stuck."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from ..spec.losses import BinaryCrossEntropy, CrossEntropy, Penalized
 SLACK = 1.01
 # Targets that vary by less, relative to their squares, are equal but for rounding.
 EQUAL = 1e-12
+FACTOR = 2.0
+"""A restart with up to this many times the lowest loss is no worse for an average."""
 
 
 def loss_of_constant(
@@ -44,3 +47,42 @@ def _surprise(shares: np.ndarray, expected: Any) -> np.ndarray:
 def is_worse_than(loss: float, constant: float) -> bool:
     """Return whether a final loss is above that of the best constant prediction, or no number."""
     return not loss <= SLACK * constant
+
+
+def are_stuck(losses: np.ndarray, constant: float) -> np.ndarray:
+    """Return which restarts would spoil an average: those on a plateau, and those that diverged.
+
+    They are the ones whose loss is more than `FACTOR` times the lowest, and also above the
+    geometric mean of the lowest and of the loss of the best constant prediction.
+
+    The average of N networks with errors of the same size that have nothing to do with each other
+    gains by a further network as long as its squared error is below 2 + 1/N times theirs [1]_.  So
+    twice the lowest loss does no harm.  But the losses of good restarts differ more where they are
+    close to 0, since there they tell what was learnt by heart.  So a restart also counts as good if
+    it has gone half of the way from the constant to the best, on a scale of logarithms.
+
+    Parameters
+    ----------
+    losses : (n,) array of float
+        Non-negative, all on the same samples; not finite where a restart diverged.
+    constant : float
+        The loss of the best constant prediction there.
+
+    Returns
+    -------
+    (n,) array of bool
+        False for the lowest loss; True for all if none is finite.
+
+    References
+    ----------
+    .. [1] M. P. Perrone and L. N. Cooper, "When networks disagree: ensemble methods for hybrid
+       neural networks", in: Neural Networks for Speech and Image Processing, 1993; the condition
+       for a network to be added.
+    """
+    finite = np.isfinite(losses)
+    if not finite.any():
+        return ~finite
+    lowest = float(losses[finite].min())
+    middle = math.sqrt(lowest) * math.sqrt(constant)  # their product could overflow
+    stuck: np.ndarray = ~(finite & (losses <= max(FACTOR * lowest, middle)))
+    return stuck
