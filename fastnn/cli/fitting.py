@@ -139,7 +139,7 @@ def network_for(
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train: what the options of the command say.
+    """The settings of a training, as the options of the command have them.
 
     Attributes
     ----------
@@ -307,7 +307,7 @@ class Training:
         )  # fmt: skip
 
     def _nothing(self) -> BaseException:
-        """Why there is no model."""
+        """The error that says why there is no model."""
         settings = self.settings
         if self.interrupted:
             return KeyboardInterrupt()

@@ -24,7 +24,7 @@ LISTED = 5
 
 @dataclass(frozen=True)
 class Tried:
-    """What a training has used, so that a doubt about it advises something else.
+    """The means that a training has used, so that a doubt about it advises others.
 
     Attributes
     ----------

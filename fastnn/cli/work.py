@@ -83,7 +83,7 @@ class Work:
     epochs: int
 
     def tried(self, options: argparse.Namespace) -> Tried:
-        """What doubts about the model need not advise."""
+        """The means that doubts about the model need not advise."""
         return Tried(
             self.optimizer, penalty=penalty_to_try(options), hidden=len(self.main.net.sizes) > 2,
             weighted=options.balanced or bool(options.class_weight),
