@@ -204,7 +204,7 @@ def test_each_penalty_has_enough_restarts_for_an_average():
 
 def test_the_penalty_is_that_of_the_lowest_mean_loss():
     best = Best(3)
-    best.add(0.0, np.array([0.1, 0.5, 0.9, NAN]), str)
+    best.add(0.0, np.array([0.2, 0.35, 0.39, NAN]), str)
     best.add(1.0, np.array([0.25, 0.28, 0.26, 0.21, 5.0]), str)
     best.add(2.0, np.array([NAN, INF]), str)
     chosen = best.chosen(1.0)
@@ -212,7 +212,7 @@ def test_the_penalty_is_that_of_the_lowest_mean_loss():
     assert chosen.losses.tolist() == [0.21, 0.25, 0.26]
     best.add(0.0, np.array([0.01, 0.02]), lambda at: f"later {at}")
     chosen = best.chosen(1.0)
-    assert (chosen.penalty, chosen.members) == (0.0, ["later 0", "later 1", "0"])
+    assert (chosen.penalty, chosen.members, chosen.stuck) == (0.0, ["later 0", "later 1"], 1)
     best.add(0.0, np.array([1e-6]), str)
     assert best.chosen(1.0).stuck == 2
     assert Best(3).chosen(1.0) is None

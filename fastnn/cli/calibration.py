@@ -46,9 +46,12 @@ class HeldOutErrors:
         with np.errstate(over="ignore", invalid="ignore"):
             squares = np.square(outputs - self.y).sum(axis=2)
         squares[~np.isfinite(squares)] = np.inf
-        for fold, best in enumerate(self.best):
-            rows, losses = self.fold == fold, self._on_others(squares, fold)
-            best.add(penalty, losses, lambda at, rows=rows: outputs[at, rows])
+        for fold in range(len(self.best)):
+            self._compete(fold, outputs, self._on_others(squares, fold), penalty)
+
+    def _compete(self, fold: int, outputs: np.ndarray, losses: np.ndarray, penalty: float) -> None:
+        rows = self.fold == fold
+        self.best[fold].add(penalty, losses, lambda at: outputs[at, rows])
 
     def _on_others(self, squares: np.ndarray, fold: int) -> np.ndarray:
         """Sums of squares (..., rows) over the rows of the other tenths."""

@@ -258,7 +258,7 @@ class Training:
         settings, rows = self.settings, self.rows
         held = (rows.judge.X, rows.judge.y) if rows.validated else None
         try:
-            return train_many(
+            runs: Runs = train_many(
                 self.net, rows.X, rows.y, restarts=count, first=first, keep="parameters",
                 loss=replace(self.loss, l2=penalty) if penalty else self.loss,
                 optimizer=settings.optimizer, epochs=settings.epochs, seed=settings.seed,
@@ -267,8 +267,8 @@ class Training:
                 stop=Validation(PATIENCE) if rows.validated else None,
             )  # fmt: skip
         except Interrupted as error:
-            self.interrupted = True
-            return error.runs
+            self.interrupted, runs = True, error.runs
+        return runs
 
     def _remember(self, runs: Runs, penalty: float) -> None:
         """Judge restarts, and remember the best of them."""

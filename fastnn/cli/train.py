@@ -116,8 +116,7 @@ def run(options: argparse.Namespace) -> int:
     if options.importance:
         part, rows = [*parts.named().items()][-1]
         columns = work.main.inputs.encoding.columns
-        drops = importance_rows(found.model, X, target, rows, columns, options.seed,
-                                tried.weighted)
+        drops = importance_rows(found.model, X, target, rows, columns, options.seed, tried.weighted)
         told.show(f"importance, on the {part} rows", drops)
     interrupted = found.interrupted
     if work.folds and not interrupted:

@@ -79,9 +79,9 @@ def are_stuck(losses: np.ndarray, constant: float) -> np.ndarray:
        neural networks", in: Neural Networks for Speech and Image Processing, 1993; the condition
        for a network to be added.
     """
-    finite = np.isfinite(losses)
+    finite: np.ndarray = np.isfinite(losses)
     if not finite.any():
-        return ~finite
+        return np.ones(len(losses), dtype=bool)
     lowest = float(losses[finite].min())
     middle = math.sqrt(lowest) * math.sqrt(constant)  # their product could overflow
     stuck: np.ndarray = ~(finite & (losses <= max(FACTOR * lowest, middle)))

@@ -253,7 +253,8 @@ class BaseMLP(Curves, BaseEstimator):
         runs, restarts = self._going_on(net, options, before)
         judge = None
         if validation is not None:
-            judge = Judge(net, type(options["loss"])(), *validation, held_weights)
+            held, theirs = validation
+            judge = Judge(net, type(options["loss"])(), held, theirs, held_weights)
         count = members(self)
         if keep:
             made: Runs = train_many(
