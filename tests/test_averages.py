@@ -24,9 +24,9 @@ NAN, INF = np.nan, np.inf
     ("losses", "constant", "stuck"),
     [
         ([0.5, 0.6, 0.9, 1.1], 1.0, [0, 0, 0, 1]),  # noise: up to twice the lowest
-        ([0.01, 0.09, 0.11], 1.0, [0, 0, 1]),  # up to half of the way, in logarithms
-        ([0.09, 0.01, 0.11], 1.0, [0, 0, 1]),
-        ([1e-8, 0.9e-4, 1.1e-4, 1.0], 1.0, [0, 0, 1, 1]),
+        ([0.01, 0.031, 0.032], 1.0, [0, 0, 1]),  # up to a quarter of the way, in logarithms
+        ([0.031, 0.01, 0.032], 1.0, [0, 0, 1]),
+        ([1e-8, 0.9e-6, 1.1e-6, 1.0], 1.0, [0, 0, 1, 1]),
         ([0.0, 1e-300], 1.0, [0, 1]),
         ([3.0, 5.9, 6.1], 1.0, [0, 0, 1]),  # all worse than the constant
         ([1.0, 2.0], 0.0, [0, 0]),
@@ -57,11 +57,12 @@ def test_the_rule_holds_for_all_losses(losses, constant, power):
         assert kept.min() == losses[finite].min()
         assert not stuck[finite & (losses <= kept.max())].any()  # no better one is left out
         assert not stuck[finite & (losses <= 2 * kept.min())].any()
-    # Neither the order nor the unit counts; below 1e-200, products would be rounded to 0.
+        # The unit does not count, but for rounding.
+        scale, limit = 4.0**power, losses[finite].min() ** 0.75 * constant**0.25
+        clear = ~((losses < 1e-200) | (np.abs(losses / max(limit, 1e-300) - 1) < 1e-9))
+        other = are_stuck(scale * losses, scale * constant)
+        np.testing.assert_array_equal(other[clear], stuck[clear])
     np.testing.assert_array_equal(are_stuck(losses[::-1], constant), stuck[::-1])
-    if not ((losses > 0) & (losses < 1e-200)).any() and not 0 < constant < 1e-200:
-        scale = 4.0**power
-        np.testing.assert_array_equal(are_stuck(scale * losses, scale * constant), stuck)
 
 
 def kept_by_rule(model, losses, constant):
@@ -82,8 +83,8 @@ def test_restarts_on_a_plateau_spoil_no_average(solver):
     np.testing.assert_array_equal(alone.parameters_, model.parameters_[:1])
     # What no member leaves unexplained, their average does not either.
     share = model.loss_ / SINE.var()
-    assert 1 - model.score(WAVE, SINE) <= max(2 * share, np.sqrt(share))
-    assert model.score(WAVE, SINE) > 0.8
+    assert 1 - model.score(WAVE, SINE) <= max(2 * share, share**0.75)
+    assert model.score(WAVE, SINE) > 0.8 or solver == "sgd"  # all of which are stuck
 
 
 @pytest.mark.parametrize("given", [None, 10])
@@ -165,9 +166,9 @@ def noted(monkeypatch):
 
 
 def test_a_model_leaves_out_what_is_stuck(tmp_path, capsys, noted):
-    path = write(tmp_path / "sine.csv", {"x": WAVE[:, 0], "y": SINE})
-    out, model = train(capsys, path, "--validation", 0, "--test", 0, "--hidden", 3, "--restarts",
-                       10, "--optimizer", "rprop", "--seed", 1)  # fmt: skip
+    path = write(tmp_path / "sine.csv", {"x": WAVE[:, 0], "y": np.sin(8 * WAVE[:, 0])})
+    out, model = train(capsys, path, "--validation", 0, "--test", 0, "--hidden", 8, "--restarts",
+                       10, "--optimizer", "rprop")  # fmt: skip
     ((_, runs),) = noted
     order = np.argsort(runs.loss, kind="stable")
     stuck = are_stuck(runs.loss[order], 1.0)  # the target is scaled

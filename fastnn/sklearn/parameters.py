@@ -218,8 +218,9 @@ PARAMETERS = """Parameters
     n_estimators : int, optional
         Number of best restarts to keep, whose outputs are averaged; by default ten, or all if
         there are fewer.  With 1, the best alone predicts.  Restarts that diverged or are stuck are
-        left out of the average: those whose loss is more than twice the lowest, and above the
-        geometric mean of the lowest and of that of the best constant prediction.
+        left out of the average: those whose loss is more than twice the lowest, and more than
+        ``(constant / lowest) ** 0.25`` times, `constant` being the loss of the best constant
+        prediction.
     n_jobs : int, optional
         Number of threads, by default the CPUs available to the process; for a joblib worker its
         share."""
