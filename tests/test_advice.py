@@ -178,6 +178,7 @@ def test_estimators_warn_once():
         ({"solver": "sgd"}, "fit: expected a loss below that of the best constant .*scale the"),
         ({"solver": "quickprop", "learning_rate_init": 100.0, "early_stopping": True},
          "fit: expected a loss that stays finite, .* diverged; scale the data"),
+        ({"max_iter": 1, "alpha": 1e-4}, "; or use a larger max_iter, or .* such as 'adam'$"),
     ]:  # fmt: skip
         model = MLPRegressor((20,), n_restarts=3, n_jobs=1, **options)
         with pytest.warns(FitWarning, match=message) as told:
@@ -225,6 +226,11 @@ def test_the_command_line_warns_in_one_line(tmp_path, capsys):
         assert main(["restarts", "10", *hot]) == 0
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith("fastnn: warning: restarts: expected one at least with an SSE below")
+        assert "try a smaller --learning-rate, " in line
+        own = ["--optimizer", "rprop", "--low", "5", "--high", "6", "--epochs", "1"]
+        assert main(["restarts", "10", *own]) == 0
+        told = capsys.readouterr().err
+        assert "try more --epochs, or another --optimizer, such as levenberg-marq" in told
         assert main(["restarts", "100"]) == 0
         assert not capsys.readouterr().err
 

@@ -6,12 +6,13 @@ from sklearn import metrics
 
 from fastnn.cli import main
 from fastnn.cli.fitting import Fit, Split
-from fastnn.cli.verdicts import doubts_of_classes, doubts_of_fit, doubts_of_numbers
+from fastnn.cli.verdicts import Tried, doubts_of_classes, doubts_of_fit, doubts_of_numbers
 from fastnn.spec.status import Status
 from fastnn.tabular.metrics import Rates, confusion
 
 RNG = np.random.default_rng(8)
 CLASSES = np.array(["No", "Yes"])
+PLAIN = Tried("lm", "--l2 auto")
 
 
 def run(capsys, *arguments, code=0):
@@ -51,7 +52,7 @@ def said(*doubts):
 
 def test_a_model_that_says_no_to_all_is_doubted():
     counts = {"training": np.array([[70, 0], [30, 0]]), "test": np.array([[24, 0], [6, 0]])}
-    told = said(*doubts_of_classes(counts, 0, CLASSES, False))
+    told = said(*doubts_of_classes(counts, 0, CLASSES, PLAIN))
     assert "got none of Yes (6 rows); try --balanced" in told
     assert "than the 80.00% of always No, got 80.00%" in told
 
@@ -66,17 +67,18 @@ def test_a_model_that_says_no_to_all_is_doubted():
     ],
 )
 def test_a_model_must_be_clearly_better_than_a_constant(counts, weighted, expected):
-    told = said(*doubts_of_classes({"test": np.array(counts)}, 0, CLASSES, weighted))
+    tried = Tried("lbfgs", weighted=weighted)
+    told = said(*doubts_of_classes({"test": np.array(counts)}, 0, CLASSES, tried))
     assert told == "" if expected is None else expected in told
 
 
 def test_a_test_far_below_the_validation_is_doubted():
     counts = {"validation": np.array([[50, 0], [0, 50]]), "test": np.array([[45, 5], [15, 35]])}
-    told = said(*doubts_of_classes(counts, 0, CLASSES, False))
+    told = said(*doubts_of_classes(counts, 0, CLASSES, PLAIN))
     assert "validation score 100.00% on the test rows, got 80.00% right: the 100 valid" in told
     true = RNG.normal(size=50)
     parts = {"validation": (true, true), "test": (true, true + RNG.normal(size=50) / 2)}
-    told = said(*doubts_of_numbers("y", parts, 0.0))
+    told = said(*doubts_of_numbers("y", parts, 0.0, PLAIN))
     assert "score 1.0000 on the test rows, got R²" in told
     assert "of the mean" not in told
 
@@ -84,17 +86,21 @@ def test_a_test_far_below_the_validation_is_doubted():
 @pytest.mark.parametrize("size", [1e-300, 1.0, 1e99])
 def test_numbers_are_compared_with_the_mean_at_all_sizes(size):
     true = size * RNG.normal(size=40)
-    assert said(*doubts_of_numbers("y", {"test": (true, 0.5 * true)}, 0.0)) == ""
+
+    def told(predicted):
+        return said(*doubts_of_numbers("y", {"test": (true, predicted)}, 0.0, PLAIN))
+
+    assert told(0.5 * true) == ""
     for predicted in (0 * true, true[::-1]):
-        assert "of the mean, got" in said(*doubts_of_numbers("y", {"test": (true, predicted)}, 0))
+        assert "of the mean, got" in told(predicted)
 
 
 @pytest.mark.parametrize(("rows", "doubted"), [(0, False), (16, True), (30, False)])
 def test_a_choice_by_few_rows_is_doubted(rows, doubted):
     every = np.arange(100)
     parts = Split(every[rows:], every[:rows], every[:0])
-    fit = Fit(None, np.full(1000, 0.5), 0, 1, False, Status.STALLED, 1.0, 0.0)
-    told = said(*doubts_of_fit(fit, parts))
+    fit = Fit(None, np.full(1000, 0.5), 0, 1, False, Status.STALLED, 1.0, 0.0, 0.5, 0)
+    told = said(*doubts_of_fit(fit, parts, PLAIN))
     assert ("to choose one of 1,000 restarts, got 16" in told) is doubted
     assert told == "" or doubted
 
@@ -108,3 +114,25 @@ def test_reports_of_noise_say_so(noise, tmp_path, capsys):
     done = run(capsys, "train", noise, "--target", "y", "--ignore", "kind", *options)
     assert "RMSE of y on the test rows clearly below the" in done.err
     assert "90% intervals, from the errors on 60 validation rows, hold " in done.out
+
+
+@pytest.mark.parametrize(
+    ("options", "advised"),
+    [
+        ([], "lbfgs, fewer --hidden units or --l2 auto"),
+        (["--l2", "auto"], "rprop or fewer --hidden units"),
+        (["--l2", "0.1"], "rprop, fewer --hidden units or --l2 auto"),
+        (["--hidden", "0", "--l2", "0,1"], "rprop"),
+        (["--hidden", "0", "--optimizer", "adam"], "lbfgs or --l2 auto"),
+        (["--optimizer", "lm"], "lbfgs, fewer --hidden units or --l2 auto with --optimizer lbfgs"),
+        (["--validation", "0"], "lbfgs, fewer --hidden units or --l2 0.01"),
+        (["--validation", "0", "--l2", "1"], "rprop or fewer --hidden units"),
+    ],
+)
+def test_what_has_been_tried_is_not_advised(noise, tmp_path, capsys, options, advised):
+    every = ["--restarts", 5, "--model", tmp_path / "m.npz", "--epochs", 20, *options]
+    told = run(capsys, "train", noise, "--target", "y", "--ignore", "kind", *every).err
+    line = next(line for line in told.splitlines() if "hardly worth more than that" in line)
+    expected = "than that constant; try other columns, more rows"
+    alone = " or" if advised == "rprop" else ","
+    assert line.endswith(f"{expected}{alone} another --optimizer, such as {advised}")

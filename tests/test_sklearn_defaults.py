@@ -36,7 +36,7 @@ def test_the_penalty_goes_with_the_noise():
     options = {"alpha": "auto", "hidden_layer_sizes": (20,), "n_estimators": None, "max_iter": 200}
     clean = fitted(quick(MLPRegressor, **options), inputs, smooth)
     assert clean.alpha_ == ALPHAS[-1]
-    assert clean.parameters_.shape[0] == 8
+    assert 1 < len(clean.parameters_) <= 8
     noise = np.random.default_rng(1).normal(size=200)
     assert fitted(quick(MLPRegressor, **options), inputs, noise).alpha_ == ALPHAS[0]
 

@@ -7,12 +7,11 @@ are those of the average of the restarts that the other nine tenths choose.
 
 from __future__ import annotations
 
-from operator import itemgetter
-
 import numpy as np
 
 from ..engine.evaluate import forward
 from ..spec.network import Network
+from .best import Best
 
 FOLDS = 10
 NUMBERS = 2**22
@@ -26,42 +25,47 @@ class HeldOutErrors:
     ----------
     X : (rows, n_in) array, as the network sees it
     y : (rows, n_out) array
-        What the network's outputs should be.
+        What the network's outputs should be; their mean over the training rows is 0.
     average : int, default 1
         Number of restarts that are chosen, and whose outputs are averaged.
     """
 
     def __init__(self, X: np.ndarray, y: np.ndarray, average: int = 1) -> None:
-        self.X, self.y, self.average = X, y, average
+        self.X, self.y = X, y
         self.fold = np.arange(len(y)) % min(FOLDS, len(y))
-        self.best: list[list[tuple[float, np.ndarray]]] = [[] for _ in range(self.fold.max() + 1)]
-        """Losses of the best on the other tenths, and their outputs on it, for each tenth."""
+        self.best = [Best(average) for _ in range(self.fold.max() + 1)]
+        """The best on the other tenths, with their outputs on it, for each tenth."""
 
-    def add(self, net: Network, parameters: np.ndarray) -> None:
+    def add(self, net: Network, parameters: np.ndarray, penalty: float = 0.0) -> None:
         """Let the networks of these parameters (restarts, n_parameters) be chosen too."""
         group = max(1, NUMBERS // self.y.size)
         for first in range(0, len(parameters), group):
-            self._add(forward(net, parameters[first : first + group], self.X))
+            self._add(forward(net, parameters[first : first + group], self.X), penalty)
 
-    def _add(self, outputs: np.ndarray) -> None:
+    def _add(self, outputs: np.ndarray, penalty: float) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
             squares = np.square(outputs - self.y).sum(axis=2)
         squares[~np.isfinite(squares)] = np.inf
-        for fold, best in enumerate(self.best):
-            rows = self.fold == fold
-            losses = squares[:, ~rows].sum(axis=1)
-            order = np.argsort(losses, kind="stable")[: self.average]
-            best += [(float(losses[at]), outputs[at, rows].copy())
-                     for at in order if np.isfinite(losses[at])]  # fmt: skip
-            self.best[fold] = sorted(best, key=itemgetter(0))[: self.average]
+        for fold in range(len(self.best)):
+            self._compete(fold, outputs, self._on_others(squares, fold), penalty)
+
+    def _compete(self, fold: int, outputs: np.ndarray, losses: np.ndarray, penalty: float) -> None:
+        rows = self.fold == fold
+        self.best[fold].add(penalty, losses, lambda at: outputs[at, rows])
+
+    def _on_others(self, squares: np.ndarray, fold: int) -> np.ndarray:
+        """Sums of squares (..., rows) over the rows of the other tenths."""
+        sums: np.ndarray = squares[..., self.fold != fold].sum(axis=-1)
+        return sums
 
     def found(self) -> np.ndarray | None:
         """The errors (rows, n_out); None if there are too few rows, or no finite ones."""
-        if len(self.best) < 2 or not all(self.best):
-            return None
+        squares = np.square(self.y).sum(axis=1)
         errors = np.zeros_like(self.y)
         for fold, best in enumerate(self.best):
+            chosen = best.chosen(float(self._on_others(squares, fold)))
+            if chosen is None or len(self.best) < 2:
+                return None
             rows = self.fold == fold
-            mean = np.mean([outputs for _, outputs in best], axis=0)
-            errors[rows] = np.abs(mean - self.y[rows])
+            errors[rows] = np.abs(np.mean(chosen.members, axis=0) - self.y[rows])
         return errors if np.isfinite(errors).all() else None

@@ -96,6 +96,15 @@ def check_choices(options: argparse.Namespace) -> None:
             )
 
 
+def penalty_to_try(options: argparse.Namespace) -> str | None:
+    """The penalty that a doubt may advise: one that has not been tried, and would be accepted."""
+    one_only = not options.validation
+    if len(options.l2) > 1 or (one_only and any(options.l2)):
+        return None
+    way = "--l2 0.01" if one_only else "--l2 auto"
+    return f"{way} with --optimizer lbfgs" if options.optimizer == "lm" else way
+
+
 def check_target(options: argparse.Namespace, target: Target) -> None:
     """Check the choices that depend on the kind of the target."""
     numeric = target.classes is None

@@ -178,7 +178,7 @@ def run(options: argparse.Namespace) -> int:
     print(net)
     print(told)
     if options.epochs and summary.restarts:
-        _warn(summary, y)
+        _warn(summary, y, options)
     rate = "" if options.resume else f", {count / seconds:,.0f} restarts/s"
     print(f"{seconds:.2f} s{rate}")
     print("".join(f"saved {path}\n" for path in saved), end="")
@@ -187,13 +187,16 @@ def run(options: argparse.Namespace) -> int:
     return code
 
 
-def _warn(summary: Summary, y: np.ndarray) -> None:
+def _warn(summary: Summary, y: np.ndarray, options: argparse.Namespace) -> None:
     """Warn if no restart is worth much."""
     best = np.inf if summary.loss is None else summary.loss[0]
     if is_worse_than(best, loss_of_constant(SSE(), y)):
+        has_rate = hasattr(make_optimizer(options), "learning_rate")
+        rate = "a smaller --learning-rate, " if has_rate else ""
+        other = "levenberg-marquardt" if options.optimizer == "rprop" else "rprop"
         warn(
-            "restarts: expected one at least with an SSE below that of the mean, got none; try a "
-            "smaller --learning-rate, more --epochs, or another --optimizer, such as rprop"
+            "restarts: expected one at least with an SSE below that of the mean, got none; try "
+            f"{rate}more --epochs, or another --optimizer, such as {other}"
         )
 
 

@@ -15,7 +15,7 @@ from ..tabular.target import Target, folds, split
 from .fitting import Fit, Split
 from .report import PRINTED, confusion_rows, errors_rows, figure_of, rates_text, short
 from .told import Told
-from .verdicts import doubts_of_classes, doubts_of_fit, doubts_of_numbers
+from .verdicts import Tried, doubts_of_classes, doubts_of_fit, doubts_of_numbers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,9 +38,9 @@ def predicted(model: Model, X: np.ndarray) -> np.ndarray:
 
 
 def tell_scores(told: Told, found: Fit, X: np.ndarray, target: Target, parts: Split,
-                weighted: bool) -> None:  # fmt: skip
+                tried: Tried) -> None:  # fmt: skip
     """Tell the scores of all parts, and doubts."""
-    for doubt in doubts_of_fit(found, parts):
+    for doubt in doubts_of_fit(found, parts, tried):
         told.warn(doubt)
     named = parts.named()
     guesses = {name: predicted(found.model, X[rows]) for name, rows in named.items()}
@@ -52,7 +52,7 @@ def tell_scores(told: Told, found: Fit, X: np.ndarray, target: Target, parts: Sp
         told.show("", errors_rows(target.names, listed, mean))
         for j, name in enumerate(target.names):
             columns = {part: (true[:, j], guess[:, j]) for part, true, guess in listed}
-            doubts += doubts_of_numbers(name, columns, float(mean[j]))
+            doubts += doubts_of_numbers(name, columns, float(mean[j]), tried)
         _tell_intervals(told, found.model, X, target, parts)
     else:
         n_classes = len(target.classes)
@@ -63,7 +63,7 @@ def tell_scores(told: Told, found: Fit, X: np.ndarray, target: Target, parts: Sp
         common = int(np.bincount(target.values[parts.train], minlength=n_classes).argmax())
         told.say(rates_text(counts, target.classes, common))
         told.show(f"{last} rows", confusion_rows(counts[last], target.classes))
-        doubts += doubts_of_classes(counts, common, target.classes, weighted)
+        doubts += doubts_of_classes(counts, common, target.classes, tried)
     for doubt in doubts:
         told.warn(doubt)
 
@@ -198,5 +198,5 @@ def _scores(
 def figure_of_fit(found: Fit, X: np.ndarray, target: Target, parts: Split, judged: str) -> Figure:
     """The figure of the last part's predictions, and of the losses of all restarts."""
     part, rows = [*parts.named().items()][-1]
-    losses = (found.losses, judged, float(np.nanmin(found.losses)), "chosen")
+    losses = (found.losses, judged, found.loss, "chosen")
     return figure_of(target, part, target.values[rows], predicted(found.model, X[rows]), losses)

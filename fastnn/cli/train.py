@@ -77,7 +77,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--activation", default="tanh", help=f"{', '.join(BY_NAME)}; default %(default)s")
     add("--average", type=whole, default=AVERAGE, metavar="K",
-        help="the model is the average of the K best restarts, default %(default)s")  # fmt: skip
+        help="the model is the average of the K best restarts, default %(default)s; those that are "
+             "stuck are left out")  # fmt: skip
     add("--epochs", type=whole, help="maximum epochs, default depends on the optimizer")
     add("--validation", type=float, default=0.2, metavar="SHARE",
         help="share of the rows that chooses the restart, default %(default)s")  # fmt: skip
@@ -110,12 +111,12 @@ def run(options: argparse.Namespace) -> int:
     # Before any output that could fail.
     work.main.inputs.model_of(found.model, work.reading).save(path)
     judged = _tell_fit(told, options, work, found, seconds)
-    weighted = options.balanced or bool(options.class_weight)
-    tell_scores(told, found, X, target, parts, weighted)
+    tried = work.tried(options)
+    tell_scores(told, found, X, target, parts, tried)
     if options.importance:
         part, rows = [*parts.named().items()][-1]
         columns = work.main.inputs.encoding.columns
-        drops = importance_rows(found.model, X, target, rows, columns, options.seed, weighted)
+        drops = importance_rows(found.model, X, target, rows, columns, options.seed, tried.weighted)
         told.show(f"importance, on the {part} rows", drops)
     interrupted = found.interrupted
     if work.folds and not interrupted:
@@ -196,6 +197,9 @@ def _tell_fit(
         told.say(f"{len(found.losses) - len(finite):,} restarts diverged")
     penalty = f", l2 {found.penalty:g}" if any(options.l2) else ""
     members = len(found.model.parameters)
+    if found.stuck:
+        told.say(f"left out of the average, since stuck: {found.stuck} of the "
+                 f"{members + found.stuck} best restarts")  # fmt: skip
     average = f"average of the {members} best restarts; the best: " if members > 1 else ""
     told.say(f"{average}restart {found.restart}, {found.epochs} epochs{penalty}\n")
     return judged

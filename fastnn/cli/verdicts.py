@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,23 +20,56 @@ ERRORS = 2.0
 LEAST_DROP, LEAST_DROP_OF_R2 = 0.05, 0.2
 """Differences of accuracies, and of R², that do not count anyway."""
 LISTED = 5
-_BETTER = "try other columns, more rows, or another --optimizer"
 
 
-def doubts_of_fit(found: Fit, parts: Split) -> Iterator[str]:
+@dataclass(frozen=True)
+class Tried:
+    """The means that a training has used, so that a doubt about it advises others.
+
+    Attributes
+    ----------
+    optimizer : str
+    penalty : str, optional
+        The option with a penalty that is left to try.
+    hidden : bool
+        True if there are hidden units, of which fewer could do.
+    weighted : bool
+        True if classes have weights: then the balanced accuracy counts, not the accuracy.
+    """
+
+    optimizer: str
+    penalty: str | None = None
+    hidden: bool = True
+    weighted: bool = False
+
+    def ways(self, *more: str) -> str:
+        """The ways to a better model that are left, then `more` of them, in words."""
+        other = "rprop" if self.optimizer == "lbfgs" else "lbfgs"
+        every = ["other columns", "more rows", f"another --optimizer, such as {other}", *more]
+        return f"try {any_of(every)}"
+
+    def simpler(self) -> list[str]:
+        """The ways to a simpler network that are left."""
+        return ["fewer --hidden units"] if self.hidden else []
+
+
+def any_of(ways: Sequence[str]) -> str:
+    """A list of alternatives in words."""
+    *first, last = ways
+    return f"{', '.join(first)} or {last}"
+
+
+def doubts_of_fit(found: Fit, parts: Split, tried: Tried) -> Iterator[str]:
     """Yield doubts about how the restart was chosen."""
     validated = len(parts.validation) > 0
     what = None
     if found.status == Status.DIVERGED:
         what = "a loss that stays finite, got a chosen restart that diverged"
-    elif is_worse_than(np.nanmin(found.losses), found.constant):
+    elif is_worse_than(found.loss, found.constant):
         rows = "validation" if validated else "training"
         what = f"better predictions of the {rows} rows than their mean, got worse ones"
     if what is not None:
-        yield (
-            f"train: expected {what}; try another --optimizer, such as lbfgs, fewer "
-            "--hidden units, or other columns"
-        )
+        yield f"train: expected {what}; {tried.ways(*tried.simpler())}"
     held, restarts = len(parts.validation), len(found.losses)
     if validated and held < FEW_ROWS and restarts > held:
         yield (
@@ -46,7 +80,7 @@ def doubts_of_fit(found: Fit, parts: Split) -> Iterator[str]:
 
 
 def doubts_of_classes(
-    counts: dict[str, np.ndarray], common: int, classes: np.ndarray, weighted: bool
+    counts: dict[str, np.ndarray], common: int, classes: np.ndarray, tried: Tried
 ) -> Iterator[str]:
     """Yield doubts about predicted classes.
 
@@ -56,8 +90,8 @@ def doubts_of_classes(
         The confusion matrix of each part, by its name; the last is judged.
     common : int
         The commonest class of the training rows.
-    weighted : bool
-        True if classes have weights: then the balanced accuracy counts, not the accuracy.
+    tried : Tried
+        With weights of classes, the balanced accuracy counts, not the accuracy.
     """
     part = [*counts][-1]
     rates = {name: Rates.of(matrix, common) for name, matrix in counts.items()}
@@ -69,34 +103,37 @@ def doubts_of_classes(
             f"{short(classes[i])} ({counts[part][i].sum():,} rows)" for i in never[:LISTED]
         )
         more = f" and {len(never) - LISTED} more" if len(never) > LISTED else ""
-        way = "try other columns or more rows" if weighted else "try --balanced or --class-weight"
+        way = "other columns or more rows" if tried.weighted else "--balanced or --class-weight"
         yield (
             f"train: expected every class among the predictions of the {part} rows, got none of "
-            f"{names}{more}; {way}"
+            f"{names}{more}; try {way}"
         )
-    if weighted:
+    if tried.weighted:
         chance = 1 / np.count_nonzero(present)
         if present.sum() > 1 and last.balanced - chance <= ERRORS * _noise(counts[part]):
             yield (
                 f"train: expected a balanced accuracy of the {part} rows clearly above the "
-                f"{chance:.2%} of a constant, got {last.balanced:.2%}; {_BETTER}"
+                f"{chance:.2%} of a constant, got {last.balanced:.2%}; {tried.ways()}"
             )
     elif last.gain <= ERRORS * last.noise:
         yield (
             f"train: expected clearly more of the {part} rows right than the {last.share:.2%} of "
             f"always {short(classes[common])}, got {last.accuracy:.2%}: this model is hardly worth "
-            f"more than that constant; {_BETTER}, or --balanced if rare classes matter"
+            f"more than that constant; {tried.ways('--balanced if rare classes matter')}"
         )
     if part == "test" and "validation" in rates:
         chosen = rates["validation"]
         variances = (r.accuracy * (1 - r.accuracy) / r.rows for r in (chosen, last))
         least = max(LEAST_DROP, ERRORS * float(np.sqrt(sum(variances))))
         if chosen.accuracy - last.accuracy > least:
-            yield _drop(f"{last.accuracy:.2%} right", f"{chosen.accuracy:.2%}", chosen.rows)
+            yield _drop(f"{last.accuracy:.2%} right", f"{chosen.accuracy:.2%}", chosen.rows, tried)
 
 
 def doubts_of_numbers(
-    name: str, parts: dict[str, tuple[np.ndarray, np.ndarray]], constant: float
+    name: str,
+    parts: dict[str, tuple[np.ndarray, np.ndarray]],
+    constant: float,
+    tried: Tried,
 ) -> Iterator[str]:
     """Yield doubts about predicted numbers of a target.
 
@@ -106,6 +143,7 @@ def doubts_of_numbers(
         For each part, by its name, the true and predicted values (n,); the last is judged.
     constant : float
         The mean of the training rows.
+    tried : Tried
     """
     part = [*parts][-1]
     true, predicted = parts[part]
@@ -115,23 +153,25 @@ def doubts_of_numbers(
     gain = (rough / largest) ** 2 - (error / largest) ** 2
     if gain.mean() <= ERRORS * gain.std() / np.sqrt(len(gain)):
         errors = Errors.of(true, predicted, constant)
+        more = [*tried.simpler(), *([tried.penalty] if tried.penalty else [])]
         yield (
             f"train: expected an RMSE of {short(name)} on the {part} rows clearly below the "
             f"{errors.constant_rmse:.5g} of the mean, got {errors.rmse:.5g}: this model is hardly "
-            f"worth more than that constant; {_BETTER}, fewer --hidden units, or --l2 auto"
+            f"worth more than that constant; {tried.ways(*more)}"
         )
     if part == "test" and "validation" in parts:
         r2, chosen = (Errors.of(*parts[of], constant).r2 for of in ("test", "validation"))
         if chosen - r2 > LEAST_DROP_OF_R2:
             yield _drop(f"R² {r2:.4f} of {short(name)}", f"{chosen:.4f}",
-                        len(parts["validation"][0]))  # fmt: skip
+                        len(parts["validation"][0]), tried)  # fmt: skip
 
 
-def _drop(test: str, validation: str, rows: int) -> str:
+def _drop(test: str, validation: str, rows: int, tried: Tried) -> str:
+    ways = any_of(["a larger --validation", "fewer --restarts", *tried.simpler()])
     return (
         f"train: expected about the validation score {validation} on the test rows, got {test}: "
         f"the {rows:,} validation rows chose the restart, so their score is too good; trust the "
-        "test rows, or use a larger --validation, fewer --restarts or fewer --hidden units"
+        f"test rows, or use {ways}"
     )
 
 

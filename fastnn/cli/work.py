@@ -20,20 +20,23 @@ from ..tabular.reading import Reading
 from ..tabular.target import Target, make_target, split, with_rows
 from ..tabular.text_file import title
 from .arguments import about_hidden, hidden_layers
-from .choices import check_target, class_weights
+from .choices import check_target, class_weights, penalty_to_try
 from .fitting import (
     MOST_OF_LM,
     OPTIMIZERS,
     Fit,
+    Settings,
     Split,
+    Training,
     default_optimizer,
     default_restarts,
-    fit,
     network_for,
+    rows_of,
 )
 from .inputs import Inputs, learn_inputs, notes_on, read_columns, read_encoded
 from .reading import opened
 from .scores import fold_splits
+from .verdicts import Tried
 
 TEST = 0.2
 """The share of the rows that test, unless another is asked for."""
@@ -79,15 +82,27 @@ class Work:
     restarts: int
     epochs: int
 
+    def tried(self, options: argparse.Namespace) -> Tried:
+        """The means that doubts about the model need not advise."""
+        return Tried(
+            self.optimizer, penalty=penalty_to_try(options), hidden=len(self.main.net.sizes) > 2,
+            weighted=options.balanced or bool(options.class_weight),
+        )  # fmt: skip
+
     def fit(self, options: argparse.Namespace, trial: Trial, X: np.ndarray) -> Fit:
         """Train on the training rows of `trial`, whose inputs are `X`, and choose."""
-        return fit(
-            X, self.target, trial.parts, trial.net, trial.loss, OPTIMIZERS[self.optimizer][0],
-            restarts=self.restarts, epochs=self.epochs, seed=options.seed,
-            threads=options.threads, time_limit=options.time_limit, features=trial.inputs.names,
-            weights=class_weights(options, self.target, trial.parts.train), penalties=options.l2,
-            log=options.log_target, dtype=options.dtype, average=options.average,
+        rows = rows_of(
+            X, self.target, trial.parts, trial.net, trial.loss, log=options.log_target,
+            weights=class_weights(options, self.target, trial.parts.train),
         )  # fmt: skip
+        settings = Settings(
+            OPTIMIZERS[self.optimizer][0], self.restarts, self.epochs, seed=options.seed,
+            threads=options.threads, time_limit=options.time_limit, penalties=options.l2,
+            average=options.average, dtype=options.dtype,
+        )  # fmt: skip
+        training = Training(trial.net, trial.loss, rows, settings)
+        training.run()
+        return training.result(self.target, trial.inputs.names)
 
     def fit_folds(self, options: argparse.Namespace) -> Iterator[tuple[Split, np.ndarray, Fit]]:
         """Train on one fold after the other; yields its rows, inputs and result."""
@@ -118,7 +133,8 @@ def prepared(options: argparse.Namespace) -> Work:
         main = replace(main, parts=replace(parts, test=np.arange(first, len(X))))
     return Work(
         main, others, X, target, reading, notes, name,
-        restarts=options.restarts or default_restarts(len(parts.train), main.net, name),
+        restarts=options.restarts
+        or default_restarts(len(parts.train), main.net, name, len(options.l2)),
         epochs=OPTIMIZERS[name][1] if options.epochs is None else options.epochs,
     )  # fmt: skip
 

@@ -15,10 +15,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from ..engine.evaluate import loss as loss_of
 from ..job.build import make_job
 from ..kernels.predict import predict
 from ..optimizers import Optimizer
+from ..results.judge import Judge
 from ..results.model import Model
 from ..results.runs import Runs
 from ..results.verdict import is_worse_than, loss_of_constant
@@ -122,7 +122,7 @@ class BaseMLP(Curves, BaseEstimator):
         return None
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Train `n_restarts` networks from random starts, and keep the `n_estimators` best.
+        """Train `n_restarts` networks from random starts, and average the best.
 
         Parameters
         ----------
@@ -251,13 +251,10 @@ class BaseMLP(Curves, BaseEstimator):
             validation=validation, judged=judged,
         )  # fmt: skip
         runs, restarts = self._going_on(net, options, before)
-
-        def score(parameters: np.ndarray) -> np.ndarray:
-            assert validation is not None
-            plain = type(options["loss"])()  # without penalties
-            return loss_of(net, parameters, *validation, loss=plain, sample_weight=held_weights)
-
-        judge = None if validation is None else score
+        judge = None
+        if validation is not None:
+            held, theirs = validation
+            judge = Judge(net, type(options["loss"])(), held, theirs, held_weights)
         count = members(self)
         if keep:
             made: Runs = train_many(
@@ -278,14 +275,10 @@ class BaseMLP(Curves, BaseEstimator):
                 score=judge,
             )
             self.__dict__.pop("_runs", None)
-        if not np.isfinite(best.parameters).all() or not np.isfinite(best.loss).all():
-            raise ValueError(
-                "learning_rate_init: expected a finite loss, got one that is not finite in "
-                f"{np.count_nonzero(~np.isfinite(best.losses))} of {self.n_restarts} restarts; use "
-                "smaller values, or scale the data"
-            )
-        constant = loss_of_constant(options["loss"], targets, options["sample_weight"])
-        self._keep(net, best)
+        given = options["sample_weight"]
+        constant = loss_of_constant(options["loss"], targets, given)
+        least = constant if judge is None else judge.of_constant(targets, given)
+        self._keep(net, best.without_stuck(least))
         self.alpha_ = alpha
         self._replay = None
         for name in ("_loss_curve", "_validation_scores"):
@@ -294,11 +287,11 @@ class BaseMLP(Curves, BaseEstimator):
             self._replay = Replay(net, X, targets, options, held_weights)
         self.best_validation_score_ = None
         if validation is not None:
-            outputs = predict(net, best.parameters[:1], validation[0])[0]
+            outputs = predict(net, self.parameters_[:1], validation[0])[0]
             self.best_validation_score_ = self._score(outputs, validation[1], held_weights)
         if judged:
             worse = is_worse_than(self.loss_, constant)
-            warn_of_outcome(self.status_, worse, getattr(self, "_search", None))
+            warn_of_outcome(self.status_, worse, getattr(self, "_search", None), self.solver)
 
     def _going_on(
         self, net: Network, options: dict[str, Any], before: Runs | np.ndarray | None

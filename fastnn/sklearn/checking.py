@@ -83,7 +83,7 @@ def check_parameters(estimator: Any) -> None:
 
 
 def members(estimator: Any) -> int:
-    """The number of networks to average."""
+    """The number of networks to average, without those that turn out to be stuck."""
     asked = estimator.n_estimators
     return min(MEMBERS, int(estimator.n_restarts)) if asked is None else int(asked)
 

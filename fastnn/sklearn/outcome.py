@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sklearn.exceptions import ConvergenceWarning
 
 from ..spec.status import Status
 from ..support.advice import TrainingWarning, warn
 from .searches import is_first
 
-HELPS = (
+SCALE = (
     "scale the data, as with StandardScaler, and the targets of a regression too, as with "
-    "TransformedTargetRegressor; or use a smaller learning_rate_init, a larger max_iter, or "
-    "another solver, such as 'lbfgs'"
+    "TransformedTargetRegressor"
 )
 # Kinds of outcomes, and the texts about them.  They have no numbers, so that Python's default
 # filter shows them once for many fits in one line.
@@ -32,10 +33,11 @@ class FitWarning(TrainingWarning, ConvergenceWarning):
     """
 
 
-def warn_of_outcome(status: Status, is_worse: bool, search: str | None) -> None:
+def warn_of_outcome(status: Status, is_worse: bool, search: str | None, solver: Any) -> None:
     """Warn, once, of a best restart that is not worth much, or was still improving.
 
-    All fits of a `search` together warn once for each kind of outcome.
+    All fits of a `search` together warn once for each kind of outcome.  What the `solver` does not
+    have, or is already, is not advised.
     """
     if status == Status.DIVERGED:
         kind = "diverged"
@@ -49,4 +51,7 @@ def warn_of_outcome(status: Status, is_worse: bool, search: str | None) -> None:
         if kind == "unfinished":
             warn(TEXTS[kind], ConvergenceWarning)
         else:
-            warn(f"{TEXTS[kind]}; {HELPS}", FitWarning)
+            lbfgs = isinstance(solver, str) and solver == "lbfgs"
+            rate, other = ("", "adam") if lbfgs else ("a smaller learning_rate_init, ", "lbfgs")
+            more = f"or use {rate}a larger max_iter, or another solver, such as {other!r}"
+            warn(f"{TEXTS[kind]}; {SCALE}; {more}", FitWarning)

@@ -116,7 +116,7 @@ TABLE = (
     ("batch_size, shuffle", "batch_size, shuffle", "sgd, adam, adamw"),
     ("random_state", "seed", "0 by default"),
     ("n_restarts", "restarts", "not in scikit-learn"),
-    ("n_estimators", "the average of this many best restarts", "not in its MLP; ten"),
+    ("n_estimators", "the average of at most this many best restarts", "not in its MLP; ten"),
     ("n_jobs", "threads", "not in its MLP"),
 )
 """Table of scikit-learn's parameters, their counterparts in fastnn, and remarks."""
@@ -166,7 +166,7 @@ PARAMETERS = """Parameters
         uses it as its weight decay.  "auto" is 0.0001 as there, but "lbfgs" without early stopping
         and warm start chooses, from 100 samples on, the one of 0.0001, 0.03, 3 and 10 with which
         four networks, trained on four fifths of the samples, predict the rest best.  All samples
-        then train.
+        then train, and all networks with that one.
     batch_size : int or "auto", default "auto"
         Samples per update of "sgd", "adam" and "adamw", and of other optimizers that support
         batches; "auto" is 200, or all samples if there are fewer.
@@ -217,16 +217,19 @@ PARAMETERS = """Parameters
         their end.
     n_estimators : int, optional
         Number of best restarts to keep, whose outputs are averaged; by default ten, or all if
-        there are fewer.  With 1, the best alone predicts.
+        there are fewer.  With 1, the best alone predicts.  Restarts that diverged or are stuck are
+        left out of the average: those whose loss is more than twice the lowest, and more than
+        ``(constant / lowest) ** 0.25`` times, `constant` being the loss of the best constant
+        prediction.
     n_jobs : int, optional
         Number of threads, by default the CPUs available to the process; for a joblib worker its
         share."""
 ATTRIBUTES = """network_ : fastnn.Network
-    parameters_ : (n_estimators, n_parameters) array
-        Parameters of the restarts that were kept, the best first.
+    parameters_ : (n_kept, n_parameters) array
+        Parameters of the restarts that were kept, at most `n_estimators`, the best first.
     coefs_, intercepts_ : lists of (n_in, n_out) and (n_out,) arrays
         Weights and biases of the best restart, layer by layer.
-    restarts_ : (n_estimators,) array of int
+    restarts_ : (n_kept,) array of int
         Their numbers: with `random_state`, the keys of their random numbers.
     restart_losses_ : (n_restarts,) array of float
         The loss of each restart at the end of its last round, with `early_stopping` on the

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from ..kernels.predict import predict
+from ..results.verdict import are_stuck, loss_of_constant
 from ..spec.losses import SSE, CrossEntropy, Penalized
 from ..spec.network import Network
 from ..training import train_many
@@ -65,7 +66,9 @@ def alpha_of(
             net, X[train], targets[train], restarts=min(RESTARTS, int(estimator.n_restarts)),
             keep="parameters", threads=threads, **options,
         )  # fmt: skip
-        found = _loss(net, runs.parameters, X[held], targets[held], theirs, options["loss"])
+        constant = loss_of_constant(options["loss"], targets[train], options["sample_weight"])
+        parameters = runs.parameters[~are_stuck(runs.loss, constant)]
+        found = _loss(net, parameters, X[held], targets[held], theirs, options["loss"])
         if not found < lowest:
             break
         best, lowest = alpha, found
@@ -88,7 +91,9 @@ def _loss(
     weights: np.ndarray | None,
     loss: Penalized,
 ) -> float:
-    """The loss of the networks' average, without penalties; infinite if one is not finite."""
+    """The loss of the networks' average, without penalties; infinite if it is not a number."""
+    if not len(parameters):
+        return np.inf
     outputs = predict(net, parameters, X).mean(axis=0)
     if not np.isfinite(outputs).all():
         return np.inf

@@ -15,6 +15,7 @@ import numpy as np
 from ..job.job import Job
 from ..job.keep import make_keep
 from ..results.runs import Runs
+from ..results.verdict import are_stuck
 from ..scheduling.collectors import Columns
 from ..scheduling.scheduler import run_job
 
@@ -44,6 +45,32 @@ class Selection:
     """(count,): the loss on the training data."""
     epochs: np.ndarray
     status: np.ndarray
+    scores: np.ndarray
+    """(count,): what chose them, the lowest first."""
+
+    def without_stuck(self, constant: float) -> Selection:
+        """Leave out the restarts that are stuck or diverged.
+
+        Parameters
+        ----------
+        constant : float
+            The score of the best constant prediction.
+
+        Raises
+        ------
+        ValueError
+            If all of them diverged.
+        """
+        finite = np.isfinite(self.parameters).all(axis=1) & np.isfinite(self.loss)
+        kept = ~are_stuck(np.where(finite, self.scores, np.nan), constant)
+        if not kept.any():
+            raise ValueError(
+                "learning_rate_init: expected a finite loss, got one that is not finite in "
+                f"{np.count_nonzero(~np.isfinite(self.losses))} of {len(self.losses)} restarts; "
+                "use smaller values, or scale the data"
+            )
+        of_each = ("indices", "parameters", "loss", "epochs", "status", "scores")
+        return replace(self, **{name: getattr(self, name)[kept] for name in of_each})
 
 
 def best_of(runs: Runs, count: int, score: Score | None) -> Selection:
@@ -53,7 +80,7 @@ def best_of(runs: Runs, count: int, score: Score | None) -> Selection:
     best = _order(scores)[:count]
     return Selection(
         runs.indices[best], runs.parameters[best], scores, runs.loss[best], runs.epochs[best],
-        runs.status[best],
+        runs.status[best], scores[best],
     )  # fmt: skip
 
 
@@ -98,8 +125,8 @@ def best_restarts(
         )
     ]
     order = _order(columns[-1])[:count]
-    parameters, loss, epochs_made, status, at, _ = (column[order] for column in columns)
-    return Selection(job.first + at, parameters, losses, loss, epochs_made, status)
+    parameters, loss, epochs_made, status, at, scores = (column[order] for column in columns)
+    return Selection(job.first + at, parameters, losses, loss, epochs_made, status, scores)
 
 
 def _slices(positions: np.ndarray, job: Job) -> list[np.ndarray]:
