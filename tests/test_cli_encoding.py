@@ -194,6 +194,29 @@ def test_new_texts_and_gaps_are_told_when_predicting(write, capsys, tmp_path):
     assert "1 of 5 rows have no prediction, since inputs are missing" in done.err
 
 
+def test_marks_among_targets_are_unknown_when_predicting(write, capsys, tmp_path):
+    rows = [*customers()]
+    train(capsys, write(rows))
+    for marks, scored in ((("?", "NA"), 18), (("?",) * 20, 0)):
+        new = [list(row) for row in rows[:20]]
+        for row, mark in zip(new, marks, strict=False):
+            row[-1] = mark
+        done = run(capsys, "predict", tmp_path / "churn.npz", write(new, name="new.csv"))
+        assert done.out.count("\n") == 21
+        assert "not scored" not in done.err
+        assert [int(n) for n in re.findall(r"of (\d+)\)", done.err)] == [scored] * bool(scored)
+
+
+def test_marks_among_labels_are_told(write, capsys, tmp_path):
+    rows = [[i % 9, ["yes", "no", "NA"][i % 3]] for i in range(60)]
+    done = train(capsys, write(rows, ["n", "kind"]), target="kind")
+    assert "note: 'NA' counts as a class; if it stands for an unknown one, remove" in done.out
+    path = write([*rows, [1, ""]], ["n", "kind"])
+    done = train(capsys, path, target="kind", code=2)
+    told = f"{path}, line 62, column 'kind': expected a label or number, got an empty cell; fill it"
+    assert told in done.err
+
+
 def test_columns_are_categories_if_asked(write, capsys, tmp_path):
     path = write(customers())
     done = train(capsys, path, "--category", "Senior", "--category", "tenure")

@@ -18,8 +18,8 @@ from export_examples import (
 import fastnn
 from fastnn.export import from_json, to_c, to_json, to_onnx
 from fastnn.results.scaling import Scaling
-from fastnn.tabular.cells import is_gap
 from fastnn.tabular.encoding import Column, Encoding
+from fastnn.tabular.notation import is_gap
 
 
 def coded(rows):

@@ -32,6 +32,7 @@ from ..support.suggestions import hint
 from ..tabular.cells import taken
 from ..tabular.csv_table import TableError
 from ..tabular.metrics import confusion
+from ..tabular.notation import is_gap
 from ..tabular.target import places_of
 from .files import check_output
 from .gaps import Read, read_with_gaps
@@ -278,8 +279,10 @@ def _formulas(rows: Iterable[list[Any]], most: int = 3) -> list[str]:
 def _scores(model: Model, rows: Read, guesses: np.ndarray) -> str:
     """Scores of the predictions, for the rows whose targets are known."""
     scored = rows.complete.copy()
+    labels = [] if model.classes is None else [str(label) for label in model.classes.tolist()]
     for column in rows.targets:
-        scored &= ~np.array([text == "" for text in column.texts], dtype=np.bool_)[column.codes]
+        unknown = [is_gap(text) and text not in labels for text in column.texts]
+        scored &= ~np.array(unknown, dtype=np.bool_)[column.codes]
     if not rows.targets or not scored.any():
         return ""
     columns = [taken(column, scored) for column in rows.targets]

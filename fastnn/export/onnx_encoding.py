@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..support.checks import shown
-from ..tabular.cells import GAPS
 from ..tabular.encoding import UNSEEN_OF_TWO, Column, Encoding
+from ..tabular.notation import GAPS
 
 DOMAIN, VERSION = "ai.onnx.ml", 3
 """Version of the operator that looks texts up."""

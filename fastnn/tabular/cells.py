@@ -14,20 +14,13 @@ import numpy as np
 from ..support.checks import shown
 from ..support.frames import Names, frame_columns
 from .csv_table import Labels
-from .notation import LARGEST, MISSING, PLAIN, Notation
+from .notation import LARGEST, PLAIN, Notation, is_gap
 from .target import LARGEST_WHOLE
 
-GAPS = MISSING | {"", "nan", "<na>", "nat", "#n/a", "#na"}
-"""Texts that stand for an empty cell, in lower case."""
-LONGEST_GAP = max(map(len, GAPS))
 GAP = ""
 """The text of an empty cell."""
 LONGEST = 60
-"""Most characters of a text that is meant as a number or a date."""
-_NUMBER = re.compile(
-    r"[-+]?[€$£]?\s*(\d[\d.,'\u00a0\u202f ]*|[.,]\d+)([eE][-+]?\d+)?\s*[%€$£]?|[-+]?inf(inity)?",
-    re.IGNORECASE,
-)
+"""Most characters of a date."""
 _PLAIN = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*([ap]m)?\s*(Z|UTC|[-+]\d{2}:?\d{2})?"
 _MONTH = r"(jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-z]*\.?"
@@ -68,7 +61,7 @@ class Texts:
     def numbers(self) -> np.ndarray:
         """Convert the column to numbers; ValueError at the first cell that is none."""
         for code, text in enumerate(self.texts):
-            if wrong := PLAIN.fault(text):
+            if wrong := PLAIN.fault(text, in_frame=True):
                 raise self.error(code, wrong)
         values: np.ndarray = np.array([float(text) for text in self.texts])[self.codes]
         return values
@@ -78,23 +71,12 @@ Cells = np.ndarray | Labels | Texts
 """A column: numbers with NaN for empty cells, or texts."""
 
 
-def is_gap(text: str) -> bool:
-    """Return whether a text stands for an empty cell."""
-    text = text.strip()
-    return len(text) <= LONGEST_GAP and text.lower() in GAPS
-
-
-def is_number(text: str) -> bool:
-    """Return whether a text is meant as a number, in whatever notation."""
-    return len(text) <= LONGEST and _NUMBER.fullmatch(text) is not None
-
-
 def is_date(text: str) -> bool:
     """Return whether a text is a date or a time of day."""
     return len(text) <= LONGEST and _DATE.fullmatch(text) is not None
 
 
-def key(text: str, notation: Notation = PLAIN) -> str:
+def key_of(text: str, notation: Notation = PLAIN) -> str:
     """Make the key that tells categories apart: equal for 1 and 1.0, True and TRUE, and gaps.
 
     Only plain numbers are equal by their value: not 1234 and 01234 or 100 and 1e2, which may be
@@ -122,7 +104,7 @@ def keys(column: Cells) -> tuple[np.ndarray, list[str]]:
         column = _texts("", column.astype(object), "")
     known: dict[str, int] = {}
     notation = column.notation if isinstance(column, Labels) else PLAIN
-    places = [known.setdefault(key(text, notation), len(known)) for text in column.texts]
+    places = [known.setdefault(key_of(text, notation), len(known)) for text in column.texts]
     return np.array(places, dtype=np.int64)[column.codes], list(known)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from ..support.checks import shown
 from .decimal_marks import Finder, Seen
 from .header import Header, delimiter_of
-from .notation import MISSING, PLAIN, Notation, hold_numbers, quantity
+from .notation import PLAIN, Notation, are_numbers, is_gap
 from .reading import Reading
 from .text_file import TextError, TextFile, title
 
@@ -350,11 +350,8 @@ class Table:
 
 def _is_text(cells: list[str]) -> bool:
     """Return whether cells hold text, and no numbers in whatever notation."""
-    filled = [cell for cell in cells if cell.strip() and cell.strip().lower() not in MISSING]
-    if not filled or any(PLAIN.standard(cell) is not None for cell in filled):
-        return False
-    parts = map(quantity, filled)
-    return all(part is None or part.glued for part in parts) and not hold_numbers(filled)
+    filled = [cell for cell in cells if not is_gap(cell)]
+    return bool(filled) and not any(are_numbers(filled))
 
 
 def _trimmed(line: str) -> str:

@@ -19,15 +19,14 @@ from .cells import (
     as_numbers,
     cells_of,
     is_date,
-    is_gap,
-    is_number,
+    key_of,
     keys,
     n_rows,
     numbers_of,
     share,
 )
-from .cells import key as key_of
 from .csv_table import Labels
+from .notation import PLAIN, are_numbers, is_gap
 
 MOST_CATEGORIES = 100
 """Maximum of a column that is not asked for as categories."""
@@ -137,7 +136,7 @@ class Column:
     def codes(self, cells: Cells) -> np.ndarray:
         """Find for every row the position of its category (n,), -1 for what is none of them."""
         known = {key_of(text): code for code, text in enumerate(self.categories)}
-        if isinstance(cells, np.ndarray) and not any(map(is_number, known)):
+        if isinstance(cells, np.ndarray) and all(PLAIN.number(text) is None for text in known):
             row = next(iter(np.flatnonzero(np.isfinite(cells))), None)
             if row is not None:
                 raise ValueError(
@@ -358,9 +357,7 @@ def _check_texts(cells: Labels | Texts) -> None:
         code = dates.index(True)
         what = f"expected a number or a category, got the date {shown(cells.texts[code])}"
         raise cells.error(code, f"{what}; {ADVICE_ON_DATES}")
-    flags = [is_number(text) for text in cells.texts]
-    odd = isinstance(cells, Labels) and cells.odd is not None
-    if odd or share(flags, cells, every) >= 0.5:
+    if share(are_numbers(cells.texts), cells, every) >= 0.5:
         numbers_of(cells)  # which names the first that is none
 
 
