@@ -194,6 +194,36 @@ def test_new_texts_and_gaps_are_told_when_predicting(write, capsys, tmp_path):
     assert "1 of 5 rows have no prediction, since inputs are missing" in done.err
 
 
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_a_calibration_is_read_like_the_file_that_trained(write, capsys, tmp_path, dtype):
+    """Semicolons and decimal commas, categories that are numbers or new, and gaps."""
+
+    def content(rows):
+        lines = [";".join(map(str, row)).replace(".", ",") for row in (HEADER, *rows)]
+        path = tmp_path / "churn.csv"
+        path.write_text("\n".join(lines))
+        return path
+
+    rows = [*customers()]
+    for row in rows:
+        row[2] = [0.5, 1.5, 2.5][row[2] + row[3] % 2]
+    train(capsys, content(rows), "--category", "Senior")
+    rows[1][2], rows[2][4], rows[3][3] = "9,5", "Weekly", ""
+    path = content(rows)
+    options = ["--dtype", dtype, "--calibration", path]
+    done = run(capsys, "export", tmp_path / "churn.npz", tmp_path / "m.h", *options)
+    model = fastnn.load(tmp_path / "churn.npz")
+    table = np.array([row[1:-1] for row in rows], dtype=object)
+    table = table[table[:, 2] != ""]
+    header = fastnn.export.to_c(model, name="m", dtype=dtype, calibration=table)
+    assert header.loss.samples == 299
+    assert f"{dtype}: {header.loss}" in done.out
+    assert (tmp_path / "m.h").read_text() == header
+    told = run(capsys, "export", tmp_path / "churn.npz", tmp_path / "n.h", "--calibration",
+               tmp_path, code=2).err  # fmt: skip
+    assert told.endswith(f"{tmp_path}: expected a file, got a folder\n")
+
+
 def test_marks_among_targets_are_unknown_when_predicting(write, capsys, tmp_path):
     rows = [*customers()]
     train(capsys, write(rows))

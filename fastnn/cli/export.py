@@ -4,8 +4,8 @@ MODEL is a file that ``fastnn train`` or ``Model.save`` wrote, or ``run.save`` o
 network.  FILE ends in .onnx (which needs the extra onnx), .h, or .json.
 
 A C header computes in the model's dtype, or in that of --dtype.  For int8, --calibration names a
-CSV file of typical samples, such as the training data, with the model's inputs as columns; how far
-the header is from the model on them is printed.
+CSV file of typical samples, such as the training data, with the model's columns, which is read as
+the file of ``fastnn train`` was; how far the header is from the model on them is printed.
 """
 
 from __future__ import annotations
@@ -21,8 +21,14 @@ from ..results.model import Model, as_model
 from ..results.run import Run
 from ..storage.npz import load
 from ..support.atomic_files import DamagedFile
+from ..tabular.cells import numbers_of
 from ..tabular.csv_table import Table
 from .files import check_output
+from .gaps import read_with_gaps
+from .reading import check_input
+
+UNSEEN = "\0"
+"""A text that no file has, in the place of those that are none of the categories."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +56,8 @@ def run(options: argparse.Namespace) -> int:
             "--calibration: expected a CSV file of typical samples, which set the ranges of int8, "
             "got none; pass the training data"
         )
+    if options.calibration is not None:
+        check_input(options.calibration, "--calibration")
     thing = load(options.model)
     if not isinstance(thing, Model | Run):
         raise DamagedFile(
@@ -69,13 +77,23 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _samples(model: Model, options: argparse.Namespace) -> np.ndarray:
-    """The model's inputs from the file of the calibration."""
+    """The columns of the calibration's file, as `to_c` takes them, without rows that have gaps."""
     if model.features is None:
         raise DamagedFile(
             options.model,
             "expected a model with names of its inputs for --calibration, got one without; use one "
             "that fastnn train saved",
         )
-    with Table(options.calibration) as table:
-        table.check_names(model.features)
-        return table.read(model.features, []).numbers
+    asked = {} if model.reading is None else model.reading.to_record()
+    with Table(options.calibration, **asked) as table:
+        rows = read_with_gaps(table, model, [])
+    if model.encoding is None:
+        return rows.X
+    found = np.empty((len(rows.X), len(rows.cells)), dtype=object)
+    for place, (column, cells) in enumerate(zip(model.encoding.columns, rows.cells, strict=True)):
+        if column.categories:
+            codes, known = column.codes(cells), np.array([*column.categories, UNSEEN], dtype=object)
+            found[:, place] = known[codes]  # the last one for -1
+        else:
+            found[:, place] = numbers_of(cells)
+    return found
