@@ -224,6 +224,19 @@ def test_a_calibration_is_read_like_the_file_that_trained(write, capsys, tmp_pat
     assert told.endswith(f"{tmp_path}: expected a file, got a folder\n")
 
 
+def test_categories_with_decimal_commas_are_those_of_other_files(capsys, tmp_path):
+    for delimiter, decimal in ((";", ","), (",", ".")):
+        rows = [["size", "kind"], *([f"{i % 3 + 0.5}", "abc"[i % 3]] for i in range(60))]
+        text = "\n".join(delimiter.join(row).replace(".", decimal) for row in rows)
+        (tmp_path / "data.csv").write_text(text)
+        if decimal == ",":
+            train(capsys, tmp_path / "data.csv", "--category", "size", target="kind")
+        done = run(capsys, "predict", tmp_path / "data.npz", tmp_path / "data.csv")
+        assert "note" not in done.err
+        assert "right: 100.00% (60 of 60)" in done.err
+        assert fastnn.load(tmp_path / "data.npz").encoding.inputs[0] == "size=0.5"
+
+
 def test_marks_among_targets_are_unknown_when_predicting(write, capsys, tmp_path):
     rows = [*customers()]
     train(capsys, write(rows))

@@ -374,17 +374,23 @@ def _categories(
         return f"it has {different:,} different texts in {filled:,} rows"
     if different > most:
         return f"it has {different:,} different texts, more than {most:,}"
-    shown_as = _spelled(cells, places, rows)
+    shown_as = _spelled(cells, places, found, rows)
     return Column(name, [shown_as.get(int(place), found[place]) for place in seen])
 
 
-def _spelled(cells: Cells, places: np.ndarray, rows: np.ndarray) -> dict[int, str]:
-    """Find how the data write each key first, such as True for true; gaps are the empty text."""
+def _spelled(
+    cells: Cells, places: np.ndarray, found: list[str], rows: np.ndarray
+) -> dict[int, str]:
+    """Find how the data write each key first, such as True for true; gaps are the empty text.
+
+    Decimal commas, which other files need not have, are not among them.
+    """
     if isinstance(cells, np.ndarray):
         return {}
     codes, where = np.unique(cells.codes[rows], return_index=True)
     first: dict[int, str] = {}
     for code, row in sorted(zip(codes, rows[where], strict=True), key=lambda pair: int(pair[1])):
-        text = cells.texts[code]
-        first.setdefault(int(places[row]), GAP if is_gap(text) else text)
+        text, place = cells.texts[code], int(places[row])
+        if key_of(text) == found[place]:
+            first.setdefault(place, GAP if is_gap(text) else text)
     return first
