@@ -234,7 +234,7 @@ def _in_type(model: Model, dtype: Any) -> tuple[Model, np.dtype]:
     if name == "float32":
         fits("weights", model.parameters)
         if model.inputs is not None:
-            check_spread(model, model.inputs, stacklevel=4)
+            check_spread(model.without_encoding(), model.inputs, stacklevel=4)
         if model.outputs is not None:
             fits("outputs", np.abs(model.outputs.mean) + model.outputs.scale)
     return replace(model, parameters=model.parameters.astype(name)), np.dtype(name)
