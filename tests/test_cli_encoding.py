@@ -237,6 +237,22 @@ def test_categories_with_decimal_commas_are_those_of_other_files(capsys, tmp_pat
         assert fastnn.load(tmp_path / "data.npz").encoding.inputs[0] == "size=0.5"
 
 
+def test_codes_with_leading_zeros_are_told(write, capsys, tmp_path):
+    rows = [[f"{i * 7919 % 1000:04d}", i % 7, ["08", "9"][i % 2], "ab"[i % 2]] for i in range(60)]
+    names = ["zip code", "n", "m", "kind"]
+    for gap in ("0", ""):  # which is read as text first
+        rows[5][1] = gap
+        done = train(capsys, write(rows, names), "--category", "m", target="kind")
+        notes = [line for line in done.out.splitlines() if line.startswith("note: column")]
+        assert notes == [
+            "note: column 'zip code' has whole numbers with leading zeros, such as '0000', and is "
+            "read as numbers; if they are codes: --category 'zip code'"
+        ]
+    rows[3].append("")
+    done = train(capsys, write(rows, names), target="kind", code=2)
+    assert "line 5: expected 4 cells, as in the header, got 5; remove the ',' at the end" in done.err
+
+
 def test_marks_among_targets_are_unknown_when_predicting(write, capsys, tmp_path):
     rows = [*customers()]
     train(capsys, write(rows))

@@ -100,7 +100,7 @@ def read_columns(
             numbers, texts = [], [*numbers, *texts]
             with Table(table.path, **table.asked.to_record()) as again:
                 rows = again.read([], [*texts, *others])
-            table.finder = again.finder
+            table.finder, table.leading_zeros = again.finder, again.leading_zeros
     else:
         numbers, texts = [], [*numbers, *texts]
         rows = table.read([], [*texts, *others])

@@ -18,6 +18,8 @@ GAPS = {
 }  # fmt: skip
 """Texts that stand for an empty cell, in lower case."""
 LONGEST_GAP = max(map(len, GAPS))
+CODE = re.compile(r"[+-]?0[0-9]+")
+"""Whole numbers with leading zeros, such as postcodes, which as labels keep their zeros."""
 MARKS = {".": "point", ",": "comma", " ": "space", "'": "apostrophe"}
 """Marks in numbers, and their names as options."""
 # How files write a mark: also by spaces that do not break lines, and by a typographic apostrophe.

@@ -10,13 +10,11 @@ import numpy as np
 
 from ..support.checks import shown
 from .csv_table import Labels, TableError
-from .notation import PLAIN, is_gap
+from .notation import CODE, PLAIN, is_gap
 
 CLASSIFICATION, REGRESSION = TASKS = ("classification", "regression")
 MOST_NUMBERS, ROWS_OF_A_NUMBER = 20, 5
 """Whole numbers are classes if there are at most this many, each in this many rows on average."""
-CODE = re.compile(r"[+-]?0[0-9]+")
-"""Whole numbers with leading zeros, such as postcodes, are labels and keep their zeros."""
 WHOLE = re.compile(r"(0|-?[1-9][0-9]*)(\.0)?")
 """Texts that a whole number, with or without its ".0", is written as."""
 LONGEST_LABEL = 1000
