@@ -32,7 +32,7 @@ from ..support.suggestions import hint
 from ..tabular.cells import taken
 from ..tabular.csv_table import TableError
 from ..tabular.metrics import confusion
-from ..tabular.notation import is_gap
+from ..tabular.notation import PLAIN, is_gap
 from ..tabular.target import places_of
 from .files import check_output
 from .gaps import Read, read_with_gaps
@@ -259,11 +259,7 @@ def is_formula(cell: Any) -> bool:
     """
     if not isinstance(cell, str) or not cell.startswith(FORMULA_SIGNS):
         return False
-    try:
-        float(cell)
-    except ValueError:
-        return True
-    return not cell.isascii() or cell != cell.strip()
+    return PLAIN.number(cell) is None or cell != cell.strip()
 
 
 def _formulas(rows: Iterable[list[Any]], most: int = 3) -> list[str]:
