@@ -229,7 +229,7 @@ def test_wrong_arguments_are_refused(make, message):
 @st.composite
 def columns(draw):
     name = draw(st.text(max_size=5))
-    texts = draw(st.lists(st.text(max_size=4), max_size=5, unique_by=key))
+    texts = draw(st.lists(st.text(max_size=4), max_size=5, unique_by=key_of))
     if texts:
         return Column(name, texts)
     fill = draw(st.none() | st.floats(-1e99, 1e99))

@@ -384,7 +384,7 @@ def test_the_export_command_prints_the_loss(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("file", "options", "message"),
     [
-        ("m.json", ["--dtype", "float32"], "--dtype: expected only with a C header (.h) or ONNX (."),
+        ("m.json", ["--dtype", "float32"], "--dtype: expected only with a C header (.h) or ONNX"),
         ("m.onnx", ["--calibration", "x.csv"], "--calibration: expected only with a C header (.h)"),
         ("m.onnx", ["--dtype", "int8"], "--dtype: expected float64 or float32, got int8"),
         ("m.onnx", ["--name", "a"], "--name: expected only with a C header (.h), got a"),

@@ -173,7 +173,11 @@ def test_what_is_refused(model, path, exception, message):
     [
         (MODEL, "int8", "dtype: expected float64 or float32, got 'int8'"),
         (MODEL, "flaot32", "dtype: expected float64 or float32, got 'flaot32'; did you mean"),
-        (Model(MODEL.network, MODEL.parameters * 1e300), "float32", "dtype: expected weights of up"),
+        (
+            replace(MODEL, parameters=MODEL.parameters * 1e300),
+            "float32",
+            "dtype: expected weights of",
+        ),
         (replace(MODEL, inputs=Scaling([0, 1e39], [1, 1])), "float32", "dtype: expected inputs of"),
         (replace(MODEL, outputs=Scaling([1e39], [1])), "float32", "dtype: expected outputs of up"),
     ],

@@ -22,7 +22,6 @@ from fastnn.tabular.notation import (
 )
 from fastnn.tabular.target import make_target, places_of
 
-
 KINDS = {
     "number": ["3", " 3 ", "-1.5", "+4", ".5", "5.", "1e5", "1E-3", "007", "-inf", "1e999"],
     "other notation": [
@@ -50,7 +49,7 @@ def test_what_a_text_is(kind, text):
         assert is_read == (kind == "number") or text in ("inf", "Infinity")
     rows = [[text], [text], ["red"], ["green"]] * 2
     if hold_numbers([text]):
-        with pytest.raises(ValueError, match="expected a (finite )?number, got"):
+        with pytest.raises(ValueError, match=r"expected a (finite )?number, got"):
             Encoding.of(rows)
     else:
         shown = "" if kind == "gap" else text

@@ -32,7 +32,7 @@ CURRENCY = "$€£¥₹₽₩₺₴₫฿₪¢"
 CODES = "EUR|USD|GBP|CHF|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN|CZK|BRL|US|Rs|kr"
 SYMBOL = f"[%‰°{CURRENCY}]"
 QUANTITY = re.compile(
-    rf"(?P<sign>[+\-−–]?)\s*(?P<before>(?:{CODES})?\.?[{CURRENCY}]?)\s*"
+    rf"(?P<sign>[+\-−–]?)\s*(?P<before>(?:(?:{CODES})\.?)?[{CURRENCY}]?)\s*"
     r"(?P<number>[+-]?(?:\d[\d.,'’ \u00a0\u202f]*|[.,]\d+)(?:[eE][+-]?\d+)?)"
     rf"(?P<after>(?:[^\W\d_]|{SYMBOL})(?:[^\W_]|{SYMBOL}|[/·^²³*-]){{0,11}})?",
 )

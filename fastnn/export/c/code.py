@@ -106,9 +106,7 @@ NAME_PUBLIC int NAME_classify(const real *x)
 }}
 """
 # The class of the largest probability.
-CLASSIFY = _LARGEST.format(
-    declared="real y[NAME_OUTPUTS];", computed="\n    NAME_predict(x, y);"
-)
+CLASSIFY = _LARGEST.format(declared="real y[NAME_OUTPUTS];", computed="\n    NAME_predict(x, y);")
 # The class of the largest input of a softmax or of sigmoids, which grow with it.
 CLASSIFY_INPUTS = _LARGEST.format(
     declared="real u[WIDEST], v[WIDEST];\n    const real *y = NAME_network(x, 0, u, v);",
