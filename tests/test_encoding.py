@@ -245,7 +245,7 @@ def test_any_encoding_survives_json_and_makes_as_many_inputs_as_it_names(parts):
              for column in parts] for i in range(6)]  # fmt: skip
     inputs = encoding.apply(rows)
     assert inputs.shape == (6, len(encoding.inputs))
-    assert encoding.unseen(cells_of("X", rows, encoding.names)[0]) == []
+    assert encoding.unseen(cells_of(rows, encoding.names)[0]) == []
     assert np.isfinite(inputs).all()
 
 

@@ -41,6 +41,8 @@ from .report import confusion_rows, errors_rows, rates_text, table
 
 # A cell that starts with one of these is a formula.
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+FORMULAS = 3
+"""Maximum number of formulas that the warning lists."""
 MOST_DIGITS = 17
 _WARNING = (
     "fastnn: warning: a spreadsheet would read some cells as formulas: {}; "
@@ -262,14 +264,14 @@ def is_formula(cell: Any) -> bool:
     return PLAIN.number(cell) is None or cell != cell.strip()
 
 
-def _formulas(rows: Iterable[list[Any]], most: int = 3) -> list[str]:
+def _formulas(rows: Iterable[list[Any]]) -> list[str]:
     """The first few distinct formula cells."""
     found: dict[str, None] = {}
     for row in rows:
         found |= {cell: None for cell in row if is_formula(cell)}
-        if len(found) >= most:
+        if len(found) >= FORMULAS:
             break
-    return list(found)[:most]
+    return list(found)[:FORMULAS]
 
 
 def _scores(model: Model, rows: Read, guesses: np.ndarray) -> str:

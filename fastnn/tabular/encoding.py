@@ -261,7 +261,7 @@ class Encoding:
             more than half of the rows or in more than 100, or the same in every row.
         """
         given = None if names is None else tuple(names)
-        cells, found = cells_of("X", X, given, None if given is None else len(given))
+        cells, found = cells_of(X, given, None if given is None else len(given))
         labels = found or tuple(map(str, range(len(cells))))
         forced = {categories} if isinstance(categories, str) else set(categories)
         if missing := sorted(forced - {*labels}):
@@ -292,7 +292,7 @@ class Encoding:
             If `X` has other columns, or a cell cannot be encoded, such as a text in a column of
             numbers.
         """
-        return self.encode(cells_of("X", X, self.names, len(self.columns))[0])
+        return self.encode(cells_of(X, self.names, len(self.columns))[0])
 
     def encode(self, cells: Sequence[Cells]) -> np.ndarray:
         """The inputs (n, inputs) for cells of all columns, in order."""
