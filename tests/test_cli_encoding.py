@@ -246,11 +246,38 @@ def test_codes_with_leading_zeros_are_told(write, capsys, tmp_path):
         notes = [line for line in done.out.splitlines() if line.startswith("note: column")]
         assert notes == [
             "note: column 'zip code' has whole numbers with leading zeros, such as '0000', and is "
-            "read as numbers; if they are codes: --category 'zip code'"
+            "read as numbers; if they are codes, --category 'zip code' takes them as categories, "
+            "and --ignore 'zip code' leaves them out"
         ]
     rows[3].append("")
     done = train(capsys, write(rows, names), target="kind", code=2)
     assert "line 5: expected 4 cells, as in the header, got 5; remove the ',' at" in done.err
+
+
+@pytest.mark.parametrize(("units", "told"), [(["36 months", "60 months"], True),
+                                             ([f"{i} %" for i in range(60)], False)])  # fmt: skip
+def test_few_numbers_with_units_may_be_categories(write, capsys, units, told):
+    rows = [[units[i % len(units)], i % 7, "ab"[i % 2]] for i in range(60)]
+    path = write(rows, ["the term", "n", "kind"])
+    done = train(capsys, path, target="kind", code=2)
+    way = "; to take each text as a category: --category 'the term'\n"
+    assert done.err.endswith(way if told else "(the column's name can have the unit)\n")
+    if told:
+        done = train(capsys, path, "--category", "the term", target="kind")
+        assert "the term: 0 for '36 months', 1 for '60 months'" in done.out
+
+
+def test_rows_that_tell_little_are_told(write, capsys):
+    rows = [[i, f"odd{i}" if i < 3 else "ab"[i % 2]] for i in range(40)]
+    done = train(capsys, write(rows, ["n", "kind"]), target="kind")
+    note = "note: no test rows tell how well the rarest classes are predicted: odd0, odd1, odd2\n"
+    assert note in done.out
+    rows = [[i, "aab"[i % 3]] for i in range(12)]
+    done = train(capsys, write(rows, ["n", "kind"]), target="kind")
+    assert "rows are too few to tell whether this model is worth more than that" in done.err
+    rows = [[i % 5, i] for i in range(12)]
+    done = train(capsys, write(rows, ["n", "y"]), target="y")
+    assert "rows are too few to tell whether this model is worth more than that" in done.err
 
 
 def test_marks_among_targets_are_unknown_when_predicting(write, capsys, tmp_path):

@@ -175,6 +175,11 @@ def _tell_data(told: Told, options: argparse.Namespace, work: Work) -> None:
         if unknown:
             told.say(f"note: {shown(unknown[0])} counts as a class; if it stands for an unknown "
                      "one, remove its rows")  # fmt: skip
+        part, rows = [*parts.named().items()][-1]
+        absent = np.setdiff1d(np.arange(len(target.classes)), target.values[rows])
+        if len(absent):
+            told.say(f"note: no {part} rows tell how well the rarest classes are predicted: "
+                     f"{listed(target.classes[absent].tolist())}")  # fmt: skip
         told.show("", classes_rows(target, parts.named()))
     fewer = options.restarts is None and work.restarts < RESTARTS
     told.say(f"{work.main.net}, {work.optimizer}, {work.restarts:,} restarts"

@@ -148,8 +148,9 @@ def _read(
         if name in codes and isinstance(column, np.ndarray):
             notes.append(
                 f"column {shown(name)} has whole numbers with leading zeros, such as "
-                f"{shown(codes[name])}, and is read as numbers; if they are codes: --category "
-                f"{shlex.quote(name)}"
+                f"{shown(codes[name])}, and is read as numbers; if they are codes, --category "
+                f"{shlex.quote(name)} takes them as categories, and --ignore {shlex.quote(name)} "
+                "leaves them out"
             )
     return features, cells, target, table.reading, notes
 

@@ -57,7 +57,8 @@ class Header:
         if self.given is False:
             meant = "; without a header, columns are named by their places"
         elif len(self.row) == 1:
-            meant += "; --delimiter says what separates columns"
+            meant += "; the header must be the first line, and --delimiter says what separates "
+            meant += "columns"
         return f"expected a column {shown(name)}, got {listed}{more}{meant}"
 
     def fault(self, needed: Sequence[str] = ()) -> str | None:
@@ -78,7 +79,10 @@ class Header:
         for name in needed:
             if name in self._repeated:
                 one, other = self._repeated[name]
-                return f"{expected}all different, got {shown(name)} for columns {one} and {other}"
+                return (
+                    f"{expected}all different, got {shown(name)} for columns {one} and "
+                    f"{other}; rename one"
+                )
         return None
 
 
