@@ -385,9 +385,7 @@ def test_the_export_command_prints_the_loss(capsys, tmp_path):
     ("file", "options", "message"),
     [
         ("m.json", ["--dtype", "float32"], "--dtype: expected only with a C header (.h) or ONNX"),
-        ("m.onnx", ["--calibration", "x.csv"], "--calibration: expected only with a C header (.h)"),
         ("m.onnx", ["--dtype", "int8"], "--dtype: expected float64 or float32, got int8"),
-        ("m.onnx", ["--name", "a"], "--name: expected only with a C header (.h), got a"),
         ("m.json", ["--calibration", "x.csv"], "--calibration: expected only with a C header"),
         ("m.h", ["--dtype", "int8"], "--calibration: expected a CSV file of typical samples"),
         ("m.h", ["--calibration", "x.csv"], "expected a model with names of its inputs for --cal"),
