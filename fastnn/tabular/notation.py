@@ -184,13 +184,14 @@ def quantity(cell: str) -> Quantity | None:
     if match is None or (match["sign"] and match["number"][0] in "+-"):
         return None
     number, after = match["number"], match["after"] or ""
+    marks = set(number.strip())
     fits = tuple(
         notation
         for notation in KNOWN
+        if not notation.thousands
+        or not marks.isdisjoint(WRITTEN.get(notation.thousands, notation.thousands))
         if notation.standard(number) is not None
-        and (not notation.thousands or set(WRITTEN.get(notation.thousands, notation.thousands))
-             & set(number.strip()))
-    )  # fmt: skip
+    )
     if not fits:
         return None
     extra = match["before"] + after
@@ -232,4 +233,6 @@ def are_numbers(texts: Sequence[str]) -> list[bool]:
 def hold_numbers(texts: Iterable[str]) -> bool:
     """Return whether all texts but the gaps are numbers, and there is one."""
     filled = [text for text in texts if not is_gap(text)]
-    return bool(filled) and all(are_numbers(filled))
+    if not filled or (PLAIN.number(filled[0]) is None and quantity(filled[0]) is None):
+        return False  # at once, for most columns of text
+    return all(are_numbers(filled))
