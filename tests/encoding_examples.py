@@ -61,4 +61,4 @@ def frame_of(rows, names=ENCODING.names):
 
 
 def cells_in(rows):
-    return cells_of("X", objects(rows), ENCODING.names)[0]
+    return cells_of(objects(rows), ENCODING.names)[0]

@@ -12,6 +12,7 @@ from export_examples import COMPILER, MAIN, compiled
 
 import fastnn
 from fastnn.cli import main
+from fastnn.cli.verdicts import doubts_of_classes, doubts_of_numbers
 
 CONTRACTS = ["Month-to-month", "One year", "Two year"]
 WAYS = ["Electronic check", "Mailed check", "Bank transfer", "Credit card"]
@@ -192,6 +193,117 @@ def test_new_texts_and_gaps_are_told_when_predicting(write, capsys, tmp_path):
     done = run(capsys, "predict", tmp_path / "churn.npz", write(new, name="new.csv"))
     assert [row == '""' for row in done.out.splitlines()[1:]] == [True, *[False] * 4]
     assert "1 of 5 rows have no prediction, since inputs are missing" in done.err
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_a_calibration_is_read_like_the_file_that_trained(write, capsys, tmp_path, dtype):
+    """Semicolons and decimal commas, categories that are numbers or new, and gaps."""
+
+    def content(rows):
+        lines = [";".join(map(str, row)).replace(".", ",") for row in (HEADER, *rows)]
+        path = tmp_path / "churn.csv"
+        path.write_text("\n".join(lines))
+        return path
+
+    rows = [*customers()]
+    for row in rows:
+        row[2] = [0.5, 1.5, 2.5][row[2] + row[3] % 2]
+    train(capsys, content(rows), "--category", "Senior")
+    rows[1][2], rows[2][4], rows[3][3] = "9,5", "Weekly", ""
+    path = content(rows)
+    options = ["--dtype", dtype, "--calibration", path]
+    done = run(capsys, "export", tmp_path / "churn.npz", tmp_path / "m.h", *options)
+    model = fastnn.load(tmp_path / "churn.npz")
+    table = np.array([row[1:-1] for row in rows], dtype=object)
+    table = table[table[:, 2] != ""]
+    header = fastnn.export.to_c(model, name="m", dtype=dtype, calibration=table)
+    assert header.loss.samples == 299
+    assert f"{dtype}: {header.loss}" in done.out
+    assert (tmp_path / "m.h").read_text() == header
+    told = run(capsys, "export", tmp_path / "churn.npz", tmp_path / "n.h", "--calibration",
+               tmp_path, code=2).err  # fmt: skip
+    assert told.endswith(f"{tmp_path}: expected a file, got a folder\n")
+
+
+def test_categories_with_decimal_commas_are_those_of_other_files(capsys, tmp_path):
+    for delimiter, decimal in ((";", ","), (",", ".")):
+        rows = [["size", "kind"], *([f"{i % 3 + 0.5}", "abc"[i % 3]] for i in range(60))]
+        text = "\n".join(delimiter.join(row).replace(".", decimal) for row in rows)
+        (tmp_path / "data.csv").write_text(text)
+        if decimal == ",":
+            train(capsys, tmp_path / "data.csv", "--category", "size", target="kind")
+        done = run(capsys, "predict", tmp_path / "data.npz", tmp_path / "data.csv")
+        assert "note" not in done.err
+        assert "right: 100.00% (60 of 60)" in done.err
+        assert fastnn.load(tmp_path / "data.npz").encoding.inputs[0] == "size=0.5"
+
+
+def test_codes_with_leading_zeros_are_told(write, capsys, tmp_path):
+    rows = [[f"{i * 7919 % 1000:04d}", i % 7, ["08", "9"][i % 2], "ab"[i % 2]] for i in range(60)]
+    names = ["zip code", "n", "m", "kind"]
+    for gap in ("0", ""):  # which is read as text first
+        rows[5][1] = gap
+        done = train(capsys, write(rows, names), "--category", "m", target="kind")
+        notes = [line for line in done.out.splitlines() if line.startswith("note: column")]
+        assert notes == [
+            "note: column 'zip code' has whole numbers with leading zeros, such as '0000', and is "
+            "read as numbers; if they are codes, --category 'zip code' takes them as categories, "
+            "and --ignore 'zip code' leaves them out"
+        ]
+    rows[3].append("")
+    done = train(capsys, write(rows, names), target="kind", code=2)
+    assert "line 5: expected 4 cells, as in the header, got 5; remove the ',' at" in done.err
+
+
+@pytest.mark.parametrize(("units", "told"), [(["36 months", "60 months"], True),
+                                             ([f"{i} %" for i in range(60)], False)])  # fmt: skip
+def test_few_numbers_with_units_may_be_categories(write, capsys, units, told):
+    rows = [[units[i % len(units)], i % 7, "ab"[i % 2]] for i in range(60)]
+    path = write(rows, ["the term", "n", "kind"])
+    done = train(capsys, path, target="kind", code=2)
+    way = "; to take each text as a category: --category 'the term'\n"
+    assert done.err.endswith(way if told else "(the column's name can have the unit)\n")
+    if told:
+        done = train(capsys, path, "--category", "the term", target="kind")
+        assert "the term: 0 for '36 months', 1 for '60 months'" in done.out
+
+
+def test_rows_that_tell_little_are_told(write, capsys):
+    rows = [[i, f"odd{i}" if i < 3 else "ab"[i % 2]] for i in range(40)]
+    done = train(capsys, write(rows, ["n", "kind"]), target="kind")
+    note = "note: no test rows tell how well the rarest classes are predicted: odd0, odd1, odd2\n"
+    assert note in done.out
+    counts = {"test": np.array([[2, 0], [0, 1]])}
+    few = "3 rows are too few to tell whether this model is worth more than that constant; try"
+    assert few in next(doubts_of_classes(counts, 0, np.array(["a", "b"]), False))
+    true = np.array([1.0, -1.0, 1.0])
+    assert few in next(doubts_of_numbers("y", {"test": (true, true * 0)}, 0.0))
+    true = np.tile(true, 20)
+    told = next(doubts_of_numbers("y", {"test": (true, true * 0)}, 0.0))
+    assert ": this model is hardly worth more than that constant; try" in told
+
+
+def test_marks_among_targets_are_unknown_when_predicting(write, capsys, tmp_path):
+    rows = [*customers()]
+    train(capsys, write(rows))
+    for marks, scored in ((("?", "NA"), 18), (("?",) * 20, 0)):
+        new = [list(row) for row in rows[:20]]
+        for row, mark in zip(new, marks, strict=False):
+            row[-1] = mark
+        done = run(capsys, "predict", tmp_path / "churn.npz", write(new, name="new.csv"))
+        assert done.out.count("\n") == 21
+        assert "not scored" not in done.err
+        assert [int(n) for n in re.findall(r"of (\d+)\)", done.err)] == [scored] * bool(scored)
+
+
+def test_marks_among_labels_are_told(write, capsys, tmp_path):
+    rows = [[i % 9, ["yes", "no", "NA"][i % 3]] for i in range(60)]
+    done = train(capsys, write(rows, ["n", "kind"]), target="kind")
+    assert "note: 'NA' counts as a class; if it stands for an unknown one, remove" in done.out
+    path = write([*rows, [1, ""]], ["n", "kind"])
+    done = train(capsys, path, target="kind", code=2)
+    told = f"{path}, line 62, column 'kind': expected a label or number, got an empty cell; fill it"
+    assert told in done.err
 
 
 def test_columns_are_categories_if_asked(write, capsys, tmp_path):

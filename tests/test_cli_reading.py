@@ -119,6 +119,12 @@ def test_numbers_that_are_names(command, place):
     assert command("a.csv", content, "predict", "a.npz", "a.csv").out.startswith("1992\n")
 
 
+def test_a_title_above_the_header_is_told(command, place):
+    content = "Report of 2024\n\n" + text()
+    done = command("a.csv", content, "train", "a.csv", "--target", "y", *QUICK, code=2)
+    assert "expected a column 'y', got 'Report of 2024'; the header must be the" in done.err
+
+
 def test_names_matter_only_where_they_are_used(command, place):
     content = text(header="größe,b,b")
     done = command("a.csv", content, "train", "a.csv", "--target", "größe", *QUICK, code=2)

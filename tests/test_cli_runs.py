@@ -57,6 +57,9 @@ def test_info_of_a_folder(capsys, folder):
     code, out, err = run(capsys, "info", folder.parent)
     assert (code, out) == (1, "")
     assert "expected a folder that train_many(…, out=) wrote" in err
+    code, out, err = run(capsys, "info", folder.parent / "model.npz")
+    assert (code, out) == (1, "")
+    assert err == f"fastnn: error: No such file or directory: '{folder.parent / 'model.npz'}'\n"
 
 
 @pytest.mark.parametrize("keep", ["statistics", "best=3"])

@@ -98,7 +98,7 @@ def test_numbers_that_are_predicted_stay_numbers(predict, tmp_path, capsys):
         *((f"{sign}cmd|' /C calc'!A0", True) for sign in SIGNS),
         *((sign, True) for sign in SIGNS),
         ("-1", False), ("+1e5", False), ("-1\n", True), ("\t1", True), ("－1", True),
-        ("--1", True), ("-1+2", True), ("a=1", False), ("'=1", False), ("", False),
+        ("--1", True), ("-1+2", True), ("-1_0", True), ("a=1", False), ("'=1", False), ("", False),
         (-1.5, False), (-1, False), (True, False),
     ],
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """Encodings in C and ONNX: the same predictions as in Python."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,8 +19,8 @@ from export_examples import (
 import fastnn
 from fastnn.export import from_json, to_c, to_json, to_onnx
 from fastnn.results.scaling import Scaling
-from fastnn.tabular.cells import is_gap
 from fastnn.tabular.encoding import Column, Encoding
+from fastnn.tabular.notation import is_gap
 
 
 def coded(rows):
@@ -66,10 +67,10 @@ def test_the_names_of_codes_differ():
     assert all("_" not in name[2:] for name in names)
 
 
-def runs_in_onnx(model, rows):
+def runs_in_onnx(model, rows, dtype=None):
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnx")
-    proto = to_onnx(model)
+    proto = to_onnx(model, dtype=dtype)
     session = onnxruntime.InferenceSession(
         proto.SerializeToString(), providers=["CPUExecutionProvider"]
     )
@@ -81,7 +82,7 @@ def runs_in_onnx(model, rows):
             given[column.name] = np.array(given[column.name], dtype=object)
         else:
             numbers = [np.nan if is_gap(str("" if n is None else n)) else float(n) for n in cells]
-            given[column.name] = np.array(numbers, dtype=model.dtype)[:, np.newaxis]
+            given[column.name] = np.array(numbers, dtype=dtype or model.dtype)[:, np.newaxis]
     return dict(zip([out.name for out in session.get_outputs()], session.run(None, given),
                     strict=True))  # fmt: skip
 
@@ -95,6 +96,18 @@ def test_onnx_agrees(dtype, labels, scaled):
     assert_agree(model, objects(ROWS), found["probabilities" if labels else "outputs"])
     if labels:
         assert found["label"].tolist() == model.predict(ROWS).tolist()
+
+
+def test_onnx_in_float32_of_a_float64_model():
+    model = model_of()
+    rows = ROWS[:2] + ROWS[3:]
+    found = runs_in_onnx(model, rows, "float32")["probabilities"]
+    assert found.dtype == np.float32
+    narrow = replace(model, parameters=model.parameters.astype(np.float32))
+    assert_agree(narrow, objects(rows), found, amplified=100)  # the largest number is 41
+    far = replace(model, inputs=Scaling(np.full(15, 1e5), np.ones(15)))
+    with pytest.warns(UserWarning, match=r"got .*size \[m²\].*age is missing.* with a mean"):
+        to_onnx(far, dtype="float32")
 
 
 def test_onnx_takes_columns_of_any_name():

@@ -384,7 +384,8 @@ def test_the_export_command_prints_the_loss(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("file", "options", "message"),
     [
-        ("m.onnx", ["--dtype", "float32"], "--dtype: expected only with a C header"),
+        ("m.json", ["--dtype", "float32"], "--dtype: expected only with a C header (.h) or ONNX"),
+        ("m.onnx", ["--dtype", "int8"], "--dtype: expected float64 or float32, got int8"),
         ("m.json", ["--calibration", "x.csv"], "--calibration: expected only with a C header"),
         ("m.h", ["--dtype", "int8"], "--calibration: expected a CSV file of typical samples"),
         ("m.h", ["--calibration", "x.csv"], "expected a model with names of its inputs for --cal"),

@@ -2,10 +2,21 @@
 
 import json
 import sys
+import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from export_examples import assert_agree, assert_labels, models, random_model, samples
+from export_examples import (
+    TOLERANCES,
+    assert_agree,
+    assert_labels,
+    expected_of,
+    in_deviations,
+    models,
+    random_model,
+    samples,
+)
 from hypothesis import given, settings
 
 import fastnn
@@ -101,6 +112,35 @@ def test_the_file_is_the_model_and_says_what_it_is(tmp_path):
     assert shapes == [("X", "tensor(double)", ["n", 2])]
 
 
+@settings(deadline=None, max_examples=60)
+@given(models())
+def test_either_type_is_exported_from_the_other(model):
+    """Also if float32 cannot resolve the inputs well, of which a warning tells."""
+    X = samples(model)
+    for dtype, most in TOLERANCES.items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            source = to_onnx(model, dtype=dtype).SerializeToString()
+        ran = session(source)
+        found = ran.run(None, {"X": X.astype(dtype)})[0]
+        assert found.dtype == dtype
+        rounded = replace(model, parameters=model.parameters.astype(dtype).astype(np.float64))
+        expected = expected_of(rounded, X.astype(dtype).astype(np.float64))
+        size = in_deviations(replace(model, parameters=model.parameters.astype(dtype)), X)
+        unit = 1 if model.outputs is None else model.outputs.scale
+        off = np.abs(found - expected) / np.maximum(unit, np.abs(expected))
+        assert off.max() <= most * size
+
+
+def test_float32_graphs_have_no_doubles():
+    model = random_model([2, 3, 2], ["sigmoid", "sigmoid"], labels="words", members=2, inputs=True)
+    text = str(to_onnx(model, dtype="float32").graph)
+    double = onnx.TensorProto.DOUBLE
+    for form in (f"elem_type: {double}\n", f"data_type: {double}\n", f"  i: {double}\n"):
+        assert form not in text
+    assert f"  i: {double}\n" in str(to_onnx(model).graph)
+
+
 def test_a_run_is_exported_too():
     run = fastnn.train(fastnn.Network([2, 2, 1]), *fastnn.datasets.xor(), epochs=5)
     X = fastnn.datasets.xor()[0]
@@ -126,6 +166,32 @@ ENDLESS = Model(MODEL.network, MODEL.parameters, classes=[0, np.inf])
 def test_what_is_refused(model, path, exception, message):
     with pytest.raises(exception, match=f"^{message}"):
         to_onnx(model, path)
+
+
+@pytest.mark.parametrize(
+    ("model", "dtype", "message"),
+    [
+        (MODEL, "int8", "dtype: expected float64 or float32, got 'int8'"),
+        (MODEL, "flaot32", "dtype: expected float64 or float32, got 'flaot32'; did you mean"),
+        (
+            replace(MODEL, parameters=MODEL.parameters * 1e300),
+            "float32",
+            "dtype: expected weights of",
+        ),
+        (replace(MODEL, inputs=Scaling([0, 1e39], [1, 1])), "float32", "dtype: expected inputs of"),
+        (replace(MODEL, outputs=Scaling([1e39], [1])), "float32", "dtype: expected outputs of up"),
+    ],
+)
+def test_types_that_are_refused(model, dtype, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        to_onnx(model, dtype=dtype)
+
+
+def test_the_warning_of_a_small_spread_is_about_the_call():
+    model = replace(MODEL, inputs=Scaling([1e6, 0], [1, 1]))
+    with pytest.warns(UserWarning, match="expected inputs whose spread float32 can res") as told:
+        to_onnx(model, dtype="float32")
+    assert told[0].filename == __file__
 
 
 def test_models_that_are_too_large(monkeypatch):

@@ -85,3 +85,11 @@ def test_names():
              "W2[1, 0]", "b2[0]"]  # fmt: skip
     assert fastnn.Network([2, 2, 1]).names == names
     assert fastnn.Network([2, 1], bias=False).names == ["W1[0, 0]", "W1[1, 0]"]
+
+
+def test_what_has_weights_is_no_list_of_them():
+    X, y = fastnn.datasets.xor()
+    net = fastnn.Network([2, 2, 1])
+    message = "weights: expected a sequence of arrays, got Run.*; pass its weights and its biases"
+    with pytest.raises(TypeError, match=message):
+        net.plot(fastnn.train(net, X, y, epochs=0))

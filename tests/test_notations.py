@@ -7,9 +7,103 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastnn.tabular.csv_table import Table, TableError
-from fastnn.tabular.notation import KNOWN, WRITTEN, Notation, hold_numbers, quantity
-from fastnn.tabular.target import make_target
+from fastnn.tabular.csv_table import Labels, Table, TableError
+from fastnn.tabular.encoding import Encoding
+from fastnn.tabular.header import Header
+from fastnn.tabular.notation import (
+    KNOWN,
+    PLAIN,
+    WRITTEN,
+    Notation,
+    are_numbers,
+    hold_numbers,
+    is_gap,
+    quantity,
+)
+from fastnn.tabular.target import make_target, places_of
+
+KINDS = {
+    "number": ["3", " 3 ", "-1.5", "+4", ".5", "5.", "1e5", "1E-3", "007", "-inf", "1e999"],
+    "other notation": [
+        "3,5", "1.234,5", "1,234,567", "1 234", "1\u202f234,5", "1'234", "5 kg", "5 km/h", "10 m²",
+        "12%", "12.5 %", "$5", "€ 5", "3,5 €", "EUR 5", "−5", "(5)",
+    ],
+    "category": [
+        "1st", "2D", "7a", "0x10", "1_000", "٣", "½", "inf", "Infinity", "May", "10-20", "65+",
+        "A12", "<5", "1.2.3", "10.0.0.1", "1,2,3", "1/2", "e5", "--5", "five",
+    ],
+    "gap": ["", " ", "NA", "n/a", "#N/A", "#NA", "<NA>", "NaN", "NaT", "NULL", "None", "Missing",
+            "?", "-", " . "],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"), [(kind, text) for kind, texts in KINDS.items() for text in texts]
+)
+def test_what_a_text_is(kind, text):
+    """Alone in its column; inputs and headers tell the same."""
+    assert is_gap(text) == (kind == "gap")
+    assert hold_numbers([text]) == (kind in ("number", "other notation"))
+    if kind != "gap":
+        is_read = PLAIN.number(text) is not None
+        assert is_read == (kind == "number") or text in ("inf", "Infinity")
+    rows = [[text], [text], ["red"], ["green"]] * 2
+    if hold_numbers([text]):
+        with pytest.raises(ValueError, match=r"expected a (finite )?number, got"):
+            Encoding.of(rows)
+    else:
+        shown = "" if kind == "gap" else text
+        assert set(Encoding.of(rows).columns[0].categories) == {shown, "red", "green"}
+    is_named = Header([text.strip() or "x", "y"], None).fault([text.strip() or "x"]) is None
+    whole = text.strip().isdecimal()
+    assert is_named or hold_numbers([text])
+    assert not is_named or whole or not hold_numbers([text]) or text in UNITS
+
+
+# A column may have a unit in its name, or an end of the scale.
+UNITS = {"5 kg", "5 km/h", "10 m²", "12%", "12.5 %", "$5", "€ 5", "3,5 €", "EUR 5", "−5", "(5)",
+         "-inf"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("texts", "numbers"),
+    [
+        (["5kg", "6kg", "7kg"], "111"),
+        (["5kg", "6kg", "7"], "111"),
+        (["5kg", "6kg"], "00"),
+        (["1st", "2nd", "3rd", "4"], "0001"),
+        (["7a", "8b", "9"], "001"),
+        (["inf", "1"], "11"),
+        (["inf", "infantry"], "00"),
+        (["3", "NA", "5 kg", "red", "nan"], "10100"),
+    ],
+)
+def test_some_texts_are_numbers_only_beside_others(texts, numbers):
+    assert are_numbers(texts) == [mark == "1" for mark in numbers]
+
+
+CELLS = st.text(alphabet="0123456789.,' +-eE_\u00a0x%−nainfkg", max_size=6)
+
+
+@settings(max_examples=300, deadline=None)
+@given(texts=st.lists(CELLS, max_size=5, unique=True), gap=st.sampled_from(KINDS["gap"]))
+def test_gaps_and_the_order_do_not_decide(texts, gap):
+    found = are_numbers(texts)
+    assert are_numbers(texts[::-1]) == found[::-1]
+    assert are_numbers([*texts, gap]) == [*found, False]
+    assert hold_numbers([*texts, gap]) == hold_numbers(texts)
+    for text, is_number in zip(texts, found, strict=True):
+        number = PLAIN.number(text)
+        assert is_number or number is None or not np.isfinite(number)
+
+
+@pytest.mark.parametrize("text", ["1_000", "٣", "0x3E8"])
+def test_labels_are_read_as_numbers_are(tmp_path, text):
+    column = Labels(tmp_path, "y", np.array([0]), [text], [2])
+    with pytest.raises(TableError, match="expected one of 3, 1000, got"):
+        places_of(np.array([3, 1000]), column)
+    column = Labels(tmp_path, "y", np.array([0, 1]), ["1e3", "3.0"], [2, 3])
+    assert places_of(np.array([3, 1000]), column).tolist() == [1, 0]
 
 
 @pytest.fixture

@@ -3,9 +3,10 @@
 MODEL is a file that ``fastnn train`` or ``Model.save`` wrote, or ``run.save`` of one trained
 network.  FILE ends in .onnx (which needs the extra onnx), .h, or .json.
 
-A C header computes in the model's dtype, or in that of --dtype.  For int8, --calibration names a
-CSV file of typical samples, such as the training data, with the model's inputs as columns; how far
-the header is from the model on them is printed.
+A C header or a graph of ONNX computes in the model's dtype, or in that of --dtype, float32 or
+float64, and for C also int8.  For int8, --calibration names a
+CSV file of typical samples, such as the training data, with the model's columns, which is read as
+the file of ``fastnn train`` was; how far the header is from the model on them is printed.
 """
 
 from __future__ import annotations
@@ -21,8 +22,15 @@ from ..results.model import Model, as_model
 from ..results.run import Run
 from ..storage.npz import load
 from ..support.atomic_files import DamagedFile
+from ..support.checks import FLOATS
+from ..tabular.cells import numbers_of
 from ..tabular.csv_table import Table
 from .files import check_output
+from .gaps import read_with_gaps
+from .reading import check_input
+
+UNSEEN = "\0"
+"""A text that no file has, in the place of those that are none of the categories."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("model", type=Path, metavar="MODEL", help="a saved model")
     add("file", type=Path, metavar="FILE", help="the file to write: .onnx, .h (C) or .json")
     add("--name", help="prefix of the names in C, default FILE without its extension")
-    add("--dtype", choices=DTYPES, help="type of the numbers in C, default the model's")
+    add("--dtype", choices=DTYPES,
+        help="type of the numbers in C or ONNX, default the model's")  # fmt: skip
     add("--calibration", type=Path, metavar="FILE.csv",
         help="typical samples: measures what C loses, sets the ranges of int8")  # fmt: skip
 
@@ -41,15 +50,21 @@ def run(options: argparse.Namespace) -> int:
     path: Path = options.file
     check_output("FILE", path, ["onnx", "h", "json"])
     suffix = path.suffix.lower()
-    for option in ("name", "dtype", "calibration"):
+    for option in ("name", "calibration"):
         value = getattr(options, option)
         if value is not None and suffix != ".h":
             raise ValueError(f"--{option}: expected only with a C header (.h), got {value}")
+    known = {".h": DTYPES, ".onnx": FLOATS, ".json": ()}[suffix]
+    if options.dtype is not None and options.dtype not in known:
+        expected = " or ".join(known) if known else "only with a C header (.h) or ONNX (.onnx)"
+        raise ValueError(f"--dtype: expected {expected}, got {options.dtype}")
     if options.dtype == "int8" and options.calibration is None:
         raise ValueError(
             "--calibration: expected a CSV file of typical samples, which set the ranges of int8, "
             "got none; pass the training data"
         )
+    if options.calibration is not None:
+        check_input(options.calibration, "--calibration")
     thing = load(options.model)
     if not isinstance(thing, Model | Run):
         raise DamagedFile(
@@ -57,7 +72,10 @@ def run(options: argparse.Namespace) -> int:
         )
     model = as_model(thing)
     if suffix != ".h":
-        (to_onnx if suffix == ".onnx" else to_json)(model, path)
+        if suffix == ".onnx":
+            to_onnx(model, path, dtype=options.dtype)
+        else:
+            to_json(model, path)
         print(f"{path}: {model!r}")
         return 0
     samples = None if options.calibration is None else _samples(model, options)
@@ -69,13 +87,23 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _samples(model: Model, options: argparse.Namespace) -> np.ndarray:
-    """The model's inputs from the file of the calibration."""
+    """The columns of the calibration's file, as `to_c` takes them, without rows that have gaps."""
     if model.features is None:
         raise DamagedFile(
             options.model,
             "expected a model with names of its inputs for --calibration, got one without; use one "
             "that fastnn train saved",
         )
-    with Table(options.calibration) as table:
-        table.check_names(model.features)
-        return table.read(model.features, []).numbers
+    asked = {} if model.reading is None else model.reading.to_record()
+    with Table(options.calibration, **asked) as table:
+        rows = read_with_gaps(table, model, [])
+    if model.encoding is None:
+        return rows.X
+    found = np.empty((len(rows.X), len(rows.cells)), dtype=object)
+    for place, (column, cells) in enumerate(zip(model.encoding.columns, rows.cells, strict=True)):
+        if column.categories:
+            codes, known = column.codes(cells), np.array([*column.categories, UNSEEN], dtype=object)
+            found[:, place] = known[codes]  # the last one for -1
+        else:
+            found[:, place] = numbers_of(cells)
+    return found

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..results.model import Model
-from ..tabular.cells import n_rows, numbers_of, taken
+from ..tabular.cells import Cells, n_rows, numbers_of, taken
 from ..tabular.csv_table import Labels, Table
 from ..tabular.encoding import Column, Encoding
 from .inputs import notes_on, read_encoded
@@ -22,6 +22,8 @@ class Read:
     ----------
     X : (complete rows, n_in) array of float
         The network's inputs.
+    cells : list of Cells
+        The columns of these rows that they are made of.
     complete : (n,) array of bool
         True for rows without gaps, but for those that the model's encoding fills.
     targets, kept : list of Labels
@@ -30,6 +32,7 @@ class Read:
     """
 
     X: np.ndarray
+    cells: list[Cells]
     complete: np.ndarray
     targets: list[Labels]
     kept: list[Labels]
@@ -56,10 +59,10 @@ def read_with_gaps(table: Table, model: Model, keep: Sequence[str]) -> Read:
         if not column.categories and column.fill is None:
             cells[place] = numbers = numbers_of(cells[place])
             complete &= ~np.isnan(numbers)
-    kept = [
+    kept: list[Cells] = [
         part[complete] if isinstance(part, np.ndarray) else taken(part, complete) for part in cells
     ]
     return Read(
-        encoding.encode(kept), complete, labels[: len(known)], labels[len(known) :],
+        encoding.encode(kept), kept, complete, labels[: len(known)], labels[len(known) :],
         [*notes_on(encoding, kept)],
     )  # fmt: skip

@@ -43,7 +43,8 @@ def run(options: argparse.Namespace) -> int:
     """Run the command."""
     if options.path is None:
         return _machine_info()
-    return _model_info(options.path) if options.path.is_file() else _run_info(options.path)
+    is_folder = options.path.exists() and not options.path.is_file()
+    return _run_info(options.path) if is_folder else _model_info(options.path)
 
 
 def _model_info(path: Path) -> int:

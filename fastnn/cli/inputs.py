@@ -14,7 +14,9 @@ from ..support.checks import shown
 from ..tabular.cells import ADVICE_ON_DATES, Cells, gaps_of, n_rows
 from ..tabular.csv_table import Labels, Table, TableError
 from ..tabular.encoding import Column, Encoding, learn
+from ..tabular.notation import quantity
 from ..tabular.reading import Reading
+from ..tabular.target import MOST_NUMBERS
 from ..tabular.text_file import STANDARD_INPUT
 from .report import escaped, short
 
@@ -100,7 +102,7 @@ def read_columns(
             numbers, texts = [], [*numbers, *texts]
             with Table(table.path, **table.asked.to_record()) as again:
                 rows = again.read([], [*texts, *others])
-            table.finder = again.finder
+            table.finder, table.leading_zeros = again.finder, again.leading_zeros
     else:
         numbers, texts = [], [*numbers, *texts]
         rows = table.read([], [*texts, *others])
@@ -146,6 +148,9 @@ def learn_inputs(
             learnt = learn(name, part, rows, name in categories)
         except ValueError as error:
             if isinstance(part, Labels) and part.odd is not None:  # numbers, to be read otherwise
+                if _are_few_quantities(part):
+                    way = f"--category {shlex.quote(name)}"
+                    raise ValueError(f"{error}; to take each text as a category: {way}") from None
                 raise
             wrong.append((name, error))
             continue
@@ -165,6 +170,12 @@ def learn_inputs(
         told = "; ".join(f"{shown(name)}: {reason}" for name, (reason, _) in left_out.items())
         raise TableError(path, f"expected an input column of use, got none: {told}")
     return Inputs(Encoding(columns), kept, left_out)
+
+
+def _are_few_quantities(column: Labels) -> bool:
+    """Return whether there are few numbers with units, such as terms of 36 and 60 months."""
+    found = [quantity(text) for text in column.texts]
+    return len(found) <= MOST_NUMBERS and any(part is not None and part.extra for part in found)
 
 
 def _ways(wrong: list[tuple[str, ValueError]]) -> str:

@@ -32,6 +32,7 @@ from ..support.suggestions import hint
 from ..tabular.cells import taken
 from ..tabular.csv_table import TableError
 from ..tabular.metrics import confusion
+from ..tabular.notation import PLAIN, is_gap
 from ..tabular.target import places_of
 from .files import check_output
 from .gaps import Read, read_with_gaps
@@ -40,6 +41,8 @@ from .report import confusion_rows, errors_rows, rates_text, table
 
 # A cell that starts with one of these is a formula.
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+FORMULAS = 3
+"""Maximum number of formulas that the warning lists."""
 MOST_DIGITS = 17
 _WARNING = (
     "fastnn: warning: a spreadsheet would read some cells as formulas: {}; "
@@ -258,28 +261,26 @@ def is_formula(cell: Any) -> bool:
     """
     if not isinstance(cell, str) or not cell.startswith(FORMULA_SIGNS):
         return False
-    try:
-        float(cell)
-    except ValueError:
-        return True
-    return not cell.isascii() or cell != cell.strip()
+    return PLAIN.number(cell) is None or cell != cell.strip()
 
 
-def _formulas(rows: Iterable[list[Any]], most: int = 3) -> list[str]:
+def _formulas(rows: Iterable[list[Any]]) -> list[str]:
     """The first few distinct formula cells."""
     found: dict[str, None] = {}
     for row in rows:
         found |= {cell: None for cell in row if is_formula(cell)}
-        if len(found) >= most:
+        if len(found) >= FORMULAS:
             break
-    return list(found)[:most]
+    return list(found)[:FORMULAS]
 
 
 def _scores(model: Model, rows: Read, guesses: np.ndarray) -> str:
     """Scores of the predictions, for the rows whose targets are known."""
     scored = rows.complete.copy()
+    labels = [] if model.classes is None else [str(label) for label in model.classes.tolist()]
     for column in rows.targets:
-        scored &= ~np.array([text == "" for text in column.texts], dtype=np.bool_)[column.codes]
+        unknown = [is_gap(text) and text not in labels for text in column.texts]
+        scored &= ~np.array(unknown, dtype=np.bool_)[column.codes]
     if not rows.targets or not scored.any():
         return ""
     columns = [taken(column, scored) for column in rows.targets]

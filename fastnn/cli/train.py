@@ -25,8 +25,9 @@ from ..results.model import Model
 from ..spec.activations import BY_NAME
 from ..storage.npz import load
 from ..support.atomic_files import DamagedFile
-from ..support.checks import FLOATS, integer
+from ..support.checks import FLOATS, integer, shown
 from ..tabular.cells import n_rows
+from ..tabular.notation import is_gap
 from ..tabular.target import RANDOM, TASKS
 from ..tabular.text_file import title
 from .arguments import hidden_layers, sizes, whole
@@ -171,6 +172,15 @@ def _tell_data(told: Told, options: argparse.Namespace, work: Work) -> None:
         told.say("note: used as inputs, though they seem to number the rows: "
                  f"{listed(identifiers)}; to leave them out: {options_of}")  # fmt: skip
     if target.classes is not None:
+        unknown = [str(label) for label in target.classes.tolist() if is_gap(str(label))]
+        if unknown:
+            told.say(f"note: {shown(unknown[0])} counts as a class; if it stands for an unknown "
+                     "one, remove its rows")  # fmt: skip
+        part, rows = [*parts.named().items()][-1]
+        absent = np.setdiff1d(np.arange(len(target.classes)), target.values[rows])
+        if len(absent):
+            told.say(f"note: no {part} rows tell how well the rarest classes are predicted: "
+                     f"{listed(target.classes[absent].tolist())}")  # fmt: skip
         told.show("", classes_rows(target, parts.named()))
     fewer = options.restarts is None and work.restarts < RESTARTS
     told.say(f"{work.main.net}, {work.optimizer}, {work.restarts:,} restarts"

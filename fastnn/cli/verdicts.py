@@ -118,8 +118,8 @@ def doubts_of_classes(
     elif last.gain <= ERRORS * last.noise:
         yield (
             f"train: expected clearly more of the {part} rows right than the {last.share:.2%} of "
-            f"always {short(classes[common])}, got {last.accuracy:.2%}: this model is hardly worth "
-            f"more than that constant; {tried.ways('--balanced if rare classes matter')}"
+            f"always {short(classes[common])}, got {last.accuracy:.2%}: {_worth(last.rows)} more "
+            f"than that constant; {tried.ways('--balanced if rare classes matter')}"
         )
     if part == "test" and "validation" in rates:
         chosen = rates["validation"]
@@ -156,14 +156,20 @@ def doubts_of_numbers(
         more = [*tried.simpler(), *([tried.penalty] if tried.penalty else [])]
         yield (
             f"train: expected an RMSE of {short(name)} on the {part} rows clearly below the "
-            f"{errors.constant_rmse:.5g} of the mean, got {errors.rmse:.5g}: this model is hardly "
-            f"worth more than that constant; {tried.ways(*more)}"
+            f"{errors.constant_rmse:.5g} of the mean, got {errors.rmse:.5g}: {_worth(len(true))} "
+            f"more than that constant; {tried.ways(*more)}"
         )
     if part == "test" and "validation" in parts:
         r2, chosen = (Errors.of(*parts[of], constant).r2 for of in ("test", "validation"))
         if chosen - r2 > LEAST_DROP_OF_R2:
             yield _drop(f"R² {r2:.4f} of {short(name)}", f"{chosen:.4f}",
                         len(parts["validation"][0]), tried)  # fmt: skip
+
+
+def _worth(rows: int) -> str:
+    if rows < FEW_ROWS:
+        return f"{rows} rows are too few to tell whether this model is worth"
+    return "this model is hardly worth"
 
 
 def _drop(test: str, validation: str, rows: int, tried: Tried) -> str:

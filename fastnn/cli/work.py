@@ -6,6 +6,7 @@ All that can be refused is refused here, before any training.
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -156,8 +157,17 @@ def _read(
         plain = [name for name in features if name not in asked]
         found, targets = read_columns(table, plain, asked, options.target)
         notes = [f"column {place} has no name, and is ignored" for place in table.header.unnamed]
+        codes = {name: text for name, text in table.leading_zeros.items() if name in plain}
     target = make_target(targets, options.task)
     cells = [found[name] if name in asked else as_numbers(found[name]) for name in features]
+    for name, column in zip(features, cells, strict=True):
+        if name in codes and isinstance(column, np.ndarray):
+            notes.append(
+                f"column {shown(name)} has whole numbers with leading zeros, such as "
+                f"{shown(codes[name])}, and is read as numbers; if they are codes, --category "
+                f"{shlex.quote(name)} takes them as categories, and --ignore {shlex.quote(name)} "
+                "leaves them out"
+            )
     return features, cells, target, table.reading, notes
 
 

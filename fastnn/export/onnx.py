@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,11 @@ from ..results.model import Model
 from ..results.scaling import Scaling
 from ..spec.activations import LEAK
 from ..support.atomic_files import destination
-from ..support.checks import shown
+from ..support.checks import FLOATS, shown
 from ..support.suggestions import suggests
 from ..support.version import __version__
 from .common import Layer, form_of, labels_of, layers_of, write
+from .number_types import check_spread, fits, type_of
 from .onnx_encoding import DOMAIN, VERSION, encoded
 from .pipelines import exported_model
 
@@ -28,9 +30,11 @@ MOST_BYTES = 2**31 - 2**20
 class _Graph:
     """A sequence of operators, and the constants that they use."""
 
-    def __init__(self, onnx: Any, dtype: np.dtype) -> None:
+    def __init__(self, onnx: Any, dtype: np.dtype, wide: np.dtype) -> None:
         self.onnx = onnx
         self.dtype = dtype
+        self.wide = wide
+        """The type in which scaling and encoding are computed."""
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
         self.reserved = ("outputs", "probabilities", "scores", "label")
@@ -119,19 +123,21 @@ FORMS: dict[str, Callable[[_Graph, str], str]] = {
 
 
 @suggests
-def to_onnx(model: Any, path: Any = None) -> Any:
+def to_onnx(model: Any, path: Any = None, *, dtype: Any = None) -> Any:
     """Convert a model to ONNX, in standard operators (opset 18, IR version 8).
 
-    The input is "X", (n, n_in) of the model's dtype, for any n.  A model with an encoding has an
+    The input is "X", (n, n_in) of the dtype, for any n.  A model with an encoding has an
     input (n, 1) for each of its columns, with the column's name: strings without surrounding
-    blanks for categories, and numbers of the model's dtype, NaN where they are missing.
+    blanks for categories, and numbers of the dtype, NaN where they are missing.
 
     For regression, the output is "outputs", (n, n_out) in the units of the data, as from
-    `Model.evaluate`: in the model's dtype, or float64 if outputs are scaled.  For classification,
-    the outputs are "probabilities", (n, n_classes) in the model's dtype, and "label", (n,) strings,
-    int64, float64 or bools; if the outputs are neither sigmoids nor a softmax, "scores", as from
+    `Model.evaluate`: in the dtype, or float64 if outputs are scaled.  For classification, the
+    outputs are "probabilities", (n, n_classes) in the dtype, and "label", (n,) strings, int64,
+    float64 or bools; if the outputs are neither sigmoids nor a softmax, "scores", as from
     `Model.scores`, replace the probabilities.  Scaling is part of the graph and computed in
-    float64, as in Python; the outputs of several members are averaged.
+    float64, as in Python; the outputs of several members are averaged.  With `dtype` float32, for
+    programs without doubles, the graph has none but labels that are fractions: it computes the
+    scaling and the scaled outputs in float32, too.
 
     onnxruntime agrees with `Model` to 1e-12 for float64 and to 1e-6 for float32, relative to the
     larger of the number and one unit of the outputs' scale; a network that amplifies rounding
@@ -146,6 +152,8 @@ def to_onnx(model: Any, path: Any = None) -> Any:
     path : str or PathLike, optional
         A file to write as well.  An existing file, or the target of a symbolic link, is replaced
         once the new one is complete, and keeps its permissions.
+    dtype : {"float64", "float32"}, optional
+        Type of the numbers, by default the model's.
 
     Returns
     -------
@@ -158,11 +166,17 @@ def to_onnx(model: Any, path: Any = None) -> Any:
     ImportError
         If the package onnx is missing (extra ``onnx``).
     TypeError, ValueError
-        If `model` or `path` has the wrong type or value, or the model has more than about 2 GB.
+        If `model` or `path` has the wrong type or value, or the model has more than about 2 GB,
+        or float32 cannot hold a weight or the scale of an input or output.
     OSError
         If the file cannot be written.
+
+    Warns
+    -----
+    UserWarning
+        If float32 cannot resolve the spread of an input.
     """
-    model = exported_model(model)
+    model, wide = _in_type(exported_model(model), dtype)
     if path is not None:
         destination(path)
     if model.parameters.nbytes > MOST_BYTES:
@@ -174,7 +188,7 @@ def to_onnx(model: Any, path: Any = None) -> Any:
         import onnx
     except ImportError as error:
         raise ImportError("to_onnx needs onnx: pip install onnx") from error
-    graph = _Graph(onnx, model.dtype)
+    graph = _Graph(onnx, model.dtype, wide)
     n_in, n_out = model.network.sizes[0], model.network.sizes[-1]
     inputs, x = [], "X"
     opsets = [onnx.helper.make_opsetid("", OPSET)]
@@ -185,11 +199,11 @@ def to_onnx(model: Any, path: Any = None) -> Any:
         opsets.append(onnx.helper.make_opsetid(DOMAIN, VERSION))
     outputs = _network(graph, model, x)
     if model.classes is None:
-        dtype = model.dtype
+        number = model.dtype
         if model.outputs is not None:
-            dtype, outputs = np.dtype(np.float64), _undone(graph, model.outputs, outputs)
+            number, outputs = wide, _undone(graph, model.outputs, outputs)
         graph.add("Identity", outputs, name="outputs")
-        described = [_described(graph, "outputs", dtype, n_out)]
+        described = [_described(graph, "outputs", number, n_out)]
     else:
         described = _of_classes(graph, model, outputs)
     proto = onnx.helper.make_model(
@@ -210,6 +224,20 @@ def to_onnx(model: Any, path: Any = None) -> Any:
     if path is not None:
         write(path, proto.SerializeToString())
     return proto
+
+
+def _in_type(model: Model, dtype: Any) -> tuple[Model, np.dtype]:
+    """The model with weights of a type, and the type in which its scaling is computed."""
+    if dtype is None:
+        return model, np.dtype(np.float64)
+    name = type_of(model, dtype, FLOATS)
+    if name == "float32":
+        fits("weights", model.parameters)
+        if model.inputs is not None:
+            check_spread(model.without_encoding(), model.inputs, stacklevel=4)
+        if model.outputs is not None:
+            fits("outputs", np.abs(model.outputs.mean) + model.outputs.scale)
+    return replace(model, parameters=model.parameters.astype(name)), np.dtype(name)
 
 
 def _described(graph: _Graph, name: str, dtype: Any, columns: int | None) -> Any:
@@ -256,18 +284,18 @@ def _log_sum(graph: _Graph, x: str) -> str:
 
 
 def _applied(graph: _Graph, scaling: Scaling, x: str) -> str:
-    shifted = graph.add("Sub", graph.cast(x, np.dtype(np.float64)), _column(graph, scaling.mean))
+    shifted = graph.add("Sub", graph.cast(x, graph.wide), _column(graph, scaling.mean))
     return graph.add("Div", shifted, _column(graph, scaling.scale))
 
 
 def _undone(graph: _Graph, scaling: Scaling, x: str) -> str:
-    scaled = graph.add("Mul", graph.cast(x, np.dtype(np.float64)), _column(graph, scaling.scale))
+    scaled = graph.add("Mul", graph.cast(x, graph.wide), _column(graph, scaling.scale))
     meant = graph.add("Add", scaled, _column(graph, scaling.mean))
     return graph.add("Exp", meant) if scaling.log else meant
 
 
 def _column(graph: _Graph, values: np.ndarray) -> str:
-    return graph.constant(values, np.float64)
+    return graph.constant(values, graph.wide)
 
 
 def _of_classes(graph: _Graph, model: Model, outputs: str) -> list[Any]:

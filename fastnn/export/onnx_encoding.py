@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..support.checks import shown
-from ..tabular.cells import GAPS
 from ..tabular.encoding import UNSEEN_OF_TWO, Column, Encoding
+from ..tabular.notation import GAPS
 
 DOMAIN, VERSION = "ai.onnx.ml", 3
 """Version of the operator that looks texts up."""
@@ -41,13 +41,13 @@ def encoded(graph: Any, encoding: Encoding, describe: Callable[..., Any]) -> tup
 
 
 def _numbers(graph: Any, column: Column) -> list[str]:
-    x = graph.cast(column.name, np.dtype(np.float64))
+    x = graph.cast(column.name, graph.wide)
     if column.fill is None:
         return [x]
     gap = graph.add("IsNaN", x)
-    parts = [graph.add("Where", gap, graph.constant([[column.fill]], np.float64), x)]
+    parts = [graph.add("Where", gap, graph.constant([[column.fill]], graph.wide), x)]
     if column.indicator:
-        parts.append(graph.cast(gap, np.dtype(np.float64)))
+        parts.append(graph.cast(gap, graph.wide))
     return parts
 
 
@@ -65,10 +65,10 @@ def _categories(graph: Any, column: Column) -> list[str]:
     count = len(column.categories)
     if count == 2:
         unseen = graph.add("Less", x, graph.constant([[0]], np.int64))
-        half = graph.constant([[UNSEEN_OF_TWO]], np.float64)
-        return [graph.add("Where", unseen, half, graph.cast(x, np.dtype(np.float64)))]
+        half = graph.constant([[UNSEEN_OF_TWO]], graph.wide)
+        return [graph.add("Where", unseen, half, graph.cast(x, graph.wide))]
     same = graph.add("Equal", x, graph.constant([range(count)], np.int64))
-    return [graph.cast(same, np.dtype(np.float64))]
+    return [graph.cast(same, graph.wide)]
 
 
 def _spellings(text: str) -> list[str]:

@@ -306,7 +306,6 @@ def _regrouped(lanes):
 
 
 in_registers = _regrouped(register_lanes)
-in_numbers = _regrouped(lambda number: 1)
 packed = _regrouped(PACK.__getitem__)
 """View in the vectors of element-wise passes."""
 packed_wide = _regrouped(lambda number: WIDE * register_lanes(number))

@@ -14,7 +14,7 @@ data, and its gradient descent the same with s**2 times the learning rate.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -208,7 +208,6 @@ SOFTMAX = "softmax"
 """Activation that couples the units of a layer: only at the output, and only with cross-entropy."""
 NAMES = (*BY_NAME, SOFTMAX)
 CODES = {name: code for code, name in enumerate(NAMES)}
-IDENTITY = CODES["identity"]
 # The code for multiplying deltas by kept slopes.
 KEPT = len(NAMES)
 # Codes of added activations; none is used twice.
@@ -251,10 +250,3 @@ def add(activation: Activation) -> None:
 def remove(name: str) -> None:
     """The inverse of `add`."""
     del BY_NAME[name], CODES[name]
-
-
-def added_among(names: Iterable[str]) -> tuple[tuple[int, Activation], ...]:
-    """The activations among these names that were added, with their codes, in the same order."""
-    codes = sorted({code for code in map(code_of, names) if code > KEPT})
-    by_code = {code: name for name, code in CODES.items()}
-    return tuple((code, BY_NAME[by_code[code]]) for code in codes)

@@ -203,7 +203,8 @@ class Network(Savable):
         expected = self.depth if self.bias else 0
         for name, arrays in (("weights", weights), ("biases", biases)):
             if not isinstance(arrays, Sequence | np.ndarray):
-                raise TypeError(f"{name}: expected a sequence of arrays, got {shown(arrays)}")
+                way = "; pass its weights and its biases" if hasattr(arrays, "weights") else ""
+                raise TypeError(f"{name}: expected a sequence of arrays, got {shown(arrays)}{way}")
         if len(weights) != self.depth or len(biases) != expected:
             raise ValueError(
                 f"expected {self.depth} weight and {expected} bias arrays for {self!r}, "

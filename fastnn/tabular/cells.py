@@ -14,20 +14,13 @@ import numpy as np
 from ..support.checks import shown
 from ..support.frames import Names, frame_columns
 from .csv_table import Labels
-from .notation import LARGEST, MISSING, PLAIN, Notation
+from .notation import LARGEST, PLAIN, Notation, is_gap
 from .target import LARGEST_WHOLE
 
-GAPS = MISSING | {"", "nan", "<na>", "nat", "#n/a", "#na"}
-"""Texts that stand for an empty cell, in lower case."""
-LONGEST_GAP = max(map(len, GAPS))
 GAP = ""
 """The text of an empty cell."""
 LONGEST = 60
-"""Most characters of a text that is meant as a number or a date."""
-_NUMBER = re.compile(
-    r"[-+]?[€$£]?\s*(\d[\d.,'\u00a0\u202f ]*|[.,]\d+)([eE][-+]?\d+)?\s*[%€$£]?|[-+]?inf(inity)?",
-    re.IGNORECASE,
-)
+"""Most characters of a date."""
 _PLAIN = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*([ap]m)?\s*(Z|UTC|[-+]\d{2}:?\d{2})?"
 _MONTH = r"(jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-z]*\.?"
@@ -51,24 +44,21 @@ class Texts:
         Positions in `texts`.
     texts : list of str
         Distinct texts, without surrounding blanks.
-    argument : str
-        The argument that holds the column, for errors.
     """
 
     name: str
     codes: np.ndarray
     texts: list[str]
-    argument: str = "X"
 
     def error(self, code: int, what: str) -> ValueError:
         """An error that names the row in which the text of that code occurs first."""
         row = int(np.flatnonzero(self.codes == code)[0])
-        return ValueError(f"{self.argument}: column {shown(self.name)}, row {row}: {what}")
+        return ValueError(f"X: column {shown(self.name)}, row {row}: {what}")
 
     def numbers(self) -> np.ndarray:
         """Convert the column to numbers; ValueError at the first cell that is none."""
         for code, text in enumerate(self.texts):
-            if wrong := PLAIN.fault(text):
+            if wrong := PLAIN.fault(text, in_frame=True):
                 raise self.error(code, wrong)
         values: np.ndarray = np.array([float(text) for text in self.texts])[self.codes]
         return values
@@ -78,23 +68,12 @@ Cells = np.ndarray | Labels | Texts
 """A column: numbers with NaN for empty cells, or texts."""
 
 
-def is_gap(text: str) -> bool:
-    """Return whether a text stands for an empty cell."""
-    text = text.strip()
-    return len(text) <= LONGEST_GAP and text.lower() in GAPS
-
-
-def is_number(text: str) -> bool:
-    """Return whether a text is meant as a number, in whatever notation."""
-    return len(text) <= LONGEST and _NUMBER.fullmatch(text) is not None
-
-
 def is_date(text: str) -> bool:
     """Return whether a text is a date or a time of day."""
     return len(text) <= LONGEST and _DATE.fullmatch(text) is not None
 
 
-def key(text: str, notation: Notation = PLAIN) -> str:
+def key_of(text: str, notation: Notation = PLAIN) -> str:
     """Make the key that tells categories apart: equal for 1 and 1.0, True and TRUE, and gaps.
 
     Only plain numbers are equal by their value: not 1234 and 01234 or 100 and 1e2, which may be
@@ -119,10 +98,10 @@ def n_rows(column: Cells) -> int:
 def keys(column: Cells) -> tuple[np.ndarray, list[str]]:
     """Find for every row the position of its key, and the distinct keys."""
     if isinstance(column, np.ndarray):
-        column = _texts("", column.astype(object), "")
+        column = _texts("", column.astype(object))
     known: dict[str, int] = {}
     notation = column.notation if isinstance(column, Labels) else PLAIN
-    places = [known.setdefault(key(text, notation), len(known)) for text in column.texts]
+    places = [known.setdefault(key_of(text, notation), len(known)) for text in column.texts]
     return np.array(places, dtype=np.int64)[column.codes], list(known)
 
 
@@ -172,15 +151,13 @@ def taken(column: Labels, rows: np.ndarray) -> Labels:
 
 
 def cells_of(
-    name: str, value: Any, expected: Names | None = None, count: int | None = None
+    X: Any, expected: Names | None = None, count: int | None = None
 ) -> tuple[list[Cells], Names | None]:
     """The columns of a data frame, taken by name, or of an array or a list of rows, by position.
 
     Parameters
     ----------
-    name : str
-        The argument, for errors.
-    value : data frame, (n, columns) array, or list of rows
+    X : data frame, (n, columns) array, or list of rows
         Of numbers, bools and texts; None and NaN are empty cells.
     expected : tuple of str, optional
         Names of the columns.
@@ -194,22 +171,21 @@ def cells_of(
     """
     columns: list[np.ndarray]
     names: Names | None
-    found = frame_columns(name, value, expected)
+    found = frame_columns("X", X, expected)
     if found is not None:
         columns, names = found
     else:
-        table = value if isinstance(value, np.ndarray) else _table(value)
+        table = X if isinstance(X, np.ndarray) else _table(X)
         if table.ndim != 2 or (count is not None and table.shape[1] != count):
             raise ValueError(
-                f"{name}: expected a data frame or an array of shape "
-                f"(n, {'columns' if count is None else count}), got {shown(value)}"
+                f"X: expected a data frame or an array of shape "
+                f"(n, {'columns' if count is None else count}), got {shown(X)}"
             )
         columns, names = list(table.T), expected
     if not columns or not len(columns[0]):
-        raise ValueError(f"{name}: expected at least one column and one row, got none")
+        raise ValueError("X: expected at least one column and one row, got none")
     labels = names or tuple(map(str, range(len(columns))))
-    cells = [_cells(label, column, name) for label, column in zip(labels, columns, strict=True)]
-    return cells, names
+    return [_cells(*named) for named in zip(labels, columns, strict=True)], names
 
 
 def _table(rows: Any) -> np.ndarray:
@@ -219,7 +195,7 @@ def _table(rows: Any) -> np.ndarray:
         return np.array(None)
 
 
-def _cells(name: str, column: np.ndarray, argument: str) -> Cells:
+def _cells(name: str, column: np.ndarray) -> Cells:
     if np.ma.is_masked(column):
         column = column.astype(object).filled(None)  # type: ignore[attr-defined]
     if column.dtype.kind in "iuf":
@@ -227,27 +203,25 @@ def _cells(name: str, column: np.ndarray, argument: str) -> Cells:
         wrong = np.flatnonzero(np.abs(values) > LARGEST)
         if len(wrong):
             raise ValueError(
-                f"{argument}: column {shown(name)}, row {wrong[0]}: expected a number from "
+                f"X: column {shown(name)}, row {wrong[0]}: expected a number from "
                 f"-{LARGEST:g} to {LARGEST:g}, got {float(values[wrong[0]])!r}"
             )
         return values
     if column.dtype.kind not in "OUbT":
-        raise TypeError(_wrong_type(argument, name, column.dtype))
+        raise TypeError(_wrong_type(name, column.dtype))
     if column.dtype == object and all(map(_is_number_or_gap, column)):
         numbers = np.array([np.nan if _is_empty(v) else v for v in column], dtype=np.float64)
-        return _cells(name, numbers, argument)
-    return _texts(name, column, argument)
+        return _cells(name, numbers)
+    return _texts(name, column)
 
 
-def _texts(name: str, column: np.ndarray, argument: str) -> Texts:
+def _texts(name: str, column: np.ndarray) -> Texts:
     known: dict[str, int] = {}
-    codes = [
-        known.setdefault(_text(value, name, argument), len(known)) for value in column.tolist()
-    ]
-    return Texts(name, np.array(codes, dtype=np.int64), list(known), argument)
+    codes = [known.setdefault(_text(value, name), len(known)) for value in column.tolist()]
+    return Texts(name, np.array(codes, dtype=np.int64), list(known))
 
 
-def _text(value: Any, name: str, argument: str) -> str:
+def _text(value: Any, name: str) -> str:
     if isinstance(value, str):
         return value.strip()
     if _is_empty(value):
@@ -258,11 +232,11 @@ def _text(value: Any, name: str, argument: str) -> str:
         return str(int(value))
     if isinstance(value, numbers.Real):
         return repr(float(value))
-    raise TypeError(_wrong_type(argument, name, type(value).__name__, value))
+    raise TypeError(_wrong_type(name, type(value).__name__, value))
 
 
-def _wrong_type(argument: str, name: str, kind: Any, value: Any = None) -> str:
-    what = f"{argument}: column {shown(name)}: expected numbers, bools or texts, got "
+def _wrong_type(name: str, kind: Any, value: Any = None) -> str:
+    what = f"X: column {shown(name)}: expected numbers, bools or texts, got "
     if isinstance(value, datetime.date | datetime.time | np.datetime64) or "datetime" in str(kind):
         return f"{what}dates; {ADVICE_ON_DATES}"
     return f"{what}{kind}"

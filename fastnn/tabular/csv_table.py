@@ -17,7 +17,7 @@ import numpy as np
 from ..support.checks import shown
 from .decimal_marks import Finder, Seen
 from .header import Header, delimiter_of
-from .notation import MISSING, PLAIN, Notation, hold_numbers, quantity
+from .notation import CODE, PLAIN, Notation, are_numbers, is_gap
 from .reading import Reading
 from .text_file import TextError, TextFile, title
 
@@ -140,6 +140,9 @@ class Table:
         The different names in the header, or places from "1" without one.
     finder : Finder
         The notation of numbers.
+    leading_zeros : dict of str to str
+        Of the columns that were read, those with whole numbers that have leading zeros, and the
+        first of these; it is looked for among the first rows only.
 
     Raises
     ------
@@ -163,6 +166,7 @@ class Table:
         asked = Reading(delimiter, encoding, header, decimal, thousands)
         self.finder = Finder(asked.decimal, asked.thousands)
         self.asked = asked
+        self.leading_zeros: dict[str, str] = {}
         self._line = 1  # of the next row
         with _errors(self):
             self._text = TextFile(path, encoding)
@@ -235,6 +239,8 @@ class Table:
         codes: list[list[np.ndarray]] = [[] for _ in labels]
         lines: list[list[int]] = [[] for _ in labels]
         for rows, starts in self._blocks():
+            if not blocks:
+                self.leading_zeros = self._find_leading_zeros(rows, [*numbers, *labels])
             blocks.append(self._numbers(rows, places, starts, not blocks))
             for name, known, coded, first in zip(labels, seen, codes, lines, strict=True):
                 place, before = self._places[name], len(known)
@@ -272,6 +278,8 @@ class Table:
             if len(row) != width:
                 of = "first row" if self._first else "header"
                 what = f"expected {width} cells, as in the {of}, got {len(row)}"
+                if len(row) == width + 1 and not row[-1].strip():
+                    what += f"; remove the {shown(self.delimiter)} at the end of the row"
                 raise TableError(self.path, what, line=start)
             rows.append(row)
             starts.append(start)
@@ -297,6 +305,14 @@ class Table:
                 yield from empty
                 empty.clear()
                 yield row, start
+
+    def _find_leading_zeros(self, rows: list[list[str]], names: list[str]) -> dict[str, str]:
+        found = {}
+        for name in names:
+            cells = (row[self._places[name]].strip() for row in rows)
+            if code := next(filter(CODE.fullmatch, cells), None):
+                found[name] = code
+        return found
 
     def _numbers(
         self, rows: list[list[str]], places: list[int], starts: list[int], is_first: bool
@@ -350,11 +366,8 @@ class Table:
 
 def _is_text(cells: list[str]) -> bool:
     """Return whether cells hold text, and no numbers in whatever notation."""
-    filled = [cell for cell in cells if cell.strip() and cell.strip().lower() not in MISSING]
-    if not filled or any(PLAIN.standard(cell) is not None for cell in filled):
-        return False
-    parts = map(quantity, filled)
-    return all(part is None or part.glued for part in parts) and not hold_numbers(filled)
+    filled = [cell for cell in cells if not is_gap(cell)]
+    return bool(filled) and not any(are_numbers(filled))
 
 
 def _trimmed(line: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..support.checks import shown
-from .notation import MARKS, MISSING, WORD, Notation, hold_numbers
+from .notation import MARKS, WORD, Notation, hold_numbers, is_gap
 
 GROUPED = Notation(".", ",")
 
@@ -99,7 +99,7 @@ class Finder:
         if not hold_numbers(texts):
             return None
         codes = [code for code, text in enumerate(texts)
-                 if text.lower() not in MISSING and text and not WORD.fullmatch(text)]  # fmt: skip
+                 if not is_gap(text) and not WORD.fullmatch(text)]  # fmt: skip
         self.numbers([texts[code] for code in codes], lambda at: where(codes[at]))
         for code in codes:
             if self.notation.number(texts[code]) is None:

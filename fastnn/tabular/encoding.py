@@ -19,15 +19,14 @@ from .cells import (
     as_numbers,
     cells_of,
     is_date,
-    is_gap,
-    is_number,
+    key_of,
     keys,
     n_rows,
     numbers_of,
     share,
 )
-from .cells import key as key_of
 from .csv_table import Labels
+from .notation import PLAIN, are_numbers, is_gap
 
 MOST_CATEGORIES = 100
 """Maximum of a column that is not asked for as categories."""
@@ -137,7 +136,7 @@ class Column:
     def codes(self, cells: Cells) -> np.ndarray:
         """Find for every row the position of its category (n,), -1 for what is none of them."""
         known = {key_of(text): code for code, text in enumerate(self.categories)}
-        if isinstance(cells, np.ndarray) and not any(map(is_number, known)):
+        if isinstance(cells, np.ndarray) and all(PLAIN.number(text) is None for text in known):
             row = next(iter(np.flatnonzero(np.isfinite(cells))), None)
             if row is not None:
                 raise ValueError(
@@ -262,7 +261,7 @@ class Encoding:
             more than half of the rows or in more than 100, or the same in every row.
         """
         given = None if names is None else tuple(names)
-        cells, found = cells_of("X", X, given, None if given is None else len(given))
+        cells, found = cells_of(X, given, None if given is None else len(given))
         labels = found or tuple(map(str, range(len(cells))))
         forced = {categories} if isinstance(categories, str) else set(categories)
         if missing := sorted(forced - {*labels}):
@@ -293,7 +292,7 @@ class Encoding:
             If `X` has other columns, or a cell cannot be encoded, such as a text in a column of
             numbers.
         """
-        return self.encode(cells_of("X", X, self.names, len(self.columns))[0])
+        return self.encode(cells_of(X, self.names, len(self.columns))[0])
 
     def encode(self, cells: Sequence[Cells]) -> np.ndarray:
         """The inputs (n, inputs) for cells of all columns, in order."""
@@ -358,9 +357,7 @@ def _check_texts(cells: Labels | Texts) -> None:
         code = dates.index(True)
         what = f"expected a number or a category, got the date {shown(cells.texts[code])}"
         raise cells.error(code, f"{what}; {ADVICE_ON_DATES}")
-    flags = [is_number(text) for text in cells.texts]
-    odd = isinstance(cells, Labels) and cells.odd is not None
-    if odd or share(flags, cells, every) >= 0.5:
+    if share(are_numbers(cells.texts), cells, every) >= 0.5:
         numbers_of(cells)  # which names the first that is none
 
 
@@ -377,17 +374,23 @@ def _categories(
         return f"it has {different:,} different texts in {filled:,} rows"
     if different > most:
         return f"it has {different:,} different texts, more than {most:,}"
-    shown_as = _spelled(cells, places, rows)
+    shown_as = _spelled(cells, places, found, rows)
     return Column(name, [shown_as.get(int(place), found[place]) for place in seen])
 
 
-def _spelled(cells: Cells, places: np.ndarray, rows: np.ndarray) -> dict[int, str]:
-    """Find how the data write each key first, such as True for true; gaps are the empty text."""
+def _spelled(
+    cells: Cells, places: np.ndarray, found: list[str], rows: np.ndarray
+) -> dict[int, str]:
+    """Find how the data write each key first, such as True for true; gaps are the empty text.
+
+    Decimal commas, which other files need not have, are not among them.
+    """
     if isinstance(cells, np.ndarray):
         return {}
     codes, where = np.unique(cells.codes[rows], return_index=True)
     first: dict[int, str] = {}
     for code, row in sorted(zip(codes, rows[where], strict=True), key=lambda pair: int(pair[1])):
-        text = cells.texts[code]
-        first.setdefault(int(places[row]), GAP if is_gap(text) else text)
+        text, place = cells.texts[code], int(places[row])
+        if key_of(text) == found[place]:
+            first.setdefault(place, GAP if is_gap(text) else text)
     return first

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from ..support.checks import shown
 from ..support.suggestions import hint
-from .notation import PLAIN, quantity
+from .notation import quantity
 
-DELIMITERS = ",;\t|"
+RECOGNIZED = ",;\t|"
 """Delimiters that are recognized; the first wins a tie."""
 LISTED = 20
 """Maximum number of names that an error lists."""
@@ -57,7 +57,8 @@ class Header:
         if self.given is False:
             meant = "; without a header, columns are named by their places"
         elif len(self.row) == 1:
-            meant += "; --delimiter says what separates columns"
+            meant += "; the header must be the first line, and --delimiter says what separates "
+            meant += "columns"
         return f"expected a column {shown(name)}, got {listed}{more}{meant}"
 
     def fault(self, needed: Sequence[str] = ()) -> str | None:
@@ -67,9 +68,9 @@ class Header:
         """
         expected = "expected a header, the names of the columns, "
         if self.given is None:
-            numbers = [name for name in self.names if _is_number(name)]
+            numbers = [name for name in self.names if _is_plain(name)]
             broken = [name for name in needed or self.names
-                      if not name.isdecimal() and _is_number(name)]  # fmt: skip
+                      if not name.isdecimal() and _is_plain(name)]  # fmt: skip
             if broken or (numbers and len(numbers) == len(self.names)):
                 return (
                     f"{expected}got the number {shown((broken or numbers)[0])}; is there a header? "
@@ -78,14 +79,15 @@ class Header:
         for name in needed:
             if name in self._repeated:
                 one, other = self._repeated[name]
-                return f"{expected}all different, got {shown(name)} for columns {one} and {other}"
+                return (
+                    f"{expected}all different, got {shown(name)} for columns {one} and "
+                    f"{other}; rename one"
+                )
         return None
 
 
-def _is_number(name: str) -> bool:
+def _is_plain(name: str) -> bool:
     """Return whether a name is a number in some notation, without a unit."""
-    if PLAIN.fault(name) is None:
-        return True
     found = quantity(name)
     return found is not None and not found.extra
 
@@ -96,12 +98,12 @@ def delimiter_of(header: str, row: str) -> str:
     Another delimiter comes before the comma if all cells with commas are then numbers.
     """
     row = row if row.strip() else header
-    split = {mark: (_cells(header, mark), _cells(row, mark)) for mark in DELIMITERS}
+    split = {mark: (_cells(header, mark), _cells(row, mark)) for mark in RECOGNIZED}
     widths = {mark: len(names) for mark, (names, cells) in split.items()
               if 1 < len(names) == len(cells)}  # fmt: skip
     for mark in widths:
         commas = [cell for cell in split[mark][1] if "," in cell]
-        if mark != "," and commas and all(map(_is_number, commas)):
+        if mark != "," and commas and all(map(_is_plain, commas)):
             return mark
     widths = widths or {mark: len(names) for mark, (names, _) in split.items()}
     return max(widths, key=lambda mark: widths[mark])

@@ -13,8 +13,13 @@ from ..support.checks import shown
 
 LARGEST = 1e100
 """Largest magnitude of a number, so that a mean of squares is finite."""
-MISSING = {"na", "n/a", "#n/a", "<na>", "null", "none", "missing", "?", "-", "."}
-"""Texts that stand for a missing number."""
+GAPS = {
+    "", "na", "n/a", "#n/a", "#na", "<na>", "nan", "nat", "null", "none", "missing", "?", "-", ".",
+}  # fmt: skip
+"""Texts that stand for an empty cell, in lower case."""
+LONGEST_GAP = max(map(len, GAPS))
+CODE = re.compile(r"[+-]?0[0-9]+")
+"""Whole numbers with leading zeros, such as postcodes, which as labels keep their zeros."""
 MARKS = {".": "point", ",": "comma", " ": "space", "'": "apostrophe"}
 """Marks in numbers, and their names as options."""
 # How files write a mark: also by spaces that do not break lines, and by a typographic apostrophe.
@@ -27,7 +32,7 @@ CURRENCY = "$€£¥₹₽₩₺₴₫฿₪¢"
 CODES = "EUR|USD|GBP|CHF|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN|CZK|BRL|US|Rs|kr"
 SYMBOL = f"[%‰°{CURRENCY}]"
 QUANTITY = re.compile(
-    rf"(?P<sign>[+\-−–]?)\s*(?P<before>(?:{CODES})?\.?[{CURRENCY}]?)\s*"
+    rf"(?P<sign>[+\-−–]?)\s*(?P<before>(?:(?:{CODES})\.?)?[{CURRENCY}]?)\s*"
     r"(?P<number>[+-]?(?:\d[\d.,'’ \u00a0\u202f]*|[.,]\d+)(?:[eE][+-]?\d+)?)"
     rf"(?P<after>(?:[^\W\d_]|{SYMBOL})(?:[^\W_]|{SYMBOL}|[/·^²³*-]){{0,11}})?",
 )
@@ -86,20 +91,23 @@ class Notation:
             return None
         return result if (np.abs(result) <= LARGEST).all() else None
 
-    def fault(self, cell: str) -> str | None:
-        """The fault of a cell that should be a finite number; None if there is none."""
+    def fault(self, cell: str, in_frame: bool = False) -> str | None:
+        """The fault of a cell that should be a finite number; None if there is none.
+
+        Its advice is on options of the command, or on those of pandas for a data frame.
+        """
         if not cell or cell.isspace():
             return "expected a number, got an empty cell"
         number = self.number(cell)
         if number is None:
-            return f"expected a number, got {shown(cell)}{self._advice(cell)}"
+            return f"expected a number, got {shown(cell)}{self._advice(cell, in_frame)}"
         if not abs(number) < np.inf:
             return f"expected a finite number, got {shown(cell)}"
         if abs(number) > LARGEST:
             return f"expected a number from -{LARGEST:g} to {LARGEST:g}, got {shown(cell)}"
         return None
 
-    def _advice(self, cell: str) -> str:
+    def _advice(self, cell: str, in_frame: bool) -> str:
         """Advice on a number in another notation; empty for other texts."""
         found = quantity(cell)
         if found is None:
@@ -113,17 +121,20 @@ class Notation:
             )
         ways: dict[float | None, str] = {}
         for other in found.fits:
-            ways.setdefault(other.number(found.number), self._options(other))
+            way = self._options(other, in_frame)
+            ways.setdefault(other.number(found.number), way)
         return "; " + ", ".join(f"{way} reads it as {value:.15g}" for value, way in ways.items())
 
-    def _options(self, other: Notation) -> str:
-        """The options of the command for another notation."""
-        options = []
-        if other.decimal != "." or self.decimal != ".":
-            options.append(f"--decimal {MARKS[other.decimal]}")
-        if other.thousands:
-            options.append(f"--thousands {MARKS[other.thousands]}")
-        return " ".join(options) or "--decimal point"
+    def _options(self, other: Notation, in_frame: bool) -> str:
+        """The options for another notation."""
+        options = {"decimal": other.decimal, "thousands": other.thousands}
+        if other.thousands and other.decimal == self.decimal == ".":
+            del options["decimal"]
+        used = {name: mark for name, mark in options.items() if mark}
+        if in_frame:
+            given = ", ".join(f"{name}={mark!r}" for name, mark in used.items())
+            return f"pandas.read_csv(…, {given})"
+        return " ".join(f"--{name} {MARKS[mark]}" for name, mark in used.items())
 
 
 @cache
@@ -173,13 +184,14 @@ def quantity(cell: str) -> Quantity | None:
     if match is None or (match["sign"] and match["number"][0] in "+-"):
         return None
     number, after = match["number"], match["after"] or ""
+    marks = set(number.strip())
     fits = tuple(
         notation
         for notation in KNOWN
+        if not notation.thousands
+        or not marks.isdisjoint(WRITTEN.get(notation.thousands, notation.thousands))
         if notation.standard(number) is not None
-        and (not notation.thousands or set(WRITTEN.get(notation.thousands, notation.thousands))
-             & set(number.strip()))
-    )  # fmt: skip
+    )
     if not fits:
         return None
     extra = match["before"] + after
@@ -190,20 +202,37 @@ def quantity(cell: str) -> Quantity | None:
     return Quantity(match["sign"] + number.strip(), fits, extra, glued)
 
 
-def is_number(text: str) -> bool:
-    """Return whether a text is a number, in whatever notation, or with a unit."""
-    return PLAIN.standard(text) is not None or quantity(text) is not None
+def is_gap(text: str) -> bool:
+    """Return whether a text stands for an empty cell."""
+    text = text.strip()
+    return len(text) <= LONGEST_GAP and text.lower() in GAPS
+
+
+def are_numbers(texts: Sequence[str]) -> list[bool]:
+    """Tell for each text of a column whether it is a number, in whatever notation, or with a unit.
+
+    Gaps are none.  Two kinds of text are numbers only beside others.  Letters right after a number
+    are a unit if they are always the same, and three texts or more begin with a number: "1st",
+    "2nd", or "2D" and "3D" are labels.  "inf" counts where another text is a number.
+    """
+    plain = [None if is_gap(text) else PLAIN.number(text) for text in texts]
+    parts = [quantity(text) if number is None else None
+             for text, number in zip(texts, plain, strict=True)]  # fmt: skip
+    count = sum(number is not None for number in plain) + sum(part is not None for part in parts)
+    glued = {part.extra for part in parts if part is not None and part.glued}
+    has_unit = len(glued) == 1 and count > 2
+    found = [
+        not text.isalpha() if number is not None
+        else part is not None and (has_unit or not part.glued)
+        for text, number, part in zip(texts, plain, parts, strict=True)
+    ]  # fmt: skip
+    some = any(found)
+    return [one or (some and number is not None) for one, number in zip(found, plain, strict=True)]
 
 
 def hold_numbers(texts: Iterable[str]) -> bool:
-    """Return whether all texts are numbers in some notation, but for those that mean missing ones.
-
-    Letters right after a number are a unit if they are always the same, in three texts or more:
-    "1st", "2nd", or "2D" and "3D" are labels.
-    """
-    texts = [text for text in texts if text.strip() and text.strip().lower() not in MISSING]
-    if not texts or not all(map(is_number, texts)):
-        return False
-    parts = [quantity(text) for text in texts if PLAIN.standard(text) is None]
-    glued = {part.extra for part in parts if part is not None and part.glued}
-    return not glued or (len(glued) == 1 and len(texts) > 2)
+    """Return whether all texts but the gaps are numbers, and there is one."""
+    filled = [text for text in texts if not is_gap(text)]
+    if not filled or (PLAIN.number(filled[0]) is None and quantity(filled[0]) is None):
+        return False  # at once, for most columns of text
+    return all(are_numbers(filled))

@@ -10,18 +10,17 @@ import numpy as np
 
 from ..support.checks import shown
 from .csv_table import Labels, TableError
-from .notation import MISSING, PLAIN
+from .notation import CODE, PLAIN, is_gap
 
 CLASSIFICATION, REGRESSION = TASKS = ("classification", "regression")
 MOST_NUMBERS, ROWS_OF_A_NUMBER = 20, 5
 """Whole numbers are classes if there are at most this many, each in this many rows on average."""
-CODE = re.compile(r"[+-]?0[0-9]+")
-"""Whole numbers with leading zeros, such as postcodes, are labels and keep their zeros."""
 WHOLE = re.compile(r"(0|-?[1-9][0-9]*)(\.0)?")
 """Texts that a whole number, with or without its ".0", is written as."""
 LONGEST_LABEL = 1000
 MOST_CLASSES = 1000
 LARGEST_WHOLE = 2.0**53
+NO_TARGET = "expected a label or number, got an empty cell; fill it in, or remove the row"
 RANDOM, LAST = ORDERS = ("random", "last")
 """Orders in which rows are split."""
 SPLIT = 2**64 - 1
@@ -98,9 +97,8 @@ def places_of(classes: np.ndarray, column: Labels) -> np.ndarray:
 
 def _plain(text: str, kind: type | None) -> str:
     """A number as labels of this kind are written: 1 for 1.0, or 1.0 for 1; text as it is."""
-    try:
-        number = float(text)
-    except ValueError:
+    number = PLAIN.number(text)
+    if number is None:
         return text
     if kind is int and number.is_integer() and abs(number) < LARGEST_WHOLE:
         return str(int(number))
@@ -144,7 +142,7 @@ def make_target(columns: Sequence[Labels], task: str | None = None) -> Target:
         raise ValueError("task: expected regression with several targets, got classification")
     for column in columns:
         if "" in column.texts:
-            raise column.error(column.texts.index(""), "expected a label or number, got none")
+            raise column.error(column.texts.index(""), NO_TARGET)
     why = "as requested"
     if task is None:
         task, why = _detect(columns)
@@ -178,7 +176,7 @@ def _detect(columns: Sequence[Labels]) -> tuple[str, str]:
     few = different <= MOST_NUMBERS and rows >= ROWS_OF_A_NUMBER * different
     texts = [text for text in column.texts if read(text) is None]
     if texts and different <= MOST_NUMBERS:
-        if numbers and all(text.lower() in MISSING for text in texts):
+        if numbers and all(map(is_gap, texts)):
             what = (
                 f"expected a number as in other rows, got {shown(texts[0])}; --task classification "
                 "reads it as a label"

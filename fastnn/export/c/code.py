@@ -94,32 +94,24 @@ static inline real NAME_logsum(real x, real y)
     return (x > y ? x : y) + log1p@(exp@(-fabs@(x - y)));
 }
 """
-# The class of the largest probability.
-CLASSIFY = """
+_LARGEST = """
 NAME_PUBLIC int NAME_classify(const real *x)
-{
-    real y[NAME_OUTPUTS];
-    int j, best = 0;
-    NAME_predict(x, y);
+{{
+    {declared}
+    int j, best = 0;{computed}
     for (j = 1; j < NAME_OUTPUTS; j++)
         if (y[j] > y[best])
             best = j;
     return best;
-}
+}}
 """
+# The class of the largest probability.
+CLASSIFY = _LARGEST.format(declared="real y[NAME_OUTPUTS];", computed="\n    NAME_predict(x, y);")
 # The class of the largest input of a softmax or of sigmoids, which grow with it.
-CLASSIFY_INPUTS = """
-NAME_PUBLIC int NAME_classify(const real *x)
-{
-    real u[WIDEST], v[WIDEST];
-    const real *z = NAME_network(x, 0, u, v);
-    int j, best = 0;
-    for (j = 1; j < NAME_OUTPUTS; j++)
-        if (z[j] > z[best])
-            best = j;
-    return best;
-}
-"""
+CLASSIFY_INPUTS = _LARGEST.format(
+    declared="real u[WIDEST], v[WIDEST];\n    const real *y = NAME_network(x, 0, u, v);",
+    computed="",
+)
 CLASSIFY_SIGN = """
 NAME_PUBLIC int NAME_classify(const real *x)
 {

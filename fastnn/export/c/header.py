@@ -14,11 +14,12 @@ from ...job.data import check_inputs
 from ...results.model import Model
 from ...support.atomic_files import destination
 from ...support.checks import shown
-from ...support.suggestions import hint, suggests
+from ...support.suggestions import suggests
 from ..common import form_of, labels_of, write
+from ..number_types import LARGEST, type_of
 from ..pipelines import exported_model
 from .code import FORMS
-from .narrow import LARGEST, Loss, loss_of, narrow, outputs_of
+from .narrow import Loss, loss_of, narrow, outputs_of
 from .quantize import WholeModel
 from .source import Source
 from .vector import typical, vector_of
@@ -136,7 +137,7 @@ def to_c(
     if path is not None:
         destination(path)
     name = _name(name, path)
-    number = _dtype(model, dtype)
+    number = type_of(model, dtype, DTYPES)
     if number == "int8" and calibration is None:
         raise ValueError(
             "calibration: expected samples, which set the ranges of int8, got None; pass the "
@@ -208,18 +209,3 @@ def _from_file(stem: str) -> str:
     if not parts or parts[0][0].isdigit():
         parts = ["model", *parts]
     return "_".join(parts)[:LONGEST_NAME].rstrip("_")
-
-
-def _dtype(model: Model, dtype: Any) -> str:
-    if dtype is None:
-        return model.dtype.name
-    try:
-        name = str(np.dtype(dtype).name)
-    except Exception:  # numpy raises several kinds
-        name = ""
-    if name not in DTYPES:
-        raise ValueError(
-            f"dtype: expected {', '.join(DTYPES[:-1])} or {DTYPES[-1]}, got {shown(dtype)}"
-            f"{hint(dtype, DTYPES)}"
-        )
-    return name

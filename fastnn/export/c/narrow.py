@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ...results.model import Model
-from ...results.scaling import Scaling
-from ...support.frames import listed
 from ..folding import folded
-
-LARGEST = float(np.finfo(np.float32).max)
-RESOLVED = 1e4
-"""The largest mean of a column, in standard deviations, of which float32 leaves three digits."""
+from ..number_types import check_spread, fits
 
 
 @dataclass(frozen=True)
@@ -67,16 +61,6 @@ def loss_of(model: Model, exported: Callable[[np.ndarray], np.ndarray], X: np.nd
     return Loss(len(X), off, same)
 
 
-def fits(name: str, array: np.ndarray) -> None:
-    """Raise ValueError if float32 cannot hold a number of the array."""
-    largest = float(np.abs(array).max())
-    if not largest <= LARGEST:
-        raise ValueError(
-            f"dtype: expected {name} of up to {LARGEST:.3g}, which float32 can hold, got "
-            f"{largest:.3g}; use dtype='float64'"
-        )
-
-
 def narrow(model: Model) -> Model:
     """The model in float32, with the scaling in its weights and biases.
 
@@ -92,26 +76,10 @@ def narrow(model: Model) -> Model:
     is_log = model.outputs is not None and model.outputs.log
     outputs = model.outputs if model.network.activation[-1] != "identity" or is_log else None
     if model.inputs is not None:
-        _check_inputs(model, model.inputs)
+        check_spread(model, model.inputs, stacklevel=5)
     if outputs is not None:
         fits("outputs", np.abs(outputs.mean) + outputs.scale)
     kept = None if outputs is not None else model.outputs
     parts = folded(replace(model, parameters=model.parameters.astype(np.float64), outputs=kept))
     fits("weights, with the scaling in them,", parts.parameters)
     return replace(parts, parameters=parts.parameters.astype(np.float32), outputs=outputs)
-
-
-def _check_inputs(model: Model, inputs: Scaling) -> None:
-    """Raise if the inputs do not fit float32; warn if it cannot tell them apart."""
-    fits("inputs", np.abs(inputs.mean) + inputs.scale)
-    names = model.features or [f"x[{i}]" for i in range(len(inputs.mean))]
-    far = np.abs(inputs.mean) / inputs.scale > RESOLVED
-    if far.any():
-        blurred = listed([name for name, is_far in zip(names, far, strict=True) if is_far])
-        warnings.warn(
-            f"model: expected inputs whose spread float32 can resolve, got {blurred} with a mean "
-            f"of over {RESOLVED:,.0f} standard deviations; subtract a constant from them before "
-            "training and in the program, or use dtype='float64'",
-            UserWarning,
-            stacklevel=6,
-        )

@@ -17,7 +17,8 @@ from ...results.model import Model
 from ...spec.activations import BY_NAME
 from ...spec.network import Network
 from ..common import layers_of
-from .narrow import fits, outputs_of
+from ..number_types import fits
+from .narrow import outputs_of
 
 MOST = 127
 MOST_OF_BIAS = 2**29
