@@ -202,7 +202,9 @@ class Launch:
         plan = self.plan_of_chunk(chunk_job, stop_flag, outputs)
         lanes = plan.get("lanes")
         plan.point("lane_state", np.zeros(4 * lanes, dtype=np.int64), 4 * lanes)
-        plan.point("order", np.zeros(lanes * self.shuffled, dtype=np.int64), lanes * self.shuffled)
+        if self.shuffled:
+            orders = np.zeros(lanes * self.shuffled, dtype=np.int64)
+            plan.point("order", orders, len(orders))
         if shared is not None:
             plan.set(thread=thread, threads=shared.threads)
             plan.point("arrived", shared.arrived, 1)
