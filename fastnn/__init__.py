@@ -1,6 +1,10 @@
 """fastnn trains small neural networks on a CPU: one, or a million random restarts at a time."""
 
-from . import datasets, export, extend, reference
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from . import datasets, extend, reference
 from .engine.evaluate import forward, gradient, jacobian, loss
 from .job.keep import Best
 from .optimizers import (
@@ -118,3 +122,14 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if TYPE_CHECKING:
+    from . import export
+else:
+
+    def __getattr__(name: str) -> ModuleType:
+        """Import `export` when it is first used: most programs never do."""
+        if name == "export":
+            return import_module(".export", __name__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
