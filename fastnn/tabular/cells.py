@@ -7,15 +7,16 @@ import numbers
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from ..support.checks import shown
 from ..support.frames import Names, frame_columns
-from .csv_table import Labels
-from .notation import LARGEST, MISSING, PLAIN, Notation
-from .target import LARGEST_WHOLE
+from .notation import LARGEST, LARGEST_WHOLE, MISSING, PLAIN, Notation
+
+if TYPE_CHECKING:
+    from .csv_table import Labels
 
 GAPS = MISSING | {"", "nan", "<na>", "nat", "#n/a", "#na"}
 """Texts that stand for an empty cell, in lower case."""
@@ -60,6 +61,10 @@ class Texts:
     texts: list[str]
     argument: str = "X"
 
+    # As in `Labels`: numbers are written plainly, and in no other notation.
+    notation: ClassVar[Notation] = PLAIN
+    odd: ClassVar[None] = None
+
     def error(self, code: int, what: str) -> ValueError:
         """An error that names the row in which the text of that code occurs first."""
         row = int(np.flatnonzero(self.codes == code)[0])
@@ -74,7 +79,7 @@ class Texts:
         return values
 
 
-Cells = np.ndarray | Labels | Texts
+Cells: TypeAlias = "np.ndarray | Labels | Texts"
 """A column: numbers with NaN for empty cells, or texts."""
 
 
@@ -121,8 +126,7 @@ def keys(column: Cells) -> tuple[np.ndarray, list[str]]:
     if isinstance(column, np.ndarray):
         column = _texts("", column.astype(object), "")
     known: dict[str, int] = {}
-    notation = column.notation if isinstance(column, Labels) else PLAIN
-    places = [known.setdefault(key(text, notation), len(known)) for text in column.texts]
+    places = [known.setdefault(key(text, column.notation), len(known)) for text in column.texts]
     return np.array(places, dtype=np.int64)[column.codes], list(known)
 
 

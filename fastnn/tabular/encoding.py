@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,7 +27,9 @@ from .cells import (
     share,
 )
 from .cells import key as key_of
-from .csv_table import Labels
+
+if TYPE_CHECKING:
+    from .csv_table import Labels
 
 MOST_CATEGORIES = 100
 """Maximum of a column that is not asked for as categories."""
@@ -359,8 +361,7 @@ def _check_texts(cells: Labels | Texts) -> None:
         what = f"expected a number or a category, got the date {shown(cells.texts[code])}"
         raise cells.error(code, f"{what}; {ADVICE_ON_DATES}")
     flags = [is_number(text) for text in cells.texts]
-    odd = isinstance(cells, Labels) and cells.odd is not None
-    if odd or share(flags, cells, every) >= 0.5:
+    if cells.odd is not None or share(flags, cells, every) >= 0.5:
         numbers_of(cells)  # which names the first that is none
 
 

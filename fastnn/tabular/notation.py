@@ -13,6 +13,8 @@ from ..support.checks import shown
 
 LARGEST = 1e100
 """Largest magnitude of a number, so that a mean of squares is finite."""
+LARGEST_WHOLE = 2.0**53
+"""Whole numbers below it are exact."""
 MISSING = {"na", "n/a", "#n/a", "<na>", "null", "none", "missing", "?", "-", "."}
 """Texts that stand for a missing number."""
 MARKS = {".": "point", ",": "comma", " ": "space", "'": "apostrophe"}

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..support.checks import shown
 from .csv_table import Labels, TableError
-from .notation import MISSING, PLAIN
+from .notation import LARGEST_WHOLE, MISSING, PLAIN
 
 CLASSIFICATION, REGRESSION = TASKS = ("classification", "regression")
 MOST_NUMBERS, ROWS_OF_A_NUMBER = 20, 5
@@ -21,7 +21,6 @@ WHOLE = re.compile(r"(0|-?[1-9][0-9]*)(\.0)?")
 """Texts that a whole number, with or without its ".0", is written as."""
 LONGEST_LABEL = 1000
 MOST_CLASSES = 1000
-LARGEST_WHOLE = 2.0**53
 RANDOM, LAST = ORDERS = ("random", "last")
 """Orders in which rows are split."""
 SPLIT = 2**64 - 1
