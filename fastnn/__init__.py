@@ -4,7 +4,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from . import datasets, extend, reference
+from . import datasets
 from .engine.evaluate import forward, gradient, jacobian, loss
 from .job.keep import Best
 from .optimizers import (
@@ -125,11 +125,11 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
-    from . import export
+    from . import export, extend, reference
 else:
 
     def __getattr__(name: str) -> ModuleType:
-        """Import `export` when it is first used: most programs never do."""
-        if name == "export":
-            return import_module(".export", __name__)
+        """Import a module when it is first used: most programs use none of these."""
+        if name in ("export", "extend", "reference"):
+            return import_module(f".{name}", __name__)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

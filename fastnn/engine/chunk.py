@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,8 +42,7 @@ FEW = 3
 LARGE = 256 * 2**10
 
 
-@dataclass(frozen=True)
-class ChunkResult:
+class ChunkResult(NamedTuple):
     """Results of the restarts at positions ``start … start + len(status) - 1`` of the job."""
 
     start: int

@@ -6,7 +6,7 @@ numbers and in where results go.  It starts from the `Blueprint` that jobs of on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,8 +28,7 @@ VALIDATION = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Outputs:
+class Outputs(NamedTuple):
     """Arrays into which kernels write the result of each restart."""
 
     parameters: np.ndarray | None
@@ -236,8 +235,7 @@ class Launch:
         return True
 
 
-@dataclass(frozen=True)
-class Shared:
+class Shared(NamedTuple):
     """Memory shared by threads that train one network."""
 
     threads: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -46,8 +46,7 @@ class Best:
         object.__setattr__(self, "n", integer("n", self.n, 1))
 
 
-@dataclass(frozen=True)
-class Keep:
+class Keep(NamedTuple):
     """The checked form of `keep`."""
 
     columns: tuple[str, ...]

@@ -7,8 +7,8 @@ The scheduler's chunk may be long.  So it is trained a slice at a time, each by 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,8 +30,7 @@ SLICE_BYTES = 2**24
 _ctrl_c = WorkersCtrlC()
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """Results of the restarts at positions ``start … start + rows - 1`` of a job."""
 
     start: int

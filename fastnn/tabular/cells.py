@@ -25,19 +25,18 @@ GAP = ""
 """The text of an empty cell."""
 LONGEST = 60
 """Most characters of a text that is meant as a number or a date."""
-_NUMBER = re.compile(
-    r"[-+]?[€$£]?\s*(\d[\d.,'\u00a0\u202f ]*|[.,]\d+)([eE][-+]?\d+)?\s*[%€$£]?|[-+]?inf(inity)?",
-    re.IGNORECASE,
+# Long patterns are compiled when they are first used: that takes milliseconds.
+_NUMBER = (
+    r"[-+]?[€$£]?\s*(\d[\d.,'\u00a0\u202f ]*|[.,]\d+)([eE][-+]?\d+)?\s*[%€$£]?|[-+]?inf(inity)?"
 )
 _PLAIN = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*([ap]m)?\s*(Z|UTC|[-+]\d{2}:?\d{2})?"
 _MONTH = r"(jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-z]*\.?"
-_DATE = re.compile(
+_DATE = (
     rf"((?:1[6-9]|2[01])\d\d(?:-(?:0[1-9]|1[0-2])|(?P<a>[-/.])\d{{1,2}}(?P=a)\d{{1,2}})"
     rf"|\d{{1,2}}(?P<b>[-/.])\d{{1,2}}(?P=b)(\d{{4}}|\d{{2}})"
     rf"|\d{{1,2}}\.?[- ]{_MONTH}[- ](\d{{4}}|\d{{2}})|{_MONTH} \d{{1,2}},? \d{{4}})"
-    rf"([T ]\s*{_TIME})?|{_TIME}",
-    re.IGNORECASE,
+    rf"([T ]\s*{_TIME})?|{_TIME}"
 )
 
 
@@ -91,12 +90,12 @@ def is_gap(text: str) -> bool:
 
 def is_number(text: str) -> bool:
     """Return whether a text is meant as a number, in whatever notation."""
-    return len(text) <= LONGEST and _NUMBER.fullmatch(text) is not None
+    return len(text) <= LONGEST and re.fullmatch(_NUMBER, text, re.IGNORECASE) is not None
 
 
 def is_date(text: str) -> bool:
     """Return whether a text is a date or a time of day."""
-    return len(text) <= LONGEST and _DATE.fullmatch(text) is not None
+    return len(text) <= LONGEST and re.fullmatch(_DATE, text, re.IGNORECASE) is not None
 
 
 def key(text: str, notation: Notation = PLAIN) -> str:

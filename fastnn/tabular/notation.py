@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,14 +25,15 @@ WRITTEN = {" ": " \u00a0\u202f", "'": "'\u2019"}
 LONGEST = 100
 """Most characters of a number in another notation, or with a unit."""
 WORD = re.compile(r"[+-]?[A-Za-z]+")
-# A number of any notation, with a currency before or a unit after it.
+# A number of any notation, with a currency before or a unit after it.  It is compiled when it is
+# first used: that takes a millisecond.
 CURRENCY = "$€£¥₹₽₩₺₴₫฿₪¢"
 CODES = "EUR|USD|GBP|CHF|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN|CZK|BRL|US|Rs|kr"
 SYMBOL = f"[%‰°{CURRENCY}]"
-QUANTITY = re.compile(
+QUANTITY = (
     rf"(?P<sign>[+\-−–]?)\s*(?P<before>(?:{CODES})?\.?[{CURRENCY}]?)\s*"
     r"(?P<number>[+-]?(?:\d[\d.,'’ \u00a0\u202f]*|[.,]\d+)(?:[eE][+-]?\d+)?)"
-    rf"(?P<after>(?:[^\W\d_]|{SYMBOL})(?:[^\W_]|{SYMBOL}|[/·^²³*-]){{0,11}})?",
+    rf"(?P<after>(?:[^\W\d_]|{SYMBOL})(?:[^\W_]|{SYMBOL}|[/·^²³*-]){{0,11}})?"
 )
 
 
@@ -143,8 +145,7 @@ KNOWN = [PLAIN, WITH_COMMA, *(Notation(decimal, mark) for mark in MARKS for deci
 """Notations that are recognized in texts."""
 
 
-@dataclass(frozen=True)
-class Quantity:
+class Quantity(NamedTuple):
     """A text that is a number in some notation, perhaps with a unit.
 
     Attributes
@@ -171,7 +172,7 @@ def quantity(cell: str) -> Quantity | None:
     if len(text) > LONGEST:
         return None
     negative = text[:1] == "(" and text[-1:] == ")"  # as accountants write it
-    match = QUANTITY.fullmatch(text[1:-1].strip() if negative else text)
+    match = re.fullmatch(QUANTITY, text[1:-1].strip() if negative else text)
     if match is None or (match["sign"] and match["number"][0] in "+-"):
         return None
     number, after = match["number"], match["after"] or ""
