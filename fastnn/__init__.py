@@ -129,7 +129,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> ModuleType:
-        """Import a module when it is first used: most programs use none of these."""
+        """Import a module when it is first used, which many programs never do."""
         if name in ("export", "extend", "reference"):
             return import_module(f".{name}", __name__)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

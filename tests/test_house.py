@@ -192,8 +192,9 @@ def test_importing_is_light():
     from conftest import python
 
     heavy = (
-        "fastnn.export", "matplotlib", "narwhals", "numpy.ma", "onnx", "pandas", "scipy",
-        "sklearn", "statistics", "torch", "tqdm",
+        "csv", "fastnn.export", "fastnn.extend", "fastnn.reference", "fastnn.tabular.csv_table",
+        "fractions", "matplotlib", "narwhals", "numpy.ma", "onnx", "pandas", "scipy", "sklearn",
+        "statistics", "torch", "tqdm",
     )  # fmt: skip
     code = (
         "import sys, numba\n"  # which itself imports scipy where it is installed
@@ -204,14 +205,14 @@ def test_importing_is_light():
     assert python(code).stdout == "[]\n"
 
 
-def test_export_is_imported_when_it_is_first_used():
+def test_modules_are_imported_when_they_are_first_used():
     from conftest import python
 
     code = (
         "import sys, fastnn\n"
         "print(fastnn.export is sys.modules['fastnn.export'], fastnn.export.to_c.__name__)\n"
         "from fastnn import *\n"
-        "print(export is fastnn.export)\n"
+        "print(reference is fastnn.reference is sys.modules['fastnn.reference'])\n"
         "try:\n"
         "    fastnn.exports\n"
         "except AttributeError as error:\n"
