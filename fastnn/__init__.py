@@ -1,6 +1,10 @@
 """fastnn trains small neural networks on a CPU: one, or a million random restarts at a time."""
 
-from . import datasets, export, extend, reference
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from . import datasets
 from .engine.evaluate import forward, gradient, jacobian, loss
 from .job.keep import Best
 from .optimizers import (
@@ -118,3 +122,14 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if TYPE_CHECKING:
+    from . import export, extend, reference
+else:
+
+    def __getattr__(name: str) -> ModuleType:
+        """Import a module when it is first used, which many programs never do."""
+        if name in ("export", "extend", "reference"):
+            return import_module(f".{name}", __name__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

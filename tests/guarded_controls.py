@@ -9,7 +9,6 @@ import os
 import resource
 import signal
 from contextlib import ExitStack
-from dataclasses import replace
 from unittest.mock import patch
 
 import numpy as np
@@ -61,7 +60,7 @@ def without_last(output):
     """Remove the last row of an array of outputs."""
 
     def cut(launched, part, threads, stop_flag, outputs):
-        shorter = replace(outputs, **{output: getattr(outputs, output)[:-1]})
+        shorter = outputs._replace(**{output: getattr(outputs, output)[:-1]})
         return run_kernels(launched, part, threads, stop_flag, shorter)
 
     return [patch.object(module, "run_kernels", cut) for module in (chunks, primitives)]

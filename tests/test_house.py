@@ -191,7 +191,11 @@ def test_public_names_have_docstrings():
 def test_importing_is_light():
     from conftest import python
 
-    heavy = ("matplotlib", "narwhals", "onnx", "pandas", "scipy", "sklearn", "torch", "tqdm")
+    heavy = (
+        "csv", "fastnn.export", "fastnn.extend", "fastnn.reference", "fastnn.tabular.csv_table",
+        "fractions", "matplotlib", "narwhals", "numpy.ma", "onnx", "pandas", "scipy", "sklearn",
+        "statistics", "torch", "tqdm",
+    )  # fmt: skip
     code = (
         "import sys, numba\n"  # which itself imports scipy where it is installed
         "before = set(sys.modules)\n"
@@ -199,3 +203,34 @@ def test_importing_is_light():
         f"print([name for name in {heavy} if name in set(sys.modules) - before])"
     )
     assert python(code).stdout == "[]\n"
+
+
+def test_modules_are_imported_when_they_are_first_used():
+    from conftest import python
+
+    code = (
+        "import sys, fastnn\n"
+        "print(fastnn.export is sys.modules['fastnn.export'], fastnn.export.to_c.__name__)\n"
+        "from fastnn import *\n"
+        "print(reference is fastnn.reference is sys.modules['fastnn.reference'])\n"
+        "try:\n"
+        "    fastnn.exports\n"
+        "except AttributeError as error:\n"
+        "    print(error)\n"
+    )
+    said = "True to_c\nTrue\nmodule 'fastnn' has no attribute 'exports'\n"
+    assert python(code).stdout == said
+
+
+def test_checks_of_plain_arguments_import_nothing():
+    from conftest import python
+
+    code = (
+        "import sys, fastnn\n"
+        "from fastnn.job.build import make_job\n"
+        "net, data = fastnn.Network([2, 2, 1]), fastnn.datasets.xor()\n"
+        "before = set(sys.modules)\n"
+        "make_job(net, *data)\n"
+        "print(set(sys.modules) - before)"
+    )
+    assert python(code).stdout == "set()\n"

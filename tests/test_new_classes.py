@@ -1,7 +1,7 @@
 """Invalid losses, rules, folds and initializations: errors that name the argument and value."""
 
 import re
-import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ def no_kernel(monkeypatch):
         raise AssertionError("training began")
 
     monkeypatch.setattr("fastnn.engine.launch.run_piece", never)
-    monkeypatch.setattr(sys.modules["fastnn.reference.train"], "initial_parameters", never)
+    monkeypatch.setattr(import_module("fastnn.reference.train"), "initial_parameters", never)
 
 
 PENALTY = "expected a number >= 0 or one for each layer, got "

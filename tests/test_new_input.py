@@ -1,7 +1,7 @@
 """Invalid arguments and combinations of arguments: errors before training."""
 
 import re
-import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -60,7 +60,7 @@ def no_kernel(monkeypatch):
         raise AssertionError("training began")
 
     monkeypatch.setattr("fastnn.engine.launch.run_piece", never)
-    monkeypatch.setattr(sys.modules["fastnn.reference.train"], "initial_parameters", never)
+    monkeypatch.setattr(import_module("fastnn.reference.train"), "initial_parameters", never)
 
 
 STOP = (

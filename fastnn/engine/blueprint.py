@@ -7,9 +7,9 @@ optimizer, a loss and rules; numbers and arrays come with each job.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -71,8 +71,7 @@ def needs_of(job: Job) -> Needs:
     )
 
 
-@dataclass(frozen=True)
-class SampleRuns:
+class SampleRuns(NamedTuple):
     """Partition of one network's samples into runs, and of these into tiles."""
 
     group: int

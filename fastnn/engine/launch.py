@@ -6,7 +6,7 @@ numbers and in where results go.  It starts from the `Blueprint` that jobs of on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,8 +28,7 @@ VALIDATION = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Outputs:
+class Outputs(NamedTuple):
     """Arrays into which kernels write the result of each restart."""
 
     parameters: np.ndarray | None
@@ -202,7 +201,9 @@ class Launch:
         plan = self.plan_of_chunk(chunk_job, stop_flag, outputs)
         lanes = plan.get("lanes")
         plan.point("lane_state", np.zeros(4 * lanes, dtype=np.int64), 4 * lanes)
-        plan.point("order", np.zeros(lanes * self.shuffled, dtype=np.int64), lanes * self.shuffled)
+        if self.shuffled:
+            orders = np.zeros(lanes * self.shuffled, dtype=np.int64)
+            plan.point("order", orders, len(orders))
         if shared is not None:
             plan.set(thread=thread, threads=shared.threads)
             plan.point("arrived", shared.arrived, 1)
@@ -234,8 +235,7 @@ class Launch:
         return True
 
 
-@dataclass(frozen=True)
-class Shared:
+class Shared(NamedTuple):
     """Memory shared by threads that train one network."""
 
     threads: int

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import fields, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from .data import check_data, check_validation
 from .job import MAX_RESTART, MAX_SEED, Job, check_epochs
 
 PARALLEL = ("restarts", "samples")
+_DEFAULT_INIT = Uniform()
 
 
 @in_ieee_mode
@@ -103,7 +104,8 @@ def make_job(
     numbers = dict(setup.numbers)
     for name in [list(numbers)[column] for column, _ in columns]:
         numbers[name] = numbers[name][0]  # a placeholder until rows are cut
-    start = make_start(Uniform() if init is None else init, net, restarts, dtype)
+    chosen = _DEFAULT_INIT if init is None else init
+    start = make_start(chosen, net, restarts, dtype)
     if before is not None:
         if init is not None:
             raise ValueError("init: expected None with continue_from, got an initialization")
@@ -120,7 +122,7 @@ def make_job(
         grid=grid,
         grid_columns=columns,
         start=start,
-        init=None if start.kind is Explicit else Uniform() if init is None else init,
+        init=None if start.kind is Explicit else chosen,
         batch_size=size,
         shuffle=bool(shuffle) and size < samples,
         epochs=integer("epochs", epochs, 0),
@@ -144,8 +146,7 @@ def make_job(
     return job
 
 
-@dataclass(frozen=True)
-class Checkpoint:
+class Checkpoint(NamedTuple):
     """The state from which restarts continue."""
 
     net: Network
@@ -287,8 +288,9 @@ def check_combination(job: Job) -> None:
         raise ValueError(
             f"loss: expected SSE or MSE with {optimizer} and arctanh_error, got {job.loss.name}"
         )
-    in_order = job.requires_lanes or job.watches or job.validation is not None
-    if job.parallel == "samples" and in_order:
+    if job.parallel == "samples" and (
+        job.requires_lanes or job.watches or job.validation is not None
+    ):
         raise ValueError(
             "parallel: 'samples' is not available with validation, SSEBelow for a loss other than "
             "the plain SSE, ErrorsWithin, sample weights that differ between restarts, or "

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,8 +14,7 @@ from ..support.checks import real_array, shown
 from ..support.frames import Names, take_columns
 
 
-@dataclass(frozen=True)
-class Data:
+class Data(NamedTuple):
     """Samples and targets, with the names of their columns where they came as data frames."""
 
     X: np.ndarray

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..spec.status import Status
+from ..spec.status import EPOCH_LIMIT, NOT_RUN, Status
 from ..support.checks import by_name, integer, shown
 from ..support.gate import kept
 from ..support.machine import physical_memory
@@ -20,6 +20,8 @@ COLUMNS = ("loss", "epochs", "status", "parameters", "state")
 NAMED = {"all": COLUMNS, "parameters": COLUMNS[:4], "outcomes": COLUMNS[:3], "statistics": ()}
 KEEP_LIMIT = 2**30
 """Bytes of results that are kept by default."""
+# By size of an integer, the type of an unsigned one.
+_UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
 
 
 @by_name
@@ -44,8 +46,7 @@ class Best:
         object.__setattr__(self, "n", integer("n", self.n, 1))
 
 
-@dataclass(frozen=True)
-class Keep:
+class Keep(NamedTuple):
     """The checked form of `keep`."""
 
     columns: tuple[str, ...]
@@ -130,7 +131,7 @@ def check_ranges(job: Job, indices: np.ndarray, columns: Mapping[str, np.ndarray
             f"epochs: expected numbers from 0 to {job.epochs}, not counting earlier epochs, got "
             f"numbers from {made.min()} to {made.max()}"
         )
-    if status is not None and (made[status == Status.EPOCH_LIMIT] != job.epochs).any():
+    if status is not None and (made[status == EPOCH_LIMIT] != job.epochs).any():
         raise ValueError(
             f"epochs: expected {job.epochs} with status EPOCH_LIMIT, got other numbers"
         )
@@ -138,7 +139,7 @@ def check_ranges(job: Job, indices: np.ndarray, columns: Mapping[str, np.ndarray
 
 def _outside(numbers: np.ndarray, highest: int) -> bool:
     """Return whether any of these integers is below 0 or above `highest`."""
-    unsigned = numbers.view(f"u{numbers.itemsize}")  # negative numbers become large
+    unsigned = numbers.view(_UNSIGNED[numbers.itemsize])  # negative numbers become large
     return bool(unsigned.size) and int(unsigned.max()) > highest
 
 
@@ -158,7 +159,8 @@ def make_keep(keep: Any, job: Job, *, on_disk: bool = False) -> Keep:
                 "or write to a folder with out="
             )
         return asked
-    for made in (Keep(NAMED["all"]), Keep(NAMED["parameters"])):
+    for name in ("all", "parameters"):
+        made = Keep(NAMED[name])
         if job.restarts * made.row_bytes(job) <= KEEP_LIMIT:
             return made
     sizes = {
@@ -200,7 +202,7 @@ def _asked(keep: Any) -> Keep | None:
 def best_rows(columns: Mapping[str, np.ndarray], n: int) -> dict[str, np.ndarray]:
     """The n rows of lowest finite loss in columns with "restart"; ties go to the lowest index."""
     loss, index = columns["loss"], columns["restart"]
-    there = np.flatnonzero(np.isfinite(loss) & (columns["status"] != Status.NOT_RUN))
+    there = np.flatnonzero(np.isfinite(loss) & (columns["status"] != NOT_RUN))
     if len(there) > n:  # all candidates, with ties
         there = there[loss[there] <= np.partition(loss[there], n - 1)[n - 1]]
     chosen = there[np.lexsort((index[there], loss[there]))[:n]]

@@ -29,6 +29,8 @@ def warn_of_targets(job: Job) -> None:
     if not len(y):
         return
     least, most = float(y.min()), float(y.max())
+    if low <= least and most <= high:
+        return
     room = ROUNDING * max(1.0, *(abs(end) for end in (low, high) if math.isfinite(end)))
     if least < low - room or most > high + room:
         hidden = ", ".join(f"'{other}'" for other in job.net.activation[:-1][-3:])

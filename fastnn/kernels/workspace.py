@@ -7,8 +7,8 @@ number when one network is trained, as many as there are lanes when many are.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -119,8 +119,7 @@ def activation_at(net: Network, level: int, needs: Needs) -> tuple[Activation, b
     return BY_NAME[name], needs.keeps_slopes or keeps
 
 
-@dataclass(frozen=True)
-class Needs:
+class Needs(NamedTuple):
     """Memory that a job needs besides its network and data."""
 
     n_hyper: int = 0

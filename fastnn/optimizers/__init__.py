@@ -43,6 +43,8 @@ __all__ = [
     "optimizers_by_name",
 ]
 
+_DEFAULT = GradientDescent()
+
 
 def name_of(kind: type[Optimizer]) -> str:
     """The name of an optimizer in arguments: "rprop", "gradient_descent" for GradientDescent."""
@@ -66,7 +68,7 @@ def make_optimizer(optimizer: Any) -> Optimizer:
         If it is none of these.
     """
     if optimizer is None:
-        return GradientDescent()
+        return _DEFAULT
     if isinstance(optimizer, Optimizer):
         return optimizer
     by_name = optimizers_by_name()

@@ -94,7 +94,7 @@ class GradientDescent(Optimizer):
     def is_plain(self) -> bool:
         """True without any extension."""
         added = self.clip is not None or self.schedule is not None
-        no_momentum = np.ndim(self.momentum) == 0 and self.momentum == 0
+        no_momentum = isinstance(self.momentum, float) and self.momentum == 0
         return no_momentum and not added and not isinstance(self.learning_rate, PerLayer)
 
     def setup(self, net: Network, samples: int) -> Setup:

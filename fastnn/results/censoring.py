@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -117,8 +118,7 @@ _NONE, _UNKNOWN = (
 )
 
 
-@dataclass(frozen=True)
-class Incidence:
+class Incidence(NamedTuple):
     """The share of restarts that converged by an epoch, or ended, under censoring.
 
     Attributes

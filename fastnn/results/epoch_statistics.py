@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -121,7 +120,7 @@ class EpochStatistics:
             return found.mean()
         rows = self._rows(True)
         count = int(self._epoch_bins[rows].sum())
-        return float(Fraction(sum(self._epoch_sums[rows]), count)) if count else None
+        return sum(self._epoch_sums[rows]) / count if count else None
 
     def epochs_quantile(self, q: float, converged: bool = True) -> float | None:
         """The number of epochs within which a share `q` of restarts ended.

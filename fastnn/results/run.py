@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..engine.chunk import NOT_RUN, train_chunk
+from ..engine.chunk import train_chunk
 from ..job.build import Checkpoint
 from ..job.data import check_inputs
 from ..job.job import Job
 from ..kernels.predict import predict
 from ..spec.network import Network
-from ..spec.status import Status
+from ..spec.status import NOT_RUN, Status
 from ..support.advice import REMEDY
 from ..support.checks import float_type, integer, shown
 from ..support.frames import Names

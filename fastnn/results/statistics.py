@@ -20,7 +20,7 @@ from .histories import Replayed
 from .minima import Minima, Minimum
 from .replay import replay, replay_with_history
 from .run import Run
-from .statistics_arrays import UNIT, fill, to_arrays
+from .statistics_arrays import UNITS, fill, to_arrays
 from .summary import QUARTILES, Summary
 
 SHOWN_MINIMA = 5
@@ -48,7 +48,7 @@ class Statistics(EpochStatistics, Replayed, Savable):
         super().__init__(job)
         # Of restarts that did not converge, and of those that did.
         self._loss_bins = np.zeros((2, N_LOSS_BINS), dtype=np.int64)
-        self._loss_sum = 0  # in units of UNIT
+        self._loss_sum = 0  # in units of 1 / UNITS
         self._loss_range = (np.inf, -np.inf)
         self._best = -1
         self._minima = Minima.none()
@@ -197,7 +197,7 @@ class Statistics(EpochStatistics, Replayed, Savable):
     def mean_loss(self) -> float | None:
         """The mean of the finite losses, rounded once; None if there are none."""
         count = int(self._loss_bins.sum())
-        return float(self._loss_sum * UNIT / count) if count else None
+        return self._loss_sum / (UNITS * count) if count else None
 
     def loss_quantile(self, q: float) -> float | None:
         """The loss that a share `q` of the restarts with finite loss did not exceed.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +17,8 @@ from .minima import Minima
 if TYPE_CHECKING:
     from .statistics import Statistics
 
-# All finite floats are multiples of this unit.
-UNIT = Fraction(1, 2**1074)
+# All finite floats are multiples of the unit 1 / UNITS.
+UNITS = 2**1074
 NO_EPOCHS = np.iinfo(np.int64).max
 INT, TEXT = np.dtype(np.int64), np.dtype(np.str_)
 MINIMA = {
@@ -147,10 +146,16 @@ def _fill_losses(statistics: Statistics, arrays: Mapping[str, Any], first: int, 
     else:
         fits = bool(np.isfinite([low, high]).all()) and low <= high and first <= best < stop
         fits = fits and _are_ends(low, high, statistics._loss_bins.sum(axis=0), LOSS_EDGES)
-        fits = fits and total * Fraction(low) <= units * UNIT <= total * Fraction(high)
+        fits = fits and total * _in_units(low) <= units <= total * _in_units(high)
     if not fits:
         _refuse("loss_sum, loss_range, best", "values consistent with the histogram")
     statistics._loss_sum, statistics._loss_range, statistics._best = units, (low, high), best
+
+
+def _in_units(number: float) -> int:
+    """A finite float as a multiple of the unit."""
+    numerator, denominator = number.as_integer_ratio()
+    return numerator * (UNITS // denominator)
 
 
 def _are_ends(low: float, high: float, counts: np.ndarray, edges: np.ndarray) -> bool:

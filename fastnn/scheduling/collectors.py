@@ -16,7 +16,7 @@ from ..job.keep import Keep, best_rows, result_types
 from ..results.censoring import CutOff
 from ..results.runs import Runs
 from ..results.statistics import Statistics
-from ..spec.status import Status
+from ..spec.status import NOT_RUN
 from ..support.gate import frozen
 from .worker import Part
 
@@ -76,7 +76,7 @@ class Columns(Collector):
         for name in self.keep.columns:
             dtype, shape = types[name]
             made[name] = np.empty((self.job.restarts, *shape), dtype=dtype)
-        made["status"][:] = Status.NOT_RUN
+        made["status"][:] = NOT_RUN
         return made
 
     def add(self, part: Part) -> None:
@@ -96,7 +96,7 @@ class Columns(Collector):
         job = self.job
         indices = np.arange(job.first, job.first + job.restarts, dtype=np.int64)
         columns: dict[str, Any] = {"indices": indices, **self.arrays}
-        ended = self.arrays["status"] != Status.NOT_RUN
+        ended = self.arrays["status"] != NOT_RUN
         if not ended.all():
             columns = {name: values[ended] for name, values in columns.items()}
         for values in columns.values():

@@ -7,8 +7,8 @@ The scheduler's chunk may be long.  So it is trained a slice at a time, each by 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from ..job.job import Job
 from ..job.keep import COLUMNS, Keep, best_rows, check_ranges
 from ..results.censoring import CutOff
 from ..results.statistics import Statistics
-from ..spec.status import Status
+from ..spec.status import CONVERGED, NOT_RUN
 from ..support.checks import integer, shown
 from ..support.gate import check_array
 from ..support.interrupts import WorkersCtrlC
@@ -30,8 +30,7 @@ SLICE_BYTES = 2**24
 _ctrl_c = WorkersCtrlC()
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """Results of the restarts at positions ``start … start + rows - 1`` of a job."""
 
     start: int
@@ -87,7 +86,7 @@ def train_part(
             stop_flag=stop_flag,
         )
         lane_ticks += trained.ticks * trained.lanes
-        left = np.flatnonzero(trained.status == Status.NOT_RUN)
+        left = np.flatnonzero(trained.status == NOT_RUN)
         rows = int(left[0]) if only_whole and len(left) else len(trained.status)
         columns = _columns(trained, rows, job.first + reached)
         if len(left):  # restarts without a row, or with one that does not count
@@ -100,8 +99,8 @@ def train_part(
                     columns["parameters"], job.first + reached,
                 )
             )  # fmt: skip
-        ended += int(np.count_nonzero(columns["status"] != Status.NOT_RUN))
-        converged += int(np.count_nonzero(columns["status"] == Status.CONVERGED))
+        ended += rows if only_whole else rows - len(left)
+        converged += int(np.count_nonzero(columns["status"] == CONVERGED))
         kept = {name: columns[name].astype(dtype, copy=False) for name, (dtype, _) in types.items()}
         slices.append(best_rows(kept, keep.best) if keep.best else kept)
         reached += rows
@@ -163,7 +162,7 @@ def check_part(part: Any, job: Job, keep: Keep, start: int, stop: int) -> None:
         # A job that was sent counts epochs in a type that fits its own restarts.
         unsigned = name == "epochs" and columns[name].dtype.kind == "u"
         check_array(name, columns[name], columns[name].dtype if unsigned else dtype, (rows, *shape))
-    ended = columns["status"] != Status.NOT_RUN
+    ended = columns["status"] != NOT_RUN
     check_ranges(
         job,
         indices[ended],

@@ -98,7 +98,7 @@ def _gaussian_slope(x: Term) -> Term:
     return -2.0 * x * elementary.exp_of(-(x * x))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Activation:
     """One activation function y = f(x), compiled and in NumPy."""
 

@@ -38,3 +38,8 @@ class Status(IntEnum):
 
     def __str__(self) -> str:
         return self.name
+
+
+# For comparisons with arrays: NumPy compares a plain int in 0.1 us, a member of Status in 4.5.
+NOT_RUN, EPOCH_LIMIT = int(Status.NOT_RUN), int(Status.EPOCH_LIMIT)
+CONVERGED = int(Status.CONVERGED)

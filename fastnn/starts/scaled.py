@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -79,6 +78,8 @@ class ScaledNormal(Initialization):
     def numpy_start(
         net: Network, numbers: np.ndarray, table: np.ndarray, stream: np.random.Philox
     ) -> np.ndarray:
+        from statistics import NormalDist  # slow to import, and only needed here
+
         bits = 53 if numbers.dtype == np.float64 else 23
         grid = (stream.random_raw(net.n_parameters) >> np.uint64(64 - bits)).astype(np.float64)
         draws = np.array([NormalDist().inv_cdf((g + 0.5) / 2**bits) for g in grid])

@@ -10,10 +10,9 @@ import stat
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -47,8 +46,7 @@ _FILES = (NAME, STATISTICS, *(f"{name}.npy" for name in (*COLUMNS, "restart")))
 """Names of all files that a shard may have."""
 
 
-@dataclass(frozen=True)
-class Shard:
+class Shard(NamedTuple):
     """The results of the restarts with indices ``start … stop - 1``."""
 
     path: Path

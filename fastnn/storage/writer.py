@@ -7,7 +7,6 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +175,7 @@ class Shards(Collector):
             self.manifest = _resumed(folder, job, keep)
         else:
             assert keep is not None
-            self.manifest = write_manifest(folder, job, replace(keep, statistics=True))
+            self.manifest = write_manifest(folder, job, keep._replace(statistics=True))
         super().__init__(job, self.manifest.keep)
         remove_unfinished(folder)
         paths = shard_paths(folder)
@@ -272,7 +271,7 @@ def _resumed(folder: Path, job: Job, keep: Keep | None) -> Manifest:
                 "restarts"
             )
         raise ValueError(text)
-    kept = replace(keep, statistics=True) if keep is not None else manifest.keep
+    kept = keep._replace(statistics=True) if keep is not None else manifest.keep
     if kept != manifest.keep:
         raise ValueError(
             f"keep: expected {manifest.keep.name} as in {folder}, or None, got {kept.name}"

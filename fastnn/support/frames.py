@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Names = tuple[str, ...]
 LISTED = 10
 """Maximum number of names that an error lists."""
+_NO_FRAMES = (type(None), np.ndarray, np.generic, list, tuple, float, int)
 _WAY = "; rename its columns, or pass an array, whose columns go by position"
 
 
@@ -117,7 +118,7 @@ def listed(names: Sequence[str]) -> str:
 
 def _frame(name: str, value: Any) -> nw.DataFrame[Any] | None:
     """The frame behind narwhals' interface, or None for what is none."""
-    if value is None or isinstance(value, np.ndarray | np.generic | list | tuple | float | int):
+    if isinstance(value, _NO_FRAMES):
         return None
     import narwhals.stable.v2 as nw  # half the time of importing fastnn: only for frames
 

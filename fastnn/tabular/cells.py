@@ -7,15 +7,16 @@ import numbers
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from ..support.checks import shown
 from ..support.frames import Names, frame_columns
-from .csv_table import Labels
-from .notation import LARGEST, PLAIN, Notation, is_gap
-from .target import LARGEST_WHOLE
+from .notation import LARGEST, LARGEST_WHOLE, PLAIN, Notation, is_gap
+
+if TYPE_CHECKING:
+    from .csv_table import Labels
 
 GAP = ""
 """The text of an empty cell."""
@@ -24,12 +25,11 @@ LONGEST = 60
 _PLAIN = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*([ap]m)?\s*(Z|UTC|[-+]\d{2}:?\d{2})?"
 _MONTH = r"(jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-z]*\.?"
-_DATE = re.compile(
+_DATE = (
     rf"((?:1[6-9]|2[01])\d\d(?:-(?:0[1-9]|1[0-2])|(?P<a>[-/.])\d{{1,2}}(?P=a)\d{{1,2}})"
     rf"|\d{{1,2}}(?P<b>[-/.])\d{{1,2}}(?P=b)(\d{{4}}|\d{{2}})"
     rf"|\d{{1,2}}\.?[- ]{_MONTH}[- ](\d{{4}}|\d{{2}})|{_MONTH} \d{{1,2}},? \d{{4}})"
-    rf"([T ]\s*{_TIME})?|{_TIME}",
-    re.IGNORECASE,
+    rf"([T ]\s*{_TIME})?|{_TIME}"
 )
 
 
@@ -50,6 +50,10 @@ class Texts:
     codes: np.ndarray
     texts: list[str]
 
+    # As in `Labels`: numbers are written plainly, and in no other notation.
+    notation: ClassVar[Notation] = PLAIN
+    odd: ClassVar[None] = None
+
     def error(self, code: int, what: str) -> ValueError:
         """An error that names the row in which the text of that code occurs first."""
         row = int(np.flatnonzero(self.codes == code)[0])
@@ -64,13 +68,13 @@ class Texts:
         return values
 
 
-Cells = np.ndarray | Labels | Texts
+Cells: TypeAlias = "np.ndarray | Labels | Texts"
 """A column: numbers with NaN for empty cells, or texts."""
 
 
 def is_date(text: str) -> bool:
     """Return whether a text is a date or a time of day."""
-    return len(text) <= LONGEST and _DATE.fullmatch(text) is not None
+    return len(text) <= LONGEST and re.fullmatch(_DATE, text, re.IGNORECASE) is not None
 
 
 def key_of(text: str, notation: Notation = PLAIN) -> str:
@@ -100,8 +104,7 @@ def keys(column: Cells) -> tuple[np.ndarray, list[str]]:
     if isinstance(column, np.ndarray):
         column = _texts("", column.astype(object))
     known: dict[str, int] = {}
-    notation = column.notation if isinstance(column, Labels) else PLAIN
-    places = [known.setdefault(key_of(text, notation), len(known)) for text in column.texts]
+    places = [known.setdefault(key_of(text, column.notation), len(known)) for text in column.texts]
     return np.array(places, dtype=np.int64)[column.codes], list(known)
 
 

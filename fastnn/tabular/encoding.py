@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,8 +25,10 @@ from .cells import (
     numbers_of,
     share,
 )
-from .csv_table import Labels
 from .notation import PLAIN, are_numbers, is_gap
+
+if TYPE_CHECKING:
+    from .csv_table import Labels
 
 MOST_CATEGORIES = 100
 """Maximum of a column that is not asked for as categories."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from ..support.checks import shown
 
 LARGEST = 1e100
 """Largest magnitude of a number, so that a mean of squares is finite."""
+LARGEST_WHOLE = 2.0**53
+"""Whole numbers below it are exact."""
 GAPS = {
     "", "na", "n/a", "#n/a", "#na", "<na>", "nan", "nat", "null", "none", "missing", "?", "-", ".",
 }  # fmt: skip
@@ -27,14 +30,16 @@ WRITTEN = {" ": " \u00a0\u202f", "'": "'\u2019"}
 LONGEST = 100
 """Most characters of a number in another notation, or with a unit."""
 WORD = re.compile(r"[+-]?[A-Za-z]+")
-# A number of any notation, with a currency before or a unit after it.
+# A number of any notation, with a currency before or a unit after it.  It is compiled when it is
+# first used: that takes a millisecond.
 CURRENCY = "$€£¥₹₽₩₺₴₫฿₪¢"
 CODES = "EUR|USD|GBP|CHF|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN|CZK|BRL|US|Rs|kr"
 SYMBOL = f"[%‰°{CURRENCY}]"
-QUANTITY = re.compile(
+# A long pattern is compiled when it is first used: that takes milliseconds.
+QUANTITY = (
     rf"(?P<sign>[+\-−–]?)\s*(?P<before>(?:(?:{CODES})\.?)?[{CURRENCY}]?)\s*"
     r"(?P<number>[+-]?(?:\d[\d.,'’ \u00a0\u202f]*|[.,]\d+)(?:[eE][+-]?\d+)?)"
-    rf"(?P<after>(?:[^\W\d_]|{SYMBOL})(?:[^\W_]|{SYMBOL}|[/·^²³*-]){{0,11}})?",
+    rf"(?P<after>(?:[^\W\d_]|{SYMBOL})(?:[^\W_]|{SYMBOL}|[/·^²³*-]){{0,11}})?"
 )
 
 
@@ -152,8 +157,7 @@ KNOWN = [PLAIN, WITH_COMMA, *(Notation(decimal, mark) for mark in MARKS for deci
 """Notations that are recognized in texts."""
 
 
-@dataclass(frozen=True)
-class Quantity:
+class Quantity(NamedTuple):
     """A text that is a number in some notation, perhaps with a unit.
 
     Attributes
@@ -180,7 +184,7 @@ def quantity(cell: str) -> Quantity | None:
     if len(text) > LONGEST:
         return None
     negative = text[:1] == "(" and text[-1:] == ")"  # as accountants write it
-    match = QUANTITY.fullmatch(text[1:-1].strip() if negative else text)
+    match = re.fullmatch(QUANTITY, text[1:-1].strip() if negative else text)
     if match is None or (match["sign"] and match["number"][0] in "+-"):
         return None
     number, after = match["number"], match["after"] or ""

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..support.checks import shown
 from .csv_table import Labels, TableError
-from .notation import CODE, PLAIN, is_gap
+from .notation import CODE, LARGEST_WHOLE, PLAIN, is_gap
 
 CLASSIFICATION, REGRESSION = TASKS = ("classification", "regression")
 MOST_NUMBERS, ROWS_OF_A_NUMBER = 20, 5
@@ -19,7 +19,6 @@ WHOLE = re.compile(r"(0|-?[1-9][0-9]*)(\.0)?")
 """Texts that a whole number, with or without its ".0", is written as."""
 LONGEST_LABEL = 1000
 MOST_CLASSES = 1000
-LARGEST_WHOLE = 2.0**53
 NO_TARGET = "expected a label or number, got an empty cell; fill it in, or remove the row"
 RANDOM, LAST = ORDERS = ("random", "last")
 """Orders in which rows are split."""
