@@ -1,20 +1,14 @@
 """The cost model of large runs: its limits, its parts, and the recorded results."""
 
 import json
-import sys
-from pathlib import Path
 
+import projection
 import pytest
+from projection import Costs, count_chunks, project, simulate, sizes_for
+from sections import section_of
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
-sys.path.insert(0, str(BENCHMARKS))
-
-import projection  # noqa: E402
-from projection import Costs, count_chunks, project, simulate, sizes_for  # noqa: E402
-from sections import section_of  # noqa: E402
-
-from fastnn.job.build import make_job  # noqa: E402
-from fastnn.scheduling.work import CHUNKS_PER_SECOND, LONGEST_SECONDS, PART_BYTES  # noqa: E402
+from fastnn.job.build import make_job
+from fastnn.scheduling.work import CHUNKS_PER_SECOND, LONGEST_SECONDS, PART_BYTES
 
 FREE = Costs(handed=0.0)
 DASK = Costs(handed=2e-3, trained=2e-4, written=1e-3, byte=2e-9)

@@ -2,21 +2,17 @@
 
 import json
 import sys
-from pathlib import Path
 
+import figures
 import pytest
-
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
-sys.path.insert(0, str(BENCHMARKS))
-
-import figures  # noqa: E402
-import report  # noqa: E402
-import sections  # noqa: E402
-import speed_sections  # noqa: E402
-import tables  # noqa: E402
-from figures_of import MANY, Figures, NoFigureError  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
-from targets import TARGETS, outcomes  # noqa: E402
+import report
+import sections
+import speed_sections
+import tables
+from figures_of import MANY, Figures, NoFigureError
+from matplotlib.figure import Figure
+from paths import BENCHMARKS
+from targets import TARGETS, outcomes
 
 
 def row(work, contender, kind, *turns, threads=1):

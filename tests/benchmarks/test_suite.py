@@ -6,8 +6,14 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import earlier
+import kinds
 import numpy as np
+import peak
 import pytest
+from contenders import limit
+from paths import BENCHMARKS
+from works import SMALL, WORKS
 
 import fastnn
 from fastnn.engine.chunk import lanes_for
@@ -15,14 +21,7 @@ from fastnn.engine.launch import launch_of
 from fastnn.engine.specialize import is_small
 from fastnn.job.build import make_job
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
-sys.path.insert(0, str(BENCHMARKS))
-
-import earlier  # noqa: E402
-import kinds  # noqa: E402
-import peak  # noqa: E402
-from contenders import limit  # noqa: E402
-from works import SMALL, WORKS  # noqa: E402
+pytestmark = pytest.mark.thorough
 
 
 def job_of(work):

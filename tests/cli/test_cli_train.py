@@ -19,6 +19,8 @@ import fastnn
 from fastnn.cli import main
 from fastnn.results.model import Model
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
@@ -127,7 +129,6 @@ def test_scales_are_learnt_from_the_rows_that_train(files, place, capsys):
     path, X, labels = files["diabetes"]
     train(capsys, path, "--model", place / "m.npz", "--seed", 5, "--test", 0.3, "--validation", 0.1)
     model = fastnn.load(place / "m.npz")
-    means = {tuple(np.round(model.inputs.mean, 12))}
     from fastnn.tabular.target import split
 
     class Numbers:
@@ -137,7 +138,6 @@ def test_scales_are_learnt_from_the_rows_that_train(files, place, capsys):
     assert (len(rows), len(validation), len(test)) == (265, 44, 133)
     np.testing.assert_allclose(model.inputs.mean, X[rows].mean(axis=0), atol=1e-12)
     np.testing.assert_allclose(model.outputs.scale, np.std(Numbers.values[rows]), rtol=1e-12)
-    assert len(means) == 1
 
 
 def test_the_restart_of_the_lowest_validation_loss_is_chosen(files, place, capsys):

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 from pages import blocks
+from paths import ROOT
 
 import fastnn
 import fastnn.export
 import fastnn.extend
 import fastnn.sklearn
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = ROOT / "docs"
 PAGES = sorted((DOCS / "pages").glob("*.md"))
 COLUMN = 88
 """Characters of code that a page shows without a scroll bar."""

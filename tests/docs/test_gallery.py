@@ -3,15 +3,16 @@
 import itertools
 import re
 import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import bits
+from paths import ROOT
 
 import fastnn
 
-ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.thorough
+
 EXAMPLES = ROOT / "examples"
 PAGE = ROOT / "docs" / "pages" / "gallery.md"
 

@@ -1,14 +1,13 @@
 """The notebook of the exercise says what it prints, and progress is shown in notebooks."""
 
-from pathlib import Path
-
 import pytest
+from paths import ROOT
 
 nbformat = pytest.importorskip("nbformat")
 nbclient = pytest.importorskip("nbclient")
 pytest.importorskip("ipykernel")
 
-NOTEBOOK = Path(__file__).parent.parent / "examples" / "from_scratch.ipynb"
+NOTEBOOK = ROOT / "examples" / "from_scratch.ipynb"
 SECONDS = 300
 """Time after which a cell that hangs is given up."""
 PROGRESS = """
@@ -18,7 +17,10 @@ runs = fastnn.train_many(fastnn.Network([2, 2, 1]), *fastnn.datasets.xor(), rest
 runs
 """
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries that run notebooks
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.filterwarnings("ignore"),  # of the libraries that run notebooks
+]
 
 
 def executed(notebook, folder):

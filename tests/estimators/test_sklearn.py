@@ -22,6 +22,8 @@ import fastnn
 from fastnn.sklearn import MLPClassifier, MLPRegressor
 from fastnn.sklearn.parameters import SOLVERS, TABLE
 
+pytestmark = pytest.mark.thorough
+
 IRIS, KINDS = load_iris(return_X_y=True)
 IRIS = StandardScaler().fit_transform(IRIS)
 DIABETES, PROGRESS = load_diabetes(return_X_y=True)

@@ -11,7 +11,10 @@ from burst_examples import KINDS, burst
 
 from fastnn.support import interrupts
 
-pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks at Linux's /proc")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks at Linux's /proc"),
+]
 
 
 def told(kind, found):

@@ -13,6 +13,8 @@ import fastnn
 from fastnn.optimizers import OPTIMIZERS
 from fastnn.spec.losses import LOSSES as ALL_LOSSES
 
+pytestmark = pytest.mark.thorough
+
 EPOCHS = 200
 BATCHES = {
     "full": {},

@@ -9,6 +9,8 @@ from conftest import python
 
 from fastnn.jit.compiling import once
 
+pytestmark = pytest.mark.thorough
+
 # How long a child may take before it counts as hanging; children take a second or two.
 START = """
 import faulthandler, multiprocessing, sys, threading, time

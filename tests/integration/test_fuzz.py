@@ -7,8 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from paths import HELPERS
 
 import fastnn
+
+pytestmark = pytest.mark.thorough
 
 HERE = Path(fastnn.__file__).parents[1]
 """Where the package lies that is tested, whatever else is installed."""
@@ -26,7 +29,7 @@ HERE = Path(fastnn.__file__).parents[1]
 def test_right_or_refused(script, examples, seed):
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", script, str(examples), str(seed)],
-        cwd=Path(__file__).parent, env={**os.environ, "PYTHONPATH": str(HERE)},
+        cwd=HELPERS, env={**os.environ, "PYTHONPATH": str(HERE)},
         capture_output=True, text=True, check=False, timeout=7200,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr[-8000:]

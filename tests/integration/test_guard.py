@@ -5,26 +5,29 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from paths import HELPERS
 from test_house import ROOT, SOURCES, calls, name
 
 from fastnn.kernels.layout import CHANGING, FLOATS, INTEGERS
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs mprotect and fork")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(sys.platform == "win32", reason="needs mprotect and fork"),
+]
 SEEN = ("SIGSEGV", "SIGBUS")
 # What kernels themselves set: the place of a row in `init_rows`.
 SET_BY_KERNELS = {"init"}
 
 
 def run(script, *arguments, kernels, timeout=300):
-    """A script of this folder in a new process; its lines, of which the last tells of a crash."""
+    """A script of the helpers in a new process; its lines, of which the last tells of a crash."""
     command = [sys.executable, script, *map(str, arguments)]
     environment = {**os.environ, "FASTNN_KERNELS": kernels, "PYTHONPATH": str(ROOT)}
     try:
         done = subprocess.run(
-            command, cwd=Path(__file__).parent, env=environment,
+            command, cwd=HELPERS, env=environment,
             capture_output=True, text=True, timeout=timeout, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:

@@ -10,8 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import bits, outputs
+from paths import on_path
 
 import fastnn
+
+pytestmark = pytest.mark.thorough
 
 # SHA-256 of the parameters and the loss of 1,000 restarts, and of 200 further down.  They may
 # change only together with fastnn.NUMERICS_VERSION.
@@ -147,8 +150,7 @@ def test_digests_of_special_kernels(monkeypatch):
 
 def found_elsewhere(**environment):
     """The digests of new Pythons under the other instruction sets."""
-    code = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+    code = on_path() + (
         "import json, test_machines\n"
         "print(json.dumps([test_machines.results(), test_machines.other_results()]))"
     )

@@ -3,9 +3,9 @@
 import inspect
 import runpy
 import typing
-from pathlib import Path
 
 import pytest
+from paths import HELPERS
 
 import fastnn
 from fastnn.train_options import Options
@@ -14,7 +14,7 @@ OWN = [value for name, value in vars(fastnn).items() if name in fastnn.__all__ a
 
 
 def test_what_a_typed_program_is_told_is_true(tmp_path, monkeypatch):
-    """`tests/test_wheel.py` has it checked by mypy; here it runs, and its claims are tried."""
+    """`tests/project/test_wheel.py` has it checked by mypy; here it runs, and its claims are tried."""
     claims = []
 
     def claim(value, kind):
@@ -24,7 +24,7 @@ def test_what_a_typed_program_is_told_is_true(tmp_path, monkeypatch):
 
     monkeypatch.setattr(typing, "assert_type", claim)
     monkeypatch.chdir(tmp_path)
-    runpy.run_path(str(Path(__file__).parent / "typed_user.py"), run_name="__main__")
+    runpy.run_path(str(HELPERS / "typed_user.py"), run_name="__main__")
     assert len(claims) > 30
 
 

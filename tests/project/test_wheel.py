@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 from packaging.metadata import Metadata
 from packaging.version import Version
+from paths import HELPERS
 
 import fastnn
+
+pytestmark = pytest.mark.thorough
 
 ROOT = Path(fastnn.__file__).parent.parent
 MODULES = {path.relative_to(ROOT).as_posix() for path in (ROOT / "fastnn").rglob("*.py")}
@@ -136,7 +139,7 @@ def test_the_installed_command_runs(installed, tmp_path):
 
 
 def test_a_type_checker_sees_the_types(installed, tmp_path):
-    program = Path(__file__).parent / "typed_user.py"
+    program = HELPERS / "typed_user.py"
     told = run(
         sys.executable, "-m", "mypy", "--strict", "--config-file=", "--python-executable",
         installed, program, cwd=tmp_path,

@@ -28,6 +28,8 @@ from fastnn.kernels.train_loop import train_epochs
 from fastnn.kernels.views import call
 from fastnn.spec.activations import ACTIVATIONS
 
+pytestmark = pytest.mark.thorough
+
 NAMES = [activation.name for activation in ACTIVATIONS]
 XOR = fastnn.datasets.xor()
 CODE = """

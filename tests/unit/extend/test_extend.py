@@ -17,6 +17,7 @@ import test_optimizers
 import test_optimizers_bits
 from conftest import assert_same_bits, bits, python
 from pages import blocks
+from paths import ROOT
 
 import fastnn
 from fastnn.cli import main
@@ -25,7 +26,9 @@ from fastnn.optimizers import OPTIMIZERS
 from fastnn.spec.activations import CODES, KEPT
 from fastnn.storage.writer import is_begun
 
-PAGE = Path(__file__).parent.parent / "docs" / "pages" / "add_your_own.md"
+pytestmark = pytest.mark.thorough
+
+PAGE = ROOT / "docs" / "pages" / "add_your_own.md"
 MORE = """
 def mish(x):
     return x * formulas.tanh(formulas.softplus(x))
@@ -358,6 +361,7 @@ def test_optimizers_that_are_none(own):
 
     base = fastnn.extend.pieces.Optimizer
     no_step = changed_optimizer(own, numpy_step=base.numpy_step)
+    no_setup = r"Changed\(\) to make a setup, got no"
     cases = [
         (3, TypeError, r"kind: expected a class that inherits .*, got 3"),
         (fastnn.Uniform, TypeError, r"kind: expected a class that inherits"),
@@ -369,12 +373,8 @@ def test_optimizers_that_are_none(own):
         (type("Huber", (own.RMSProp,), {}), ValueError, r"Huber: expected a new name"),
         (changed_optimizer(own, setup=base.setup), TypeError, r"expected a method setup, got none"),
         (no_step, TypeError, r"expected a method numpy_step or numpy_search, got none"),
-        (
-            changed_optimizer(own, __init__=raises),
-            TypeError,
-            r"Changed\(\) to make a setup, got no",
-        ),
-        (changed_optimizer(own, setup=raises), TypeError, r"Changed\(\) to make a setup, got no"),
+        (changed_optimizer(own, __init__=raises), TypeError, no_setup),
+        (changed_optimizer(own, setup=raises), TypeError, no_setup),
         (changed_optimizer(own, setup=lambda *_: 3), TypeError, r"setup: expected a Setup whose"),
         (changed_optimizer(own, setup=no_piece), TypeError, r"setup: expected a Setup whose"),
         (changed_optimizer(own, setup=empty), ValueError, r"setup: expected at least one hyper"),

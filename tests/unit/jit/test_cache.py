@@ -14,6 +14,8 @@ import fastnn
 from fastnn.jit import compiling
 from fastnn.jit.cache import TolerantCache
 
+pytestmark = pytest.mark.thorough
+
 PACKAGE = Path(fastnn.__file__).parent
 CODE = """
 import sys

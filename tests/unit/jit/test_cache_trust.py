@@ -16,6 +16,8 @@ from conftest import python
 import fastnn
 from fastnn.jit import cache, compiling
 
+pytestmark = pytest.mark.thorough
+
 PACKAGE = Path(fastnn.__file__).parent
 DIGEST = """
 import sys

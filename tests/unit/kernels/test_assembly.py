@@ -11,6 +11,8 @@ import pytest
 from conftest import outputs
 from test_machines import TARGETS
 
+pytestmark = pytest.mark.thorough
+
 CODE = """
 import json, os, re
 import numpy as np

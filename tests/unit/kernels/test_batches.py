@@ -18,6 +18,8 @@ from fastnn import (
 from fastnn.engine.chunk import train_chunk
 from fastnn.job.build import make_job
 
+pytestmark = pytest.mark.thorough
+
 EPOCHS, SAMPLES = 200, 23
 NET = fastnn.Network([3, 4, 2], activation=["tanh", "identity"])
 _RNG = np.random.default_rng(7)

@@ -7,6 +7,8 @@ from conftest import assert_same_bits, bits
 import fastnn
 from fastnn import Adam, GradientDescent, Status
 
+pytestmark = pytest.mark.thorough
+
 NET = fastnn.Network([3, 4, 2], activation="identity")
 _RNG = np.random.default_rng(7)
 X, Y = _RNG.normal(size=(23, 3)), _RNG.normal(size=(23, 2))

@@ -8,6 +8,8 @@ from naive import complex_step_gradient, loss
 import fastnn
 from fastnn import MSE, SSE, GradientDescent, Huber, Network
 
+pytestmark = pytest.mark.thorough
+
 # The step is a difference of neighbouring numbers, good to about 1e-16 / rate = 1e-13.
 RATE = 2.0**-10
 KERNELS = ("one network", "in lanes", "samples side by side", "numpy")

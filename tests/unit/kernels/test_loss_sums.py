@@ -8,6 +8,8 @@ from stopping_examples import NET, RESTARTS, VALIDATION, X, Y, options
 import fastnn
 from fastnn import GradientDescent, MeanLossBelow, NoProgress, Status, SumOfLosses
 
+pytestmark = pytest.mark.thorough
+
 KEEP = ["loss", "epochs", "status", "parameters", "state"]
 
 

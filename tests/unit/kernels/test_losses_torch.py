@@ -9,6 +9,8 @@ from loss_examples import LOSSES, WEIGHTS, problem, settings, weights_of
 import fastnn
 from fastnn import GradientDescent
 
+pytestmark = pytest.mark.thorough
+
 torch = pytest.importorskip("torch")
 functional = torch.nn.functional
 RATE = 2.0**-10

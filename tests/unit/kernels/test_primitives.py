@@ -12,6 +12,8 @@ import fastnn
 from fastnn import Bootstrap, CrossEntropy, Huber, KFold
 from fastnn.spec.activations import NAMES
 
+pytestmark = pytest.mark.thorough
+
 ACTIVATIONS = [name for name in NAMES if name != "softmax"]
 COUNTS = (1, 2, 3, 100)
 DTYPES = ("float64", "float32")

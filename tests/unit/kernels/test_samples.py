@@ -4,18 +4,20 @@ import json
 import os
 import threading
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import bits, python
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paths import on_path
 
 import fastnn
 from fastnn.engine.chunk import train_chunk
 from fastnn.job.build import make_job
 from fastnn.spec.activations import ACTIVATIONS
+
+pytestmark = pytest.mark.thorough
 
 NAMES = [activation.name for activation in ACTIVATIONS]
 GROUP = {"float64": 8, "float32": 16}
@@ -122,8 +124,7 @@ def results():
 
 
 def test_the_same_bits_without_wide_vectors(tmp_path):
-    code = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+    code = on_path() + (
         "import json, test_samples\n"
         "print(json.dumps(test_samples.results()))"
     )

@@ -13,6 +13,8 @@ from fastnn.job.build import make_job
 from fastnn.kernels import workspace
 from fastnn.reference.train import permutation
 
+pytestmark = pytest.mark.thorough
+
 EPOCHS, SAMPLES, RESTARTS = 200, 23, 12
 NET = fastnn.Network([3, 4, 2], activation=["tanh", "identity"])
 _RNG = np.random.default_rng(7)

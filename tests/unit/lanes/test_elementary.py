@@ -1,7 +1,6 @@
 """The elementary functions against mpmath, on dense and special points, in every form."""
 
 import hashlib
-from pathlib import Path
 from statistics import NormalDist
 
 import mpmath
@@ -9,6 +8,7 @@ import numba
 import numpy as np
 import pytest
 from conftest import outputs
+from paths import on_path
 from test_machines import TARGETS
 
 from fastnn.jit.compiling import FLAGS
@@ -17,6 +17,8 @@ from fastnn.lanes.buffers import buffer, in_lanes
 from fastnn.lanes.math import exponentials as elementary
 from fastnn.lanes.math import logarithms, trigonometry
 from fastnn.lanes.math import normal_quantile as quantiles
+
+pytestmark = pytest.mark.thorough
 
 
 def quantile(u):
@@ -296,8 +298,7 @@ def digest():
 
 
 def test_same_bits_under_other_instruction_sets():
-    code = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+    code = on_path() + (
         "import test_elementary\n"
         "print(test_elementary.digest())"
     )

@@ -22,6 +22,8 @@ from fastnn.lanes.operations import (
 )
 from fastnn.lanes.types import Buffer, Lanes
 
+pytestmark = pytest.mark.thorough
+
 ARITHMETIC = [operator.add, operator.sub, operator.mul, operator.truediv]
 COMPARISONS = [operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne]
 VALUES = [0.0, -0.0, 1.0, -2.5, 1e-310, np.inf, -np.inf, np.nan]

@@ -8,6 +8,8 @@ from loss_examples import LOSSES, problem
 import fastnn
 from fastnn import LBFGS, MSE, SSE, BinaryCrossEntropy, CrossEntropy, Huber, Status
 
+pytestmark = pytest.mark.thorough
+
 LINE = fastnn.Network([1, 1], activation="identity", bias=False)
 
 

@@ -15,6 +15,8 @@ from fastnn import LBFGS, Bootstrap, GradientBelow, PerLayer, Status
 from fastnn.engine.chunk import train_chunk
 from fastnn.job.build import make_job
 
+pytestmark = pytest.mark.thorough
+
 DTYPES = ("float64", "float32")
 RESTARTS = 60
 PROBLEM = random_problem([2, 4, 1], 30, activation=["sine", "identity"])

@@ -7,6 +7,8 @@ from levenberg_marquardt_examples import FORMS, problem_of, random_problem, tria
 import fastnn
 from fastnn import Bootstrap, LevenbergMarquardt, Status
 
+pytestmark = pytest.mark.thorough
+
 SHAPES = ([2, 3, 1], [3, 4, 2], [2, 30, 2], [2, 4, 3, 2], [3, 4, 3, 3, 1])
 ACTIVATIONS = ("tanh", "sigmoid", "softplus", "elliott", "sine", "gaussian")
 

@@ -4,18 +4,20 @@ import hashlib
 import json
 import re
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import assert_same_bits, bits, outputs
 from levenberg_marquardt_examples import FORMS, random_problem
+from paths import on_path
 from test_machines import TARGETS
 
 import fastnn
 from fastnn import Bootstrap, LevenbergMarquardt, Status
 from fastnn.engine.chunk import train_chunk
 from fastnn.job.build import make_job
+
+pytestmark = pytest.mark.thorough
 
 DTYPES = ("float64", "float32")
 RESTARTS = 60
@@ -113,8 +115,7 @@ def digests():
 
 
 def test_bits_under_other_instruction_sets():
-    code = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+    code = on_path() + (
         "import json, test_levenberg_marquardt_bits as bits\n"
         "print(json.dumps(bits.digests()))"
     )

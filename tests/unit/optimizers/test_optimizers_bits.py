@@ -23,6 +23,8 @@ from fastnn import (
 from fastnn.engine.chunk import train_chunk
 from fastnn.job.build import make_job
 
+pytestmark = pytest.mark.thorough
+
 # Many restarts end early, at different epochs, so that lanes are refilled: what an optimizer
 # remembers must begin anew.
 TARGETS = {"target_sse": 1.02, "epochs": 120, "seed": 2}

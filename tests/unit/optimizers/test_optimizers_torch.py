@@ -9,6 +9,8 @@ from optimizer_examples import xor_problem
 import fastnn
 from fastnn import RPROP, Adam, AdamW, CosineDecay, ExponentialDecay, GradientDescent, StepDecay
 
+pytestmark = pytest.mark.thorough
+
 torch = pytest.importorskip("torch")
 sgd, rates = torch.optim.SGD, torch.optim.lr_scheduler
 STEPS = 100

@@ -7,6 +7,8 @@ from matplotlib import pyplot
 
 import fastnn
 
+pytestmark = pytest.mark.thorough
+
 SETTINGS = {"optimizer": fastnn.GradientDescent(2.0), "epochs": 300, "target_sse": 0.04}
 
 

@@ -20,6 +20,8 @@ from fastnn.export import from_json, to_c, to_json, to_onnx
 from fastnn.results.model import SHARES, Model
 from fastnn.spec.activations import NAMES
 
+pytestmark = pytest.mark.thorough
+
 LABELS = ["a", "b", "c"]
 EXTREME = [0, 1, 20, 87, 100, 700, 709, 745, 800, 1e4, 1e30, 3e38, 1e100, 1e300, 1.7e308]
 

@@ -34,6 +34,8 @@ from fastnn import (
 from fastnn.engine.chunk import train_chunk
 from fastnn.job.build import make_job
 
+pytestmark = pytest.mark.thorough
+
 
 def assert_near(found, expected):
     np.testing.assert_array_equal(found.epochs, expected.epochs)

@@ -20,6 +20,8 @@ from fastnn import (
     Validation,
 )
 
+pytestmark = pytest.mark.thorough
+
 STATUSES = {
     ErrorsWithin(1e3): Status.CONVERGED,
     GradientBelow(1e6): Status.GRADIENT,

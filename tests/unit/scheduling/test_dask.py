@@ -23,6 +23,8 @@ distributed = pytest.importorskip("distributed", reason="distributed is not inst
 import dask  # noqa: E402
 from distributed.cfexecutor import ClientExecutor  # noqa: E402
 
+pytestmark = pytest.mark.thorough
+
 KEEPS = ["all", "outcomes", "statistics", fastnn.Best(7)]
 
 

@@ -39,7 +39,10 @@ from fastnn.scheduling.worker import Part, train_part
 METHODS = [name for name in ("fork", "spawn", "forkserver") if name in get_all_start_methods()]
 KEEPS = ["all", "outcomes", "statistics", fastnn.Best(7)]
 # Python from 3.12 on warns of forks beside threads.
-pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning"),
+]
 
 
 class Watched(ProcessPoolExecutor):

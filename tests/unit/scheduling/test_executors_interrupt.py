@@ -15,7 +15,10 @@ from test_interrupt import check_saved
 
 import fastnn
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals"),
+]
 
 PREPARE = """
 import multiprocessing, os, sys, time

@@ -12,6 +12,8 @@ import fastnn
 from fastnn.support import threads
 from fastnn.support.threads import Pool, together
 
+pytestmark = pytest.mark.thorough
+
 JOB = """
 import sys, threading
 import numpy as np

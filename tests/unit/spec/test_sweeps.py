@@ -24,6 +24,8 @@ from fastnn import (
 from fastnn.engine.chunk import train_chunk
 from fastnn.job.build import make_job
 
+pytestmark = pytest.mark.thorough
+
 NET = fastnn.Network([2, 3, 1])
 X, Y = fastnn.datasets.xor()
 RATES, MOMENTA = np.geomspace(0.1, 10, 5), np.array([0.2, 0.5, 0.9])

@@ -21,6 +21,8 @@ from fastnn import (
     Quickprop,
 )
 
+pytestmark = pytest.mark.thorough
+
 NET = fastnn.Network([2, 3, 1])
 SOFTMAX = fastnn.Network([2, 3, 2], activation=["sine", "softmax"])
 X, Y = fastnn.datasets.xor()

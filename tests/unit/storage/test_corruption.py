@@ -15,6 +15,8 @@ from fastnn.storage.shards import FOLDER, read_shards, shard_paths
 from fastnn.storage.stored_runs import StoredRuns
 from fastnn.support.atomic_files import write_new, write_record
 
+pytestmark = pytest.mark.thorough
+
 NET = fastnn.Network([2, 2, 1])
 X, Y = fastnn.datasets.xor()
 JOB = {"optimizer": fastnn.LevenbergMarquardt(), "epochs": 25, "target_sse": 0.04, "seed": 3}
@@ -275,18 +277,8 @@ def damaged_text(rng, folder, template):
     words = path.read_text().split(" ")
     place = int(rng.integers(len(words)))
     new = [
-        "NaN",
-        "1e999",
-        "-1",
-        "null",
-        "{",
-        "]",
-        '"digest":',
-        "[" * 2000,
-        "9" * 5000,
-        "\ud7ff",
-        "",
-    ]
+        "NaN", "1e999", "-1", "null", "{", "]", '"digest":', "[" * 2000, "9" * 5000, "\ud7ff", "",
+    ]  # fmt: skip
     match int(rng.integers(4)):
         case 0:
             words[place] = any_of(rng, new)

@@ -13,6 +13,8 @@ from directory_examples import many
 import fastnn
 from fastnn.storage import shards, writer
 
+pytestmark = pytest.mark.thorough
+
 OURS = ".new-0123456789abcdef"
 """What one of our names looks like."""
 

@@ -27,6 +27,8 @@ from fastnn.storage.shards import FOLDER, STATISTICS
 from fastnn.support import archives
 from fastnn.support.atomic_files import canonical, digest_of, file_entry, write_new, write_record
 
+pytestmark = pytest.mark.thorough
+
 KEEPS = {"all": "all", "statistics": "statistics", "best": fastnn.Best(3)}
 
 

@@ -16,6 +16,8 @@ from conftest import assert_same_bits
 import fastnn
 from fastnn.storage import shards
 
+pytestmark = pytest.mark.thorough
+
 NET = fastnn.Network([2, 2, 1])
 X, Y = fastnn.datasets.xor()
 JOB = {"optimizer": fastnn.LevenbergMarquardt(), "epochs": 30, "target_sse": 0.04}
