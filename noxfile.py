@@ -10,8 +10,11 @@ PYTHONS = ["3.11", "3.12", "3.13"]
 def tests(session):
     """What CI runs: the default tests, and the rest; other options: ``nox -s tests -- --slow``."""
     session.install("-e", ".[test]")
-    for options in [session.posargs] if session.posargs else [["--cov"], ["--rest"]]:
-        session.run("python", "-m", "pytest", *options)
+    if session.posargs:
+        session.run("python", "-m", "pytest", *session.posargs)
+        return
+    session.run("python", "-m", "pytest", "--cov", "-n", "logical", "--dist", "worksteal")
+    session.run("python", "-m", "pytest", "--rest")
 
 
 @nox.session

@@ -98,8 +98,10 @@ if threading.current_thread() is threading.main_thread():
 
 MOST_PROCESSES = 4
 """Each compiles some kernels that the others compile too, and tests have threads themselves."""
-OF_SOME_TESTS = ("keyword", "markexpr", "lf", "stepwise", "usepdb", "trace", "collectonly")
-"""Options of runs that are soon over, or that somebody watches."""
+IN_ONE = (
+    "keyword", "markexpr", "lf", "stepwise", "usepdb", "trace", "collectonly", "cov_source",
+)  # fmt: skip
+"""Options of runs that are soon over, that somebody watches, or whose plugin has begun already."""
 
 
 def pytest_addoption(parser):
@@ -122,7 +124,7 @@ def pytest_cmdline_main(config):
         return  # without pytest-xdist, as told, or in one of the processes
     if files_are_named(config) or option.capture == "no":
         return
-    if not any(getattr(option, name, None) for name in OF_SOME_TESTS):
+    if not any(getattr(option, name, None) for name in IN_ONE):
         option.numprocesses, option.dist = "logical", "worksteal"
         option.maxprocesses = option.maxprocesses or MOST_PROCESSES
 
