@@ -10,6 +10,7 @@ from pathlib import Path
 
 import grimp
 import pytest
+from paths import TESTS
 
 import fastnn
 from fastnn.optimizers import OPTIMIZERS
@@ -199,3 +200,12 @@ def test_importing_is_light():
         f"print([name for name in {heavy} if name in set(sys.modules) - before])"
     )
     assert python(code).stdout == "[]\n"
+
+
+def test_tests_lie_in_the_folders_of_wings():
+    """Their modules import one another by name alone, from whatever folder."""
+    names = [path.name for path in TESTS.rglob("*.py")]
+    assert len(set(names)) == len(names)
+    assert [path.name for path in TESTS.glob("*.py")] == ["conftest.py"]
+    wings = {path.stem for path in (ROOT / "fastnn").iterdir()}
+    assert {path.parent.name for path in (TESTS / "unit").rglob("*.py")} <= wings
