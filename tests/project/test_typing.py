@@ -14,7 +14,7 @@ OWN = [value for name, value in vars(fastnn).items() if name in fastnn.__all__ a
 
 
 def test_what_a_typed_program_is_told_is_true(tmp_path, monkeypatch):
-    """`tests/project/test_wheel.py` has it checked by mypy; here it runs, and its claims are tried."""
+    """`tests/project/test_wheel.py` checks it by mypy; here it runs, and its claims are tried."""
     claims = []
 
     def claim(value, kind):

@@ -124,10 +124,7 @@ def results():
 
 
 def test_the_same_bits_without_wide_vectors(tmp_path):
-    code = on_path() + (
-        "import json, test_samples\n"
-        "print(json.dumps(test_samples.results()))"
-    )
+    code = on_path() + ("import json, test_samples\nprint(json.dumps(test_samples.results()))")
     done = python(
         code, NUMBA_CACHE_DIR=str(tmp_path), NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES=""
     )

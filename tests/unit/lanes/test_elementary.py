@@ -298,9 +298,6 @@ def digest():
 
 
 def test_same_bits_under_other_instruction_sets():
-    code = on_path() + (
-        "import test_elementary\n"
-        "print(test_elementary.digest())"
-    )
+    code = on_path() + ("import test_elementary\nprint(test_elementary.digest())")
     expected = digest()
     assert [text.strip() for text in outputs(code, TARGETS.values())] == [expected] * 2

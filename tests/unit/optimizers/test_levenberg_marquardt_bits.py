@@ -116,8 +116,7 @@ def digests():
 
 def test_bits_under_other_instruction_sets():
     code = on_path() + (
-        "import json, test_levenberg_marquardt_bits as bits\n"
-        "print(json.dumps(bits.digests()))"
+        "import json, test_levenberg_marquardt_bits as bits\nprint(json.dumps(bits.digests()))"
     )
     assert [json.loads(text) for text in outputs(code, TARGETS.values())] == [digests()] * 2
 
