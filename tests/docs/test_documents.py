@@ -15,6 +15,7 @@ pytestmark = pytest.mark.thorough
 README = (ROOT / "README.md").read_text()
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 SMALL = {
+    "a_billion.py": "--restarts 2e5 --sample 100",
     "basins.py": "--cells 24",
     "kolen_pollack.py": "--cells 40 --restarts 5",
     "learning.py": "--frames 4 --epochs 20",

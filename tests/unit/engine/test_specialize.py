@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -20,7 +21,6 @@ import fastnn
 from fastnn.engine import blueprint, specialize
 from fastnn.engine.chunk import lanes_for, train_chunk
 from fastnn.engine.launch import launch_of
-from fastnn.jit import cache
 from fastnn.job.build import make_job
 from fastnn.kernels.layout import PLACES
 from fastnn.kernels.pieces import Kind, piece
@@ -28,8 +28,7 @@ from fastnn.kernels.train_loop import train_epochs
 from fastnn.kernels.views import call
 from fastnn.spec.activations import ACTIVATIONS
 
-pytestmark = pytest.mark.thorough
-
+thorough = pytest.mark.thorough
 NAMES = [activation.name for activation in ACTIVATIONS]
 XOR = fastnn.datasets.xor()
 CODE = """
@@ -59,6 +58,20 @@ def in_new_process(body, cache_folder, **environment):
     return python(code, NUMBA_CACHE_DIR=str(cache_folder), PYTHONWARNINGS="error", **environment)
 
 
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """A cache with the general kernels of the job."""
+    folder = tmp_path_factory.mktemp("general")
+    in_new_process("launch_of(job(0), 1)", folder, FASTNN_KERNELS="general")
+    return folder
+
+
+@pytest.fixture
+def general_cache(compiled, tmp_path):
+    """A copy of it."""
+    return shutil.copytree(compiled, tmp_path / "cache")
+
+
 @pytest.mark.parametrize("given", ["auto", "general", "special", ""])
 def test_modes(monkeypatch, given):
     monkeypatch.setenv("FASTNN_KERNELS", given)
@@ -71,6 +84,7 @@ def test_another_mode_is_refused(monkeypatch, xor):
         fastnn.train(*xor, epochs=1)
 
 
+@thorough
 @given(
     sizes=st.lists(st.integers(1, 5), min_size=2, max_size=4),
     names=st.lists(st.sampled_from(NAMES), min_size=3, max_size=3),
@@ -83,7 +97,7 @@ def test_another_mode_is_refused(monkeypatch, xor):
         fastnn.GradientDescent(0.1), fastnn.GradientDescent(0.1, momentum=0.5), fastnn.Adam(),
     ]),
 )  # fmt: skip
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=2, deadline=None)
 def test_special_kernels_have_the_bits_of_general_ones(
     sizes, names, bias, samples, batch, seed, dtype, optimizer
 ):
@@ -113,6 +127,7 @@ def change_in_the_middle(net):
         net.epochs_kernel = net.gather
 
 
+@thorough
 @pytest.mark.parametrize("lanes", [1, 16])
 def test_a_run_whose_kernel_changes_in_the_middle(general, monkeypatch, lanes):
     def job():
@@ -168,6 +183,7 @@ def test_the_process_that_compiles_looks_into_no_current_folder(monkeypatch):
     assert str(Path(fastnn.__file__).parents[1]) in said["path"]
 
 
+@thorough
 def test_short_calls_compile_nothing_beside_them(monkeypatch, xor):
     monkeypatch.setattr(specialize, "begin_compiling", lambda kind: pytest.fail("it began one"))
     for size in range(2, 40):  # a sweep over topologies
@@ -176,6 +192,7 @@ def test_short_calls_compile_nothing_beside_them(monkeypatch, xor):
         fastnn.train(*xor, epochs=100)
 
 
+@thorough
 def test_long_jobs_begin_a_compilation(monkeypatch):
     """It is asked for once, whatever comes of it."""
     asked, kinds = Event(), []
@@ -241,12 +258,11 @@ TAKING_OVER = """
 """
 
 
-def test_a_special_kernel_comes_and_stays(tmp_path):
+@thorough
+def test_a_special_kernel_comes_and_stays(general_cache):
     """General kernels begin, the special one is compiled beside them, and serves ever after."""
-    first = in_new_process("launch_of(job(0), 1)", tmp_path, FASTNN_KERNELS="general")
-    assert first.stdout == ""
-    came = in_new_process(TAKING_OVER, tmp_path).stdout
-    kept = list(tmp_path.rglob("*_special*.nbc"))
+    came = in_new_process(TAKING_OVER, general_cache).stdout
+    kept = list(general_cache.rglob("*_special*.nbc"))
     assert len(kept) == 1
     code = """
         from fastnn.jit.compiling import any_kernel_compiled
@@ -254,11 +270,12 @@ def test_a_special_kernel_comes_and_stays(tmp_path):
         print(fastnn.train(net, *data, epochs=3000).history.tobytes().hex())
         assert not any_kernel_compiled()
     """
-    assert in_new_process(code, tmp_path).stdout == came
+    assert in_new_process(code, general_cache).stdout == came
     general = "print(fastnn.train(net, *data, epochs=3000).history.tobytes().hex())"
-    assert in_new_process(general, tmp_path, FASTNN_KERNELS="general").stdout == came
+    assert in_new_process(general, general_cache, FASTNN_KERNELS="general").stdout == came
 
 
+@thorough
 def test_a_first_plain_job_begins_with_its_special_kernel(tmp_path):
     code = """
         from fastnn.jit.compiling import any_kernel_compiled
@@ -270,6 +287,7 @@ def test_a_first_plain_job_begins_with_its_special_kernel(tmp_path):
     assert len(list(tmp_path.rglob("*_special*.nbc"))) == 1
 
 
+@thorough
 def test_processes_compile_a_special_kernel_once(tmp_path, general):
     job = make_job(fastnn.Network([2, 3, 1]), *XOR)
     made = blueprint.blueprint_of(job, 1)
@@ -310,6 +328,7 @@ ENDING = """
 """
 
 
+@thorough
 @pytest.mark.parametrize(
     "how",
     ["", "raise SystemExit(0)", "sys.stdout.flush(); os._exit(0)",
@@ -317,9 +336,8 @@ ENDING = """
      "    fastnn.train(net, *data, epochs=3)"],
     ids=["end", "exit", "at once", "fork"],
 )  # fmt: skip
-def test_the_end_waits_for_no_compilation(tmp_path, how):
-    in_new_process("launch_of(job(0), 1)", tmp_path, FASTNN_KERNELS="general")
-    done = in_new_process(ENDING + "    " + how, tmp_path)
+def test_the_end_waits_for_no_compilation(general_cache, how):
+    done = in_new_process(ENDING + "    " + how, general_cache)
     assert done.returncode == 0
     pid = int(done.stdout.split()[0])
     if "_exit" not in how:  # which leaves the compilation to end by itself
@@ -327,6 +345,7 @@ def test_the_end_waits_for_no_compilation(tmp_path, how):
             os.kill(pid, 0)
 
 
+@thorough
 def test_own_parts_have_special_kernels_only_when_asked(monkeypatch):
     fastnn.extend.add_activation(
         "cube", function=lambda x: x * x * x, slope=lambda x: 3.0 * x * x, symmetry=-1,
@@ -344,33 +363,6 @@ def test_own_parts_have_special_kernels_only_when_asked(monkeypatch):
         np.testing.assert_array_equal(bits(found.history), bits(expected.history))
     finally:
         fastnn.extend.remove("cube")
-
-
-def files(folder, names, size=10):
-    paths = []
-    for age, name in enumerate(names):
-        path = folder / name
-        path.write_bytes(b"x" * size)
-        os.utime(path, (10_000 - age, 10_000 - age))
-        paths.append(path)
-    return paths
-
-
-def test_the_least_used_kernels_go_first(tmp_path, monkeypatch):
-    tag = cache.source_tag()
-    special = files(tmp_path, [f"pieces.e_8_special-1.py311.{tag}.{i:032x}.nbc" for i in range(6)])
-    general = files(tmp_path, [f"pieces.e_8_general-1.py311.{tag}.{i:032x}.nbc" for i in range(6)])
-    older = files(tmp_path, [f"pieces.e_8_general-1.py311.s0123.{i:032x}.nbc" for i in range(3)])
-    older += files(tmp_path, ["pieces.run-1.py311.1.nbc"])  # as Numba itself names them
-    others = files(tmp_path, ["pieces.run-1.py311.nbi", "notes.txt"])
-    monkeypatch.setattr(cache, "MOST_FILES", 4)
-    cache.prune(tmp_path, keep=special[5])
-    left = set(tmp_path.iterdir())
-    assert left == {*special[:3], special[5], *general, *others}
-    assert not left & set(older)
-    monkeypatch.setattr(cache, "MOST_BYTES", 20)
-    cache.prune(tmp_path, keep=special[5])
-    assert set(tmp_path.iterdir()) == {*special[:2], special[5], *general, *others}
 
 
 def test_a_special_kernel_is_a_kind_of_its_own(general):

@@ -11,7 +11,7 @@ import pytest
 from conftest import python
 
 import fastnn
-from fastnn.jit import compiling
+from fastnn.jit import cache, compiling
 from fastnn.jit.cache import TolerantCache
 
 pytestmark = pytest.mark.thorough
@@ -61,12 +61,9 @@ def test_an_edit_of_a_helper_is_seen(copy, tmp_path):
     assert hits == 0
     assert after != before
 
-    # What other sources left has gone.
+    # What the other sources left has gone.
     tags = {path.name.split(".")[-3] for path in cache.rglob("*.nbc")}
     assert len(tags) == 1
-    helper.write_text(source)
-    assert train(copy, cache) == (before, 0)
-    assert train(copy, cache) == (before, 1)
 
 
 def test_a_damaged_file_is_compiled_again(copy, tmp_path):
@@ -163,8 +160,7 @@ import fastnn
 dtype = sys.argv[1]
 net, (X, y) = fastnn.Network([2, 2, 1]), fastnn.datasets.xor()
 run = fastnn.train(net, X, y, epochs=20, dtype=dtype)
-runs = fastnn.train_many(net, X, y, restarts=20, epochs=20, dtype=dtype, threads=1, progress=False)
-print(run.parameters.tobytes().hex(), runs.parameters.tobytes().hex(), runs.loss.tobytes().hex())
+print(run.parameters.tobytes().hex(), run.history.tobytes().hex())
 """
 
 
@@ -235,3 +231,30 @@ def test_without_compilation_the_reference_still_works():
     done = python(code, check=False, NUMBA_DISABLE_JIT="1")
     assert float(done.stdout) > 0
     assert "RuntimeError: fastnn's kernels run only when compiled" in done.stderr
+
+
+def files(folder, names, size=10):
+    paths = []
+    for age, name in enumerate(names):
+        path = folder / name
+        path.write_bytes(b"x" * size)
+        os.utime(path, (10_000 - age, 10_000 - age))
+        paths.append(path)
+    return paths
+
+
+def test_the_least_used_kernels_go_first(tmp_path, monkeypatch):
+    tag = cache.source_tag()
+    special = files(tmp_path, [f"pieces.e_8_special-1.py311.{tag}.{i:032x}.nbc" for i in range(6)])
+    general = files(tmp_path, [f"pieces.e_8_general-1.py311.{tag}.{i:032x}.nbc" for i in range(6)])
+    older = files(tmp_path, [f"pieces.e_8_general-1.py311.s0123.{i:032x}.nbc" for i in range(3)])
+    older += files(tmp_path, ["pieces.run-1.py311.1.nbc"])  # as Numba itself names them
+    others = files(tmp_path, ["pieces.run-1.py311.nbi", "notes.txt"])
+    monkeypatch.setattr(cache, "MOST_FILES", 4)
+    cache.prune(tmp_path, keep=special[5])
+    left = set(tmp_path.iterdir())
+    assert left == {*special[:3], special[5], *general, *others}
+    assert not left & set(older)
+    monkeypatch.setattr(cache, "MOST_BYTES", 20)
+    cache.prune(tmp_path, keep=special[5])
+    assert set(tmp_path.iterdir()) == {*special[:2], special[5], *general, *others}

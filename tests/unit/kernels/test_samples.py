@@ -123,11 +123,9 @@ def results():
     return found
 
 
-def test_the_same_bits_without_wide_vectors(tmp_path):
+def test_the_same_bits_without_wide_vectors():
     code = on_path() + ("import json, test_samples\nprint(json.dumps(test_samples.results()))")
-    done = python(
-        code, NUMBA_CACHE_DIR=str(tmp_path), NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES=""
-    )
+    done = python(code, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="")
     assert json.loads(done.stdout) == results()
 
 

@@ -1,16 +1,12 @@
 """Levenberg-Marquardt: bits, numbers for each restart, other stopping rules, and bad input."""
 
-import hashlib
-import json
 import re
 from functools import cache
 
 import numpy as np
 import pytest
-from conftest import assert_same_bits, bits, outputs
+from conftest import assert_same_bits, bits
 from levenberg_marquardt_examples import FORMS, random_problem
-from paths import on_path
-from test_machines import TARGETS
 
 import fastnn
 from fastnn import Bootstrap, LevenbergMarquardt, Status
@@ -98,27 +94,6 @@ def test_float32_is_near_float64(form):
     single = fastnn.train(*FORMS[form], dtype="float32", **options)
     double = fastnn.train(*FORMS[form], **options)
     np.testing.assert_allclose(single.history, double.history, rtol=0.01)
-
-
-def digests():
-    """Of the bits of 200 restarts in each form."""
-    found = []
-    for problem in FORMS.values():
-        runs = fastnn.train_many(
-            *problem, restarts=200, epochs=8, optimizer=LevenbergMarquardt(damping=0.1)
-        )
-        digest = hashlib.sha256()
-        for column in (runs.parameters, runs.loss):
-            digest.update(bits(column).astype("<u8").tobytes())
-        found.append(digest.hexdigest())
-    return found
-
-
-def test_bits_under_other_instruction_sets():
-    code = on_path() + (
-        "import json, test_levenberg_marquardt_bits as bits\nprint(json.dumps(bits.digests()))"
-    )
-    assert [json.loads(text) for text in outputs(code, TARGETS.values())] == [digests()] * 2
 
 
 SWEEPS = {

@@ -34,7 +34,7 @@ from fastnn import (
 from fastnn.engine.chunk import train_chunk
 from fastnn.job.build import make_job
 
-pytestmark = pytest.mark.thorough
+thorough = pytest.mark.thorough
 
 
 def assert_near(found, expected):
@@ -62,6 +62,7 @@ def test_agreement_with_the_reference(name):
             np.testing.assert_allclose(run.history, expected.history, rtol=1e-9)
 
 
+@thorough
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", RULES)
 def test_every_restart_alone_has_the_same_bits(name, dtype):
@@ -87,6 +88,7 @@ def test_every_restart_alone_has_the_same_bits(name, dtype):
         np.testing.assert_array_equal(part.status, runs.status[4:33])
 
 
+@thorough
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", [name for name in RULES if side_by_side(name)])
 def test_samples_side_by_side(name, dtype):
@@ -143,6 +145,7 @@ def validation_losses(parameters, data=VALIDATION):
     return [((fastnn.reference.predict(NET, p, data[0]) - data[1]) ** 2).sum() for p in parameters]
 
 
+@thorough
 @pytest.mark.parametrize("k", [0, 2, 6])
 def test_epochs_are_those_before_the_pass_that_satisfied_the_rule(k):
     losses, parameters, errors = trajectory(k)
@@ -174,6 +177,7 @@ def test_epochs_are_those_before_the_pass_that_satisfied_the_rule(k):
             np.testing.assert_array_equal(bits(run.parameters), bits(parameters[epoch]))
 
 
+@thorough
 @pytest.mark.parametrize("data", [VALIDATION, LARGE_VALIDATION], ids=["few", "many"])
 @pytest.mark.parametrize(
     "rule", [Validation(5), Validation(3, min_improvement=0.05), Validation(1000)], ids=repr
@@ -199,6 +203,7 @@ def test_validation_keeps_the_best(rule, data):
         assert_near(run, fastnn.reference.train(NET, X, Y, **arguments))
 
 
+@thorough
 def test_validation_is_judged_by_the_loss_without_penalties_and_weights():
     weights = np.random.default_rng(0).uniform(size=20)
     for loss in (fastnn.MSE(l2=0.01), fastnn.Huber(l1=0.003, delta=0.3), fastnn.SSE(l2=0.1)):
@@ -220,6 +225,7 @@ def test_validation_is_judged_by_the_loss_without_penalties_and_weights():
                     assert run.loss == pytest.approx((errors**2).mean() + penalty)
 
 
+@thorough
 def test_a_validation_set_like_the_data_stops_only_where_the_loss_does():
     arguments = options("Validation", validation=(X, Y))
     run = fastnn.train(NET, X, Y, **arguments)
@@ -227,6 +233,7 @@ def test_a_validation_set_like_the_data_stops_only_where_the_loss_does():
     assert run.loss == run.history[-1] == run.history.min()
 
 
+@thorough
 def test_classes_by_softmax_with_validation():
     rng = np.random.default_rng(3)
     net = fastnn.Network([3, 6, 3], activation=["tanh", "softmax"])
@@ -241,6 +248,7 @@ def test_classes_by_softmax_with_validation():
     assert set(runs.status) == {Status.VALIDATION, Status.CONVERGED}
 
 
+@thorough
 @pytest.mark.parametrize("optimizer", [fastnn.LevenbergMarquardt(1e-3), fastnn.LBFGS()])
 def test_optimizers_that_try_steps(optimizer):
     """Rules look at accepted parameters, not at trials that are rejected."""
