@@ -24,6 +24,7 @@ def test_numpy_gets_a_fair_environment():
     assert bench.fair_environment(found) == found
 
 
+@pytest.mark.thorough
 def test_bench(capsys, tmp_path):
     file = tmp_path / "bench.json"
     code, out, err = run(capsys, "bench", "--turns", 2, "--restarts", 40, "--save", file)
