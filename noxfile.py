@@ -8,9 +8,13 @@ PYTHONS = ["3.11", "3.12", "3.13"]
 
 @nox.session(python=PYTHONS)
 def tests(session):
-    """The default tests; ``nox -s tests -- --all`` runs what CI runs, ``--slow`` the long ones."""
+    """What CI runs: the default tests, and the rest; other options: ``nox -s tests -- --slow``."""
     session.install("-e", ".[test]")
-    session.run("python", "-m", "pytest", *session.posargs)
+    if session.posargs:
+        session.run("python", "-m", "pytest", *session.posargs)
+        return
+    session.run("python", "-m", "pytest", "--cov", "-n", "logical", "--dist", "worksteal")
+    session.run("python", "-m", "pytest", "--rest")
 
 
 @nox.session

@@ -10,12 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 import matplotlib
 import numpy as np
 import pytest
+from paths import FOLDERS
 
 import fastnn
 from fastnn.engine import blueprint
 from fastnn.kernels import workspace
 
 matplotlib.use("Agg")
+sys.path[:0] = FOLDERS
 
 
 @pytest.fixture
@@ -94,60 +96,12 @@ def outputs(code, environments):
 if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Files of tests that take long, or go into depth: the default leaves them out.
-THOROUGH = frozenset(
-    "test_" + name
-    for name in [
-        "assembly",
-        "batches",
-        "batches_divergence",
-        "bursts",
-        "cache",
-        "cache_trust",
-        "classroom_plots",
-        "cli_train",
-        "combinations",
-        "concurrency",
-        "corruption",
-        "dask",
-        "documents",
-        "elementary",
-        "executors",
-        "executors_interrupt",
-        "extend",
-        "folders_of_others",
-        "forged",
-        "fuzz",
-        "gallery",
-        "guard",
-        "kills",
-        "lanes",
-        "lbfgs",
-        "lbfgs_bits",
-        "levenberg_marquardt",
-        "levenberg_marquardt_bits",
-        "loss_gradients",
-        "loss_sums",
-        "losses_torch",
-        "machines",
-        "notebook",
-        "optimizers_bits",
-        "optimizers_torch",
-        "primitives",
-        "samples",
-        "shares",
-        "shuffling",
-        "sklearn",
-        "specialize",
-        "stopping",
-        "stopping_together",
-        "suite",
-        "sweeps",
-        "sweeps_input",
-        "threads",
-        "wheel",
-    ]
-)
+MOST_PROCESSES = 4
+"""Each compiles some kernels that the others compile too, and tests have threads themselves."""
+IN_ONE = (
+    "keyword", "markexpr", "lf", "stepwise", "usepdb", "trace", "collectonly", "cov_source",
+)  # fmt: skip
+"""Options of runs that are soon over, that somebody watches, or whose plugin has begun already."""
 
 
 def pytest_addoption(parser):
@@ -157,22 +111,38 @@ def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="run all tests, those marked slow too")
 
 
+def files_are_named(config):
+    """Return whether the command line names files or folders."""
+    return config.args_source is pytest.Config.ArgsSource.ARGS
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """Distribute a whole tier over processes, unless `-n` says otherwise or output is wanted."""
+    option = config.option
+    if getattr(option, "numprocesses", 0) is not None or hasattr(config, "workerinput"):
+        return  # without pytest-xdist, as told, or in one of the processes
+    if files_are_named(config) or option.capture == "no":
+        return
+    if not any(getattr(option, name, None) for name in IN_ONE):
+        option.numprocesses, option.dist = "logical", "worksteal"
+        option.maxprocesses = option.maxprocesses or MOST_PROCESSES
+
+
 def pytest_collection_modifyitems(config, items):
     """Deselect tests of other tiers, except in files named on the command line."""
-    all_asked = config.getoption("--all") or config.getoption("--slow")
-    by_default = config.args_source is not pytest.Config.ArgsSource.ARGS
-    chosen = items[:]
-    if config.getoption("--rest"):
-        chosen = [item for item in items if item.path.stem in THOROUGH]
-    elif by_default and not all_asked:
-        chosen = [item for item in items if item.path.stem not in THOROUGH]
-    left_out = set(items) - set(chosen)
-    if left_out:
-        config.hook.pytest_deselected(items=list(left_out))
-        items[:] = chosen
+    rest, slow = config.getoption("--rest"), config.getoption("--slow")
+    everything = slow or config.getoption("--all") or files_are_named(config)
+    chosen, left_out = [], []
     for item in items:
+        is_thorough = item.get_closest_marker("thorough") is not None
+        belongs = is_thorough if rest else everything or not is_thorough
+        (chosen if belongs else left_out).append(item)
         if item.get_closest_marker("slow"):
-            if config.getoption("--slow"):
+            if slow:
                 item.add_marker(pytest.mark.timeout(7200))
             else:
                 item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = chosen

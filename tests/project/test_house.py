@@ -1,0 +1,244 @@
+"""House rules, read off the sources."""
+
+import ast
+import re
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from importlib import import_module
+from pathlib import Path
+
+import grimp
+import pytest
+from paths import TESTS
+
+import fastnn
+from fastnn.optimizers import OPTIMIZERS
+from fastnn.rules import RULES
+from fastnn.spec.losses import LOSSES
+from fastnn.starts import INITIALIZATIONS
+
+ROOT = Path(fastnn.__file__).parent.parent
+SOURCES = sorted((ROOT / "fastnn").rglob("*.py"))
+ALL = SOURCES + sorted(
+    path for folder in ("tests", "benchmarks", "examples") for path in (ROOT / folder).rglob("*.py")
+)
+
+
+COMPILED = ("kernels", "optimizers", "rules", "starts")
+"""The folders of compiled functions that training calls."""
+
+
+def name(path):
+    return str(path.relative_to(ROOT))
+
+
+# A docstring opens with a noun or a verb; articles and formulas may come first.
+OPENERS = re.compile(
+    r"(what|whether|those|how|where|which|who|whoever|when|while|why|it|its|they|these|their|them|"
+    r"that|this|of|as|if|from|by|for|also|so|to|in|not|up|after|before|between|like|else)\b",
+    re.IGNORECASE,
+)
+
+
+def docstrings(tree):
+    """The docstrings of modules, classes, functions and attributes."""
+    values = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    return [node.value for node in values if isinstance(getattr(node, "value", None), str)]
+
+
+def calls(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_kernels_get_their_flags_from_one_place(path):
+    tree = ast.parse(path.read_text())
+    if path.name == "compiling.py":
+        for function, node in calls(tree):
+            if function.endswith("njit"):
+                spread = {
+                    ast.unparse(keyword.value) for keyword in node.keywords if not keyword.arg
+                }
+                assert spread & {"FLAGS", "_INNER"}
+        return
+    assert not any(function.split(".")[-1] in ("njit", "jit") for function, _ in calls(tree))
+    if "from ..jit.compiling import inlined as njit\n" in path.read_text():  # with the flags
+        return
+    for node in ast.walk(tree):
+        for decorator in getattr(node, "decorator_list", []):
+            assert ast.unparse(decorator).split(".")[-1] not in ("njit", "jit", "vectorize")
+
+
+def test_every_compiled_function_has_the_flags():
+    from numba.core.registry import CPUDispatcher
+
+    from fastnn.kernels import pieces, statistics
+
+    modules = [
+        import_module(name(path).removesuffix(".py").replace("/", "."))
+        for path in SOURCES
+        if path.parent.name in COMPILED and path.name != "__init__.py"
+    ]
+    found = [
+        value
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, CPUDispatcher)
+    ]
+    found += [pieces._entry(), statistics._counter()]
+    assert len(found) > 100
+    for dispatcher in found:
+        options = dispatcher.targetoptions
+        assert options["fastmath"] is False
+        assert options["error_model"] == "numpy"
+        assert options["nogil"] is True
+        assert options["boundscheck"] is False
+
+
+def test_functions_that_are_made_are_inlined():
+    """Kept machine code of two functions of one name and type could be taken for one another."""
+    for path in SOURCES:
+        if path.parent.name not in COMPILED:
+            continue
+        for outer in ast.walk(ast.parse(path.read_text())):
+            if isinstance(outer, ast.FunctionDef):
+                for inner in ast.walk(outer):
+                    if inner is not outer and isinstance(inner, ast.FunctionDef):
+                        decorators = [ast.unparse(each) for each in inner.decorator_list]
+                        assert "kernel" not in decorators, f"{name(path)}: {inner.name}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_only_the_command_line_prints(path):
+    if path.parent.name != "cli":
+        assert not any(function == "print" for function, _ in calls(ast.parse(path.read_text())))
+
+
+@pytest.mark.parametrize("path", ALL, ids=name)
+def test_files_are_short_and_say_what_they_are(path):
+    text = path.read_text()
+    assert text.count("\n") <= 400
+    assert not text or ast.get_docstring(ast.parse(text))
+
+
+def defined_in(tree):
+    """Every name that a module defines, at whatever depth."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names
+
+
+def home_of(path, node):
+    """The folder or file, without its ending, that a ``from … import …`` takes names from."""
+    base = path.parents[node.level - 1] if node.level else ROOT
+    return base.joinpath(*(node.module or "").split("."))
+
+
+@pytest.mark.parametrize("path", ALL, ids=name)
+def test_names_are_imported_from_where_they_are_defined(path):
+    """Only the `__init__` of a package passes names on."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        home = home_of(path, node) if isinstance(node, ast.ImportFrom) else ROOT
+        if home.is_dir() or not home.is_relative_to(ROOT / "fastnn"):
+            continue
+        source = home.with_suffix(".py")
+        assert source.is_file(), f"there is no {node.module}"
+        passed_on = {each.name for each in node.names} - defined_in(ast.parse(source.read_text()))
+        assert not passed_on, f"{node.module} does not define {passed_on}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_docstrings_open_with_a_noun_or_a_verb(path):
+    for text in docstrings(ast.parse(path.read_text())):
+        assert not OPENERS.match(text), text
+
+
+def test_wings_import_only_downwards():
+    """The layers in pyproject.toml, also for imports within functions and for type checkers."""
+    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert found.returncode == 0, found.stdout
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    """Imports within functions count, and those for type checkers do not."""
+    graph = grimp.build_graph("fastnn", exclude_type_checking_imports=True, cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert len(imports) > 150
+    TopologicalSorter(imports).prepare()  # a CycleError has the circle
+
+
+def test_whatever_is_in_a_registry_is_public():
+    for registry in (OPTIMIZERS, LOSSES, INITIALIZATIONS, RULES):
+        for kind in registry:
+            assert getattr(fastnn, kind.__name__) is kind
+            assert kind.__name__ in fastnn.__all__
+
+
+def test_public_names_have_docstrings():
+    for public in fastnn.__all__:
+        value = getattr(fastnn, public)
+        if callable(value):
+            assert value.__doc__, public
+
+
+def test_importing_is_light():
+    from conftest import python
+
+    heavy = (
+        "csv", "fastnn.export", "fastnn.extend", "fastnn.reference", "fastnn.tabular.csv_table",
+        "fractions", "matplotlib", "narwhals", "numpy.ma", "onnx", "pandas", "scipy", "sklearn",
+        "statistics", "torch", "tqdm",
+    )  # fmt: skip
+    code = (
+        "import sys, numba\n"  # which itself imports scipy where it is installed
+        "before = set(sys.modules)\n"
+        "import fastnn\n"
+        f"print([name for name in {heavy} if name in set(sys.modules) - before])"
+    )
+    assert python(code).stdout == "[]\n"
+
+
+def test_modules_are_imported_when_they_are_first_used():
+    from conftest import python
+
+    code = (
+        "import sys, fastnn\n"
+        "print(fastnn.export is sys.modules['fastnn.export'], fastnn.export.to_c.__name__)\n"
+        "from fastnn import *\n"
+        "print(reference is fastnn.reference is sys.modules['fastnn.reference'])\n"
+        "try:\n"
+        "    fastnn.exports\n"
+        "except AttributeError as error:\n"
+        "    print(error)\n"
+    )
+    said = "True to_c\nTrue\nmodule 'fastnn' has no attribute 'exports'\n"
+    assert python(code).stdout == said
+
+
+def test_checks_of_plain_arguments_import_nothing():
+    from conftest import python
+
+    code = (
+        "import sys, fastnn\n"
+        "from fastnn.job.build import make_job\n"
+        "net, data = fastnn.Network([2, 2, 1]), fastnn.datasets.xor()\n"
+        "before = set(sys.modules)\n"
+        "make_job(net, *data)\n"
+        "print(set(sys.modules) - before)"
+    )
+    assert python(code).stdout == "set()\n"
+def test_tests_lie_in_the_folders_of_wings():
+    """Their modules import one another by name alone, from whatever folder."""
+    names = [path.name for path in TESTS.rglob("*.py")]
+    assert len(set(names)) == len(names)
+    assert [path.name for path in TESTS.glob("*.py")] == ["conftest.py"]
+    wings = {path.stem for path in (ROOT / "fastnn").iterdir()}
+    assert {path.parent.name for path in (TESTS / "unit").rglob("*.py")} <= wings

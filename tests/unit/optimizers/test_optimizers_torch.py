@@ -1,0 +1,137 @@
+"""Optimizers and schedules against PyTorch's, an independent implementation."""
+
+import math
+
+import numpy as np
+import pytest
+from optimizer_examples import xor_problem
+
+import fastnn
+from fastnn import RPROP, Adam, AdamW, CosineDecay, ExponentialDecay, GradientDescent, StepDecay
+
+pytestmark = pytest.mark.thorough
+
+torch = pytest.importorskip("torch")
+sgd, rates = torch.optim.SGD, torch.optim.lr_scheduler
+STEPS = 100
+
+
+def trajectory(make_optimizer, make_scheduler=None, clip=None, steps=STEPS, seed=0):
+    """The flat parameters after each of `steps` steps of PyTorch, from fastnn's start."""
+    net, X, y = xor_problem()
+    start = fastnn.train(net, X, y, epochs=0, seed=seed)
+    inputs, targets = torch.tensor(X), torch.tensor(y)
+    weights = [torch.tensor(w, requires_grad=True) for w in start.weights]
+    biases = [torch.tensor(b, requires_grad=True) for b in start.biases]
+    tensors = weights + biases
+    optimizer = make_optimizer(tensors)
+    scheduler = make_scheduler(optimizer) if make_scheduler else None
+    found = []
+    for _ in range(steps):
+        outputs = inputs
+        for w, b in zip(weights, biases, strict=True):
+            outputs = torch.sigmoid(outputs @ w + b)
+        optimizer.zero_grad()
+        ((outputs - targets) ** 2).sum().backward()
+        if clip is not None:
+            torch.nn.utils.clip_grad_norm_(tensors, clip)
+        optimizer.step()
+        if scheduler:
+            scheduler.step()
+        arrays = [[t.detach().numpy() for t in group] for group in (weights, biases)]
+        found.append(net.pack(*arrays))
+    return np.array(found)
+
+
+def ours(optimizer, steps=STEPS, seed=0):
+    """The same from fastnn, step by step."""
+    runs = [
+        fastnn.train(*xor_problem(), optimizer=optimizer, epochs=e, seed=seed, history=False)
+        for e in range(1, steps + 1)
+    ]
+    return np.array([run.parameters for run in runs])
+
+
+PAIRS = {
+    "SGD": (GradientDescent(0.5), lambda p: sgd(p, 0.5)),
+    "momentum": (GradientDescent(0.1, momentum=0.9), lambda p: sgd(p, 0.1, momentum=0.9)),
+    "nesterov": (
+        GradientDescent(0.1, momentum=0.9, nesterov=True),
+        lambda p: sgd(p, 0.1, momentum=0.9, nesterov=True),
+    ),
+    "Adam": (Adam(0.05), lambda p: torch.optim.Adam(p, 0.05)),
+    "Adam, other means": (
+        Adam(0.02, beta1=0.5, beta2=0.99, epsilon=1e-2),
+        lambda p: torch.optim.Adam(p, 0.02, betas=(0.5, 0.99), eps=1e-2),
+    ),
+    "AdamW": (AdamW(0.05), lambda p: torch.optim.AdamW(p, 0.05)),
+    "AdamW, more decay": (
+        AdamW(0.05, weight_decay=0.3),
+        lambda p: torch.optim.AdamW(p, 0.05, weight_decay=0.3),
+    ),
+    # With bounds, since the sign of a slope of a saturated unit is that of its rounding error.
+    "Rprop": (
+        RPROP(min_step=1e-4, max_step=0.2),
+        lambda p: torch.optim.Rprop(p, 0.1, step_sizes=(1e-4, 0.2)),
+    ),
+    "Rprop, other numbers": (
+        RPROP(increase=1.3, decrease=0.4, initial_step=0.02, min_step=1e-3, max_step=0.1),
+        lambda p: torch.optim.Rprop(p, 0.02, etas=(0.4, 1.3), step_sizes=(1e-3, 0.1)),
+    ),
+}
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("name", PAIRS)
+def test_trajectories(name, seed):
+    optimizer, theirs = PAIRS[name]
+    np.testing.assert_allclose(
+        ours(optimizer, seed=seed), trajectory(theirs, seed=seed), rtol=0, atol=1e-12
+    )
+
+
+SCHEDULES = {
+    "step": (StepDecay(15, factor=0.6), lambda o: rates.StepLR(o, 15, 0.6)),
+    "exponential": (ExponentialDecay(0.97), lambda o: rates.ExponentialLR(o, 0.97)),
+    # Theirs rises again after the last epoch; ours stays.
+    "cosine": (CosineDecay(STEPS), lambda o: rates.CosineAnnealingLR(o, STEPS)),
+    "cosine to a floor": (
+        CosineDecay(STEPS, floor=0.1),
+        lambda o: rates.CosineAnnealingLR(o, STEPS, 0.1 * o.param_groups[0]["lr"]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedules(name):
+    schedule, theirs = SCHEDULES[name]
+    for optimizer, other in (
+        (GradientDescent(0.5, schedule=schedule), lambda p: sgd(p, 0.5)),
+        (Adam(0.05, schedule=schedule), lambda p: torch.optim.Adam(p, 0.05)),
+        (AdamW(0.05, schedule=schedule), lambda p: torch.optim.AdamW(p, 0.05)),
+    ):
+        np.testing.assert_allclose(
+            ours(optimizer), trajectory(other, theirs), rtol=0, atol=1e-11, err_msg=str(optimizer)
+        )
+
+
+@pytest.mark.parametrize("clip", [0.02, 0.05])
+def test_clip(clip):
+    """They divide by the norm plus 1e-6, so their steps are shorter by 1e-6 over the norm."""
+    theirs = trajectory(lambda p: sgd(p, 0.5), clip=clip)
+    clipped, free = ours(GradientDescent(0.5, clip=clip)), ours(GradientDescent(0.5))
+    difference = np.abs(clipped - theirs).max()
+    assert difference < STEPS * 0.5 * 1e-6
+    assert np.abs(clipped - free).max() > 1000 * difference
+
+
+def test_clip_in_one_step():
+    theirs = trajectory(lambda p: sgd(p, 0.5), clip=0.05, steps=1)[0]
+    start = fastnn.train(*xor_problem(), epochs=0).parameters
+    found = ours(GradientDescent(0.5, clip=0.05), steps=1)[0]
+    assert np.linalg.norm(found - start) == pytest.approx(0.5 * 0.05, rel=1e-12)
+    length = np.linalg.norm(theirs - start)
+    assert math.isclose(length, 0.5 * 0.05, rel_tol=1e-4)
+    np.testing.assert_allclose(
+        (found - start) / np.linalg.norm(found - start), (theirs - start) / length, rtol=1e-12
+    )
