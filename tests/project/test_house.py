@@ -235,6 +235,8 @@ def test_checks_of_plain_arguments_import_nothing():
         "print(set(sys.modules) - before)"
     )
     assert python(code).stdout == "set()\n"
+
+
 def test_tests_lie_in_the_folders_of_wings():
     """Their modules import one another by name alone, from whatever folder."""
     names = [path.name for path in TESTS.rglob("*.py")]
