@@ -106,7 +106,7 @@ def test_a_time_limit(capsys, folder):
     )  # fmt: skip
     assert (code, err) == (0, "")
     assert f"of 1,000,000,000 restarts are in {folder}" in out
-    assert 0 < len(fastnn.open_run(folder)) < 10**9
+    assert len(fastnn.open_run(folder)) < 10**9
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
