@@ -5,17 +5,23 @@ from typing import Any
 
 from ..support.checks import shown
 from ..support.suggestions import hint
+from .adagrad import Adagrad
 from .adam import Adam, AdamW
+from .amsgrad import AMSGrad
 from .common import Optimizer, Setup
 from .gradient_descent import GradientDescent
 from .lbfgs import LBFGS
 from .levenberg_marquardt import LevenbergMarquardt
+from .lion import Lion
+from .nadam import Nadam
 from .quickprop import Quickprop
+from .rmsprop import RMSProp
 from .rprop import RPROP
 from .schedules import CosineDecay, ExponentialDecay, StepDecay
 
 OPTIMIZERS: list[type[Optimizer]] = [
     GradientDescent, RPROP, Quickprop, Adam, AdamW, LevenbergMarquardt, LBFGS,
+    RMSProp, Adagrad, AMSGrad, Nadam, Lion,
 ]  # fmt: skip
 """All optimizers; `fastnn.extend` adds those of users."""
 SHORT_NAMES: dict[str, type[Optimizer]] = {
@@ -28,14 +34,19 @@ __all__ = [
     "OPTIMIZERS",
     "RPROP",
     "SHORT_NAMES",
+    "AMSGrad",
+    "Adagrad",
     "Adam",
     "AdamW",
     "CosineDecay",
     "ExponentialDecay",
     "GradientDescent",
     "LevenbergMarquardt",
+    "Lion",
+    "Nadam",
     "Optimizer",
     "Quickprop",
+    "RMSProp",
     "Setup",
     "StepDecay",
     "make_optimizer",
