@@ -5,13 +5,18 @@ import numpy as np
 import fastnn
 from fastnn import (
     RPROP,
+    Adagrad,
     Adam,
     AdamW,
+    AMSGrad,
     CosineDecay,
     ExponentialDecay,
     GradientDescent,
+    Lion,
+    Nadam,
     PerLayer,
     Quickprop,
+    RMSProp,
     StepDecay,
 )
 
@@ -52,6 +57,19 @@ EXAMPLES = {
     "Adam without memory": Adam(0.005, beta1=0.0, beta2=0.0, epsilon=0.1),
     "Adam, cosine decay": Adam(0.02, schedule=CosineDecay(100, floor=0.05)),
     "Adam, step decay": Adam(0.02, schedule=StepDecay(50, factor=0.3)),
+    "AMSGrad": AMSGrad(0.01),
+    "AMSGrad, other numbers": AMSGrad(
+        PerLayer(0.005, 0.01), beta1=0.5, beta2=PerLayer(0.8, 0.9), schedule=StepDecay(50)
+    ),
+    "Nadam": Nadam(0.01),
+    "Nadam, other numbers": Nadam(0.01, beta1=0.7, beta2=0.95, epsilon=1e-3, momentum_decay=0.1),
+    # With a small epsilon steps are of one length, and the sign of a rounding error decides, too.
+    "RMSProp": RMSProp(0.001, decay=0.99, epsilon=0.03),
+    "RMSProp, other numbers": RMSProp(PerLayer(0.003, 0.001), epsilon=0.5),
+    "Adagrad": Adagrad(0.02),
+    "Adagrad, cosine decay": Adagrad(0.03, epsilon=0.1, schedule=CosineDecay(150)),
+    "Lion": Lion(0.0005),
+    "Lion, other numbers": Lion(0.001, beta1=0.5, beta2=0.9, weight_decay=0.1),
     "AdamW": AdamW(0.01, weight_decay=0.1),
     "AdamW, exponential decay": AdamW(
         0.02, beta1=0.8, weight_decay=0.5, schedule=ExponentialDecay(0.99)

@@ -11,7 +11,9 @@ from fastnn import (
     CosineDecay,
     ExponentialDecay,
     GradientDescent,
+    Nadam,
     PerLayer,
+    RMSProp,
     Status,
     StepDecay,
 )
@@ -35,6 +37,8 @@ OPTIMIZERS = {
     "Adam": Adam(3e-3),
     "Adam, step decay": Adam(3e-3, schedule=StepDecay(50, factor=0.3)),
     "AdamW, cosine decay": AdamW(3e-3, weight_decay=0.1, schedule=CosineDecay(120)),
+    "Nadam": Nadam(3e-3),
+    "RMSProp, per layer": RMSProp(PerLayer(1e-3, 5e-4), decay=0.99, epsilon=0.1),
 }
 
 

@@ -18,6 +18,8 @@ from fastnn.spec.losses import LOSSES, ArctanhSSE
 
 # Of every public class of settings, what may be given without its name.
 FREE = {
+    "AMSGrad": ["learning_rate"],
+    "Adagrad": ["learning_rate"],
     "Adam": ["learning_rate"],
     "AdamW": ["learning_rate"],
     "Best": ["n"],
@@ -39,16 +41,19 @@ FREE = {
     "KFold": ["folds"],
     "LBFGS": ["memory"],
     "LevenbergMarquardt": ["damping"],
+    "Lion": ["learning_rate"],
     "LossBelow": ["loss"],
     "MSE": [],
     "MeanLossBelow": ["ratio"],
     "Model": ["network", "parameters"],
+    "Nadam": ["learning_rate"],
     "Network": ["sizes", "activation", "bias"],
     "NguyenWidrow": ["gain"],
     "NoProgress": ["epochs"],
     "Normal": ["mean", "std"],
     "PerLayer": ["values"],
     "Quickprop": ["learning_rate"],
+    "RMSProp": ["learning_rate"],
     "RPROP": ["variant"],
     "SSE": [],
     "SSEBelow": ["sse"],

@@ -8,13 +8,18 @@ import pytest
 import fastnn
 from fastnn import (
     RPROP,
+    Adagrad,
     Adam,
     AdamW,
+    AMSGrad,
     CosineDecay,
     ExponentialDecay,
     GradientDescent,
+    Lion,
+    Nadam,
     PerLayer,
     Quickprop,
+    RMSProp,
     StepDecay,
 )
 
@@ -42,6 +47,15 @@ NUMBERS = [
     (AdamW, "learning_rate", (-1,), ">= 0"),
     (AdamW, "beta1", (1,), f"from 0 to {BELOW_ONE}"),
     (AdamW, "weight_decay", (-1,), ">= 0"),
+    (AMSGrad, "learning_rate", (-1,), ">= 0"),
+    (AMSGrad, "beta2", (-0.1, 1), f"from 0 to {BELOW_ONE}"),
+    (Nadam, "beta1", (-0.1, 1), f"from 0 to {BELOW_ONE}"),
+    (Nadam, "momentum_decay", (-1,), ">= 0"),
+    (RMSProp, "decay", (-0.1, 1), f"from 0 to {BELOW_ONE}"),
+    (RMSProp, "epsilon", (0, 1e-300), f">= {TINY}"),
+    (Adagrad, "epsilon", (0, -1), f">= {TINY}"),
+    (Lion, "learning_rate", (-1,), ">= 0"),
+    (Lion, "weight_decay", (-1,), ">= 0"),
     (StepDecay, "every", (0, -1), ">= 1"),
     (StepDecay, "factor", (-0.1, 1.1), "from 0 to 1"),
     (ExponentialDecay, "factor", (-0.1, 1.1), "from 0 to 1"),
@@ -212,6 +226,13 @@ def test_the_outermost_numbers_are_allowed(dtype):
         Adam(0, beta1=0, beta2=0, epsilon=least),
         Adam(1e-3, beta1=below_one, beta2=below_one),
         AdamW(0, weight_decay=1e6),
+        AMSGrad(0, beta1=0, beta2=0, epsilon=least),
+        AMSGrad(1e-3, beta1=below_one, beta2=below_one),
+        Nadam(0, beta1=0, beta2=0, epsilon=least, momentum_decay=0),
+        Nadam(1e-3, beta1=below_one, beta2=below_one, momentum_decay=1e9),
+        RMSProp(0, decay=0, epsilon=least),
+        Adagrad(0, epsilon=least),
+        Lion(0, beta1=0, beta2=below_one, weight_decay=1e6),
     ):
         run = train(optimizer, epochs=5, dtype=dtype)
         assert run.status == fastnn.Status.EPOCH_LIMIT

@@ -7,7 +7,20 @@ import pytest
 from optimizer_examples import xor_problem
 
 import fastnn
-from fastnn import RPROP, Adam, AdamW, CosineDecay, ExponentialDecay, GradientDescent, StepDecay
+from fastnn import (
+    RPROP,
+    Adagrad,
+    Adam,
+    AdamW,
+    AMSGrad,
+    CosineDecay,
+    ExponentialDecay,
+    GradientDescent,
+    Lion,
+    Nadam,
+    RMSProp,
+    StepDecay,
+)
 
 torch = pytest.importorskip("torch")
 sgd, rates = torch.optim.SGD, torch.optim.lr_scheduler
@@ -67,6 +80,25 @@ PAIRS = {
         AdamW(0.05, weight_decay=0.3),
         lambda p: torch.optim.AdamW(p, 0.05, weight_decay=0.3),
     ),
+    "RMSProp": (RMSProp(0.02), lambda p: torch.optim.RMSprop(p, 0.02, alpha=0.9)),
+    "RMSProp, other numbers": (
+        RMSProp(0.05, decay=0.99, epsilon=1e-2),
+        lambda p: torch.optim.RMSprop(p, 0.05, eps=1e-2),
+    ),
+    "Adagrad": (Adagrad(0.2), lambda p: torch.optim.Adagrad(p, 0.2)),
+    "Adagrad, other numbers": (
+        Adagrad(0.5, epsilon=0.1), lambda p: torch.optim.Adagrad(p, 0.5, eps=0.1)
+    ),
+    "AMSGrad": (AMSGrad(0.05), lambda p: torch.optim.Adam(p, 0.05, amsgrad=True)),
+    "AMSGrad, other means": (
+        AMSGrad(0.05, beta1=0.5, beta2=0.8, epsilon=1e-2),
+        lambda p: torch.optim.Adam(p, 0.05, betas=(0.5, 0.8), eps=1e-2, amsgrad=True),
+    ),
+    "Nadam": (Nadam(0.05), lambda p: torch.optim.NAdam(p, 0.05)),
+    "Nadam, other numbers": (
+        Nadam(0.05, beta1=0.7, beta2=0.95, epsilon=1e-2, momentum_decay=0.3),
+        lambda p: torch.optim.NAdam(p, 0.05, betas=(0.7, 0.95), eps=1e-2, momentum_decay=0.3),
+    ),
     # With bounds, since the sign of a slope of a saturated unit is that of its rounding error.
     "Rprop": (
         RPROP(min_step=1e-4, max_step=0.2),
@@ -107,6 +139,8 @@ def test_schedules(name):
         (GradientDescent(0.5, schedule=schedule), lambda p: sgd(p, 0.5)),
         (Adam(0.05, schedule=schedule), lambda p: torch.optim.Adam(p, 0.05)),
         (AdamW(0.05, schedule=schedule), lambda p: torch.optim.AdamW(p, 0.05)),
+        (Nadam(0.05, schedule=schedule), lambda p: torch.optim.NAdam(p, 0.05)),
+        (Adagrad(0.2, schedule=schedule), lambda p: torch.optim.Adagrad(p, 0.2)),
     ):
         np.testing.assert_allclose(
             ours(optimizer), trajectory(other, theirs), rtol=0, atol=1e-11, err_msg=str(optimizer)
@@ -133,3 +167,30 @@ def test_clip_in_one_step():
     np.testing.assert_allclose(
         (found - start) / np.linalg.norm(found - start), (theirs - start) / length, rtol=1e-12
     )
+
+
+class TheirLion(torch.optim.Optimizer):
+    """Lion as its authors publish it: PyTorch has none."""
+
+    def __init__(self, params, lr, betas, weight_decay):
+        super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            beta1, beta2 = group["betas"]
+            for p in group["params"]:
+                mean = self.state[p].setdefault("mean", torch.zeros_like(p))
+                p.mul_(1 - group["lr"] * group["weight_decay"])
+                update = mean.mul(beta1).add(p.grad, alpha=1 - beta1).sign_()
+                p.add_(update, alpha=-group["lr"])
+                mean.mul_(beta2).add_(p.grad, alpha=1 - beta2)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("numbers", [(0.001, 0.9, 0.99, 0.0), (0.003, 0.5, 0.9, 0.3)])
+def test_lion(numbers, seed):
+    rate, beta1, beta2, decay = numbers
+    found = ours(Lion(rate, beta1=beta1, beta2=beta2, weight_decay=decay), seed=seed)
+    theirs = trajectory(lambda p: TheirLion(p, rate, (beta1, beta2), decay), seed=seed)
+    np.testing.assert_allclose(found, theirs, rtol=0, atol=1e-12)

@@ -269,6 +269,7 @@ def test_synonyms_are_of_something():
 def test_every_optimizer_has_a_name():
     assert {name_of(kind) for kind in OPTIMIZERS} == {
         "gradient_descent", "rprop", "quickprop", "adam", "adamw", "levenberg_marquardt", "lbfgs",
+        "rmsprop", "adagrad", "amsgrad", "nadam", "lion",
     }  # fmt: skip
     assert {*SHORT_NAMES} == {"gd", "sgd", "lm"}
     for name, kind in optimizers_by_name().items():

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..expressions import Expression, record_all
 from ..expressions.evaluation import evaluate
-from ..expressions.nodes import ARGUMENT, ordered
+from ..expressions.nodes import ARGUMENT
 from ..jit.compiling import inlined
 from ..kernels.views import layer_at
 from ..lanes.matrices import rows_at
@@ -54,7 +54,7 @@ class Step:
     def uses(self) -> tuple[frozenset[str], ...]:
         """The arguments on which each result depends."""
         return tuple(
-            frozenset(node.value for node in ordered([result.node]) if node.kind == ARGUMENT)
+            frozenset(node.value for node in result.nodes if node.kind == ARGUMENT)
             for result in self.results
         )
 
@@ -117,7 +117,7 @@ class Step:
         if self.has_rate:
             values[RATE] = values[RATE] * factor
         values |= dict(zip(self.results[0].arguments, (w, g), strict=False))
-        return evaluate([result.node for result in results], values)
+        return evaluate([one.result for one in results], values)
 
 
 def record_step(name: str, function: Callable[..., Any], numbers: Sequence[str]) -> Step:
@@ -214,7 +214,7 @@ def check_step(step: Step) -> None:
                 f"{name}: expected as start a finite number, or the name of a number, got "
                 f"{shown(start)}"
             )
-    used = frozenset().union(*step.uses, {start for _, start in step.memory})
+    used = {str(start) for _, start in step.memory}.union(*step.uses)
     for name in step.numbers:
         if name not in used:
             raise ValueError(

@@ -1,0 +1,141 @@
+"""Functions that are no optimizers, and forged records of optimizers of one function."""
+
+import json
+
+import numpy as np
+import pytest
+from test_own_optimizers import NET, ByHand, X, Y, scaled
+
+from fastnn.extend import optimizer, remove
+from fastnn.job.build import make_job
+from fastnn.job.record import job_of, job_record
+from fastnn.optimizers import OPTIMIZERS
+
+
+def changed(record, path, value):
+    """The record with something else at a path."""
+    record = json.loads(json.dumps(record))
+    *way, last = path
+    part = record["optimizer"]
+    for step in way:
+        part = part[step]
+    part[last] = value
+    return record
+
+
+FORGED = [
+    (["formula", "name"], "other"),
+    (["formula", "name"], "not a name"),
+    (["formula", "name"], 3),
+    (["formula", "more"], 1),
+    (["formula", "memory"], [["v", "decay"]]),
+    (["formula", "memory"], [["v", "nothing"]]),
+    (["formula", "memory"], [["w", 0.0]]),
+    (["formula", "memory"], [["v", True]]),
+    (["formula", "memory"], []),
+    (["formula", "memory", 0, 1], 0),
+    (["formula", "numbers"], ["rate", "decay"]),
+    (["formula", "numbers"], []),
+    (["formula", "numbers", 0], "setup"),
+    (["formula", "numbers", 0], "__class__"),
+    (["formula", "defaults"], [1.0]),
+    (["formula", "defaults", 0], "fast"),
+    (["formula", "defaults", 0], []),
+    (["formula", "bounds"], None),
+    (["formula", "bounds", 0], [1.0, 2.0]),
+    (["formula", "bounds", 0], ["a", None]),
+    (["formula", "bounds", 0], [None]),
+    (["formula", "results"], []),
+    (["formula", "results", 0], 5),
+    (["formula", "results", 0, "nodes", -1], ["system", 0]),
+    (["formula", "results", 0, "arguments", 0], "x"),
+    (["formula", "results", 1, "arguments", 1], "x"),
+    (["formula"], None),
+    (["formula"], "scaled"),
+    (["formula"], {}),
+    (["type"], "Adam"),
+    (["type"], "ByHand"),
+    (["rate"], "fast"),
+    (["more"], 1.0),
+]
+
+
+def test_records():
+    made = optimizer(scaled)
+    job = make_job(NET, X, Y, restarts=3, optimizer=made(0.5), epochs=2)
+    record, arrays = job_record(job)
+    text = json.dumps(record, allow_nan=False)
+    remove(made)
+    again = job_of(json.loads(text), arrays, 3)
+    assert type(again.optimizer) is made
+    assert json.dumps(job_record(again)[0]) == text
+    for path, value in FORGED:
+        with pytest.raises(ValueError, match=r"expected|not valid"):
+            job_of(changed(record, path, value), arrays, 3)
+    # Whatever is not about the formula is free.
+    assert job_of(changed(record, ["rate"], 0.25), arrays, 3).optimizer.rate == 0.25
+
+
+FIRST_TWO = "expected weight and gradient as the first two arguments"
+BAD = [
+    # arguments of `optimizer`, exception, message
+    ((3,), {}, TypeError, r"function: expected a function, got 3; write def step\(w, g, v"),
+    ((ByHand,), {}, TypeError, "function: expected a function"),
+    ((lambda w, g, *, rate=0.1: w - rate * g,), {}, ValueError, "name: expected letters, .* '<lam"),
+    ((scaled,), {"name": 3}, TypeError, "name: expected a str, got 3"),
+    ((scaled,), {"name": "a b"}, ValueError, "name: expected letters, .* got 'a b'"),
+    ((scaled,), {"name": "adam"}, ValueError, "adam: expected a new name, .* already exists; for"),
+    ((scaled,), {"name": "Ad_Am"}, ValueError, "Ad_Am: expected a new name"),
+    ((scaled,), {"name": "Huber"}, ValueError, "Huber: expected a new name"),
+    ((scaled,), {"nam": "a"}, TypeError, "optimizer: unexpected argument nam; did you mean name"),
+    ((scaled,), {"bounds": 3}, TypeError, "bounds: expected a dict, got 3"),
+    ((scaled,), {"bounds": {"rat": (0, 1)}}, ValueError, "names among rate, .* did you mean 'rate'"),
+    ((scaled,), {"bounds": {"rate": 0}}, TypeError, r"bounds: expected \(low, high\) for rate, got"),
+    ((scaled,), {"bounds": {"rate": (1, 0)}}, ValueError, "bounds: expected low <= high for rate"),
+    ((scaled,), {"bounds": {"rate": (1, 2)}}, ValueError, "rate: expected numbers from 1 to 2, got"),
+    ((lambda: 1,), {"name": "f"}, TypeError, f"f: {FIRST_TWO}, got"),
+    ((lambda w, *, rate=0.1: w,), {"name": "f"}, TypeError, f"f: {FIRST_TWO}, got"),
+    ((lambda w, g=0.0, *, rate=0.1: w,), {"name": "f"}, TypeError, f"f: {FIRST_TWO}, without def"),
+    ((lambda w, g, *m, rate=0.1: w,), {"name": "f"}, TypeError, r"f: expected arguments one .* \*m"),
+    ((lambda w, g, **n: w,), {"name": "f"}, TypeError, r"f: expected arguments one by one, got \*\*"),
+    ((lambda w, g: w - g,), {"name": "f"}, ValueError, "f: expected at least one number after"),
+    ((lambda w, g, *, rate: w - rate * g,), {"name": "f"}, TypeError, "rate: expected a default"),
+    ((lambda w, g, *, r="a": w - r * g,), {"name": "f"}, TypeError, "r: expected a number as def"),
+    ((lambda w, g, *, r=True: w - r * g,), {"name": "f"}, TypeError, "r: expected a number as def"),
+    ((lambda w, g, *, r=np.nan: w - r * g,), {"name": "f"}, ValueError, "r: expected finite"),
+    ((lambda w, g, *, r=0.1, q=1.0: w - r * g,), {"name": "f"}, ValueError,
+     "q: expected a number that the step of f uses, got one without effect"),
+    ((lambda w, g, *, step=1, r=0.1: w - r * step * g,), {"name": "f"}, TypeError,
+     "step: expected no default, as it counts"),
+    ((lambda w, g, *, setup=0.1: w - setup * g,), {"name": "f"}, ValueError,
+     "f: expected other names of numbers, got setup"),
+    ((lambda w, g, *, _r=0.1: w - _r * g,), {"name": "f"}, ValueError, "f: expected other names"),
+    ((lambda w, g, v, *, r=0.1: w - r * g,), {"name": "f"}, TypeError,
+     "f: expected 2 results, new w, new v, got 1"),
+    ((lambda w, g, *, r=0.1: (w - r * g, g),), {"name": "f"}, TypeError,
+     "f: expected 1 results?, new w, got 2"),
+    ((lambda w, g, v, *, step, r=0.1: w - r * g * step,), {"name": "f"}, TypeError,
+     "f: expected 2 results, new w, new v, got 1"),
+    ((lambda w, g, v="q", *, r=0.1: (w - r * g, v),), {"name": "f"}, ValueError,
+     "v: expected as start a number, or the name of one of r, got 'q'"),
+    ((lambda w, g, v=np.inf, *, r=0.1: (w - r * g, v),), {"name": "f"}, TypeError,
+     "v: expected as start a finite number"),
+    ((lambda w, g, v=None, *, r=0.1: (w - r * g, v),), {"name": "f"}, TypeError,
+     "v: expected as start a finite number, or the name of a number, got None"),
+    ((lambda w, g, *, r=0.1: w - r * max(g, 0.0),), {"name": "f"}, TypeError,
+     r"f: expected a formula .* got one that fails: .* write select\(x > 0.0"),
+    ((lambda w, g, *, r=0.1: w - r * g**2,), {"name": "f"}, TypeError, r"f: .* write x \* x"),
+    ((lambda w, g, *, r=0.1: w - r * np.sqrt(g),), {"name": "f"}, TypeError, "f: .*fastnn.extend.f"),
+    ((lambda w, g, *, r=0.1: g > r,), {"name": "f"}, TypeError, "f: .* got a comparison"),
+    ((lambda w, g, *, r=0.1: None,), {"name": "f"}, TypeError, "f: expected a formula .* got None"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "options", "error", "message"), BAD, ids=range(len(BAD)))
+def test_functions_that_are_none(arguments, options, error, message):
+    before = list(OPTIMIZERS)
+    with pytest.raises(error, match=message):
+        optimizer(*arguments, **options)
+    assert before == OPTIMIZERS
+
+
