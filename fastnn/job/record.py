@@ -234,7 +234,11 @@ def _described(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
                 f"{name}: expected a class of fastnn, or an optimizer added by "
                 f"fastnn.extend.add_optimizer, got {shown(value)}"
             )
-        parts = {field.name: getattr(value, field.name) for field in fields(value)}
+        parts = {
+            field.name: part
+            for field in fields(value)
+            if not ((part := getattr(value, field.name)) is None and "added_later" in field.metadata)
+        }
     described = {key: _described(part, f"{name}.{key}", arrays) for key, part in parts.items()}
     return {"type": type(value).__name__, **described}
 

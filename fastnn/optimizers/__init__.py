@@ -7,12 +7,13 @@ from ..support.checks import shown
 from ..support.suggestions import hint
 from .adam import Adam, AdamW
 from .common import Optimizer, Setup
+from .decays import CosineDecay, CosineRestarts, ExponentialDecay, StepDecay
 from .gradient_descent import GradientDescent
 from .lbfgs import LBFGS
 from .levenberg_marquardt import LevenbergMarquardt
 from .quickprop import Quickprop
 from .rprop import RPROP
-from .schedules import CosineDecay, ExponentialDecay, StepDecay
+from .schedules import OneCycle, ReduceOnPlateau, WarmUp
 
 OPTIMIZERS: list[type[Optimizer]] = [
     GradientDescent, RPROP, Quickprop, Adam, AdamW, LevenbergMarquardt, LBFGS,
@@ -31,13 +32,17 @@ __all__ = [
     "Adam",
     "AdamW",
     "CosineDecay",
+    "CosineRestarts",
     "ExponentialDecay",
     "GradientDescent",
     "LevenbergMarquardt",
+    "OneCycle",
     "Optimizer",
     "Quickprop",
+    "ReduceOnPlateau",
     "Setup",
     "StepDecay",
+    "WarmUp",
     "make_optimizer",
     "name_of",
     "optimizers_by_name",
