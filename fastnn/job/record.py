@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..optimizers import OPTIMIZERS
-from ..optimizers.one_formula import OwnFormula, class_of_data
+from ..optimizers.one_formula import OwnOptimizer, own_optimizer_of
 from ..optimizers.schedules import SCHEDULES
 from ..rules import RULES
 from ..rules.loss_below import LossBelow
@@ -230,15 +230,21 @@ def _described(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(value, Grid):
         parts = {"restarts_per_cell": value.restarts_per_cell, **value.axes}
     else:
-        if not isinstance(value, OwnFormula) and kind_of(type(value).__name__) is not type(value):
+        if not isinstance(value, OwnOptimizer) and kind_of(type(value).__name__) is not type(value):
             raise TypeError(
                 f"{name}: expected a class of fastnn, or an optimizer added by "
                 f"fastnn.extend.add_optimizer, got {shown(value)}"
             )
-        parts = {field.name: getattr(value, field.name) for field in fields(value)}
+        parts = {
+            field.name: part
+            for field in fields(value)
+            if not ((part := getattr(value, field.name)) is None and "added_later" in field.metadata)
+        }
     described = {key: _described(part, f"{name}.{key}", arrays) for key, part in parts.items()}
-    formula = {"formula": value.about} if isinstance(value, OwnFormula) else {}
-    return {"type": type(value).__name__, **formula, **described}
+    if isinstance(value, OwnOptimizer):
+        definition = value.definition
+        return {"type": OwnOptimizer.__name__, "definition": definition, "values": described}
+    return {"type": type(value).__name__, **described}
 
 
 def _rebuilt(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
@@ -249,15 +255,16 @@ def _rebuilt(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
         return value
     if value.keys() == {"array"}:
         return arrays[value["array"]]
-    value = dict(value)
-    name, formula = value.pop("type"), value.pop("formula", None)
-    kind = kind_of(name) if formula is None else class_of_data(formula)
+    if value["type"] == OwnOptimizer.__name__:
+        values = {name: _rebuilt(part, arrays) for name, part in value["values"].items()}
+        return own_optimizer_of(value["definition"], values)
+    kind = kind_of(value["type"])
     if kind is None:
         raise ValueError(
-            f"expected a class of fastnn, got {shown(name)}; add an optimizer of your own "
+            f"expected a class of fastnn, got {shown(value["type"])}; add an optimizer of your own "
             "first (fastnn.extend.add_optimizer)"
         )
-    parts = {key: _rebuilt(part, arrays) for key, part in value.items()}
+    parts = {name: _rebuilt(part, arrays) for name, part in value.items() if name != "type"}
     if kind is PerLayer:
         return PerLayer(*parts["values"])
     return kind(**parts)

@@ -9,6 +9,7 @@ from .adagrad import Adagrad
 from .adam import Adam, AdamW
 from .amsgrad import AMSGrad
 from .common import Optimizer, Setup
+from .decays import CosineDecay, CosineRestarts, ExponentialDecay, StepDecay
 from .gradient_descent import GradientDescent
 from .lbfgs import LBFGS
 from .levenberg_marquardt import LevenbergMarquardt
@@ -17,7 +18,7 @@ from .nadam import Nadam
 from .quickprop import Quickprop
 from .rmsprop import RMSProp
 from .rprop import RPROP
-from .schedules import CosineDecay, ExponentialDecay, StepDecay
+from .schedules import OneCycle, ReduceOnPlateau, WarmUp
 
 OPTIMIZERS: list[type[Optimizer]] = [
     GradientDescent, RPROP, Quickprop, Adam, AdamW, LevenbergMarquardt, LBFGS,
@@ -39,16 +40,20 @@ __all__ = [
     "Adam",
     "AdamW",
     "CosineDecay",
+    "CosineRestarts",
     "ExponentialDecay",
     "GradientDescent",
     "LevenbergMarquardt",
     "Lion",
     "Nadam",
+    "OneCycle",
     "Optimizer",
     "Quickprop",
     "RMSProp",
+    "ReduceOnPlateau",
     "Setup",
     "StepDecay",
+    "WarmUp",
     "make_optimizer",
     "name_of",
     "optimizers_by_name",

@@ -13,7 +13,7 @@ from ..spec.per_layer import PerLayer
 from ..support.checks import by_name
 from .common import TINY
 from .one_formula import Bounds, OneFormula
-from .schedules import Schedule
+from .schedule_common import Schedule
 
 
 @by_name
@@ -29,8 +29,8 @@ class Adagrad(OneFormula):
         Length of the first step in each weight, non-negative.
     epsilon : float, (restarts,) array of float, or PerLayer, default 1e-10
         Positive.
-    schedule : StepDecay, ExponentialDecay or CosineDecay, optional
-        Decrease of the rate from epoch to epoch.
+    schedule : StepDecay, CosineDecay, OneCycle, WarmUp or any other schedule, optional
+        Change of the rate from epoch to epoch.
 
     Raises
     ------

@@ -13,7 +13,7 @@ from ..spec.per_layer import PerLayer
 from ..support.checks import by_name
 from .common import BELOW_ONE
 from .one_formula import Bounds, OneFormula
-from .schedules import Schedule
+from .schedule_common import Schedule
 
 
 @by_name
@@ -32,8 +32,8 @@ class Lion(OneFormula):
         Decay of the means for the step and for the memory, from 0 to the largest float32 below 1.
     weight_decay : float, (restarts,) array of float, or PerLayer, default 0
         Non-negative.
-    schedule : StepDecay, ExponentialDecay or CosineDecay, optional
-        Decrease of the rate from epoch to epoch.
+    schedule : StepDecay, CosineDecay, OneCycle, WarmUp or any other schedule, optional
+        Change of the rate from epoch to epoch.
 
     Raises
     ------

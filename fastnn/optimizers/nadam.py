@@ -13,7 +13,7 @@ from ..spec.per_layer import PerLayer
 from ..support.checks import by_name
 from .common import BELOW_ONE, TINY
 from .one_formula import Bounds, OneFormula
-from .schedules import Schedule
+from .schedule_common import Schedule
 
 
 @by_name
@@ -36,8 +36,8 @@ class Nadam(OneFormula):
         Positive.
     momentum_decay : float, (restarts,) array of float, or PerLayer, default 0.004
         Speed with which the momentum grows from half of beta1 to beta1, non-negative.
-    schedule : StepDecay, ExponentialDecay or CosineDecay, optional
-        Decrease of the rate from epoch to epoch.
+    schedule : StepDecay, CosineDecay, OneCycle, WarmUp or any other schedule, optional
+        Change of the rate from epoch to epoch.
 
     Raises
     ------

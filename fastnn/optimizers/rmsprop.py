@@ -13,7 +13,7 @@ from ..spec.per_layer import PerLayer
 from ..support.checks import by_name
 from .common import BELOW_ONE, TINY
 from .one_formula import Bounds, OneFormula
-from .schedules import Schedule
+from .schedule_common import Schedule
 
 
 @by_name
@@ -31,8 +31,8 @@ class RMSProp(OneFormula):
         Decay of the mean, from 0 to the largest float32 below 1.
     epsilon : float, (restarts,) array of float, or PerLayer, default 1e-8
         Positive.
-    schedule : StepDecay, ExponentialDecay or CosineDecay, optional
-        Decrease of the rate from epoch to epoch.
+    schedule : StepDecay, CosineDecay, OneCycle, WarmUp or any other schedule, optional
+        Change of the rate from epoch to epoch.
 
     Raises
     ------

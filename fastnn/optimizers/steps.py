@@ -22,15 +22,15 @@ from ..expressions import Expression, record_all
 from ..expressions.evaluation import evaluate
 from ..expressions.nodes import ARGUMENT
 from ..jit.compiling import inlined
-from ..kernels.views import layer_at
+from ..kernels.spans import common_numbers, span_at
 from ..lanes.matrices import rows_at
 from ..lanes.tuples import tuple_formula
 from ..support.atomic_files import canonical
 from ..support.checks import shown
-from .schedules import advance
+from .schedule_steps import advance
 
-# Literals would make Numba compile the called function again.
-NONE, ONE = np.int64(0), np.int64(1)
+# A literal would make Numba compile the called function again.
+ONE = np.int64(1)
 COUNT, RATE = "step", "learning_rate"
 """The number that counts updates, and the one that a schedule multiplies."""
 MOST_NAMES = 64
@@ -240,11 +240,11 @@ def step_of_data(data: Any) -> Step:
     return made
 
 
-def update_of(step: Step, by_layer: bool) -> Any:
-    """Make the update: the step of every parameter, with numbers of each network, or each layer.
+def update_of(step: Step) -> Any:
+    """Make the update of all parameters.
 
-    The memory is that of the parameters, one kind after the other, then the common memory, layer
-    after layer, then the schedule's.
+    The memory is that of the parameters, one kind after the other, then the common memory, span
+    after span, then the schedule's.
     """
     own, common, numbers = len(step.own), len(step.common), len(step.numbers)
     read_numbers, _ = rows_at(numbers)
@@ -254,36 +254,23 @@ def update_of(step: Step, by_layer: bool) -> Any:
     renewed = tuple_formula(step.renewed, 3, common)
 
     @inlined
-    def move(net, s, group, begin, end, factor):
-        """``w, own = step(w, g, own)`` for parameters `begin` to `end`, then the common memory."""
-        w, gradient, p = net.parameters, net.gradient, net.n_parameters
-        shared = net.state + (own * p + common * group)
-        given = read_numbers(net.hyper + numbers * group, s, ONE)
-        before = read_common(shared, s, ONE)
-        for m in range(begin, end):
-            memory = net.state + m
-            new = moved(w[m, s], gradient[m, s], read_own(memory, s, p), before, given, factor)
-            w[m, s] = new[0]
-            write_own(memory, s, p, new)
-        write_common(shared, s, ONE, renewed(before, given, factor))
-
-    @inlined
     def update(net):
-        """The step of all parameters with the same numbers."""
-        factors = net.state + (own * net.n_parameters + common)
-        for s in range(net.strips):
-            move(net, s, NONE, NONE, net.n_parameters, factors[0, s])
-        advance(net, factors, net.hyper + numbers)
+        """``w, own = step(w, g, own)`` for all parameters; the common memory once for each span."""
+        p, shared = net.n_parameters, net.state + own * net.n_parameters
+        factors = shared + common * net.spans
+        for i in range(net.spans):
+            hyper, first, count = span_at(net, i)
+            w, gradient, memory = net.parameters + first, net.gradient + first, net.state + first
+            kept = shared + common * i
+            for s in range(net.strips):
+                given, before = read_numbers(hyper, s, ONE), read_common(kept, s, ONE)
+                factor = factors[0, s]
+                for m in range(count):
+                    own_before = read_own(memory + m, s, p)
+                    new = moved(w[m, s], gradient[m, s], own_before, before, given, factor)
+                    w[m, s] = new[0]
+                    write_own(memory + m, s, p, new)
+                write_common(kept, s, ONE, renewed(before, given, factor))
+        advance(net, factors, common_numbers(net))
 
-    @inlined
-    def update_by_layer(net):
-        """The step of all parameters with the numbers of their layers."""
-        factors = net.state + (own * net.n_parameters + common * net.depth)
-        for s in range(net.strips):
-            for level in range(net.depth):
-                layer = layer_at(net, level)
-                end = layer.weights + (layer.n_in + layer.has_bias) * layer.n_out
-                move(net, s, level, layer.weights, end, factors[0, s])
-        advance(net, factors, net.hyper + numbers * net.depth)
-
-    return update_by_layer if by_layer else update
+    return update
