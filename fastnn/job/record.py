@@ -261,7 +261,7 @@ def _rebuilt(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
     kind = kind_of(value["type"])
     if kind is None:
         raise ValueError(
-            f"expected a class of fastnn, got {shown(value["type"])}; add an optimizer of your own "
+            f"expected a class of fastnn, got {shown(value['type'])}; add an optimizer of your own "
             "first (fastnn.extend.add_optimizer)"
         )
     parts = {name: _rebuilt(part, arrays) for name, part in value.items() if name != "type"}
