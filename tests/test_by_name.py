@@ -24,6 +24,7 @@ FREE = {
     "BinaryCrossEntropy": [],
     "Bootstrap": [],
     "CosineDecay": ["epochs"],
+    "CosineRestarts": ["epochs"],
     "CrossEntropy": [],
     "Encoding": ["columns"],
     "ErrorsWithin": ["tolerance"],
@@ -47,9 +48,11 @@ FREE = {
     "NguyenWidrow": ["gain"],
     "NoProgress": ["epochs"],
     "Normal": ["mean", "std"],
+    "OneCycle": ["epochs"],
     "PerLayer": ["values"],
     "Quickprop": ["learning_rate"],
     "RPROP": ["variant"],
+    "ReduceOnPlateau": ["patience"],
     "SSE": [],
     "SSEBelow": ["sse"],
     "Scaling": ["mean", "scale"],
@@ -57,6 +60,7 @@ FREE = {
     "SumOfLosses": [],
     "Uniform": ["low", "high"],
     "Validation": ["patience"],
+    "WarmUp": ["epochs"],
 }
 # Made by fastnn, or not by numbers: they are no settings.
 OTHERS = {
