@@ -51,9 +51,10 @@ def made(kinds):
             value = numbers
             if name in ("nesterov", "penalize_biases", "arctanh_error", "at_end"):
                 value = st.booleans()
-            elif name in ("epochs", "last", "patience", "every", "folds", "memory", "history"):
+            elif name in ("epochs", "last", "patience", "every", "growth", "folds", "memory",
+                          "history"):
                 value = st.integers(0, 12)
-            elif name == "schedule":
+            elif name in ("schedule", "then"):
                 value = made(optimizers.schedules.SCHEDULES)
             elif name == "variant":
                 value = st.sampled_from(["plus", "minus", "iplus", "iminus", "rprop+", "x"])

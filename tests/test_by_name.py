@@ -26,6 +26,7 @@ FREE = {
     "BinaryCrossEntropy": [],
     "Bootstrap": [],
     "CosineDecay": ["epochs"],
+    "CosineRestarts": ["epochs"],
     "CrossEntropy": [],
     "Encoding": ["columns"],
     "ErrorsWithin": ["tolerance"],
@@ -51,10 +52,12 @@ FREE = {
     "NguyenWidrow": ["gain"],
     "NoProgress": ["epochs"],
     "Normal": ["mean", "std"],
+    "OneCycle": ["epochs"],
     "PerLayer": ["values"],
     "Quickprop": ["learning_rate"],
     "RMSProp": ["learning_rate"],
     "RPROP": ["variant"],
+    "ReduceOnPlateau": ["patience"],
     "SSE": [],
     "SSEBelow": ["sse"],
     "Scaling": ["mean", "scale"],
@@ -62,6 +65,7 @@ FREE = {
     "SumOfLosses": [],
     "Uniform": ["low", "high"],
     "Validation": ["patience"],
+    "WarmUp": ["epochs"],
 }
 # Made by fastnn, or not by numbers: they are no settings.
 OTHERS = {

@@ -14,12 +14,17 @@ from fastnn import (
     AdamW,
     AMSGrad,
     CosineDecay,
+    CosineRestarts,
     ExponentialDecay,
     GradientDescent,
     Lion,
     Nadam,
+    OneCycle,
+    PerLayer,
+    ReduceOnPlateau,
     RMSProp,
     StepDecay,
+    WarmUp,
 )
 
 torch = pytest.importorskip("torch")
@@ -43,11 +48,14 @@ def trajectory(make_optimizer, make_scheduler=None, clip=None, steps=STEPS, seed
         for w, b in zip(weights, biases, strict=True):
             outputs = torch.sigmoid(outputs @ w + b)
         optimizer.zero_grad()
-        ((outputs - targets) ** 2).sum().backward()
+        loss = ((outputs - targets) ** 2).sum()
+        loss.backward()
         if clip is not None:
             torch.nn.utils.clip_grad_norm_(tensors, clip)
         optimizer.step()
-        if scheduler:
+        if isinstance(scheduler, rates.ReduceLROnPlateau):
+            scheduler.step(loss.item())
+        elif scheduler:
             scheduler.step()
         arrays = [[t.detach().numpy() for t in group] for group in (weights, biases)]
         found.append(net.pack(*arrays))
@@ -87,7 +95,8 @@ PAIRS = {
     ),
     "Adagrad": (Adagrad(0.2), lambda p: torch.optim.Adagrad(p, 0.2)),
     "Adagrad, other numbers": (
-        Adagrad(0.5, epsilon=0.1), lambda p: torch.optim.Adagrad(p, 0.5, eps=0.1)
+        Adagrad(0.5, epsilon=0.1),
+        lambda p: torch.optim.Adagrad(p, 0.5, eps=0.1),
     ),
     "AMSGrad": (AMSGrad(0.05), lambda p: torch.optim.Adam(p, 0.05, amsgrad=True)),
     "AMSGrad, other means": (
@@ -120,6 +129,10 @@ def test_trajectories(name, seed):
     )
 
 
+def rate_of(optimizer):
+    return optimizer.param_groups[0]["lr"]
+
+
 SCHEDULES = {
     "step": (StepDecay(15, factor=0.6), lambda o: rates.StepLR(o, 15, 0.6)),
     "exponential": (ExponentialDecay(0.97), lambda o: rates.ExponentialLR(o, 0.97)),
@@ -127,11 +140,51 @@ SCHEDULES = {
     "cosine": (CosineDecay(STEPS), lambda o: rates.CosineAnnealingLR(o, STEPS)),
     "cosine to a floor": (
         CosineDecay(STEPS, floor=0.1),
-        lambda o: rates.CosineAnnealingLR(o, STEPS, 0.1 * o.param_groups[0]["lr"]),
+        lambda o: rates.CosineAnnealingLR(o, STEPS, 0.1 * rate_of(o)),
     ),
-}
+    "warm restarts": (
+        CosineRestarts(13),
+        lambda o: rates.CosineAnnealingWarmRestarts(o, 13),
+    ),
+    "longer and longer restarts": (
+        CosineRestarts(7, growth=2, floor=0.1),
+        lambda o: rates.CosineAnnealingWarmRestarts(o, 7, 2, 0.1 * rate_of(o)),
+    ),
+    "one cycle": (
+        OneCycle(STEPS),
+        lambda o: rates.OneCycleLR(o, rate_of(o), STEPS, cycle_momentum=False),
+    ),
+    "another cycle": (
+        OneCycle(STEPS, rise=0.45, start=0.1, end=0.02),
+        lambda o: rates.OneCycleLR(
+            o, rate_of(o), STEPS, pct_start=0.45, cycle_momentum=False, div_factor=10,
+            final_div_factor=5,
+        ),
+    ),
+    "warm-up": (WarmUp(20, start=0.1), lambda o: rates.LinearLR(o, 0.1, total_iters=20)),
+    "warm-up and cosine": (
+        WarmUp(20, start=0.25, then=CosineDecay(STEPS - 20)),
+        lambda o: rates.SequentialLR(
+            o,
+            [rates.LinearLR(o, 0.25, total_iters=20), rates.CosineAnnealingLR(o, STEPS - 20)],
+            [20],
+        ),
+    ),
+    "plateaus": (
+        ReduceOnPlateau(4, factor=0.6, threshold=0.02),
+        lambda o: rates.ReduceLROnPlateau(o, factor=0.6, patience=4, threshold=0.02, eps=0),
+    ),
+    "plateaus to a floor": (
+        ReduceOnPlateau(1, factor=0.5, threshold=0.01, floor=0.2),
+        lambda o: rates.ReduceLROnPlateau(
+            o, factor=0.5, patience=1, threshold=0.01, min_lr=0.2 * rate_of(o), eps=0
+        ),
+    ),
+}  # fmt: skip
 
 
+# Their sequences call their own schedulers in a way that these warn of.
+@pytest.mark.filterwarnings("ignore:The epoch parameter in .scheduler.step:UserWarning")
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_schedules(name):
     schedule, theirs = SCHEDULES[name]
@@ -194,3 +247,46 @@ def test_lion(numbers, seed):
     found = ours(Lion(rate, beta1=beta1, beta2=beta2, weight_decay=decay), seed=seed)
     theirs = trajectory(lambda p: TheirLion(p, rate, (beta1, beta2), decay), seed=seed)
     np.testing.assert_allclose(found, theirs, rtol=0, atol=1e-12)
+
+
+def by_layer(numbers, p):
+    """Groups of PyTorch's optimizers: weights and biases of each layer, with its numbers."""
+    depth = len(p) // 2
+    groups = [[p[layer], p[depth + layer]] for layer in range(depth)]
+    return [{"params": group, **own} for group, own in zip(groups, numbers, strict=True)]
+
+
+LAYERS = {
+    "momentum": (
+        GradientDescent(PerLayer(0.5, 0.1), momentum=PerLayer(0.5, 0.9)),
+        lambda p: sgd(by_layer([{"lr": 0.5, "momentum": 0.5}, {"lr": 0.1, "momentum": 0.9}], p)),
+    ),
+    "Adam": (
+        Adam(PerLayer(0.05, 0.02), beta1=PerLayer(0.9, 0.7), beta2=PerLayer(0.99, 0.999),
+             epsilon=PerLayer(1e-8, 1e-3)),
+        lambda p: torch.optim.Adam(by_layer([
+            {"lr": 0.05, "betas": (0.9, 0.99), "eps": 1e-8},
+            {"lr": 0.02, "betas": (0.7, 0.999), "eps": 1e-3},
+        ], p)),
+    ),
+    "AdamW": (
+        AdamW(0.05, weight_decay=PerLayer(0.1, 0.5)),
+        lambda p: torch.optim.AdamW(by_layer([{"weight_decay": 0.1}, {"weight_decay": 0.5}], p),
+                                    0.05),
+    ),
+    "Rprop": (
+        RPROP(increase=PerLayer(1.2, 1.3), decrease=PerLayer(0.5, 0.4),
+              initial_step=PerLayer(0.1, 0.02), min_step=PerLayer(1e-4, 1e-3),
+              max_step=PerLayer(0.2, 0.1)),
+        lambda p: torch.optim.Rprop(by_layer([
+            {"lr": 0.1, "etas": (0.5, 1.2), "step_sizes": (1e-4, 0.2)},
+            {"lr": 0.02, "etas": (0.4, 1.3), "step_sizes": (1e-3, 0.1)},
+        ], p)),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_numbers_of_layers(name):
+    optimizer, theirs = LAYERS[name]
+    np.testing.assert_allclose(ours(optimizer), trajectory(theirs), rtol=0, atol=1e-12)

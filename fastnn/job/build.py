@@ -268,8 +268,8 @@ def _fields_of(optimizer: Optimizer, axes: dict[str, Any], net: Network) -> dict
     for field, numbers in layers.items():
         if any(number is None for number in numbers):
             raise ValueError(
-                f"grid: expected {field}_0 to {field}_{net.depth - 1}, or a value of {field} in the "
-                "optimizer for the other layers, got only some of them"
+                f"grid: expected {field}_0 to {field}_{net.depth - 1}, or a value of {field} in "
+                "the optimizer for the other layers, got only some of them"
             )
         found[field] = PerLayer(*numbers)
     return found

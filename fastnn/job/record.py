@@ -236,9 +236,9 @@ def _described(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
                 f"fastnn.extend.add_optimizer, got {shown(value)}"
             )
         parts = {
-            field.name: part
+            field.name: getattr(value, field.name)
             for field in fields(value)
-            if not ((part := getattr(value, field.name)) is None and "added_later" in field.metadata)
+            if "added_later" not in field.metadata or getattr(value, field.name) is not None
         }
     described = {key: _described(part, f"{name}.{key}", arrays) for key, part in parts.items()}
     if isinstance(value, OwnOptimizer):

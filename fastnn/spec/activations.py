@@ -28,7 +28,6 @@ from ..expressions.functions import (
     at_least,
     at_most,
     atan,
-    cos,
     exp,
     expm1,
     magnitude,
