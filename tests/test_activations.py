@@ -112,6 +112,27 @@ def test_numpy_forms(name):
     np.testing.assert_allclose(found.astype(float), slopes, rtol=1e-12, atol=1e-14)
 
 
+TORCH = {
+    "sigmoid": ("sigmoid",), "tanh": ("tanh",), "relu": ("relu",), "leaky_relu": ("leaky_relu",),
+    "softplus": ("softplus", {"threshold": 40}), "elliott": ("softsign",), "silu": ("silu",),
+    "gelu": ("gelu", {"approximate": "tanh"}), "elu": ("elu",), "selu": ("selu",),
+    "hard_sigmoid": ("hardsigmoid",),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TORCH)
+def test_values_and_slopes_are_those_of_pytorch(name):
+    torch = pytest.importorskip("torch")
+    function, *options = TORCH[name]
+    x = torch.linspace(-6, 6, 100, dtype=torch.float64, requires_grad=True)
+    y = getattr(torch.nn.functional, function)(x, **dict(*options))
+    y.sum().backward()
+    expression, points = BY_NAME[name].expression, x.detach().numpy()
+    np.testing.assert_allclose(expression(points), y.detach().numpy(), rtol=1e-12, atol=1e-15)
+    slopes = expression.derivative("x")(points)
+    np.testing.assert_allclose(slopes, x.grad.numpy(), rtol=1e-11, atol=1e-15)
+
+
 def test_deep_network_of_all_of_them():
     net = Network([2, *([4, 3, 5] * 5)[: len(NAMES) - 1], 2], activation=[*NAMES])
     rng = np.random.default_rng(0)
