@@ -18,7 +18,7 @@ import fastnn.sklearn
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = sorted((DOCS / "pages").glob("*.md"))
-OWN = ("add_activation", "add_optimizer", "optimizer", "remove")
+OWN = ("activation", "add_activation", "add_optimizer", "optimizer", "remove")
 COLUMN = 88
 """Characters of code that a page shows without a scroll bar."""
 
