@@ -82,9 +82,8 @@ XOR = fastnn.datasets.xor()
 def source():
     """The page's definitions as a module."""
     marks = ("@activation", "@optimizer", "@add_optimizer")
-    defining = [
-        block for block in blocks(PAGE.read_text(), "python") if any(mark in block for mark in marks)
-    ]
+    found = blocks(PAGE.read_text(), "python")
+    defining = [block for block in found if any(mark in block for mark in marks)]
     assert len(defining) == 3
     return "\n".join([*defining, MORE])
 
@@ -167,7 +166,8 @@ def test_an_optimizer_by_the_sweeps_of_the_others(swept, monkeypatch):
 def test_both_with_batches_and_going_on(shuffle, own):
     net = fastnn.Network([3, 5, 4, 2], ["mish", "root", "swish"])
     X, y = test_activations.data()
-    options = {"optimizer": own.NormalizedDescent(0.01), "batch_size": 5, "shuffle": shuffle, "loss": "mse"}
+    options = {"optimizer": own.NormalizedDescent(0.01), "batch_size": 5, "shuffle": shuffle,
+               "loss": "mse"}  # fmt: skip
     whole = fastnn.train_many(net, X, y, restarts=9, epochs=40, **options)
     part = fastnn.train_many(net, X, y, restarts=9, epochs=15, **options)
     rest = fastnn.train_many(net, X, y, continue_from=part, epochs=25, **options)
@@ -282,8 +282,9 @@ sys.path.insert(0, {folder!r})
 import own, fastnn
 net, data = fastnn.Network([2, 2, 1], ["swish", "sigmoid"]), fastnn.datasets.xor()
 print(fastnn.train(net, *data, epochs=20).loss)
-print(fastnn.train(net, *data, epochs=20, optimizer=own.NormalizedDescent()).loss)
-print(fastnn.train_many(net, *data, restarts=9, epochs=20, optimizer=own.NormalizedDescent()).loss.sum())
+optimizer = own.NormalizedDescent()
+print(fastnn.train(net, *data, epochs=20, optimizer=optimizer).loss)
+print(fastnn.train_many(net, *data, restarts=9, epochs=20, optimizer=optimizer).loss.sum())
 """
 
 

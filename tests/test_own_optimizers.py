@@ -141,9 +141,7 @@ def test_against_the_reference(function):
     assert np.abs(runs.parameters - trained(made(0.05)).parameters).max() > 1e-4
     assert_same_bits(trained(made(fastnn.PerLayer(0.05, 0.05))), trained(made(0.05)))
     part = trained(made(per_layer), epochs=10)
-    assert_same_bits(
-        fastnn.train_many(NET, X, Y, loss="mse", continue_from=part, epochs=15), runs
-    )
+    assert_same_bits(fastnn.train_many(NET, X, Y, loss="mse", continue_from=part, epochs=15), runs)
 
 
 def test_numbers_of_memory_per_layer():
@@ -305,7 +303,7 @@ again = runs.restart(5)
 print((again.parameters == runs.parameters[5]).all())
 print((fastnn.open_run({folder!r}).loss[:] == runs.loss).all())
 more = fastnn.train_many(runs.network, runs.job.X, runs.job.y, continue_from=runs, epochs=5)
-print(more.loss.sum().hex(), runs.job.optimizer)
+print(more.loss.sum().hex(), type(runs.job.optimizer).__name__)
 more.save({file!r})
 """
 
@@ -319,7 +317,7 @@ def test_files_are_read_without_the_function(tmp_path):
     trained(runs.job.optimizer, out=folder, chunk=7)
     told = python(CODE.format(file=str(file), folder=str(folder))).stdout.splitlines()
     more = fastnn.train_many(NET, X, Y, continue_from=runs, epochs=5)
-    assert told == ["True", "True", f"{more.loss.sum().hex()} {runs.job.optimizer!r}"]
+    assert told == ["True", "True", f"{more.loss.sum().hex()} as_adam"]
     assert_same_bits(fastnn.load(file), more)
     assert type(fastnn.load(file).job.optimizer) is made
     remove(made)

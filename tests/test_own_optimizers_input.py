@@ -24,38 +24,40 @@ def changed(record, path, value):
 
 
 FORGED = [
-    (["formula", "name"], "other"),
-    (["formula", "name"], "not a name"),
-    (["formula", "name"], 3),
-    (["formula", "more"], 1),
-    (["formula", "memory"], [["v", "decay"]]),
-    (["formula", "memory"], [["v", "nothing"]]),
-    (["formula", "memory"], [["w", 0.0]]),
-    (["formula", "memory"], [["v", True]]),
-    (["formula", "memory"], []),
-    (["formula", "memory", 0, 1], 0),
-    (["formula", "numbers"], ["rate", "decay"]),
-    (["formula", "numbers"], []),
-    (["formula", "numbers", 0], "setup"),
-    (["formula", "numbers", 0], "__class__"),
-    (["formula", "defaults"], [1.0]),
-    (["formula", "defaults", 0], "fast"),
-    (["formula", "defaults", 0], []),
-    (["formula", "bounds"], None),
-    (["formula", "bounds", 0], [1.0, 2.0]),
-    (["formula", "bounds", 0], ["a", None]),
-    (["formula", "bounds", 0], [None]),
-    (["formula", "results"], []),
-    (["formula", "results", 0], 5),
-    (["formula", "results", 0, "nodes", -1], ["system", 0]),
-    (["formula", "results", 0, "arguments", 0], "x"),
-    (["formula", "results", 1, "arguments", 1], "x"),
-    (["formula"], None),
-    (["formula"], "scaled"),
-    (["formula"], {}),
+    (["definition", "name"], "not a name"),
+    (["definition", "name"], 3),
+    (["definition", "more"], 1),
+    (["definition", "memory"], [["v", "nothing"]]),
+    (["definition", "memory"], [["w", 0.0]]),
+    (["definition", "memory"], [["v", True]]),
+    (["definition", "memory"], []),
+    (["definition", "memory", 0, 1], 0),
+    (["definition", "numbers"], ["rate", "decay"]),
+    (["definition", "numbers"], []),
+    (["definition", "numbers", 0], "setup"),
+    (["definition", "numbers", 0], "__class__"),
+    (["definition", "defaults"], [1.0]),
+    (["definition", "defaults", 0], "fast"),
+    (["definition", "defaults", 0], []),
+    (["definition", "bounds"], None),
+    (["definition", "bounds", 0], [1.0, 2.0]),
+    (["definition", "bounds", 0], ["a", None]),
+    (["definition", "bounds", 0], [None]),
+    (["definition", "results"], []),
+    (["definition", "results", 0], 5),
+    (["definition", "results", 0, "nodes", -1], ["system", 0]),
+    (["definition", "results", 0, "arguments", 0], "x"),
+    (["definition", "results", 1, "arguments", 1], "x"),
+    (["definition"], None),
+    (["definition"], "scaled"),
+    (["definition"], {}),
     (["type"], "Adam"),
     (["type"], "ByHand"),
-    (["rate"], "fast"),
+    (["values", "rate"], "fast"),
+    (["values", "rate"], None),
+    (["values", "more"], 1.0),
+    (["values"], {"rate": 0.5}),
+    (["values"], None),
     (["more"], 1.0),
 ]
 
@@ -72,8 +74,12 @@ def test_records():
     for path, value in FORGED:
         with pytest.raises(ValueError, match=r"expected|not valid"):
             job_of(changed(record, path, value), arrays, 3)
-    # Whatever is not about the formula is free.
-    assert job_of(changed(record, ["rate"], 0.25), arrays, 3).optimizer.rate == 0.25
+    # What is still an optimizer is read as one.
+    renamed = job_of(changed(record, ["definition", "name"], "other"), arrays, 3).optimizer
+    assert repr(renamed).startswith("other(rate=0.5, ")
+    began = job_of(changed(record, ["definition", "memory", 0, 1], "decay"), arrays, 3).optimizer
+    assert began.setup(NET, 1).slots[0] == (NET.n_parameters, "decay")
+    assert job_of(changed(record, ["values", "rate"], 0.25), arrays, 3).optimizer.rate == 0.25
 
 
 FIRST_TWO = "expected weight and gradient as the first two arguments"
@@ -89,15 +95,15 @@ BAD = [
     ((scaled,), {"name": "Huber"}, ValueError, "Huber: expected a new name"),
     ((scaled,), {"nam": "a"}, TypeError, "optimizer: unexpected argument nam; did you mean name"),
     ((scaled,), {"bounds": 3}, TypeError, "bounds: expected a dict, got 3"),
-    ((scaled,), {"bounds": {"rat": (0, 1)}}, ValueError, "names among rate, .* did you mean 'rate'"),
-    ((scaled,), {"bounds": {"rate": 0}}, TypeError, r"bounds: expected \(low, high\) for rate, got"),
+    ((scaled,), {"bounds": {"rat": (0, 1)}}, ValueError, "among rate, .* did you mean 'rate'"),
+    ((scaled,), {"bounds": {"rate": 0}}, TypeError, r"bounds: expected \(low, high\) for rate,"),
     ((scaled,), {"bounds": {"rate": (1, 0)}}, ValueError, "bounds: expected low <= high for rate"),
-    ((scaled,), {"bounds": {"rate": (1, 2)}}, ValueError, "rate: expected numbers from 1 to 2, got"),
+    ((scaled,), {"bounds": {"rate": (1, 2)}}, ValueError, "rate: expected numbers from 1 to 2,"),
     ((lambda: 1,), {"name": "f"}, TypeError, f"f: {FIRST_TWO}, got"),
     ((lambda w, *, rate=0.1: w,), {"name": "f"}, TypeError, f"f: {FIRST_TWO}, got"),
     ((lambda w, g=0.0, *, rate=0.1: w,), {"name": "f"}, TypeError, f"f: {FIRST_TWO}, without def"),
-    ((lambda w, g, *m, rate=0.1: w,), {"name": "f"}, TypeError, r"f: expected arguments one .* \*m"),
-    ((lambda w, g, **n: w,), {"name": "f"}, TypeError, r"f: expected arguments one by one, got \*\*"),
+    ((lambda w, g, *m, rate=0.1: w,), {"name": "f"}, TypeError, r"f: expected arguments .* \*m"),
+    ((lambda w, g, **n: w,), {"name": "f"}, TypeError, r"f: expected arguments .* got \*\*"),
     ((lambda w, g: w - g,), {"name": "f"}, ValueError, "f: expected at least one number after"),
     ((lambda w, g, *, rate: w - rate * g,), {"name": "f"}, TypeError, "rate: expected a default"),
     ((lambda w, g, *, r="a": w - r * g,), {"name": "f"}, TypeError, "r: expected a number as def"),
@@ -125,7 +131,7 @@ BAD = [
     ((lambda w, g, *, r=0.1: w - r * max(g, 0.0),), {"name": "f"}, TypeError,
      r"f: expected a formula .* got one that fails: .* write select\(x > 0.0"),
     ((lambda w, g, *, r=0.1: w - r * g**2,), {"name": "f"}, TypeError, r"f: .* write x \* x"),
-    ((lambda w, g, *, r=0.1: w - r * np.sqrt(g),), {"name": "f"}, TypeError, "f: .*fastnn.extend.f"),
+    ((lambda w, g, *, r=0.1: w - r * np.sqrt(g),), {"name": "f"}, TypeError, "f: .*fastnn.extend"),
     ((lambda w, g, *, r=0.1: g > r,), {"name": "f"}, TypeError, "f: .* got a comparison"),
     ((lambda w, g, *, r=0.1: None,), {"name": "f"}, TypeError, "f: expected a formula .* got None"),
 ]  # fmt: skip
@@ -137,5 +143,3 @@ def test_functions_that_are_none(arguments, options, error, message):
     with pytest.raises(error, match=message):
         optimizer(*arguments, **options)
     assert before == OPTIMIZERS
-
-

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from ..kernels.pieces import Piece
 from ..spec.per_layer import PerLayer, numbers_of_arrays
 from ..support.atomic_files import canonical
-from ..support.checks import by_name
+from ..support.checks import by_name, hyperparameter
 from .common import Optimizer, Setup
 from .schedule_common import Schedule
 from .schedules import (
@@ -139,13 +139,18 @@ def own_optimizer_of(definition: dict[str, Any], values: dict[str, Any]) -> OwnO
     kind = _classes.get(text)
     if kind is None:
         formula = step_of_data(definition)
-        ends = zip(formula.numbers, definition["bounds"], strict=True)
-        bounds = {
-            name: (-math.inf if low is None else low, math.inf if high is None else high)
-            for name, (low, high) in ends
-        }
-        defaults = dict(zip(formula.numbers, definition["defaults"], strict=True))
-        kind = own_class(formula, defaults, bounds)
+        defaults, bounds = definition["defaults"], definition["bounds"]
+        if not len(defaults) == len(bounds) == len(formula.numbers):
+            raise ValueError(
+                f"{formula.name}: expected a default and bounds of each number, got others"
+            )
+        kind = own_class(
+            formula,
+            {name: float(hyperparameter(name, value))
+             for name, value in zip(formula.numbers, defaults, strict=True)},
+            {name: (_infinite(low, -math.inf), _infinite(high, math.inf))
+             for name, (low, high) in zip(formula.numbers, bounds, strict=True)},
+        )  # fmt: skip
         if canonical(kind.definition) != text:
             raise ValueError(
                 f"{formula.name}: expected a formula as fastnn writes it, got another form"
@@ -187,6 +192,11 @@ def own_class(
     made()  # raises if a default is out of bounds
     _classes[canonical(definition)] = made
     return made
+
+
+def _infinite(end: float | None, beyond: float) -> float:
+    """The inverse of `_finite`."""
+    return beyond if end is None else float(hyperparameter("bounds", end))
 
 
 def _finite(end: float) -> float | None:

@@ -158,7 +158,7 @@ def record_step(name: str, function: Callable[..., Any], numbers: Sequence[str])
 
 def positional(name: str, function: Callable[..., Any]) -> list[tuple[str, Any]]:
     """The names of weight, gradient and memory, each with its start, 0 by default."""
-    found = []
+    found: list[tuple[str, Any]] = []
     for argument in inspect.signature(function).parameters.values():
         if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD):
             raise TypeError(f"{name}: expected arguments one by one, got {argument}; {FORM}")
@@ -169,14 +169,17 @@ def positional(name: str, function: Callable[..., Any]) -> list[tuple[str, Any]]
                     f"{name}: expected weight and gradient as the first two arguments, without "
                     f"defaults, got {argument}; {FORM}"
                 )
-            start = argument.default if is_given else 0.0
-            found.append((argument.name, float(start) if type(start) is int else start))
+            found.append((argument.name, _start(argument.default) if is_given else 0.0))
     if len(found) < 2:
         raise TypeError(
             f"{name}: expected weight and gradient as the first two arguments, got "
             f"{inspect.signature(function)}; {FORM}"
         )
     return found
+
+
+def _start(value: Any) -> Any:
+    return float(value) if type(value) is int else value
 
 
 def numbers_of(function: Callable[..., Any]) -> dict[str, Any]:
@@ -225,7 +228,7 @@ def check_step(step: Step) -> None:
 
 def step_of_data(data: Any) -> Step:
     """The step of `Step.data`; ValueError, TypeError or KeyError for anything else."""
-    memory = tuple((str(name), start) for name, start in data["memory"])
+    memory = tuple((str(name), _start(start)) for name, start in data["memory"])
     numbers = tuple(map(str, data["numbers"]))
     results = tuple(Expression.from_data(result) for result in data["results"])
     made = Step(str(data["name"]), results, memory, numbers)
