@@ -351,51 +351,6 @@ def test_an_optimizer_that_is_added_again_is_the_new_one(own, source):
     assert len(seen) == 3
 
 
-def changed_optimizer(own, **changed):
-    """A class that is none, made of one that is."""
-    return type("Changed", (own.NormalizedDescent,), {"__module__": "own", **changed})
-
-
-def test_optimizers_that_are_none(own):
-    def raises(self, *_):
-        raise RuntimeError("no")
-
-    def empty(self, net, samples):
-        return fastnn.extend.pieces.Setup({}, own.normalized_update)
-
-    def no_piece(self, net, samples):
-        return fastnn.extend.pieces.Setup({"rate": 1.0}, raises)
-
-    base = fastnn.extend.pieces.Optimizer
-    no_step = changed_optimizer(own, numpy_step=base.numpy_step)
-    cases = [
-        (3, TypeError, r"kind: expected a class that inherits .*, got 3"),
-        (fastnn.Uniform, TypeError, r"kind: expected a class that inherits"),
-        (own.NormalizedDescent(), TypeError, r"kind: expected a class .* got NormalizedDescent\("),
-        (base, TypeError, r"Optimizer: expected a dataclass with frozen=True"),
-        (own.NormalizedDescent, ValueError, r"NormalizedDescent: expected a new name"),
-        (fastnn.Adam, ValueError, r"Adam: expected a new name"),
-        (type("rprop", (own.NormalizedDescent,), {}), ValueError, r"rprop: expected a new name"),
-        (type("Huber", (own.NormalizedDescent,), {}), ValueError, r"Huber: expected a new name"),
-        (changed_optimizer(own, setup=base.setup), TypeError, r"expected a method setup, got none"),
-        (no_step, TypeError, r"expected a method numpy_step or numpy_search, got none"),
-        (
-            changed_optimizer(own, __init__=raises),
-            TypeError,
-            r"Changed\(\) to make a setup, got no",
-        ),
-        (changed_optimizer(own, setup=raises), TypeError, r"Changed\(\) to make a setup, got no"),
-        (changed_optimizer(own, setup=lambda *_: 3), TypeError, r"setup: expected a Setup whose"),
-        (changed_optimizer(own, setup=no_piece), TypeError, r"setup: expected a Setup whose"),
-        (changed_optimizer(own, setup=empty), ValueError, r"setup: expected at least one hyper"),
-    ]
-    before = list(OPTIMIZERS)
-    for kind, error, message in cases:
-        with pytest.raises(error, match=message):
-            fastnn.extend.add_optimizer(kind)
-        assert before == OPTIMIZERS
-
-
 def test_what_was_not_added_is_not_taken_back(own):
     for added in ("sigmoid", "softmax", "nothing", fastnn.Adam, 3, None, np.zeros(2)):
         with pytest.raises(ValueError, match="added: expected an activation or optimizer that"):

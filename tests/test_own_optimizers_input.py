@@ -4,9 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from test_own_optimizers import NET, ByHand, X, Y, scaled
+from test_own_optimizers import NET, ByHand, X, Y, scaled, scaled_by_hand
 
-from fastnn.extend import optimizer, remove
+import fastnn
+from fastnn.extend import add_optimizer, optimizer, pieces, remove
 from fastnn.job.build import make_job
 from fastnn.job.record import job_of, job_record
 from fastnn.optimizers import OPTIMIZERS
@@ -142,4 +143,47 @@ def test_functions_that_are_none(arguments, options, error, message):
     before = list(OPTIMIZERS)
     with pytest.raises(error, match=message):
         optimizer(*arguments, **options)
+    assert before == OPTIMIZERS
+
+
+def changed_class(**changed):
+    """A class that is none, made of one that is."""
+    return type("Changed", (ByHand,), changed)
+
+
+def test_classes_that_are_none():
+    def raises(self, *_):
+        raise RuntimeError("no")
+
+    def empty(self, net, samples):
+        return pieces.Setup({}, scaled_by_hand)
+
+    def no_piece(self, net, samples):
+        return pieces.Setup({"rate": 1.0}, raises)
+
+    base = pieces.Optimizer
+    no_step = changed_class(numpy_step=base.numpy_step)
+    cases = [
+        (3, TypeError, r"kind: expected a class that inherits .*, got 3"),
+        (fastnn.Uniform, TypeError, r"kind: expected a class that inherits"),
+        (ByHand(), TypeError, r"kind: expected a class .* got ByHand\("),
+        (base, TypeError, r"Optimizer: expected a dataclass with frozen=True"),
+        (ByHand, ValueError, r"ByHand: expected a new name"),
+        (fastnn.Adam, ValueError, r"Adam: expected a new name"),
+        (type("rprop", (ByHand,), {}), ValueError, r"rprop: expected a new name"),
+        (type("Huber", (ByHand,), {}), ValueError, r"Huber: expected a new name"),
+        (changed_class(setup=base.setup), TypeError, r"expected a method setup, got none"),
+        (no_step, TypeError, r"expected a method numpy_step or numpy_search, got none"),
+        (changed_class(__init__=raises), TypeError, r"Changed\(\) to make a setup, got no"),
+        (changed_class(setup=raises), TypeError, r"Changed\(\) to make a setup, got no"),
+        (changed_class(setup=lambda *_: 3), TypeError, r"setup: expected a Setup whose"),
+        (changed_class(setup=no_piece), TypeError, r"setup: expected a Setup whose"),
+        (changed_class(setup=empty), ValueError, r"setup: expected at least one hyper"),
+    ]
+    before = list(OPTIMIZERS)
+    add_optimizer(ByHand)
+    for kind, error, message in cases:
+        with pytest.raises(error, match=message):
+            add_optimizer(kind)
+    remove(ByHand)
     assert before == OPTIMIZERS
