@@ -112,7 +112,7 @@ PAIRS = {
         AMSGrad(0.05, beta1=0.5, beta2=0.8, epsilon=1e-2),
         lambda p: torch.optim.Adam(p, 0.05, betas=(0.5, 0.8), eps=1e-2, amsgrad=True),
     ),
-    "Nadam": (Nadam(0.05), lambda p: torch.optim.NAdam(p, 0.05)),
+    "Nadam": (Nadam(0.02), lambda p: torch.optim.NAdam(p, 0.02)),
     "Nadam, other numbers": (
         Nadam(0.05, beta1=0.7, beta2=0.95, epsilon=1e-2, momentum_decay=0.3),
         lambda p: torch.optim.NAdam(p, 0.05, betas=(0.7, 0.95), eps=1e-2, momentum_decay=0.3),
@@ -201,8 +201,8 @@ def test_schedules(name):
         (GradientDescent(0.5, schedule=schedule), lambda p: sgd(p, 0.5)),
         (Adam(0.05, schedule=schedule), lambda p: torch.optim.Adam(p, 0.05)),
         (AdamW(0.05, schedule=schedule), lambda p: torch.optim.AdamW(p, 0.05)),
-        (Nadam(0.05, schedule=schedule), lambda p: torch.optim.NAdam(p, 0.05)),
-        (Adagrad(0.2, schedule=schedule), lambda p: torch.optim.Adagrad(p, 0.2)),
+        (Nadam(0.02, schedule=schedule), lambda p: torch.optim.NAdam(p, 0.02)),
+        (Adagrad(0.05, schedule=schedule), lambda p: torch.optim.Adagrad(p, 0.05)),
     ):
         np.testing.assert_allclose(
             ours(optimizer), trajectory(other, theirs), rtol=0, atol=1e-11, err_msg=str(optimizer)
