@@ -195,7 +195,7 @@ CASES = [
     (lambda: GradientDescent(clip=PerLayer(0, 1)), ValueError,
      f"clip[0]: expected numbers >= {TINY}, got 0.0"),
     (lambda: Adam(PerLayer(0, [1, -1])), ValueError, "learning_rate[1]: expected numbers >= 0"),
-    (lambda: Adam(beta2=PerLayer(0, 1)), ValueError, 
+    (lambda: Adam(beta2=PerLayer(0, 1)), ValueError,
      f"beta2[1]: expected numbers from 0 to {BELOW_ONE}, got 1.0"),
     (lambda: AdamW(weight_decay=PerLayer(-1, 1)), ValueError, "weight_decay[0]: expected numbers"),
     (lambda: Quickprop(PerLayer(0, -1)), ValueError, "learning_rate[1]: expected numbers >= 0"),
