@@ -116,9 +116,7 @@ def test_arrays_and_grids_of_layers(name, number):
     made_job = make_job(DEEP, X, Y, restarts=6, optimizer=sweep, **OPTIONS)
     record, arrays = job_record(made_job)
     again = job_of(json.loads(json.dumps(record)), arrays, 6)
-    np.testing.assert_array_equal(
-        bits(train_chunk(again, 0, 6).parameters), bits(runs.parameters)
-    )
+    np.testing.assert_array_equal(bits(train_chunk(again, 0, 6).parameters), bits(runs.parameters))
     for k in (0, 4):
         alone = made(name, number, PerLayer(first, float(values[k]), last))
         run = fastnn.train(DEEP, X, Y, restart=k, optimizer=alone, **OPTIONS)

@@ -198,7 +198,7 @@ CASES = [
      "learning_rate: expected PerLayer of 2 numbers for Network([2, 3, 1]"),
     (lambda: many(GradientDescent(PerLayer(1)), learning_rate_1=[1]), ValueError,
      "learning_rate: expected PerLayer of 2 numbers for Network([2, 3, 1]"),
-    (lambda: many(Adam(), learning_rate_0=[1, -1]), ValueError, "learning_rate[0]: expected number"),
+    (lambda: many(Adam(), learning_rate_0=[1, -1]), ValueError, "learning_rate[0]: expected numbe"),
     (lambda: many(LBFGS(), c1_0=[0.1]), TypeError, "c1: expected a number or an array of shape (r"),
     (lambda: many(momentum_0=[0.5, 2]), ValueError, "momentum[0]: expected numbers from 0 to"),
     (lambda: many(clip_0=[0.5]), ValueError,

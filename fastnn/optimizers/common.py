@@ -110,7 +110,7 @@ class Optimizer:
     """The base of all optimizers."""
 
     takes_per_layer: ClassVar[bool] = False
-    """True if every number that `check_numbers` checks may be a `PerLayer`: see `Setup.by_layer`."""
+    """True if all numbers that `check_numbers` checks may be a `PerLayer`: see `Setup.by_layer`."""
 
     def setup(self, net: Network, samples: int) -> Setup:
         """Describe the optimizer to the engine, for the network `net` and a number of samples."""

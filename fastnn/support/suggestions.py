@@ -67,6 +67,11 @@ sigma stddev scale: std
 scale: gain
 n_splits n_folds: folds
 gamma: factor
+t_max t_0 total_steps total_iters warmup_epochs: epochs
+t_mult: growth
+eta_min min_lr: floor
+pct_start: rise
+start_factor: start
 logistic expit: sigmoid
 linear none: identity
 sin: sine
