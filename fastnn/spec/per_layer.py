@@ -19,8 +19,8 @@ from .network import Network
 class PerLayer:
     """One number for each layer after the input.
 
-    Every number of a first-order optimizer may be one: of `GradientDescent`, `Adam`, `AdamW`,
-    `RPROP` and `Quickprop`.  So may the spread of `Normal`.
+    Every number of a first-order optimizer may be one: of all but `LevenbergMarquardt` and `LBFGS`.
+    So may the spread of `Normal`.
 
     Parameters
     ----------
