@@ -12,8 +12,11 @@ from conftest import assert_same_bits, bits, python
 
 import fastnn
 from fastnn.cli import main
+from fastnn.engine import specialize
+from fastnn.engine.launch import launch_of
 from fastnn.extend import add_optimizer, formulas, optimizer, pieces, remove
 from fastnn.extend.formulas import exp, fma, log, sqrt
+from fastnn.job.build import make_job
 from fastnn.optimizers import OPTIMIZERS, make_optimizer
 from fastnn.sklearn import MLPRegressor
 from fastnn.spec.grid import Grid
@@ -239,7 +242,7 @@ def test_copies_are_of_the_same_class():
     runs = trained(one)
     assert_same_bits(trained(pickle.loads(pickle.dumps(one))), runs)
     # One that was removed goes on, as do its results; the same formula is the same class.
-    remove(made)
+    remove("scaled")
     assert_same_bits(trained(one), runs)
     assert type(copy(one)) is made
     with pytest.raises(ValueError, match="optimizer: expected one of"):
@@ -294,6 +297,24 @@ def test_the_estimators_and_the_command_line(capsys):
     assert main([*arguments, "as-adam", "--learning-rate", "0.1"]) == 0
     assert main([*arguments, "scaled", "--learning-rate", "0.1"]) == 2
     assert "--learning-rate: expected only with" in capsys.readouterr().err
+
+
+BUILT_IN = (fastnn.RMSProp, fastnn.Adagrad, fastnn.AMSGrad, fastnn.Nadam, fastnn.Lion)
+
+
+def test_special_kernels(monkeypatch):
+    """They are compiled elsewhere for built-in ones, and have the same bits."""
+    for kind in BUILT_IN:
+        job = make_job(NET, X, Y, optimizer=kind(), restarts=8, epochs=1)
+        special = launch_of(job, 8).blueprint.special
+        assert specialize.from_text(specialize.to_text(special)) == special
+    made = optimizer(scaled)
+    for one in (fastnn.Nadam(0.01), made(0.02)):
+        found = {}
+        for mode in ("general", "special"):
+            monkeypatch.setenv("FASTNN_KERNELS", mode)
+            found[mode] = trained(one)
+        assert_same_bits(found["special"], found["general"])
 
 
 CODE = """

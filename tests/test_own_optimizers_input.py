@@ -1,9 +1,12 @@
 """Functions that are no optimizers, and forged records of optimizers of one function."""
 
 import json
+from inspect import Parameter, Signature
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from test_own_optimizers import NET, ByHand, X, Y, scaled, scaled_by_hand
 
 import fastnn
@@ -11,6 +14,7 @@ from fastnn.extend import add_optimizer, optimizer, pieces, remove
 from fastnn.job.build import make_job
 from fastnn.job.record import job_of, job_record
 from fastnn.optimizers import OPTIMIZERS
+from fastnn.optimizers.steps import record_step, step_of_data
 
 
 def changed(record, path, value):
@@ -187,3 +191,23 @@ def test_classes_that_are_none():
             add_optimizer(kind)
     remove(ByHand)
     assert before == OPTIMIZERS
+
+
+@given(st.lists(st.sets(st.integers(0, 5)), min_size=1, max_size=4))
+def test_memory_is_common_unless_a_weight_or_gradient_reaches_it(uses):
+    """`uses` of each kind of memory: 0 is the weight, 1 the gradient, others are memory."""
+    names = ["w", "g", *(f"m{i}" for i in range(len(uses)))]
+    uses = [{place for place in sources if place < len(names)} for sources in uses]
+
+    def step(*values, rate):
+        return (values[0] - rate, *(sum((values[i] for i in one), rate) for one in uses))
+
+    places = [Parameter(name, Parameter.POSITIONAL_ONLY) for name in names]
+    step.__signature__ = Signature([*places, Parameter("rate", Parameter.KEYWORD_ONLY)])
+    reached = {0, 1}
+    for _ in uses:
+        reached |= {place for place, one in enumerate(uses, start=2) if one & reached}
+    made = record_step("step", step, ["rate"])
+    assert set(made.own) == {names[place] for place in reached - {0, 1}}
+    assert set(made.common) == set(names[2:]) - set(made.own)
+    assert step_of_data(json.loads(json.dumps(made.data))).data == made.data

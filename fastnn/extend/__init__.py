@@ -13,7 +13,7 @@ from ..support.checks import shown
 from ..support.suggestions import suggests
 from . import formulas, pieces
 from .new_activations import activation, add_activation
-from .optimizers import BUILT_IN, add_optimizer, optimizer
+from .optimizers import add_optimizer, optimizer, own_optimizer
 
 __all__ = [
     "activation",
@@ -37,7 +37,7 @@ def remove(added: str | type[Optimizer]) -> None:
     Parameters
     ----------
     added : str or class
-        The name of an activation, or the class of an optimizer.
+        The name of an activation, or the name or class of an optimizer.
 
     Raises
     ------
@@ -46,8 +46,8 @@ def remove(added: str | type[Optimizer]) -> None:
     """
     if isinstance(added, str) and activations.CODES.get(added, 0) > activations.KEPT:
         activations.remove(added)
-    elif isinstance(added, type) and added in OPTIMIZERS and added not in BUILT_IN:
-        OPTIMIZERS.remove(added)
+    elif (kind := own_optimizer(added)) is not None:
+        OPTIMIZERS.remove(kind)
     else:
         raise ValueError(
             f"added: expected an activation or optimizer that was added, got {shown(added)}"

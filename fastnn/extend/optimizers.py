@@ -25,6 +25,14 @@ WIDTH = 8
 BUILT_IN = tuple(OPTIMIZERS)
 
 
+def own_optimizer(added: Any) -> type[Optimizer] | None:
+    """The class of an optimizer that was added, given itself or its name; None for others."""
+    own = {kind.__name__: kind for kind in OPTIMIZERS if kind not in BUILT_IN}
+    if isinstance(added, str):
+        return own.get(added)
+    return next((kind for kind in own.values() if kind is added), None)
+
+
 @overload
 def optimizer(
     function: Callable[..., Any], *, name: str | None = None, bounds: Bounds | None = None
@@ -218,7 +226,7 @@ def check_new(name: str) -> None:
     if kind_of(name) is not None or name.replace("_", "").lower() in same:
         raise ValueError(
             f"{name}: expected a new name, got one that already exists; for another form of your "
-            f"own, call fastnn.extend.remove({name}) first"
+            f"own, call fastnn.extend.remove({name!r}) first"
         )
 
 

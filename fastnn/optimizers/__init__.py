@@ -73,6 +73,12 @@ def optimizers_by_name() -> dict[str, type[Optimizer]]:
     return named | SHORT_NAMES | named
 
 
+def _shown(kind: type[Optimizer]) -> str:
+    """The name of an optimizer in programs."""
+    own = kind.__module__.partition(".")[0] != "fastnn"
+    return kind.__name__ if own else f"fastnn.{kind.__name__}"
+
+
 def make_optimizer(optimizer: Any) -> Optimizer:
     """Convert an optimizer, its name, or None for gradient descent to an optimizer.
 
@@ -88,7 +94,7 @@ def make_optimizer(optimizer: Any) -> Optimizer:
     by_name = optimizers_by_name()
     if isinstance(optimizer, str) and optimizer.lower() in by_name:
         return by_name[optimizer.lower()]()
-    kinds = ", ".join(f"fastnn.{kind.__name__}" for kind in OPTIMIZERS)
+    kinds = ", ".join(map(_shown, OPTIMIZERS))
     raise (ValueError if isinstance(optimizer, str) else TypeError)(
         f"optimizer: expected one of {kinds}, or {', '.join(map(repr, by_name))}, got "
         f"{shown(optimizer)}{hint(optimizer, by_name)}"

@@ -179,7 +179,8 @@ def positional(name: str, function: Callable[..., Any]) -> list[tuple[str, Any]]
 
 
 def _start(value: Any) -> Any:
-    return float(value) if type(value) is int else value
+    is_number = isinstance(value, int | np.integer | np.floating) and not isinstance(value, bool)
+    return float(value) if is_number else value
 
 
 def numbers_of(function: Callable[..., Any]) -> dict[str, Any]:
