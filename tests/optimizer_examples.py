@@ -70,7 +70,7 @@ EXAMPLES = {
         PerLayer(0.005, 0.01), beta1=0.5, beta2=PerLayer(0.8, 0.9), schedule=StepDecay(50)
     ),
     "Nadam": Nadam(0.01),
-    "Nadam, other numbers": Nadam(0.01, beta1=0.7, beta2=0.95, epsilon=1e-3, momentum_decay=0.1),
+    "Nadam, other numbers": Nadam(0.003, beta1=0.7, beta2=0.95, epsilon=0.1, momentum_decay=0.1),
     # With a small epsilon steps are of one length, and the sign of a rounding error decides, too.
     "RMSProp": RMSProp(0.001, decay=0.99, epsilon=0.03),
     "RMSProp, other numbers": RMSProp(PerLayer(0.003, 0.001), epsilon=0.5),

@@ -14,8 +14,8 @@ import fastnn
 from fastnn.cli import main
 from fastnn.engine import specialize
 from fastnn.engine.launch import launch_of
+from fastnn.expressions.functions import exp, fma, log, sqrt
 from fastnn.extend import add_optimizer, formulas, optimizer, pieces, remove
-from fastnn.extend.formulas import exp, fma, log, sqrt
 from fastnn.job.build import make_job
 from fastnn.optimizers import OPTIMIZERS, make_optimizer
 from fastnn.sklearn import MLPRegressor
