@@ -82,7 +82,9 @@ def source():
     """The page's definitions as a module."""
     marks = ("@activation", "@add_optimizer")
     defining = [
-        block for block in blocks(PAGE.read_text(), "python") if any(mark in block for mark in marks)
+        block
+        for block in blocks(PAGE.read_text(), "python")
+        if any(mark in block for mark in marks)
     ]
     assert len(defining) == 2
     return "\n".join([*defining, MORE])

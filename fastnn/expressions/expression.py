@@ -137,7 +137,7 @@ class Expression:
         return Expression(self.arguments, simplified(self.result))
 
     def in_terms_of_result(self, function: Expression) -> Expression | None:
-        """This expression as one of ``y = function(x)`` instead of x, the function's first argument.
+        """This expression with ``y = function(x)`` instead of x, the function's first argument.
 
         Parts that are the function itself become y, so the slope of ``sigmoid(x)`` becomes
         ``fma(-y, y, y)``.
