@@ -7,6 +7,8 @@ and after the other two r is correct to a unit in the last place even next to a 
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..formulas import (
     Term,
     alternate_by_bits,
@@ -99,12 +101,13 @@ def _atan_series(z: Term) -> Term:
     The fit is of degree 11 (5 in float32); its relative error in the arctangent is 0.01 units in
     the last place.
     """
-    terms: list[Term | float] = [*(ATAN_FLOAT64 if z.is_double else ATAN_FLOAT32)]
+    terms: list[Any] = [*(ATAN_FLOAT64 if z.is_double else ATAN_FLOAT32)]
     power = z
     while len(terms) > 1:
         pairs = [fma(b, power, a) for a, b in zip(terms[::2], terms[1::2], strict=False)]
         terms, power = [*pairs, *terms[2 * len(pairs) :]], power * power
-    return terms[0]
+    series: Term = terms[0]
+    return series
 
 
 def atan_of(x: Term) -> Term:
