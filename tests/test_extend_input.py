@@ -75,7 +75,7 @@ FORMULAS = [
         r"slope: expected the derivative of function, about 0 at x = 0, got nan; write the formula",
     ),
     (
-        (lambda x: formulas.sin(1e6 * x) + x, "own"),
+        (lambda x: 10.0 * (formulas.exp(x) - 1.0 / formulas.exp(-x)), "own"),
         ValueError,
         r"function: expected the values of numpy, .*, got .*; write it so that no digits",
     ),

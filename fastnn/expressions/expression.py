@@ -137,7 +137,7 @@ class Expression:
         return Expression(self.arguments, simplified(self.result))
 
     def in_terms_of_result(self, function: Expression) -> Expression | None:
-        """This expression with ``y = function(x)`` instead of x, the function's first argument.
+        """Write ``y = function(x)`` for x, the function's first argument, wherever possible.
 
         Parts that are the function itself become y, so the slope of ``sigmoid(x)`` becomes
         ``fma(-y, y, y)``.
@@ -145,7 +145,7 @@ class Expression:
         Returns
         -------
         Expression or None
-            With a first argument "y" in place of x; None if x remains.
+            The expression with a first argument "y" in place of x; None if x remains.
         """
         x, name = function.arguments[0], "y"
         while name in self.arguments:
