@@ -14,7 +14,7 @@ from ..support.checks import shown
 from . import data as plain
 from .derivatives import derivative
 from .evaluation import evaluate
-from .nodes import ARGUMENT, Node, ordered, visit
+from .nodes import ARGUMENT, MOST_NODES, Node, ordered, visit
 from .recording import RecordedCondition, RecordedNumber, Recording
 from .simplification import simplified
 from .texts import as_latex, as_text
@@ -39,7 +39,8 @@ class Expression:
     Raises
     ------
     ValueError
-        If the arguments are not different names, or another one is used.
+        If the arguments are not different names, another one is used, or there are more than
+        10,000 nodes.
     """
 
     arguments: tuple[str, ...]
@@ -47,6 +48,8 @@ class Expression:
 
     def __post_init__(self) -> None:
         plain.check_arguments(self.arguments)
+        if len(self.nodes) > MOST_NODES:
+            raise ValueError(f"expression: expected at most {MOST_NODES} nodes, got more")
         for node in self.nodes:
             if node.kind == ARGUMENT and node.value not in self.arguments:
                 raise ValueError(
