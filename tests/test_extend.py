@@ -75,12 +75,7 @@ XOR = fastnn.datasets.xor()
 @pytest.fixture(scope="module")
 def source():
     """The page's definitions as a module."""
-    marks = ("@activation", "@add_optimizer")
-    defining = [
-        block
-        for block in blocks(PAGE.read_text(), "python")
-        if any(mark in block for mark in marks)
-    ]
+    defining = [block for block in blocks(PAGE.read_text(), "python") if "\n@a" in block]
     assert len(defining) == 2
     return "\n".join([*defining, MORE])
 
@@ -251,7 +246,7 @@ def test_command_line(own, capsys):
         main(["restarts", "--help"])
     shown = " ".join(capsys.readouterr().out.split())
     assert "lbfgs, rmsprop" in shown
-    assert "gaussian, swish" in shown
+    assert "arctan, swish" in shown
 
 
 def test_processes(own, tmp_path):
