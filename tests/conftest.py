@@ -133,6 +133,7 @@ THOROUGH = frozenset(
         "notebook",
         "optimizers_bits",
         "optimizers_torch",
+        "own_optimizers",
         "primitives",
         "samples",
         "shares",
