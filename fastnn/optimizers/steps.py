@@ -150,7 +150,7 @@ def record_step(name: str, function: Callable[..., Any], numbers: Sequence[str])
     wanted, got = len(arguments) - 1, len(results) - len(count)
     if got != wanted:
         news = ", ".join(f"new {argument}" for argument in arguments if argument != g)
-        raise TypeError(f"{name}: expected {wanted} results, {news}, got {got}")
+        raise TypeError(f"{name}: expected as results {news}, got {got}")
     made = Step(name, tuple(results), (*memory, *count), tuple(numbers))
     check_step(made)
     return made
