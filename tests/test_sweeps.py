@@ -124,24 +124,6 @@ GRIDS = {
             clip=PerLayer(2.0, c["clip_1"]),
         ),
     ),
-    "Adam of layers": (
-        Adam(PerLayer(0.05, 0.02)),
-        Grid(beta1_1=[0.5, 0.9], epsilon=[1e-8, 1e-2], learning_rate_0=[0.01, 0.1],
-             restarts_per_cell=2),
-        lambda c: Adam(
-            PerLayer(c["learning_rate_0"], 0.02), beta1=PerLayer(0.9, c["beta1_1"]),
-            epsilon=c["epsilon"],
-        ),
-    ),
-    "RPROP of layers": (
-        RPROP("iRprop+", min_step=PerLayer(1e-6, 1e-3)),
-        Grid(initial_step_0=[0.01, 0.1], initial_step_1=[0.02, 0.2], max_step=[0.1, 1.0],
-             restarts_per_cell=2),
-        lambda c: RPROP(
-            "iRprop+", min_step=PerLayer(1e-6, 1e-3), max_step=c["max_step"],
-            initial_step=PerLayer(c["initial_step_0"], c["initial_step_1"]),
-        ),
-    ),
     "Quickprop of layers": (
         Quickprop(0.1, schedule=fastnn.CosineDecay(50)),
         Grid(decay_0=[1e-4, 1e-2], max_growth_1=[1.2, 1.75], learning_rate=[0.05, 0.1],

@@ -50,8 +50,7 @@ class Setup:
     arctanh_error: bool = False
     """True if the SSE has Fahlman's derivative."""
     spans: int = 1
-    """Number of spans of parameters with numbers of their own: all of them, or one for each
-    layer."""
+    """Number of parts of the parameters with numbers of their own, 1 or the number of layers."""
     span_numbers: int = 0
     """Count of the numbers of a span, which lie one span after the other; others follow."""
 

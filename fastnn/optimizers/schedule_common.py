@@ -20,7 +20,7 @@ class Schedule:
     """The base of all schedules: a factor of the learning rate in each epoch."""
 
     code: ClassVar[int]
-    """What the kernels read: one of `schedule_steps`."""
+    """One of the codes of `schedule_steps`."""
 
     def check(self, name: str, low: float, high: float = math.inf, *, whole: bool = False) -> None:
         """Check the named field against bounds, and store it as a number or read-only array."""
@@ -39,7 +39,7 @@ class Schedule:
 
     @property
     def run_time_code(self) -> int:
-        """What the kernels read, with what follows."""
+        """The code that kernels read, with that of what follows."""
         return self.code
 
     def slots(self, prefix: str) -> Slots:

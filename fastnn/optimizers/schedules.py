@@ -203,7 +203,7 @@ class WarmUp(Schedule):
 
     @property
     def run_time_code(self) -> int:
-        """What the kernels read, with what follows."""
+        """The code that kernels read, with that of what follows."""
         return self.code + run_time_code(self.then)
 
     def slots(self, prefix: str) -> Slots:
