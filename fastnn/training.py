@@ -77,11 +77,11 @@ def train(
         Inputs, finite, at least one sample.
     y : (n, n_out) array or data frame of float, or (n,) for one output
         Targets, finite.
-    optimizer : GradientDescent, Adam, AdamW, RPROP, Quickprop, LevenbergMarquardt, LBFGS, or a name
-        By default ``GradientDescent(learning_rate=0.1)``, for a handful of samples.  The SSE and
-        its steps grow with their number: for more use ``loss="mse"`` or "rprop", or it diverges.
-        Names are "gradient_descent", "gd" and "sgd", "adam", "adamw", "rprop", "quickprop",
-        "levenberg_marquardt" and "lm", and "lbfgs"; they stand for the optimizer with its defaults.
+    optimizer : an optimizer such as GradientDescent, RPROP or Adam, or its name, optional
+        By default ``GradientDescent(0.1)``, for a handful of samples.  The SSE and its steps grow
+        with their number: for more use ``loss="mse"`` or "rprop", or it diverges.  Names stand for
+        defaults: "gradient_descent", "gd" and "sgd", "rprop", "quickprop", "adam", "adamw",
+        "amsgrad", "nadam", "rmsprop", "adagrad", "lion", "levenberg_marquardt", "lm" and "lbfgs".
     loss : SSE, MSE, Huber, BinaryCrossEntropy, CrossEntropy, or a name such as "mse", default SSE
         The objective to minimize, including penalties.
     epochs : int, default 1000

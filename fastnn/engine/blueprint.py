@@ -116,6 +116,8 @@ class Blueprint:
         plan.set(
             option=setup.option,
             other_option=setup.other_option,
+            spans=setup.spans,
+            span_numbers=setup.span_numbers,
             batch_size=job.batch_size,
             batches=-(-len(job.X) // job.batch_size),
             # A pass made only for rules and history is not followed by an update.
@@ -270,7 +272,8 @@ def _key(job: Job, lanes: int) -> tuple[Any, ...]:
         lanes, job.net, tuple(BY_NAME.get(name) for name in job.net.activation), len(job.X),
         job.dtype, job.parallel, job.batch_size, job.shuffle, mode(),
         setup.update, setup.compute, setup.observe, setup.n_state, job.hyper.shape[1],
-        setup.option, setup.other_option, setup.scratch, setup.one_tile, setup.slope_offset != 0,
+        setup.option, setup.other_option, setup.spans, setup.span_numbers, setup.scratch,
+        setup.one_tile, setup.slope_offset != 0,
         job.loss_code, loss.scale, loss.output, loss.has_penalties, job.has_plain_loss,
         given, getattr(weighting, "number", 0), job.has_own_weights,
         tuple((type(rule), rule.slots(job.net.n_parameters)) for rule in job.rules),

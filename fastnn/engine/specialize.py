@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
@@ -134,7 +135,7 @@ def from_text(text: str) -> Kind:
 
     def piece_at(home: str) -> Any:
         module, _, name = home.partition(":")
-        return getattr(import_module(module), name)
+        return attrgetter(name)(import_module(module))
 
     sizes = Sizes(
         fields=tuple((name, value) for name, value in said["fields"]),

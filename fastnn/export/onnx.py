@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..lanes.math.trigonometry import ATAN_FLOAT64
 from ..results.model import Model
 from ..results.scaling import Scaling
-from ..spec.activations import LEAK
+from ..spec.activations import GELU, LEAK, SELU
 from ..support.atomic_files import destination
 from ..support.checks import FLOATS, shown
 from ..support.suggestions import suggests
@@ -106,8 +107,58 @@ def _gaussian(graph: _Graph, x: str) -> str:
     return graph.add("Exp", graph.add("Neg", graph.add("Mul", x, x)))
 
 
+def _silu(graph: _Graph, x: str) -> str:
+    return graph.add("Mul", x, graph.add("Sigmoid", x))
+
+
+def _gelu(graph: _Graph, x: str) -> str:
+    cube = graph.add("Mul", graph.add("Mul", x, x), x)
+    inner = graph.add("Add", x, graph.add("Mul", graph.constant(GELU[1]), cube))
+    gate = graph.add("Sigmoid", graph.add("Mul", graph.constant(GELU[0]), inner))
+    return graph.add("Mul", x, gate)
+
+
+def _elu(graph: _Graph, x: str, alpha: float = 1.0) -> str:
+    """Compute ``max(x, 0) + alpha (exp(min(x, 0)) - 1)``: the power is ``2 t / (1 - t)``.
+
+    With ``t = tanh(min(x, 0) / 2)`` no digits cancel.
+    """
+    below = graph.add("Min", x, graph.constant(0))
+    t = graph.add("Tanh", graph.add("Mul", below, graph.constant(0.5)))
+    rest = graph.add("Div", t, graph.add("Sub", graph.constant(1), t))
+    return graph.add("Add", graph.add("Relu", x), graph.add("Mul", graph.constant(2 * alpha), rest))
+
+
+def _selu(graph: _Graph, x: str) -> str:
+    return graph.add("Mul", graph.constant(SELU[0]), _elu(graph, x, SELU[1]))
+
+
+def _hard_sigmoid(graph: _Graph, x: str) -> str:
+    shifted = graph.add("Max", graph.add("Add", x, graph.constant(3)), graph.constant(0))
+    six = graph.constant(6)
+    return graph.add("Div", graph.add("Min", shifted, six), six)
+
+
+def _arctan(graph: _Graph, x: str) -> str:
+    """Compute ``2 atan(u)`` with ``u = t / (1 + sqrt(1 + t**2))`` and t the smaller of |x|, 1/|x|.
+
+    The series is that of fastnn's own arctangent; beyond 1 the result is ``pi / 2`` less that.
+    """
+    one, a = graph.constant(1), graph.add("Abs", x)
+    t = graph.add("Div", graph.add("Min", a, one), graph.add("Max", a, one))
+    root = graph.add("Sqrt", graph.add("Add", one, graph.add("Mul", t, t)))
+    u = graph.add("Div", t, graph.add("Add", one, root))
+    z, series = graph.add("Mul", u, u), graph.constant(ATAN_FLOAT64[-1])
+    for number in (*ATAN_FLOAT64[-2::-1], 1.0):
+        series = graph.add("Add", graph.add("Mul", series, z), graph.constant(number))
+    angle = graph.add("Mul", graph.constant(2), graph.add("Mul", u, series))
+    beyond = graph.add("Sub", graph.constant(np.pi / 2), angle)
+    chosen = graph.add("Where", graph.add("Greater", a, one), beyond, angle)
+    return graph.add("Mul", graph.add("Sign", x), chosen)
+
+
 # Made of operators that onnxruntime also has in float64: its own Softplus, Softsign and LeakyRelu
-# are for float32, and its substitute for Softplus overflows.
+# are for float32, as is Atan, and its substitute for Softplus overflows.
 FORMS: dict[str, Callable[[_Graph, str], str]] = {
     "sigmoid": lambda graph, x: graph.add("Sigmoid", x),
     "tanh": lambda graph, x: graph.add("Tanh", x),
@@ -118,6 +169,12 @@ FORMS: dict[str, Callable[[_Graph, str], str]] = {
     "elliott": _elliott,
     "sine": lambda graph, x: graph.add("Sin", x),
     "gaussian": _gaussian,
+    "silu": _silu,
+    "gelu": _gelu,
+    "elu": _elu,
+    "selu": _selu,
+    "hard_sigmoid": _hard_sigmoid,
+    "arctan": _arctan,
     "softmax": lambda graph, x: graph.add("Softmax", _bounded(graph, x), axis=-1),
 }
 

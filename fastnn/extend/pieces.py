@@ -9,6 +9,7 @@ slot, scratch memory, ``net.scratch[m, s]``, and the integers ``net.option`` and
 """
 
 from ..kernels.pieces import Piece, piece
+from ..kernels.spans import span_at
 from ..lanes.operations import fma, like, magnitude, select, sqrt
 from ..optimizers.common import BELOW_ONE, TINY, Optimizer, Setup
 
@@ -23,6 +24,7 @@ __all__ = [
     "magnitude",
     "piece",
     "select",
+    "span_at",
     "sqrt",
 ]
 

@@ -18,7 +18,7 @@ from ..rules.validation import Validation
 from ..spec.grid import Grid
 from ..spec.losses import SSE, Penalized, make_loss
 from ..spec.network import Network
-from ..spec.per_layer import PerLayer, layer_numbers
+from ..spec.per_layer import PerLayer, arrays_among, layer_numbers
 from ..spec.sample_weights import check_any_weight, make_weighting
 from ..starts import make_start
 from ..starts.common import Start
@@ -219,8 +219,7 @@ def with_grid(
     axes = _fields_of(optimizer, grid.axes, net)
     # If any combination is invalid, so is the largest value of some axis with the smallest of the
     # others.
-    pool = {name: values for name, values in vars(optimizer).items() if np.ndim(values) == 1}
-    pool = {name: values for name, values in pool.items() if name not in axes} | grid.axes
+    pool = dict(arrays_among(vars(optimizer) | axes))
     corners = {name: np.full(len(pool) + 1, values.min()) for name, values in pool.items()}
     for i, (name, values) in enumerate(pool.items()):
         corners[name][i + 1] = values.max()
@@ -247,6 +246,7 @@ def _fields_of(optimizer: Optimizer, axes: dict[str, Any], net: Network) -> dict
     """Fields of the optimizer with the values of the axes, which may belong to single layers."""
     names = [field.name for field in fields(optimizer)]  # type: ignore[arg-type]
     found: dict[str, Any] = {}
+    layers: dict[str, list[Any]] = {}
     for name, values in axes.items():
         field, _, layer = name.rpartition("_")
         if name in names:
@@ -257,17 +257,22 @@ def _fields_of(optimizer: Optimizer, axes: dict[str, Any], net: Network) -> dict
                 f"{name}"
             )
         elif field in names and layer.isdecimal() and layer == str(int(layer)):
-            rates = found.get(field, getattr(optimizer, field))
-            rates = list(layer_numbers(field, rates, net).values())
+            given = layer_numbers(field, getattr(optimizer, field), net).values()
             if int(layer) >= net.depth:
                 raise ValueError(f"grid: expected {field}_0 to {field}_{net.depth - 1}, got {name}")
-            rates[int(layer)] = values
-            found[field] = PerLayer(*rates)
+            layers.setdefault(field, list(given))[int(layer)] = values
         else:
             raise ValueError(
                 f"grid: expected axes among {', '.join(names)}, numbers of "
                 f"{type(optimizer).__name__}, got {name}{hint(name, names, str)}"
             )
+    for field, numbers in layers.items():
+        if any(number is None for number in numbers):
+            raise ValueError(
+                f"grid: expected {field}_0 to {field}_{net.depth - 1}, or a value of {field} in "
+                "the optimizer for the other layers, got only some of them"
+            )
+        found[field] = PerLayer(*numbers)
     return found
 
 

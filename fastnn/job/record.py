@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..optimizers import OPTIMIZERS
+from ..optimizers.one_formula import OwnOptimizer, own_optimizer_of
 from ..optimizers.schedules import SCHEDULES
 from ..rules import RULES
 from ..rules.loss_below import LossBelow
@@ -229,13 +230,20 @@ def _described(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(value, Grid):
         parts = {"restarts_per_cell": value.restarts_per_cell, **value.axes}
     else:
-        if kind_of(type(value).__name__) is not type(value):
+        if not isinstance(value, OwnOptimizer) and kind_of(type(value).__name__) is not type(value):
             raise TypeError(
                 f"{name}: expected a class of fastnn, or an optimizer added by "
                 f"fastnn.extend.add_optimizer, got {shown(value)}"
             )
-        parts = {field.name: getattr(value, field.name) for field in fields(value)}
+        parts = {
+            field.name: getattr(value, field.name)
+            for field in fields(value)
+            if "added_later" not in field.metadata or getattr(value, field.name) is not None
+        }
     described = {key: _described(part, f"{name}.{key}", arrays) for key, part in parts.items()}
+    if isinstance(value, OwnOptimizer):
+        definition = value.definition
+        return {"type": OwnOptimizer.__name__, "definition": definition, "values": described}
     return {"type": type(value).__name__, **described}
 
 
@@ -247,6 +255,9 @@ def _rebuilt(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
         return value
     if value.keys() == {"array"}:
         return arrays[value["array"]]
+    if value["type"] == OwnOptimizer.__name__:
+        values = {name: _rebuilt(part, arrays) for name, part in value["values"].items()}
+        return own_optimizer_of(value["definition"], values)
     kind = kind_of(value["type"])
     if kind is None:
         raise ValueError(

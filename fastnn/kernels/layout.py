@@ -23,6 +23,7 @@ SIZES = _fields(NUMBER, """
     judged_forward              # 1 if rules and history need no gradient of a pass made for them
     n_hyper n_state             # numbers of each restart: hyperparameters, memory between steps
     option other_option         # of the optimizer's setup
+    spans span_numbers          # parts of the parameters with numbers of their own; these' count
     loss_scale                  # SUM, MEAN or MEAN_OF_SAMPLES, as in `spec.losses`
     weighting weight_source weight_number   # UNWEIGHTED, COMMON, OWN; the kind of OWN; its number
     n_rules

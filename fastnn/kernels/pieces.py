@@ -144,7 +144,7 @@ class Piece:
         self.name = name
         self.make = make
         self.home = home
-        """``module:name`` of a piece that a module holds."""
+        """``module:name`` of a piece that a module holds, or ``module:Class.name``."""
         self.kept = kept
         """True if cached on disk, where keys cover only the sources of this package."""
         self.loaded: set[Kind] = set()

@@ -316,3 +316,56 @@ packed_wide = _regrouped(lambda number: WIDE * register_lanes(number))
 def regrouped(count):
     """Make an intrinsic: the same numbers, contiguous in rows, in vectors of `count`."""
     return _regrouped(lambda number: count)
+
+
+@cache
+def rows_at(count):
+    """Make two intrinsics, which read and write `count` rows of a column as a tuple.
+
+    The rows are `step` apart: ``M[0, j], M[step, j], M[2 * step, j], …``.
+    """
+
+    def places(context, builder, signature, arguments):
+        kind = signature.args[0]
+        matrix = proxy(context, builder, kind, arguments[0])
+        j, step = (
+            context.cast(builder, value, source, types.intp)
+            for value, source in zip(arguments[1:3], signature.args[1:3], strict=True)
+        )
+        first = builder.mul(j, matrix.column_step)
+        step = builder.mul(step, matrix.row_step)
+        rows = (builder.add(first, builder.mul(step, INTP(i))) for i in range(count))
+        return [_moved(builder, kind, matrix.data, at) for at in rows]
+
+    @intrinsic
+    def read(typingctx, matrix, j, step):
+        if not isinstance(matrix, Matrix) or matrix.value != matrix.element:
+            return None
+
+        def generate(context, builder, signature, arguments):
+            found = [
+                builder.load(place, align=_alignment(matrix))
+                for place in places(context, builder, signature, arguments)
+            ]
+            return context.make_tuple(builder, signature.return_type, found)
+
+        return types.UniTuple(matrix.value, count)(matrix, j, step), generate
+
+    @intrinsic
+    def write(typingctx, matrix, j, step, values):
+        if not (isinstance(matrix, Matrix) and isinstance(values, types.UniTuple)):
+            return None
+
+        def generate(context, builder, signature, arguments):
+            parts = cgutils.unpack_tuple(builder, arguments[3], len(values))
+            # The last of the values: a formula's result may begin with what goes elsewhere.
+            for place, value in zip(
+                places(context, builder, signature, arguments), parts[len(parts) - count :],
+                strict=True,
+            ):  # fmt: skip
+                builder.store(value, place, align=_alignment(matrix))
+            return context.get_dummy_value()
+
+        return types.none(matrix, j, step, values), generate
+
+    return read, write

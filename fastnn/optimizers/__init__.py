@@ -5,17 +5,24 @@ from typing import Any
 
 from ..support.checks import shown
 from ..support.suggestions import hint
+from .adagrad import Adagrad
 from .adam import Adam, AdamW
+from .amsgrad import AMSGrad
 from .common import Optimizer, Setup
+from .decays import CosineDecay, CosineRestarts, ExponentialDecay, StepDecay
 from .gradient_descent import GradientDescent
 from .lbfgs import LBFGS
 from .levenberg_marquardt import LevenbergMarquardt
+from .lion import Lion
+from .nadam import Nadam
 from .quickprop import Quickprop
+from .rmsprop import RMSProp
 from .rprop import RPROP
-from .schedules import CosineDecay, ExponentialDecay, StepDecay
+from .schedules import OneCycle, ReduceOnPlateau, WarmUp
 
 OPTIMIZERS: list[type[Optimizer]] = [
     GradientDescent, RPROP, Quickprop, Adam, AdamW, LevenbergMarquardt, LBFGS,
+    RMSProp, Adagrad, AMSGrad, Nadam, Lion,
 ]  # fmt: skip
 """All optimizers; `fastnn.extend` adds those of users."""
 SHORT_NAMES: dict[str, type[Optimizer]] = {
@@ -28,16 +35,25 @@ __all__ = [
     "OPTIMIZERS",
     "RPROP",
     "SHORT_NAMES",
+    "AMSGrad",
+    "Adagrad",
     "Adam",
     "AdamW",
     "CosineDecay",
+    "CosineRestarts",
     "ExponentialDecay",
     "GradientDescent",
     "LevenbergMarquardt",
+    "Lion",
+    "Nadam",
+    "OneCycle",
     "Optimizer",
     "Quickprop",
+    "RMSProp",
+    "ReduceOnPlateau",
     "Setup",
     "StepDecay",
+    "WarmUp",
     "make_optimizer",
     "name_of",
     "optimizers_by_name",
@@ -59,6 +75,12 @@ def optimizers_by_name() -> dict[str, type[Optimizer]]:
     return named | SHORT_NAMES | named
 
 
+def _shown(kind: type[Optimizer]) -> str:
+    """The name of an optimizer in programs."""
+    own = kind.__module__.partition(".")[0] != "fastnn"
+    return kind.__name__ if own else f"fastnn.{kind.__name__}"
+
+
 def make_optimizer(optimizer: Any) -> Optimizer:
     """Convert an optimizer, its name, or None for gradient descent to an optimizer.
 
@@ -74,7 +96,7 @@ def make_optimizer(optimizer: Any) -> Optimizer:
     by_name = optimizers_by_name()
     if isinstance(optimizer, str) and optimizer.lower() in by_name:
         return by_name[optimizer.lower()]()
-    kinds = ", ".join(f"fastnn.{kind.__name__}" for kind in OPTIMIZERS)
+    kinds = ", ".join(map(_shown, OPTIMIZERS))
     raise (ValueError if isinstance(optimizer, str) else TypeError)(
         f"optimizer: expected one of {kinds}, or {', '.join(map(repr, by_name))}, got "
         f"{shown(optimizer)}{hint(optimizer, by_name)}"

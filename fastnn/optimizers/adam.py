@@ -10,16 +10,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..kernels.pieces import piece
+from ..kernels.spans import common_numbers, span_at
 from ..lanes.operations import fma, like, sqrt
+from ..spec.per_layer import PerLayer, numbers_of_arrays
 from ..support.checks import by_name
 from .common import BELOW_ONE, TINY, Optimizer, Setup
+from .schedule_common import Schedule
+from .schedule_steps import advance
 from .schedules import (
-    SCHEDULE_SLOTS,
-    Schedule,
-    advance,
     check_schedule,
-    numpy_factor,
+    numpy_factors,
+    run_time_code,
     schedule_numbers,
+    schedule_slots,
 )
 
 if TYPE_CHECKING:
@@ -37,14 +40,14 @@ class Adam(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float or (restarts,) array of float, default 0.001
+    learning_rate : float, (restarts,) array of float, or PerLayer, default 0.001
         Approximate step length in each weight, non-negative.
-    beta1, beta2 : float or (restarts,) array of float, default 0.9 and 0.999
+    beta1, beta2 : float, (restarts,) array of float, or PerLayer, default 0.9 and 0.999
         Decay of the two means, from 0 to the largest float32 below 1.
-    epsilon : float or (restarts,) array of float, default 1e-8
+    epsilon : float, (restarts,) array of float, or PerLayer, default 1e-8
         Positive.
-    schedule : StepDecay, ExponentialDecay or CosineDecay, optional
-        Decrease of the rate from epoch to epoch.
+    schedule : StepDecay, CosineDecay, OneCycle, WarmUp or any other schedule, optional
+        Change of the rate from epoch to epoch.
 
     Raises
     ------
@@ -57,12 +60,14 @@ class Adam(Optimizer):
     1412.6980), algorithm 1.
     """
 
-    learning_rate: ArrayLike = 0.001
+    learning_rate: ArrayLike | PerLayer = 0.001
     _: KW_ONLY
-    beta1: ArrayLike = 0.9
-    beta2: ArrayLike = 0.999
-    epsilon: ArrayLike = 1e-8
+    beta1: ArrayLike | PerLayer = 0.9
+    beta2: ArrayLike | PerLayer = 0.999
+    epsilon: ArrayLike | PerLayer = 1e-8
     schedule: Schedule | None = None
+
+    takes_per_layer = True
 
     def __post_init__(self) -> None:
         self.check_numbers(
@@ -74,29 +79,32 @@ class Adam(Optimizer):
         check_schedule(self.schedule)
 
     @property
-    def decay(self) -> ArrayLike:
+    def decay(self) -> ArrayLike | PerLayer:
         """Decay of the weights themselves: none."""
         return 0.0
 
     def setup(self, net: Network, samples: int) -> Setup:
         """Describe the optimizer to the engine, for the network `net` and a number of samples."""
-        return Setup(
+        p, spans = net.n_parameters, self.spans(net)
+        return Setup.by_layer(
+            net,
             {
                 "learning_rate": self.learning_rate,
                 "beta1": self.beta1,
                 "beta2": self.beta2,
                 "epsilon": self.epsilon,
                 "weight_decay": self.decay,
-                **schedule_numbers(self.schedule),
             },
             adam_update,
-            slots=((2 * net.n_parameters, 0.0), (2, 1.0), *SCHEDULE_SLOTS),
-            other_option=0 if self.schedule is None else self.schedule.code,
+            common=schedule_numbers(self.schedule),
+            slots=((2 * p, 0.0), (2 * spans, 1.0), *schedule_slots(self.schedule)),
+            other_option=run_time_code(self.schedule),
         )
 
     def numpy_step(self, arrays: list[np.ndarray], numbers: dict[str, float]) -> Any:
         """The textbook's step in NumPy."""
-        rate, beta1, beta2 = numbers["learning_rate"], numbers["beta1"], numbers["beta2"]
+        factor_in = numpy_factors(self.schedule, numbers)
+        own = numbers_of_arrays(numbers, len(arrays))
         means = [np.zeros_like(array) for array in arrays]
         squares = [np.zeros_like(array) for array in arrays]
         steps = 0
@@ -104,12 +112,13 @@ class Adam(Optimizer):
         def step(gradients: list[np.ndarray], loss: float, epoch: int) -> None:
             nonlocal steps
             steps += 1
-            now = rate * numpy_factor(self.schedule, numbers, epoch)
-            for w, g, m, v in zip(arrays, gradients, means, squares, strict=True):
-                w *= 1 - now * numbers["weight_decay"]
+            factor = factor_in(epoch, loss)
+            for w, g, m, v, n in zip(arrays, gradients, means, squares, own, strict=True):
+                now, beta1, beta2 = factor * n["learning_rate"], n["beta1"], n["beta2"]
+                w *= 1 - now * n["weight_decay"]
                 m += (1 - beta1) * (g - m)
                 v += (1 - beta2) * (g * g - v)
-                root = np.sqrt(v / (1 - beta2**steps)) + numbers["epsilon"]
+                root = np.sqrt(v / (1 - beta2**steps)) + n["epsilon"]
                 w -= now * (m / (1 - beta1**steps)) / root
 
         return step
@@ -126,7 +135,7 @@ class AdamW(Adam):
     ----------
     learning_rate, beta1, beta2, epsilon, schedule
         As for `Adam`.
-    weight_decay : float or (restarts,) array of float, default 0.01
+    weight_decay : float, (restarts,) array of float, or PerLayer, default 0.01
         Non-negative.
 
     Raises
@@ -141,39 +150,42 @@ class AdamW(Adam):
     """
 
     _: KW_ONLY
-    weight_decay: ArrayLike = 0.01
+    weight_decay: ArrayLike | PerLayer = 0.01
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check_numbers(weight_decay=(0.0, math.inf))
 
     @property
-    def decay(self) -> ArrayLike:
+    def decay(self) -> ArrayLike | PerLayer:
         """Decay of the weights themselves."""
         return self.weight_decay
 
 
 @piece
 def adam_update(net):
-    """One step; hyperparameters: rate, two betas, epsilon, weight decay, schedule."""
-    w, gradient, hyper, p = net.parameters, net.gradient, net.hyper, net.n_parameters
-    means, squares, powers = net.state, net.state + p, net.state + 2 * p
-    factors = powers + 2
-    for s in range(net.strips):
-        beta1, beta2, epsilon = hyper[1, s], hyper[2, s], hyper[3, s]
-        one = like(beta1, 1.0)
-        rate = hyper[0, s] * factors[0, s]
-        power1, power2 = powers[0, s] * beta1, powers[1, s] * beta2
-        powers[0, s], powers[1, s] = power1, power2
-        step = -(rate / (one - power1))
-        unbias = one / sqrt(one - power2)
-        keep = one - rate * hyper[4, s]
-        rest1, rest2 = one - beta1, one - beta2
-        for m in range(p):
-            g = gradient[m, s]
-            mean = fma(beta1, means[m, s], rest1 * g)
-            square = fma(beta2, squares[m, s], rest2 * g * g)
-            means[m, s], squares[m, s] = mean, square
-            root = fma(sqrt(square), unbias, epsilon)
-            w[m, s] = fma(step * mean, one / root, keep * w[m, s])
-    advance(net, factors, hyper + 5)
+    """One step; hyperparameters: rate, two betas, epsilon, weight decay; those of the schedule."""
+    p, powers = net.n_parameters, net.state + 2 * net.n_parameters
+    factors = powers + 2 * net.spans
+    for i in range(net.spans):
+        hyper, first, count = span_at(net, i)
+        w, gradient = net.parameters + first, net.gradient + first
+        means, squares, power = net.state + first, net.state + (p + first), powers + 2 * i
+        for s in range(net.strips):
+            beta1, beta2, epsilon = hyper[1, s], hyper[2, s], hyper[3, s]
+            one = like(beta1, 1.0)
+            rate = hyper[0, s] * factors[0, s]
+            power1, power2 = power[0, s] * beta1, power[1, s] * beta2
+            power[0, s], power[1, s] = power1, power2
+            step = -(rate / (one - power1))
+            unbias = one / sqrt(one - power2)
+            keep = one - rate * hyper[4, s]
+            rest1, rest2 = one - beta1, one - beta2
+            for m in range(count):
+                g = gradient[m, s]
+                mean = fma(beta1, means[m, s], rest1 * g)
+                square = fma(beta2, squares[m, s], rest2 * g * g)
+                means[m, s], squares[m, s] = mean, square
+                root = fma(sqrt(square), unbias, epsilon)
+                w[m, s] = fma(step * mean, one / root, keep * w[m, s])
+    advance(net, factors, common_numbers(net))

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from ..kernels.pieces import Piece
+from ..spec.per_layer import PerLayer, numbers_by_layer, side_by_side
 from ..support.checks import hyperparameter, shown
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class Setup:
 
     numbers: dict[str, Any]
     """Hyperparameters in the order in which the kernel reads them, each one number or one per
-    restart."""
+    restart; `by_layer` takes those that are a `PerLayer` apart."""
     update: Piece
     """Piece that computes the next parameters from the gradient."""
     slots: tuple[tuple[int, float | str], ...] = ()
@@ -49,12 +50,48 @@ class Setup:
     """Constant added to the slopes of all activations in back-propagation."""
     arctanh_error: bool = False
     """True if the SSE has Fahlman's derivative."""
+    spans: int = 1
+    """Number of parts of the parameters with numbers of their own, 1 or the number of layers."""
+    span_numbers: int = 0
+    """Count of the numbers of a span, which lie one span after the other; others follow."""
+
+    @classmethod
+    def by_layer(
+        cls,
+        net: Network,
+        numbers: dict[str, Any],
+        update: Piece,
+        *,
+        common: dict[str, Any] | None = None,
+        slots: tuple[tuple[int, float | str], ...] = (),
+        **others: Any,
+    ) -> Setup:
+        """Describe an optimizer each of whose `numbers` may be a `PerLayer`.
+
+        Its kernel reads them by `span_at`; those in `common`, the same for all layers, come last. A
+        slot that begins with the number of each layer has one number for each parameter.
+        """
+        by_layer, spans = numbers_by_layer(numbers, net)
+        sizes = [(n_in + net.bias) * n_out for n_in, n_out in pairwise(net.sizes)]
+        parts: list[tuple[int, float | str]] = []
+        for count, value in slots:
+            if isinstance(value, str) and isinstance(numbers.get(value), PerLayer):
+                parts += [(size, f"{value}[{i}]") for i, size in enumerate(sizes)]
+            else:
+                parts.append((count, value))
+        return cls(
+            by_layer | (common or {}),
+            update,
+            slots=tuple(parts),
+            spans=spans,
+            span_numbers=len(by_layer) // spans,
+            **others,
+        )
 
     @property
     def kind(self) -> tuple[Any, ...]:
         """Properties that must be equal for training to continue with the memory."""
-        counts = tuple(count for count, _ in self.slots)
-        return self.update.name, self.option, self.other_option, counts
+        return self.update.name, self.option, self.other_option, self.n_state
 
     @cached_property
     def n_state(self) -> int:
@@ -62,6 +99,8 @@ class Setup:
         return sum(count for count, _ in self.slots)
 
 
+# Of a field that is newer than some files: records have it only where it is given.
+ADDED_LATER = {"added_later": True}
 # Bounds that also hold in float32: the smallest positive number, the largest below 1.
 TINY = float(np.finfo(np.float32).tiny)
 BELOW_ONE = float(np.nextafter(np.float32(1.0), np.float32(0.0)))
@@ -69,6 +108,9 @@ BELOW_ONE = float(np.nextafter(np.float32(1.0), np.float32(0.0)))
 
 class Optimizer:
     """The base of all optimizers."""
+
+    takes_per_layer: ClassVar[bool] = False
+    """True if all numbers that `check_numbers` checks may be a `PerLayer`: see `Setup.by_layer`."""
 
     def setup(self, net: Network, samples: int) -> Setup:
         """Describe the optimizer to the engine, for the network `net` and a number of samples."""
@@ -92,26 +134,42 @@ class Optimizer:
         """
         raise NotImplementedError
 
+    def spans(self, net: Network) -> int:
+        """Count the spans of its setup: 1, or the layers if any number is a `PerLayer`."""
+        return net.depth if any(isinstance(each, PerLayer) for each in vars(self).values()) else 1
+
     def check_numbers(self, **bounds: tuple[float, float]) -> None:
         """Check the named fields against bounds, and store them as numbers or read-only arrays."""
         for name, (low, high) in bounds.items():
-            value = hyperparameter(name, getattr(self, name), low, high)
-            object.__setattr__(self, name, value)
+            value = getattr(self, name)
+            if not isinstance(value, PerLayer):
+                value = hyperparameter(name, value, low, high)
+                object.__setattr__(self, name, value)
+            elif self.takes_per_layer:
+                value.check(name, low, high)
+            else:
+                raise TypeError(
+                    f"{name}: expected a number or an array of shape (restarts,), got "
+                    f"{shown(value)}; only numbers of first-order optimizers, such as RPROP and "
+                    "Adam, may differ between layers"
+                )
 
     def check_order(self, *names: str, strict: bool = False) -> None:
         """Check that the named fields do not decrease, or that they increase if `strict`."""
         how, falls = ("<", np.greater_equal) if strict else ("<=", np.greater)
         for low, high in pairwise(names):
-            least, most = getattr(self, low), getattr(self, high)
-            if np.ndim(least) and np.ndim(most) and np.shape(least) != np.shape(most):
-                raise ValueError(
-                    f"{low}, {high}: expected arrays of equal length, got {np.size(least)} and "
-                    f"{np.size(most)}"
-                )
-            if np.any(falls(least, most)):
-                raise ValueError(
-                    f"{low}, {high}: expected {low} {how} {high}, got {shown(least)}, {shown(most)}"
-                )
+            values = getattr(self, low), getattr(self, high)
+            for least, most in side_by_side(*values):
+                if np.ndim(least) and np.ndim(most) and np.shape(least) != np.shape(most):
+                    raise ValueError(
+                        f"{low}, {high}: expected arrays of equal length, got {np.size(least)} and "
+                        f"{np.size(most)}"
+                    )
+                if np.any(falls(least, most)):
+                    raise ValueError(
+                        f"{low}, {high}: expected {low} {how} {high}, got {shown(values[0])}, "
+                        f"{shown(values[1])}"
+                    )
 
     def check_flag(self, name: str) -> None:
         """Check that the named field is True or False."""

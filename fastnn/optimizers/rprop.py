@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike
 
 from ..jit.compiling import inlined
 from ..kernels.pieces import piece
+from ..kernels.spans import span_at
 from ..lanes.operations import at_least, at_most, like, select
+from ..spec.per_layer import PerLayer, numbers_of_arrays
 from ..support.checks import by_name, shown
 from ..support.suggestions import hint
 from .common import TINY, Optimizer, Setup
@@ -36,11 +38,11 @@ class RPROP(Optimizer):
     Parameters
     ----------
     variant : "iRprop-", "iRprop+", "Rprop-" or "Rprop+", default "iRprop-"
-    increase, decrease : float or (restarts,) array of float, default 1.2 and 0.5
+    increase, decrease : float, (restarts,) array of float, or PerLayer, default 1.2 and 0.5
         Factors of the step length: `increase` at least 1, `decrease` at most 1.
-    initial_step : float or (restarts,) array of float, default 0.1
+    initial_step : float, (restarts,) array of float, or PerLayer, default 0.1
         The first step length, positive.
-    min_step, max_step : float or (restarts,) array of float, default 1e-6 and 50
+    min_step, max_step : float, (restarts,) array of float, or PerLayer, default 1e-6 and 50
         Bounds of the step length, positive, in this order.
 
     Raises
@@ -57,11 +59,13 @@ class RPROP(Optimizer):
 
     variant: str = "iRprop-"
     _: KW_ONLY
-    increase: ArrayLike = 1.2
-    decrease: ArrayLike = 0.5
-    initial_step: ArrayLike = 0.1
-    min_step: ArrayLike = 1e-6
-    max_step: ArrayLike = 50.0
+    increase: ArrayLike | PerLayer = 1.2
+    decrease: ArrayLike | PerLayer = 0.5
+    initial_step: ArrayLike | PerLayer = 0.1
+    min_step: ArrayLike | PerLayer = 1e-6
+    max_step: ArrayLike | PerLayer = 50.0
+
+    takes_per_layer = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.variant, str) or self.variant not in VARIANTS:
@@ -85,7 +89,8 @@ class RPROP(Optimizer):
         if code in (RPROP_PLUS, IRPROP_PLUS):
             slots += ((count, 0.0), (1, math.inf))
         names = ("increase", "decrease", "min_step", "max_step", "initial_step")
-        return Setup(
+        return Setup.by_layer(
+            net,
             {name: getattr(self, name) for name in names},
             rprop_plus_update if code in (RPROP_PLUS, IRPROP_PLUS) else rprop_minus_update,
             slots=slots,
@@ -95,7 +100,8 @@ class RPROP(Optimizer):
 
     def numpy_step(self, arrays: list[np.ndarray], numbers: dict[str, float]) -> Any:
         """The textbook's step in NumPy."""
-        steps = [np.full_like(array, numbers["initial_step"]) for array in arrays]
+        own = numbers_of_arrays(numbers, len(arrays))
+        steps = [np.full_like(a, n["initial_step"]) for a, n in zip(arrays, own, strict=True)]
         before = [np.zeros_like(array) for array in arrays]
         changes = [np.zeros_like(array) for array in arrays]
         last_loss = math.inf
@@ -103,11 +109,11 @@ class RPROP(Optimizer):
 
         def step(gradients: list[np.ndarray], loss: float, epoch: int) -> None:
             nonlocal last_loss
-            for i, (w, g) in enumerate(zip(arrays, gradients, strict=True)):
+            for i, (w, g, n) in enumerate(zip(arrays, gradients, own, strict=True)):
                 product = g * before[i]
                 same, turned = product > 0, product < 0
-                longer = np.minimum(steps[i] * numbers["increase"], numbers["max_step"])
-                shorter = np.maximum(steps[i] * numbers["decrease"], numbers["min_step"])
+                longer = np.minimum(steps[i] * n["increase"], n["max_step"])
+                shorter = np.maximum(steps[i] * n["decrease"], n["min_step"])
                 steps[i] = np.where(same, longer, np.where(turned, shorter, steps[i]))
                 if plus or improved:
                     before[i] = np.where(turned, 0, g)
@@ -129,47 +135,52 @@ class RPROP(Optimizer):
 @piece
 def rprop_minus_update(net):
     """One step of Rprop- or iRprop-; hyperparameters: increase, decrease, bounds of the step."""
-    w, gradient, hyper = net.parameters, net.gradient, net.hyper
-    lengths, slopes = net.state, net.state + net.n_parameters
-    zero, improved = hyper.zero, net.option == IRPROP_MINUS
-    for s in range(net.strips):
-        increase, decrease, least, most = hyper[0, s], hyper[1, s], hyper[2, s], hyper[3, s]
-        for m in range(net.n_parameters):
-            g, length = gradient[m, s], lengths[m, s]
-            product = g * slopes[m, s]
-            turned = product < zero
-            length = select(product > zero, at_most(length * increase, most), length)
-            length = select(turned, at_least(length * decrease, least), length)
-            if improved:
-                g = select(turned, zero, g)
-            lengths[m, s], slopes[m, s] = length, g
-            w[m, s] = w[m, s] + _downhill(g, length)
+    zero, improved = net.hyper.zero, net.option == IRPROP_MINUS
+    for i in range(net.spans):
+        hyper, first, count = span_at(net, i)
+        w, gradient = net.parameters + first, net.gradient + first
+        lengths, slopes = net.state + first, net.state + (net.n_parameters + first)
+        for s in range(net.strips):
+            increase, decrease, least, most = hyper[0, s], hyper[1, s], hyper[2, s], hyper[3, s]
+            for m in range(count):
+                g, length = gradient[m, s], lengths[m, s]
+                product = g * slopes[m, s]
+                turned = product < zero
+                length = select(product > zero, at_most(length * increase, most), length)
+                length = select(turned, at_least(length * decrease, least), length)
+                if improved:
+                    g = select(turned, zero, g)
+                lengths[m, s], slopes[m, s] = length, g
+                w[m, s] = w[m, s] + _downhill(g, length)
 
 
 @piece
 def rprop_plus_update(net):
     """One step of Rprop+ or iRprop+, which also keep the last change and the last loss."""
-    w, gradient, hyper, p = net.parameters, net.gradient, net.hyper, net.n_parameters
-    lengths, slopes, changes = net.state, net.state + p, net.state + 2 * p
-    losses, last_losses = net.losses, net.state + 3 * p
-    zero, improved = hyper.zero, net.option == IRPROP_PLUS
+    p, losses, last_losses = net.n_parameters, net.losses, net.state + 3 * net.n_parameters
+    zero, improved = net.hyper.zero, net.option == IRPROP_PLUS
+    for i in range(net.spans):
+        hyper, first, count = span_at(net, i)
+        w, gradient, lengths = net.parameters + first, net.gradient + first, net.state + first
+        slopes, changes = net.state + (p + first), net.state + (2 * p + first)
+        for s in range(net.strips):
+            increase, decrease, least, most = hyper[0, s], hyper[1, s], hyper[2, s], hyper[3, s]
+            risen = losses[0, s] > last_losses[0, s]
+            for m in range(count):
+                g, length = gradient[m, s], lengths[m, s]
+                product = g * slopes[m, s]
+                turned = product < zero
+                length = select(product > zero, at_most(length * increase, most), length)
+                length = select(turned, at_least(length * decrease, least), length)
+                back = -changes[m, s]
+                if improved:
+                    back = select(risen, back, zero)
+                change = select(turned, back, _downhill(g, length))
+                lengths[m, s], slopes[m, s] = length, select(turned, zero, g)
+                changes[m, s] = change
+                w[m, s] = w[m, s] + change
     for s in range(net.strips):
-        increase, decrease, least, most = hyper[0, s], hyper[1, s], hyper[2, s], hyper[3, s]
-        risen = losses[0, s] > last_losses[0, s]
         last_losses[0, s] = losses[0, s]
-        for m in range(p):
-            g, length = gradient[m, s], lengths[m, s]
-            product = g * slopes[m, s]
-            turned = product < zero
-            length = select(product > zero, at_most(length * increase, most), length)
-            length = select(turned, at_least(length * decrease, least), length)
-            back = -changes[m, s]
-            if improved:
-                back = select(risen, back, zero)
-            change = select(turned, back, _downhill(g, length))
-            lengths[m, s], slopes[m, s] = length, select(turned, zero, g)
-            changes[m, s] = change
-            w[m, s] = w[m, s] + change
 
 
 @inlined

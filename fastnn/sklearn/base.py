@@ -48,7 +48,7 @@ def is_stochastic(estimator: Any) -> bool:
     if stochastic:
         return True
     raise AttributeError(
-        f"partial_fit: expected one of the solvers sgd, adam and adamw, got {estimator.solver!r}"
+        f"partial_fit: expected a solver of batches, such as sgd or adam, got {estimator.solver!r}"
     )
 
 

@@ -11,12 +11,17 @@ from typing import Any
 from ..optimizers import (
     LBFGS,
     RPROP,
+    Adagrad,
     Adam,
     AdamW,
+    AMSGrad,
     GradientDescent,
     LevenbergMarquardt,
+    Lion,
+    Nadam,
     Optimizer,
     Quickprop,
+    RMSProp,
 )
 from ..spec.activations import BY_NAME
 from ..spec.network import Network
@@ -44,6 +49,16 @@ class Solver:
     """True if it ends at a small gradient, usually soon, and not when the loss stops decreasing."""
 
 
+def _like_adam(kind: type[Adam | AMSGrad | Nadam]) -> Solver:
+    """The solver of an optimizer with the numbers of Adam."""
+    return Solver(
+        lambda e, scale: kind(
+            e.learning_rate_init, beta1=e.beta_1, beta2=e.beta_2, epsilon=e.epsilon
+        ),
+        stochastic=True,
+    )
+
+
 SOLVERS = {
     "lbfgs": Solver(lambda e, scale: LBFGS(), by_gradient=True),
     "sgd": Solver(
@@ -54,12 +69,7 @@ SOLVERS = {
         ),
         stochastic=True,
     ),
-    "adam": Solver(
-        lambda e, scale: Adam(
-            e.learning_rate_init, beta1=e.beta_1, beta2=e.beta_2, epsilon=e.epsilon
-        ),
-        stochastic=True,
-    ),
+    "adam": _like_adam(Adam),
     "adamw": Solver(
         lambda e, scale: AdamW(
             e.learning_rate_init,
@@ -71,6 +81,13 @@ SOLVERS = {
         stochastic=True,
         penalized=False,
     ),
+    "amsgrad": _like_adam(AMSGrad),
+    "nadam": _like_adam(Nadam),
+    "rmsprop": Solver(
+        lambda e, scale: RMSProp(e.learning_rate_init, epsilon=e.epsilon), stochastic=True
+    ),
+    "adagrad": Solver(lambda e, scale: Adagrad(e.learning_rate_init), stochastic=True),
+    "lion": Solver(lambda e, scale: Lion(e.learning_rate_init), stochastic=True),
     "rprop": Solver(lambda e, scale: RPROP()),
     "quickprop": Solver(lambda e, scale: Quickprop(e.learning_rate_init / scale)),
     "lm": Solver(
@@ -93,6 +110,17 @@ TABLE = (
     ),
     ("solver='adam'", "Adam(learning_rate_init, beta1=beta_1, beta2=beta_2, epsilon=…)", ""),
     ("solver='adamw'", "AdamW(…, weight_decay=alpha)", "not in scikit-learn"),
+    (
+        "solver='amsgrad', 'nadam'",
+        "AMSGrad(…), Nadam(…), with the numbers of adam",
+        "not in scikit-learn",
+    ),
+    ("solver='rmsprop'", "RMSProp(learning_rate_init, epsilon=…)", "not in scikit-learn"),
+    (
+        "solver='adagrad', 'lion'",
+        "Adagrad(learning_rate_init), Lion(learning_rate_init)",
+        "not in scikit-learn",
+    ),
     ("solver='rprop'", "RPROP()", "not in scikit-learn"),
     ("solver='quickprop'", "Quickprop(learning_rate_init)", "not in scikit-learn"),
     ("solver='lm'", "LevenbergMarquardt()", "not in scikit-learn; without alpha"),
@@ -113,7 +141,7 @@ TABLE = (
         "Validation(n_iter_no_change, min_improvement=tol)",
         "of the loss",
     ),
-    ("batch_size, shuffle", "batch_size, shuffle", "sgd, adam, adamw"),
+    ("batch_size, shuffle", "batch_size, shuffle", "sgd, adam, adamw, …"),
     ("random_state", "seed", "0 by default"),
     ("n_restarts", "restarts", "not in scikit-learn"),
     ("n_estimators", "the average of at most this many best restarts", "not in its MLP; ten"),
@@ -158,9 +186,10 @@ PARAMETERS = """Parameters
     activation : str, default "relu"
         Activation of the hidden layers: "logistic" or a name of fastnn, such as "tanh".
     solver : str or optimizer, default "lbfgs"
-        "lbfgs", "sgd", "adam", "adamw", "rprop", "quickprop" or "lm"; see
-        `fastnn.sklearn.parameters.TABLE` for their counterparts.  An optimizer of fastnn or of
-        your own, such as ``fastnn.RPROP(max_step=1.0)``, uses its own hyperparameters.
+        "lbfgs", "sgd", "adam", "adamw", "amsgrad", "nadam", "rmsprop", "adagrad", "lion", "rprop",
+        "quickprop" or "lm"; see `fastnn.sklearn.parameters.TABLE` for their counterparts.  An
+        optimizer of fastnn or of your own, such as ``fastnn.RPROP(max_step=1.0)``, uses its own
+        hyperparameters.
     alpha : float or "auto", default "auto"
         Penalty on the squares of the weights, as in scikit-learn; "lm" has no penalty, "adamw"
         uses it as its weight decay.  "auto" is 0.0001 as there, but "lbfgs" without early stopping
@@ -168,13 +197,13 @@ PARAMETERS = """Parameters
         four networks, trained on four fifths of the samples, predict the rest best.  All samples
         then train, and all networks with that one.
     batch_size : int or "auto", default "auto"
-        Samples per update of "sgd", "adam" and "adamw", and of other optimizers that support
-        batches; "auto" is 200, or all samples if there are fewer.
+        Samples per update of all solvers but "lbfgs", "rprop", "quickprop" and "lm", and of
+        optimizers that support batches; "auto" is 200, or all samples if there are fewer.
     learning_rate : "constant", "invscaling" or "adaptive", default "constant"
         Of "sgd", which takes only "constant"; for schedules, use an optimizer.  Others ignore it,
         as in scikit-learn.
     learning_rate_init : float, default 0.001
-        Learning rate of "sgd", "adam", "adamw" and "quickprop".
+        Learning rate of all solvers but "lbfgs", "rprop" and "lm".
     power_t : float, default 0.5
         Ignored, since it is of "invscaling".
     max_iter : int, default 200
@@ -202,7 +231,7 @@ PARAMETERS = """Parameters
     validation_fraction : float, default 0.1
         Share of the samples for the validation set.
     beta_1, beta_2, epsilon : float, default 0.9, 0.999, 1e-8
-        Numbers of "adam" and "adamw".
+        Numbers of "adam", "adamw", "amsgrad" and "nadam"; epsilon also of "rmsprop".
     n_iter_no_change : int, default 10
         Number of epochs for `tol`.
     max_fun : int, default 15000

@@ -23,8 +23,8 @@ class Grid:
     ----------
     restarts_per_cell : int, default 1
     **axes : sequence of float
-        Values by the name of the optimizer's number, such as ``learning_rate`` or ``momentum``; the
-        rates of ``PerLayer`` are ``learning_rate_0``, ``learning_rate_1``, …
+        Values by the name of the optimizer's number, such as ``learning_rate`` or ``momentum``;
+        those of single layers are ``learning_rate_0``, ``learning_rate_1``, …
 
     Attributes
     ----------

@@ -67,9 +67,18 @@ sigma stddev scale: std
 scale: gain
 n_splits n_folds: folds
 gamma: factor
+t_max t_0 total_steps total_iters warmup_epochs: epochs
+t_mult: growth
+eta_min min_lr: floor
+pct_start: rise
+start_factor: start
 logistic expit: sigmoid
 linear none: identity
 sin: sine
+swish: silu
+softsign: elliott
+hard_logistic: hard_sigmoid
+atan: arctan
 l2: sse mse
 sum_of_squares sum_squared_error: sse
 mean_squared_error squared_error: mse

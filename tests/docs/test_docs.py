@@ -19,6 +19,7 @@ import fastnn.sklearn
 
 DOCS = ROOT / "docs"
 PAGES = sorted((DOCS / "pages").glob("*.md"))
+OWN = ("activation", "add_activation", "add_optimizer", "optimizer", "remove")
 COLUMN = 88
 """Characters of code that a page shows without a scroll bar."""
 
@@ -39,7 +40,7 @@ def test_it_builds_without_warnings(tmp_path):
     public = [f"fastnn.{name}" for name in fastnn.__all__ if name not in ("export", "extend")]
     public += [f"fastnn.export.{name}" for name in fastnn.export.__all__]
     public += [f"fastnn.sklearn.{name}" for name in fastnn.sklearn.__all__]
-    public += [f"fastnn.extend.{name}" for name in ("add_activation", "add_optimizer", "remove")]
+    public += [f"fastnn.extend.{name}" for name in OWN]
     public += [f"fastnn.extend.formulas.{name}" for name in fastnn.extend.formulas.__all__]
     for name in public:
         module = name in ("fastnn.datasets", "fastnn.reference")

@@ -39,6 +39,9 @@ numbers = st.one_of(
 )
 
 
+COUNTS = ("epochs", "last", "patience", "every", "growth", "folds", "memory", "history")
+
+
 def made(kinds):
     """Objects of one of the classes, with random arguments; with the defaults if these fail."""
 
@@ -51,9 +54,9 @@ def made(kinds):
             value = numbers
             if name in ("nesterov", "penalize_biases", "arctanh_error", "at_end"):
                 value = st.booleans()
-            elif name in ("epochs", "last", "patience", "every", "folds", "memory", "history"):
+            elif name in COUNTS:
                 value = st.integers(0, 12)
-            elif name == "schedule":
+            elif name in ("schedule", "then"):
                 value = made(optimizers.schedules.SCHEDULES)
             elif name == "variant":
                 value = st.sampled_from(["plus", "minus", "iplus", "iminus", "rprop+", "x"])

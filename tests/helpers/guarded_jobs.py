@@ -44,7 +44,8 @@ def optimizer_of(r, net, restarts):
         net.activation[-1] == "softmax" or net.n_parameters > 200
     ):
         kind = fastnn.LBFGS
-    rate = r.choice([0.05, np.linspace(0.01, 0.1, restarts), 0.05])
+    many = np.linspace(0.01, 0.1, restarts)
+    rate = r.choice([0.05, many, 0.05, fastnn.PerLayer(many, *[0.05] * (net.depth - 1))])
     if r.random() < 0.5:
         return made(kind, learning_rate=rate)
     return made(

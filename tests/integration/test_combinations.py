@@ -29,6 +29,11 @@ MADE = {
     fastnn.Quickprop: lambda rate: fastnn.Quickprop(rate / 4, max_growth=0.4),
     fastnn.Adam: lambda rate: fastnn.Adam(0.003),
     fastnn.AdamW: lambda rate: fastnn.AdamW(0.003, weight_decay=0.1),
+    fastnn.AMSGrad: lambda rate: fastnn.AMSGrad(0.003),
+    fastnn.Nadam: lambda rate: fastnn.Nadam(0.003),
+    fastnn.RMSProp: lambda rate: fastnn.RMSProp(0.001, decay=0.99, epsilon=0.03),
+    fastnn.Adagrad: lambda rate: fastnn.Adagrad(0.01),
+    fastnn.Lion: lambda rate: fastnn.Lion(0.0005),
     fastnn.LevenbergMarquardt: lambda rate: fastnn.LevenbergMarquardt(),
     fastnn.LBFGS: lambda rate: fastnn.LBFGS(),
 }
@@ -52,8 +57,7 @@ def allowed(kind, loss, batches):
     """The table on the page of options."""
     if kind is fastnn.LevenbergMarquardt and loss not in ("SSE", "MSE"):
         return False
-    batched = (fastnn.GradientDescent, fastnn.Adam, fastnn.AdamW)
-    return batches == "full" or kind in batched
+    return batches == "full" or kind not in (*SEARCHES, fastnn.RPROP, fastnn.Quickprop)
 
 
 def test_nothing_is_left_out():

@@ -9,11 +9,16 @@ from fastnn import (
     Adam,
     AdamW,
     CosineDecay,
+    CosineRestarts,
     ExponentialDecay,
     GradientDescent,
+    Nadam,
     PerLayer,
+    ReduceOnPlateau,
+    RMSProp,
     Status,
     StepDecay,
+    WarmUp,
 )
 from fastnn.engine.chunk import train_chunk
 from fastnn.job.build import make_job
@@ -37,7 +42,13 @@ OPTIMIZERS = {
     "Adam": Adam(3e-3),
     "Adam, step decay": Adam(3e-3, schedule=StepDecay(50, factor=0.3)),
     "AdamW, cosine decay": AdamW(3e-3, weight_decay=0.1, schedule=CosineDecay(120)),
-}
+    "Nadam": Nadam(3e-3),
+    "RMSProp, per layer": RMSProp(PerLayer(1e-3, 5e-4), decay=0.99, epsilon=0.1),
+    "Adam per layer, plateaus": Adam(
+        PerLayer(3e-3, 2e-3), beta1=PerLayer(0.9, 0.8),
+        schedule=ReduceOnPlateau(8, factor=0.7, threshold=0.1, floor=0.1),
+    ),
+}  # fmt: skip
 
 
 def relative(a, b):
@@ -101,6 +112,10 @@ def test_schedules_count_epochs():
         (StepDecay(2, factor=0.5), (1, 1, 0.5, 0.5, 0.25)),
         (ExponentialDecay(0.5), (1, 0.5, 0.25, 0.125, 0.0625)),
         (CosineDecay(4), (1, 0.5 + np.sqrt(0.125), 0.5, 0.5 - np.sqrt(0.125), 0)),
+        (CosineRestarts(2), (1, 0.5, 1, 0.5, 1)),
+        (WarmUp(2, start=0.2, then=StepDecay(1)), (0.2, 0.6, 1, 0.5, 0.25)),
+        # The batches' losses, whose sum never falls to a hundredth.
+        (ReduceOnPlateau(0, factor=0.5, threshold=0.999), (1, 1, 0.5, 0.25, 0.125)),
     ):
         expected = np.prod([(1 - 0.2 * factor) ** 3 for factor in factors])
         for count in (None, 9):

@@ -32,6 +32,18 @@ CASES = [
         {"optimizer": fastnn.Adam(schedule=fastnn.CosineDecay(2**24 + 2))},
         "schedule: expected CosineDecay of up to 16777216 epochs",
     ),
+    (
+        {"optimizer": fastnn.Quickprop(schedule=fastnn.ReduceOnPlateau(2**24))},
+        "schedule: expected ReduceOnPlateau of up to 16777216 epochs, .*, got 16777217; use",
+    ),
+    (
+        {"optimizer": descent(fastnn.WarmUp(5, then=fastnn.OneCycle(2**24 + 2)))},
+        "schedule: expected WarmUp of up to 16777216 epochs",
+    ),
+    (
+        {"optimizer": descent(fastnn.CosineRestarts(5, growth=2))},
+        "schedule: expected CosineRestarts of up to 16777216 epochs, .*, got inf; use",
+    ),
 ]
 
 

@@ -248,7 +248,7 @@ CASES = [
             (lambda name=name: LBFGS(**{name: 0.5j}), TypeError,
              f"{name}: expected real numbers, got dtype complex128"),
             (lambda name=name: LBFGS(**{name: PerLayer(0.1, 0.2)}), TypeError,
-             f"{name}: expected real numbers, got dtype object"),
+             f"{name}: expected a number or an array of shape (restarts,), got PerLayer(0.1, 0.2)"),
             (lambda name=name: LBFGS(**{name: []}), ValueError,
              f"{name}: expected a number or an array of shape (restarts,), got an array"),
             (lambda name=name: LBFGS(**{name: [[0.5]]}), ValueError,

@@ -228,7 +228,7 @@ def test_bad_numbers(name, outside, bounds):
         ([1, np.inf], ValueError, "finite float64 numbers, got inf at index (1,)"),
         ([], ValueError, "a number or an array of shape (restarts,), got an array of shape (0,)"),
         ([[1.0]], ValueError, "a number or an array of shape (restarts,), got an array of shape"),
-        (fastnn.PerLayer(1, 1), TypeError, "real numbers, got dtype object"),
+        (fastnn.PerLayer(1, 1), TypeError, "a number or an array of shape (restarts,), got PerLa"),
     ]:
         with raises(exception, f"{name}: expected {message}"):
             LevenbergMarquardt(**{name: value})

@@ -117,6 +117,24 @@ GRIDS = {
         Grid(learning_rate_1=[0.1, 0.2, 0.4], momentum=[0.1, 0.9], restarts_per_cell=2),
         lambda c: GradientDescent(PerLayer(0.7, c["learning_rate_1"]), momentum=c["momentum"]),
     ),
+    "layers of other numbers": (
+        GradientDescent(PerLayer(0.7, 0.3), clip=2.0),
+        Grid(momentum_0=[0.1, 0.5], clip_1=[0.1, 0.3], momentum_1=[0.2, 0.9],
+             restarts_per_cell=2),
+        lambda c: GradientDescent(
+            PerLayer(0.7, 0.3), momentum=PerLayer(c["momentum_0"], c["momentum_1"]),
+            clip=PerLayer(2.0, c["clip_1"]),
+        ),
+    ),
+    "Quickprop of layers": (
+        Quickprop(0.1, schedule=fastnn.CosineDecay(50)),
+        Grid(decay_0=[1e-4, 1e-2], max_growth_1=[1.2, 1.75], learning_rate=[0.05, 0.1],
+             restarts_per_cell=2),
+        lambda c: Quickprop(
+            c["learning_rate"], decay=PerLayer(c["decay_0"], 1e-4),
+            max_growth=PerLayer(1.75, c["max_growth_1"]), schedule=fastnn.CosineDecay(50),
+        ),
+    ),
     "one of equal rates": (
         GradientDescent(0.7),
         Grid(learning_rate_0=[0.1, 0.2, 0.4], restarts_per_cell=4),

@@ -18,12 +18,15 @@ from fastnn.spec.losses import LOSSES, ArctanhSSE
 
 # Of every public class of settings, what may be given without its name.
 FREE = {
+    "AMSGrad": ["learning_rate"],
+    "Adagrad": ["learning_rate"],
     "Adam": ["learning_rate"],
     "AdamW": ["learning_rate"],
     "Best": ["n"],
     "BinaryCrossEntropy": [],
     "Bootstrap": [],
     "CosineDecay": ["epochs"],
+    "CosineRestarts": ["epochs"],
     "CrossEntropy": [],
     "Encoding": ["columns"],
     "ErrorsWithin": ["tolerance"],
@@ -39,17 +42,22 @@ FREE = {
     "KFold": ["folds"],
     "LBFGS": ["memory"],
     "LevenbergMarquardt": ["damping"],
+    "Lion": ["learning_rate"],
     "LossBelow": ["loss"],
     "MSE": [],
     "MeanLossBelow": ["ratio"],
     "Model": ["network", "parameters"],
+    "Nadam": ["learning_rate"],
     "Network": ["sizes", "activation", "bias"],
     "NguyenWidrow": ["gain"],
     "NoProgress": ["epochs"],
     "Normal": ["mean", "std"],
+    "OneCycle": ["epochs"],
     "PerLayer": ["values"],
     "Quickprop": ["learning_rate"],
+    "RMSProp": ["learning_rate"],
     "RPROP": ["variant"],
+    "ReduceOnPlateau": ["patience"],
     "SSE": [],
     "SSEBelow": ["sse"],
     "Scaling": ["mean", "scale"],
@@ -57,6 +65,7 @@ FREE = {
     "SumOfLosses": [],
     "Uniform": ["low", "high"],
     "Validation": ["patience"],
+    "WarmUp": ["epochs"],
 }
 # Made by fastnn, or not by numbers: they are no settings.
 OTHERS = {

@@ -140,6 +140,9 @@ MEANT = [
     (fastnn.LevenbergMarquardt, "mu", "damping"),
     (fastnn.StepDecay, "gamma", "factor"),
     (fastnn.StepDecay, "step_size", "every"),
+    (fastnn.CosineDecay, "T_max", "epochs"),
+    (fastnn.CosineRestarts, "T_mult", "growth"),
+    (fastnn.OneCycle, "pct_start", "rise"),
     (fastnn.NoProgress, "patience", "epochs"),
     (fastnn.Validation, "epochs", "patience"),
     (fastnn.Validation, "tol", "min_improvement"),
@@ -269,6 +272,7 @@ def test_synonyms_are_of_something():
 def test_every_optimizer_has_a_name():
     assert {name_of(kind) for kind in OPTIMIZERS} == {
         "gradient_descent", "rprop", "quickprop", "adam", "adamw", "levenberg_marquardt", "lbfgs",
+        "rmsprop", "adagrad", "amsgrad", "nadam", "lion",
     }  # fmt: skip
     assert {*SHORT_NAMES} == {"gd", "sgd", "lm"}
     for name, kind in optimizers_by_name().items():
