@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +55,7 @@ class Setup:
         counts = tuple(count for count, _ in self.slots)
         return self.update.name, self.option, self.other_option, counts
 
-    @cached_property
+    @property
     def n_state(self) -> int:
         """Size of each restart's memory."""
         return sum(count for count, _ in self.slots)
