@@ -50,9 +50,8 @@ class Texts:
     codes: np.ndarray
     texts: list[str]
 
-    # As in `Labels`: numbers are written plainly, and in no other notation.
+    # As in `Labels`: numbers are written plainly.
     notation: ClassVar[Notation] = PLAIN
-    odd: ClassVar[None] = None
 
     def error(self, code: int, what: str) -> ValueError:
         """An error that names the row in which the text of that code occurs first."""
