@@ -136,7 +136,7 @@ def make_job(
         features=data.features,
         targets=data.targets,
     )
-    vars(job).update(setup=setup, is_sound=True)  # both are computed only once
+    vars(job).update(setup=setup, is_sound=True, launches={})  # all are computed only once
     check_combination(job)
     for array in (X, y, job.hyper, start.numbers, weighting, *(job.validation or ())):
         if isinstance(array, np.ndarray):
@@ -325,6 +325,8 @@ def _rules(
     stop: Any, target_sse: Any, loss: Penalized, unweighted: bool, dtype: np.dtype
 ) -> tuple[float, tuple[Rule, ...]]:
     """The target of the loss, -inf if there is none, and the other rules."""
+    if stop is None and target_sse is None:
+        return -np.inf, ()
     rules = make_rules(stop)
     for rule in rules:
         _check_fit(rule, dtype)

@@ -150,7 +150,7 @@ class Job:
         """Restore the state, with aligned arrays: Dask's messages may hold them at any address."""
         vars(self).update({name: _laid_out(part) for name, part in state.items()})
 
-    @cached_property
+    @property
     def work(self) -> float:
         """Approximate number of multiplications in an epoch of one restart."""
         n, p, setup = len(self.X), self.net.n_parameters, self.setup
@@ -162,7 +162,7 @@ class Job:
             return 8.0 * (passes + residuals * p * (1 + q) + q**3 / 3)
         return float(passes + setup.n_state)
 
-    @cached_property
+    @property
     def seconds_of_a_restart(self) -> float:
         """Estimate, on the high side, for training to the last epoch."""
         units = len(self.X) * sum(self.net.sizes[1:])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -93,7 +92,7 @@ class Setup:
         """Properties that must be equal for training to continue with the memory."""
         return self.update.name, self.option, self.other_option, self.n_state
 
-    @cached_property
+    @property
     def n_state(self) -> int:
         """Size of each restart's memory."""
         return sum(count for count, _ in self.slots)

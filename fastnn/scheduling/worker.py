@@ -7,8 +7,8 @@ The scheduler's chunk may be long.  So it is trained a slice at a time, each by 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +30,8 @@ SLICE_BYTES = 2**24
 _ctrl_c = WorkersCtrlC()
 
 
-class Part(NamedTuple):
+@dataclass(frozen=True)
+class Part:
     """Results of the restarts at positions ``start … start + rows - 1`` of a job."""
 
     start: int

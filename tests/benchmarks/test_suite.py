@@ -18,7 +18,7 @@ from works import SMALL, WORKS
 import fastnn
 from fastnn.engine.chunk import lanes_for
 from fastnn.engine.launch import launch_of
-from fastnn.engine.specialize import is_small
+from fastnn.engine.specialize import gains_in_blocks, is_small
 from fastnn.job.build import make_job
 
 pytestmark = pytest.mark.thorough
@@ -37,7 +37,8 @@ def test_works_with_special_kernels():
     found = {
         key
         for key, work in WORKS.items()
-        if is_small(job := job_of(work), lanes_for(job, work.restarts))
+        if is_small(job := job_of(work), lanes := lanes_for(job, work.restarts))
+        or gains_in_blocks(job, lanes)
     }
     assert found == set(SMALL)
 

@@ -12,7 +12,7 @@ from export_examples import COMPILER, MAIN, compiled
 
 import fastnn
 from fastnn.cli import main
-from fastnn.cli.verdicts import doubts_of_classes, doubts_of_numbers
+from fastnn.cli.verdicts import Tried, doubts_of_classes, doubts_of_numbers
 
 CONTRACTS = ["Month-to-month", "One year", "Two year"]
 WAYS = ["Electronic check", "Mailed check", "Bank transfer", "Credit card"]
@@ -273,13 +273,13 @@ def test_rows_that_tell_little_are_told(write, capsys):
     done = train(capsys, write(rows, ["n", "kind"]), target="kind")
     note = "note: no test rows tell how well the rarest classes are predicted: odd0, odd1, odd2\n"
     assert note in done.out
-    counts = {"test": np.array([[2, 0], [0, 1]])}
+    counts, tried = {"test": np.array([[2, 0], [0, 1]])}, Tried("rprop")
     few = "3 rows are too few to tell whether this model is worth more than that constant; try"
-    assert few in next(doubts_of_classes(counts, 0, np.array(["a", "b"]), False))
+    assert few in next(doubts_of_classes(counts, 0, np.array(["a", "b"]), tried))
     true = np.array([1.0, -1.0, 1.0])
-    assert few in next(doubts_of_numbers("y", {"test": (true, true * 0)}, 0.0))
+    assert few in next(doubts_of_numbers("y", {"test": (true, true * 0)}, 0.0, tried))
     true = np.tile(true, 20)
-    told = next(doubts_of_numbers("y", {"test": (true, true * 0)}, 0.0))
+    told = next(doubts_of_numbers("y", {"test": (true, true * 0)}, 0.0, tried))
     assert ": this model is hardly worth more than that constant; try" in told
 
 

@@ -239,7 +239,7 @@ def test_parts_that_workers_spoil_are_trained_again(keep):
             columns["status"] = columns["status"] + np.int8(99)
         elif number == 5:
             columns["loss"] = columns["loss"][:1]
-        future.set_result("x" if number == 6 else part._replace(columns=columns))
+        future.set_result("x" if number == 6 else replace(part, columns=columns))
 
     expected = many(keep=keep)
     found = many(keep=keep, executor=Eager(spoil), chunk=3, threads=1)
