@@ -31,7 +31,18 @@ from .rules.sum_of_losses import SumOfLosses
 from .rules.validation import Validation
 from .scheduling.scheduler import Incomplete, Interrupted
 from .spec.grid import Grid
-from .spec.losses import MSE, SSE, BinaryCrossEntropy, CrossEntropy, Huber
+from .spec.losses import (
+    MSE,
+    SSE,
+    Asymmetric,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    GaussianNLL,
+    Huber,
+    LogCosh,
+    Poisson,
+    Quantile,
+)
 from .spec.network import Network
 from .spec.per_layer import PerLayer
 from .spec.sample_weights import Bootstrap, KFold
@@ -57,6 +68,7 @@ __all__ = [
     "SSE",
     "Adam",
     "AdamW",
+    "Asymmetric",
     "Best",
     "BinaryCrossEntropy",
     "Bootstrap",
@@ -66,6 +78,7 @@ __all__ = [
     "Encoding",
     "ErrorsWithin",
     "ExponentialDecay",
+    "GaussianNLL",
     "GlorotNormal",
     "GlorotUniform",
     "GradientBelow",
@@ -78,6 +91,7 @@ __all__ = [
     "Interrupted",
     "KFold",
     "LevenbergMarquardt",
+    "LogCosh",
     "LossBelow",
     "MeanLossBelow",
     "Model",
@@ -86,6 +100,8 @@ __all__ = [
     "NoProgress",
     "Normal",
     "PerLayer",
+    "Poisson",
+    "Quantile",
     "Quickprop",
     "Run",
     "Runs",

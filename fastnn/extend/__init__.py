@@ -1,4 +1,4 @@
-"""Your own activations and optimizers, available everywhere once added.
+"""Your own activations, losses and optimizers, available everywhere once added.
 
 An addition holds for this process: other processes that train with it must add it too.  Each of
 them compiles it anew, in less than a second, and does not cache it on disk, since the cache could
@@ -22,15 +22,17 @@ from ..kernels.pieces import Kind, Piece
 from ..lanes.formulas import Condition, Term, formula
 from ..lanes.types import Lanes, llvm_value
 from ..optimizers import OPTIMIZERS, Optimizer, Setup
-from ..spec import activations
+from ..spec import activations, own_losses
 from ..spec.activations import Activation
 from ..spec.network import Network
+from ..spec.own_losses import OwnLoss
 from ..support.checks import integer, shown
 from ..support.suggestions import suggests
 from . import formulas, pieces
 from .comparison import check_forms, check_symmetry, range_of
+from .losses import loss
 
-__all__ = ["add_activation", "add_optimizer", "formulas", "pieces", "remove"]
+__all__ = ["add_activation", "add_optimizer", "formulas", "loss", "pieces", "remove"]
 
 OptimizerClass = TypeVar("OptimizerClass", bound=type[Optimizer])
 # Networks in a vector for which updates are tried.
@@ -179,13 +181,13 @@ def add_optimizer(kind: OptimizerClass) -> OptimizerClass:
 
 
 @suggests
-def remove(added: str | type[Optimizer]) -> None:
-    """Remove an added activation or optimizer, so that it can be added in another form.
+def remove(added: str | type[Optimizer] | type[OwnLoss]) -> None:
+    """Remove an added activation, loss or optimizer, so that it can be added in another form.
 
     Parameters
     ----------
     added : str or class
-        The name of an activation, or the class of an optimizer.
+        The name of an activation, the class of an optimizer, or the name or class of a loss.
 
     Raises
     ------
@@ -194,11 +196,13 @@ def remove(added: str | type[Optimizer]) -> None:
     """
     if isinstance(added, str) and activations.CODES.get(added, 0) > activations.KEPT:
         activations.remove(added)
+    elif own_losses.is_added(added):
+        own_losses.remove(added)
     elif isinstance(added, type) and added in OPTIMIZERS and added not in _OWN:
         OPTIMIZERS.remove(added)
     else:
         raise ValueError(
-            f"added: expected an activation or optimizer that was added, got {shown(added)}"
+            f"added: expected an activation, loss or optimizer that was added, got {shown(added)}"
         )
 
 
