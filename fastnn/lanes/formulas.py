@@ -258,10 +258,13 @@ def with_sign(x: Term, sign: Term) -> Term:
     return x._new(x.builder.bitcast(joined, llvm_value(x.kind)))
 
 
-def formula(function: Callable[..., Term]) -> Any:
-    """Let kernels call `function` of one to three numbers, plain floats or lane vectors.
+def formula(
+    function: Callable[..., Any], arguments: int | None = None, results: int | None = None
+) -> Any:
+    """Let kernels call `function` of one to eight numbers, plain floats or lane vectors.
 
     Plain floats next to lane vectors are copied into every lane; arguments may include a mask.
+    With `results`, the function returns a tuple of so many numbers.
     """
 
     def typed(*kinds):
@@ -280,16 +283,30 @@ def formula(function: Callable[..., Term]) -> Any:
                 else Condition(builder, kind, value)
                 for value, source in zip(arguments, signature.args, strict=True)
             ]
-            return function(*terms).value
+            made = function(*terms)
+            if results is None:
+                return made.value
+            return context.make_tuple(builder, signature.return_type, [one.value for one in made])
 
-        return kind(*kinds), generate
+        given = kind if results is None else types.UniTuple(kind, results)
+        return given(*kinds), generate
 
-    # Numba takes the number of arguments from the signature.
-    forms = (
+    if arguments is None:
+        arguments = len(inspect.signature(function).parameters)
+    emitted = intrinsic(_of_arguments(typed, arguments))
+    emitted.__doc__ = function.__doc__
+    return emitted
+
+
+def _of_arguments(typed, count):
+    """`typed` as a function of Numba's context and `count` arguments, which Numba counts."""
+    return (
         lambda typingctx, a: typed(a),
         lambda typingctx, a, b: typed(a, b),
         lambda typingctx, a, b, c: typed(a, b, c),
-    )
-    emitted = intrinsic(forms[len(inspect.signature(function).parameters) - 1])
-    emitted.__doc__ = function.__doc__
-    return emitted
+        lambda typingctx, a, b, c, d: typed(a, b, c, d),
+        lambda typingctx, a, b, c, d, e: typed(a, b, c, d, e),
+        lambda typingctx, a, b, c, d, e, f: typed(a, b, c, d, e, f),
+        lambda typingctx, a, b, c, d, e, f, g: typed(a, b, c, d, e, f, g),
+        lambda typingctx, a, b, c, d, e, f, g, h: typed(a, b, c, d, e, f, g, h),
+    )[count - 1]

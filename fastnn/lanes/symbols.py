@@ -73,6 +73,11 @@ class Symbol:
                 return OPERATORS[ufunc](*plain)
         raise refusal(f"np.{ufunc.__name__}", FUNCTION)
 
+    def __format__(self, specification: str) -> str:
+        if specification:
+            raise refusal(f"format {specification!r}", "print(x) shows the symbol itself")
+        return str(self)
+
 
 def refuses(*refused: tuple[str, str, str]) -> Callable[[type], type]:
     """Make a class refuse these special methods."""

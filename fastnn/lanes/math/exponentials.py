@@ -129,6 +129,24 @@ sigmoid = formula(sigmoid_of)
 
 
 def expm1_of(x: Term) -> Term:
+    """The difference ``exp(x) - 1`` to 2.5 ULP, also for small x; -1 and infinity far out.
+
+    Beyond 1 it is computed from half of each power of 2, as ``2**1024`` is no number.
+    """
+    z = at_least(at_most(x, x.by_type(710.0, 89.0)), x.by_type(-40.0, -20.0))
+    shift = rounding_shift(x)
+    shifted = fma(z, LOG2_E, shift)
+    is_large = x > 1.0
+    one = select(is_large, x.constant(0.5), 1.0)
+    power = scale_by_bits(one, shifted)
+    y = fma(power, _expm1(_remainder(z, shifted - shift)), power - one)
+    return with_sign(magnitude(select(is_large, y + y, y)), x)
+
+
+expm1 = formula(expm1_of)
+
+
+def expm1_down_of(x: Term) -> Term:
     """``exp(x) - 1`` for x up to 0."""
     z = at_least(x, x.by_type(-40.0, -20.0))
     shift = rounding_shift(x)
@@ -139,7 +157,7 @@ def expm1_of(x: Term) -> Term:
 
 def tanh_of(x: Term) -> Term:
     """The hyperbolic tangent to 3 ULP: ``-m / (2 + m)`` with ``m = exp(-2 |x|) - 1``."""
-    m = expm1_of(-2.0 * magnitude(x))
+    m = expm1_down_of(-2.0 * magnitude(x))
     return with_sign(magnitude(m / (2.0 + m)), x)
 
 
