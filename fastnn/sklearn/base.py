@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 import os
+from dataclasses import replace
 from inspect import signature
 from typing import Any
 
@@ -254,7 +255,7 @@ class BaseMLP(Curves, BaseEstimator):
 
         def score(parameters: np.ndarray) -> np.ndarray:
             assert validation is not None
-            plain = type(options["loss"])()  # without penalties
+            plain = replace(options["loss"], l2=0.0, l1=0.0)
             return loss_of(net, parameters, *validation, loss=plain, sample_weight=held_weights)
 
         judge = None if validation is None else score
