@@ -12,6 +12,12 @@ FUNCTIONS = {
     "elliott": lambda x: x / (1 + x) if x.real > 0 else x / (1 - x),
     "sine": np.sin,
     "gaussian": lambda x: np.exp(-x * x),
+    "silu": lambda x: x / (1 + np.exp(-x)),
+    "gelu": lambda x: x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
+    "elu": lambda x: x if x.real > 0 else np.expm1(x),
+    "selu": lambda x: 1.0507009873554805 * (x if x.real > 0 else 1.6732632423543772 * np.expm1(x)),
+    "hard_sigmoid": lambda x: 0 * x if x.real < -3 else 0 * x + 1 if x.real > 3 else x / 6 + 0.5,
+    "arctan": np.arctan,
 }
 
 

@@ -7,7 +7,7 @@ from conftest import bits
 
 import fastnn
 from fastnn import GradientDescent, Network, Normal, PerLayer
-from fastnn.spec.activations import ACTIVATIONS, BY_NAME
+from fastnn.spec.activations import ACTIVATIONS, BY_NAME, SELU
 
 NAMES = [activation.name for activation in ACTIVATIONS]
 EPOCHS = 200
@@ -69,6 +69,12 @@ EXACT = {
     "elliott": lambda x: x / (1 + abs(x)),
     "sine": mpmath.sin,
     "gaussian": lambda x: mpmath.exp(-x * x),
+    "silu": lambda x: x / (1 + mpmath.exp(-x)),
+    "gelu": lambda x: x / 2 * (1 + mpmath.tanh(mpmath.sqrt(2 / mpmath.pi) * (x + 0.044715 * x**3))),
+    "elu": lambda x: x if x > 0 else mpmath.expm1(x),
+    "selu": lambda x: SELU[0] * (x if x > 0 else SELU[1] * mpmath.expm1(x)),
+    "hard_sigmoid": lambda x: min(max(x + 3, mpmath.mpf(0)), mpmath.mpf(6)) / 6,
+    "arctan": mpmath.atan,
 }
 
 
@@ -97,7 +103,7 @@ def test_numpy_forms(name):
     """Value and slope in NumPy, the slope as a function of what the definition says."""
     activation = BY_NAME[name]
     x = np.concatenate([np.linspace(-5, 5, 41), [1e-8, -1e-8]])
-    x = x[x != activation.kink]
+    x = x[~np.isin(x, activation.kinks)]
     with mpmath.workdps(50):
         values = np.array([float(EXACT[name](mpmath.mpf(float(v)))) for v in x])
         slopes = np.array([float(mpmath.diff(EXACT[name], mpmath.mpf(float(v)))) for v in x])
@@ -106,8 +112,29 @@ def test_numpy_forms(name):
     np.testing.assert_allclose(found.astype(float), slopes, rtol=1e-12, atol=1e-14)
 
 
+TORCH = {
+    "sigmoid": ("sigmoid",), "tanh": ("tanh",), "relu": ("relu",), "leaky_relu": ("leaky_relu",),
+    "softplus": ("softplus", {"threshold": 40}), "elliott": ("softsign",), "silu": ("silu",),
+    "gelu": ("gelu", {"approximate": "tanh"}), "elu": ("elu",), "selu": ("selu",),
+    "hard_sigmoid": ("hardsigmoid",),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TORCH)
+def test_values_and_slopes_are_those_of_pytorch(name):
+    torch = pytest.importorskip("torch")
+    function, *options = TORCH[name]
+    x = torch.linspace(-6, 6, 100, dtype=torch.float64, requires_grad=True)
+    y = getattr(torch.nn.functional, function)(x, **dict(*options))
+    y.sum().backward()
+    expression, points = BY_NAME[name].expression, x.detach().numpy()
+    np.testing.assert_allclose(expression(points), y.detach().numpy(), rtol=1e-12, atol=1e-15)
+    slopes = expression.derivative("x")(points)
+    np.testing.assert_allclose(slopes, x.grad.numpy(), rtol=1e-11, atol=1e-15)
+
+
 def test_deep_network_of_all_of_them():
-    net = Network([2, 4, 3, 5, 4, 3, 4, 5, 3, 2], activation=[*NAMES])
+    net = Network([2, *([4, 3, 5] * 5)[: len(NAMES) - 1], 2], activation=[*NAMES])
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(12, 2)), rng.normal(size=(12, 2))
     arguments = {"epochs": EPOCHS, "optimizer": GradientDescent(1e-3), "init": fastnn.HeNormal()}

@@ -27,6 +27,7 @@ def quantile(u):
 
 EXACT = {
     "exp": mpmath.exp,
+    "expm1": mpmath.expm1,
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
     "tanh": mpmath.tanh,
     "log": mpmath.log,
@@ -35,12 +36,13 @@ EXACT = {
     "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
     "sin": mpmath.sin,
     "cos": mpmath.cos,
+    "atan": mpmath.atan,
     "normal_quantile": quantile,
 }
 # ULP, as the docstrings state them
 BOUNDS = {
     "exp": 1.25, "sigmoid": 2.5, "tanh": 3.0, "log": 1.5, "log1p": 1.5, "atanh": 2.5,
-    "softplus": 2.5, "sin": 2.5, "cos": 2.5, "normal_quantile": 3.0,
+    "softplus": 2.5, "sin": 2.5, "cos": 2.5, "normal_quantile": 3.0, "expm1": 2.5, "atan": 2.0,
 }  # fmt: skip
 DTYPES = {"float64": np.float64, "float32": np.float32}
 MODULES = (operations, elementary, logarithms, trigonometry, quantiles)
@@ -69,6 +71,9 @@ def points(dtype, name):
     steps = (np.arange(-60, 60) + 0.5) * np.log(2)
     if name == "tanh":
         low, high, steps = -25, 25, steps / 2
+    if name == "atan":
+        low, high = -1e30, 1e30
+        steps = np.concatenate([np.tan(np.arange(-9, 9) * np.pi / 8 + 1e-3), 10.0 ** np.arange(20)])
     if name in ("sin", "cos"):
         low, high = -1e5, 1e5
         steps = np.concatenate([np.arange(-9, 9), rng.integers(-63661, 63661, 400)]) * np.pi / 2
@@ -138,6 +143,19 @@ SPECIAL = [
     ("exp", -np.inf, 0.0),
     ("exp", 1e30, np.inf),
     ("exp", -1e30, 0.0),
+    ("expm1", 0.0, 0.0),
+    ("expm1", -0.0, -0.0),
+    ("expm1", np.inf, np.inf),
+    ("expm1", -np.inf, -1.0),
+    ("expm1", 1e30, np.inf),
+    ("expm1", -1e30, -1.0),
+    ("expm1", 5e-39, 5e-39),
+    ("atan", 0.0, 0.0),
+    ("atan", -0.0, -0.0),
+    ("atan", 1.0, np.pi / 4),
+    ("atan", np.inf, np.pi / 2),
+    ("atan", -np.inf, -np.pi / 2),
+    ("atan", 1e30, np.pi / 2),
     ("sigmoid", 0.0, 0.5),
     ("sigmoid", -0.0, 0.5),
     ("sigmoid", np.inf, 1.0),

@@ -18,7 +18,8 @@ BARE = {"members": 1, "inputs": False, "outputs": False}
 TORCH_NAMES = {
     "sigmoid": ("Sigmoid",), "tanh": ("Tanh",), "relu": ("ReLU",), "identity": ("Identity",),
     "leaky_relu": ("LeakyReLU", 0.01), "softplus": ("Softplus", 1, 40), "elliott": ("Softsign",),
-    "softmax": ("Softmax", 1),
+    "silu": ("SiLU",), "gelu": ("GELU", "tanh"), "elu": ("ELU",), "selu": ("SELU",),
+    "hard_sigmoid": ("Hardsigmoid",), "softmax": ("Softmax", 1),
 }  # fmt: skip
 SCALED = random_model([3, 4, 2], ["tanh", "identity"], inputs=True, outputs=True)
 CURVED = random_model([3, 4, 2], "tanh", outputs=True)

@@ -1,9 +1,10 @@
-"""Invalid user-defined activations: errors that name the argument, and nothing added."""
+"""Invalid user-defined activations: errors that name what is wrong, and nothing added."""
 
 import numpy as np
 import pytest
 
 import fastnn
+from fastnn.extend import formulas
 from fastnn.spec.activations import BY_NAME, CODES
 
 
@@ -27,7 +28,13 @@ BAD = [
     ({"function": lambda x: x > 0}, TypeError, r"function: .*gives a number .* got a comparison"),
     ({"function": np.exp}, TypeError, r"function: expected a formula made of operators"),
     ({"slope": lambda x: x**2}, TypeError, r"slope: expected a formula .* got one that fails"),
-    ({"slope": None}, TypeError, r"slope: expected a function, got None"),
+    ({"slope": 3}, TypeError, r"slope: expected a function, got 3"),
+    ({"slope": None}, TypeError, r"numpy_slope: expected it only together with slope, got no sl"),
+    (
+        {"function": lambda x: x if x.is_double else x, "numpy": None},
+        TypeError,
+        r"formula: expected a formula .*write x.by_type\(for_float64, for_float32\)",
+    ),
     ({"numpy": 1.0}, TypeError, r"numpy: expected a function, got 1.0"),
     ({"numpy": lambda x: x.sum()}, TypeError, r"numpy: expected an array of shape \(2, 3\)"),
     ({"numpy": lambda x: x.astype(float)}, TypeError, r"numpy: .* dtype float32 .* float64"),
@@ -47,4 +54,38 @@ def test_activations_that_are_none(changed, error, message):
     before = dict(BY_NAME), dict(CODES)
     with pytest.raises(error, match=message):
         fastnn.extend.add_activation(**identity(**changed))
+    assert before == (BY_NAME, CODES)
+
+
+FORMULAS = [
+    ((3,), TypeError, r"function: expected a function, got 3"),
+    ((lambda x: x,), TypeError, r"name: expected a name for <function .*; write activation\(func"),
+    ((np.tanh,), ValueError, r"name: expected a new name, got 'tanh', which already exists"),
+    ((lambda: 1, "own"), TypeError, r"function: expected a function of one argument"),
+    ((lambda x, y: x, "own"), TypeError, r"function: expected a function of one argument"),
+    ((lambda x: x, 3), TypeError, r"name: expected a str, got 3"),
+    ((lambda x: x, "a b"), ValueError, r"name: expected letters, digits and underscores"),
+    ((lambda x: x, "tanh"), ValueError, r"name: expected a new name, got 'tanh', which already"),
+    ((lambda x: max(x, 0), "own"), TypeError, r"formula: expected a formula .*write select\(x > 0"),
+    ((np.exp, "own"), TypeError, r"exp: expected a formula .*write a function of fastnn.extend.fo"),
+    ((lambda x: x > 0, "own"), TypeError, r"formula: .*got a comparison; write select\(condition"),
+    (
+        (lambda x: formulas.sqrt(x * x), "own"),
+        ValueError,
+        r"slope: expected the derivative of function, about 0 at x = 0, got nan; write the formula",
+    ),
+    (
+        (lambda x: (formulas.exp(x) - 1.0) / x.by_type(1.0, 1.0) / x, "own"),
+        ValueError,
+        r"function: expected the values of numpy, .* in float32, got .*; write it so that no digits",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "error", "message"), FORMULAS, ids=range(len(FORMULAS)))
+def test_formulas_that_are_no_activation(arguments, error, message):
+    before = dict(BY_NAME), dict(CODES)
+    function, *name = arguments
+    with pytest.raises(error, match=message):
+        fastnn.extend.activation(function, **dict(zip(["name"], name, strict=False)))
     assert before == (BY_NAME, CODES)

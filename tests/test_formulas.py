@@ -13,11 +13,12 @@ from llvmlite import ir
 from numba import types
 
 import fastnn
+from fastnn.expressions import record
 from fastnn.extend import add_activation, formulas
 from fastnn.extend.comparison import compiled, points, range_of
 from fastnn.lanes.formulas import Condition, Term
 from fastnn.lanes.types import Lanes, llvm_value
-from fastnn.spec.activations import BY_NAME, CODES
+from fastnn.spec.activations import ACTIVATIONS, BY_NAME, CODES
 
 KINDS = (types.float64, types.float32, Lanes(types.float64, 4))
 VALUE = {"dict": {}, "cached": functools.cache(lambda x: x)}
@@ -65,6 +66,8 @@ REFUSED = {
     "index": (lambda x: [1.0, 2.0][x], FUNCTION),
     "range": (lambda x: range(x), FUNCTION),
     "%f": (lambda x: "%f" % x, FUNCTION),  # noqa: UP031
+    ":.2f": (lambda x: f"{x:.2f}", r"print\(x\) shows the symbol"),
+    "format": (lambda x: format(x > 0, "d"), r"print\(x\) shows the symbol"),
     "math.exp": (lambda x: math.exp(x), FUNCTION),
     "math.isnan": (lambda x: math.isnan(x), FUNCTION),
     "np.exp": (lambda x: np.exp(x), FUNCTION),
@@ -121,6 +124,9 @@ def test_what_needs_the_number_is_refused(name):
     for kind in KINDS:
         with pytest.raises(TypeError, match=message):
             formula(term(kind))
+    with pytest.raises(TypeError, match=rf"expected a formula .*{message}") as caught:
+        record(formula, ["x"])
+    assert "\n" not in str(caught.value)
     before = dict(CODES)
     with pytest.raises(TypeError, match=rf"function: expected a formula .*{message}"):
         add_activation(
@@ -169,6 +175,9 @@ def test_what_works(name):
     formula, expected = WORKING[name]
     for kind in KINDS[:2]:
         np.testing.assert_array_equal(compiled(formula, kind)(X), expected)
+        expression = record(formula, ["x"])
+        np.testing.assert_array_equal(compiled(expression, kind)(X), expected)
+        np.testing.assert_array_equal(expression(X), expected)
     assert isinstance(formula(term(KINDS[2])), Term)
 
 
@@ -310,8 +319,7 @@ def test_what_fits_is_added_with_its_range(name):
         fastnn.extend.remove("own")
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "tanh", "relu", "identity", "leaky_relu", "softplus",
-                                  "elliott", "sine", "gaussian"])  # fmt: skip
+@pytest.mark.parametrize("name", [activation.name for activation in ACTIVATIONS])
 def test_ranges_of_the_built_in_ones(name):
     """They hold all values, and values come close to their ends."""
     activation = BY_NAME[name]

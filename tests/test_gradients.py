@@ -47,7 +47,8 @@ def test_gradient(name, depth, bias, train):
 
 @pytest.mark.parametrize("train", [fastnn.train, fastnn.reference.train], ids=["kernel", "numpy"])
 def test_gradient_with_an_activation_per_layer(train):
-    check(fastnn.Network([3, 4, 3, 4, 3, 4, 3, 4, 3, 2], activation=[*NAMES]), 3, train)
+    sizes = [3, *([4, 3] * 9)[: len(NAMES) - 1], 2]
+    check(fastnn.Network(sizes, activation=[*NAMES]), 3, train)
 
 
 def test_tiles_of_samples_change_no_bit(in_tiles):

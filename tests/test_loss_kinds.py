@@ -151,7 +151,9 @@ def test_values_at_small_and_large_numbers(name):
     kind = MORE_LOSSES[name][0]()
     with mpmath.workdps(60):
         for size in (1e-12, 1e-5, 0.3, 0.999, 1.001, 20.0, 300.0):
-            for outputs in ([size], [-size]) if name != "GaussianNLL" else ([size, 1.5], [1, -size]):
+            for outputs in (
+                ([size], [-size]) if name != "GaussianNLL" else ([size, 1.5], [1, -size])
+            ):
                 target = 0.0 if name == "LogCosh" else 2.0
                 value, _ = at_points(kind, outputs, target)
                 exact = EXACT[name](*map(mpmath.mpf, outputs), mpmath.mpf(target))
@@ -219,7 +221,9 @@ def test_numbers_of_each_restart(options, optimizer, tmp_path):
     arguments["loss"] = Quantile(Q, smoothing=smoothing)
     runs = fastnn.train_many(net, X, y, restarts=24, **arguments)
     assert len(set(runs.loss)) == 24
-    assert_same_bits(fastnn.train_many(net, X, y, restarts=24, threads=2, chunk=5, **arguments), runs)
+    assert_same_bits(
+        fastnn.train_many(net, X, y, restarts=24, threads=2, chunk=5, **arguments), runs
+    )
     for k in (0, 11, 23):
         alone = {**arguments, "loss": Quantile(Q[k], smoothing=smoothing[k])}
         same = fastnn.train_many(net, X, y, restarts=24, **alone)
@@ -265,7 +269,9 @@ def test_huber_takes_one_delta_for_each_restart():
     for k, delta in enumerate([0.1, 1, 9]):
         run = fastnn.train(net, X, y, restart=k, **{**arguments, "loss": Huber(delta)})
         assert run.loss == runs.loss[k]
-        expected = fastnn.reference.train(net, X, y, restart=k, **arguments | {"loss": Huber(delta)})
+        expected = fastnn.reference.train(
+            net, X, y, restart=k, **arguments | {"loss": Huber(delta)}
+        )
         assert run.loss == pytest.approx(expected.loss, rel=1e-10)
 
 
@@ -321,7 +327,9 @@ def test_coverage_of_quantiles():
     for q in (0.1, 0.5, 0.9):
         run = fastnn.train(net, X, y, loss=Quantile(q, smoothing=0.02), **options)
         assert abs((y < run.predict(X)).mean() - q) < 0.02
-    both = fastnn.train(Network([1, 8, 2], ["tanh", "identity"]), X, y, loss=GaussianNLL(), **options)
+    both = fastnn.train(
+        Network([1, 8, 2], ["tanh", "identity"]), X, y, loss=GaussianNLL(), **options
+    )
     mean, std = both.predict(X)[:, :1], np.exp(both.predict(X)[:, 1:] / 2)
     assert abs((np.abs(y - mean) < 1.645 * std).mean() - 0.9) < 0.02
     assert np.median(std / (0.1 + 0.1 * np.abs(X))) == pytest.approx(1, abs=0.1)

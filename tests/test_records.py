@@ -9,7 +9,7 @@ import optimizer_examples
 import pytest
 import stopping_examples
 from conftest import bits
-from loss_examples import ALL_LOSSES, LOSSES, PENALTIES, WEIGHTS
+from loss_examples import ALL_LOSSES, PENALTIES, WEIGHTS
 
 import fastnn
 from fastnn.engine.chunk import train_chunk

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..results.model import Model
 from ..results.scaling import Scaling
-from ..spec.activations import LEAK
+from ..spec.activations import GELU, LEAK, SELU
 from ..support.atomic_files import destination
 from ..support.checks import shown
 from ..support.suggestions import suggests
@@ -102,6 +102,38 @@ def _gaussian(graph: _Graph, x: str) -> str:
     return graph.add("Exp", graph.add("Neg", graph.add("Mul", x, x)))
 
 
+def _silu(graph: _Graph, x: str) -> str:
+    return graph.add("Mul", x, graph.add("Sigmoid", x))
+
+
+def _gelu(graph: _Graph, x: str) -> str:
+    cube = graph.add("Mul", graph.add("Mul", x, x), x)
+    inner = graph.add("Add", x, graph.add("Mul", graph.constant(GELU[1]), cube))
+    gate = graph.add("Sigmoid", graph.add("Mul", graph.constant(GELU[0]), inner))
+    return graph.add("Mul", x, gate)
+
+
+def _elu(graph: _Graph, x: str, alpha: float = 1.0) -> str:
+    """Compute ``max(x, 0) + alpha (exp(min(x, 0)) - 1)``: the power is ``2 t / (1 - t)``.
+
+    With ``t = tanh(min(x, 0) / 2)`` no digits cancel.
+    """
+    below = graph.add("Min", x, graph.constant(0))
+    t = graph.add("Tanh", graph.add("Mul", below, graph.constant(0.5)))
+    rest = graph.add("Div", t, graph.add("Sub", graph.constant(1), t))
+    return graph.add("Add", graph.add("Relu", x), graph.add("Mul", graph.constant(2 * alpha), rest))
+
+
+def _selu(graph: _Graph, x: str) -> str:
+    return graph.add("Mul", graph.constant(SELU[0]), _elu(graph, x, SELU[1]))
+
+
+def _hard_sigmoid(graph: _Graph, x: str) -> str:
+    shifted = graph.add("Max", graph.add("Add", x, graph.constant(3)), graph.constant(0))
+    six = graph.constant(6)
+    return graph.add("Div", graph.add("Min", shifted, six), six)
+
+
 # Made of operators that onnxruntime also has in float64: its own Softplus, Softsign and LeakyRelu
 # are for float32, and its substitute for Softplus overflows.
 FORMS: dict[str, Callable[[_Graph, str], str]] = {
@@ -114,6 +146,12 @@ FORMS: dict[str, Callable[[_Graph, str], str]] = {
     "elliott": _elliott,
     "sine": lambda graph, x: graph.add("Sin", x),
     "gaussian": _gaussian,
+    "silu": _silu,
+    "gelu": _gelu,
+    "elu": _elu,
+    "selu": _selu,
+    "hard_sigmoid": _hard_sigmoid,
+    "arctan": lambda graph, x: graph.add("Atan", x),
     "softmax": lambda graph, x: graph.add("Softmax", _bounded(graph, x), axis=-1),
 }
 

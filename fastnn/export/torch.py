@@ -23,8 +23,9 @@ def to_torch(model: Any, *, fold: bool = False) -> dict[str, Any]:
     Load it with ``module.load_state_dict(to_torch(model))``.  Activations, labels and names are not
     included: the module has the activations.  PyTorch's names are ``Sigmoid``, ``Tanh``, ``ReLU``,
     ``Identity`` (or none at the end), ``LeakyReLU(0.01)``, ``Softplus`` (which drops terms below
-    2e-9 for inputs above 20), ``Softsign`` for "elliott", and ``Softmax(dim=1)``; PyTorch has none
-    for "sine" and "gaussian".
+    2e-9 for inputs above 20), ``Softsign`` for "elliott", ``SiLU``, ``GELU(approximate="tanh")``,
+    ``ELU``, ``SELU``, ``Hardsigmoid``, and ``Softmax(dim=1)``; PyTorch has none for "sine",
+    "gaussian" and "arctan".
 
     Parameters
     ----------

@@ -36,20 +36,38 @@ Parts = Sequence[RecordedNumber]
 Slopes = Sequence[Slope]
 
 
+def _operand(slope: RecordedNumber) -> RecordedNumber | None:
+    """The number of which this slope is the negative; None if it is not written so."""
+    node = slope.node
+    if node.kind == CONSTANT and node.value < 0:
+        return slope.constant(-node.value)
+    return RecordedNumber(slope.recording, node.parts[0]) if node.kind == "neg" else None
+
+
+def _negative(slope: RecordedNumber) -> RecordedNumber:
+    positive = _operand(slope)
+    return -slope if positive is None else positive
+
+
 def _plus(a: Slope, b: Slope) -> Slope:
     if a is None or b is None:
         return b if a is None else a
-    return a + b
+    less = _operand(b)
+    return a + b if less is None else a - less
 
 
 def _minus(a: Slope, b: Slope) -> Slope:
-    if a is None or b is None:
-        return a if b is None else -b
-    return a - b
+    if b is None:
+        return a
+    return _negative(b) if a is None else _plus(a, _negative(b))
 
 
 def _times(slope: Slope, factor: RecordedNumber) -> Slope:
-    return None if slope is None else slope * factor
+    """The product; signs go to the front, where the next ones cancel them."""
+    if slope is None:
+        return None
+    positive = _operand(slope)
+    return slope * factor if positive is None else _negative(positive * factor)
 
 
 def _over(slope: Slope, divisor: RecordedNumber) -> Slope:

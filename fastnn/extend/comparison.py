@@ -26,6 +26,12 @@ MODERATE = 8.0
 STEP, SLOPE_ERROR = 1e-5, 1e-6
 # Beyond, a step is not small beside the rounding of x.
 DIFFERENCES_TO = 100.0
+# What to do where forms, or slopes, differ that were given, and that were derived from one formula.
+GIVEN = ("give the same function twice", "give its derivative")
+DERIVED = (
+    "write it so that no digits cancel, such as expm1(x) for exp(x) - 1.0",
+    "write the formula in another way, or give add_activation a slope",
+)
 
 
 def points(dtype: Any) -> np.ndarray:
@@ -68,17 +74,18 @@ def check_forms(
     numpy: Callable[[np.ndarray], Any],
     numpy_slope: Callable[[np.ndarray], Any],
     of_input: bool,
+    advice: tuple[str, str] = GIVEN,
 ) -> None:
     """Raise unless formulas and NumPy forms agree, and the slope is the derivative."""
     for kind, dtype in DTYPES.items():
         x = points(dtype)
         y, expected = compiled(function, kind)(x), _numpy(numpy, x)
-        _same("function", "numpy", x, y, expected, at_kinks=False)
+        _same(("function", "numpy", advice[0]), x, y, expected, at_kinks=False)
         argument = x if of_input else y
         slopes, given = compiled(slope, kind)(argument), _numpy(numpy_slope, argument)
         if kind == types.float64:
-            _check_slope(numpy, x, slopes)
-        _same("numpy_slope", "slope", x, given, slopes, at_kinks=True)
+            _check_slope(numpy, x, slopes, advice[1])
+        _same(("numpy_slope", "slope", advice[0]), x, given, slopes, at_kinks=True)
 
 
 def _numpy(function: Callable[[np.ndarray], Any], x: np.ndarray) -> np.ndarray:
@@ -87,9 +94,14 @@ def _numpy(function: Callable[[np.ndarray], Any], x: np.ndarray) -> np.ndarray:
 
 
 def _same(
-    name: str, other: str, x: np.ndarray, got: np.ndarray, expected: np.ndarray, *, at_kinks: bool
+    told: tuple[str, str, str],
+    x: np.ndarray,
+    got: np.ndarray,
+    expected: np.ndarray,
+    *,
+    at_kinks: bool,
 ) -> None:
-    """Raise unless both agree at every point.
+    """Raise unless both agree at every point; the names of both, and what to do, are told.
 
     Half of the digits must be the same: rounding, with sums that cancel, leaves more of them at
     these points.  At a single point both slopes of a kink are right.
@@ -102,10 +114,10 @@ def _same(
         alone = np.concatenate([[False], close[:-2] & close[2:], [False]])
         close |= alone & np.isfinite(got) & np.isfinite(expected)
     if not close.all():
-        at = _first(~close, x)
+        at, (name, other, advice) = _first(~close, x), told
         raise ValueError(
             f"{name}: expected the values of {other}, {expected[at]:.9g} at x = {x[at]:.9g} in "
-            f"{x.dtype}, got {got[at]:.9g}; give the same function twice"
+            f"{x.dtype}, got {got[at]:.9g}; {advice}"
         )
 
 
@@ -115,7 +127,9 @@ def _first(wrong: np.ndarray, x: np.ndarray) -> int:
     return int(places[np.argmin(np.abs(np.abs(x[places]) - 1))])
 
 
-def _check_slope(numpy: Callable[[np.ndarray], Any], x: np.ndarray, slopes: np.ndarray) -> None:
+def _check_slope(
+    numpy: Callable[[np.ndarray], Any], x: np.ndarray, slopes: np.ndarray, advice: str
+) -> None:
     """Raise unless the slopes lie between the differences to the left and to the right.
 
     At a kink every number between is a slope.  Halving the step tells the error of each difference.
@@ -137,7 +151,7 @@ def _check_slope(numpy: Callable[[np.ndarray], Any], x: np.ndarray, slopes: np.n
         at = _first(wrong, x)
         raise ValueError(
             f"slope: expected the derivative of function, about {sides[:, at].mean():.6g} at "
-            f"x = {x[at]:.9g}, got {slopes[at]:.9g}"
+            f"x = {x[at]:.9g}, got {slopes[at]:.9g}; {advice}"
         )
 
 
@@ -156,6 +170,14 @@ def check_symmetry(numpy: Callable[[np.ndarray], Any], symmetry: int) -> None:
             f"symmetry: expected 0 for a function that is not {kind}, got {symmetry}; its values "
             f"at {-x[at]:.6g} and {x[at]:.6g} are {values[::-1][at]:.6g} and {values[at]:.6g}"
         )
+
+
+def symmetry_of(function: Callable[[Term], Term]) -> int:
+    """Return 1 if the formula is even, -1 if it is odd, to the last bit of many points, else 0."""
+    evaluate = compiled(function, types.float64)
+    x = np.concatenate([points(np.float64), np.random.default_rng(0).normal(0, 3, 500)])
+    values, mirrored = evaluate(x), evaluate(-x)
+    return next((sign for sign in (1, -1) if np.array_equal(mirrored, sign * values)), 0)
 
 
 def range_of(function: Callable[[Term], Term]) -> tuple[float, float]:

@@ -17,13 +17,9 @@ Formula = Callable[..., Any]
 
 
 @overload
-def loss(
-    function: Formula, *, residual: None = None, name: str | None = None
-) -> type[OwnLoss]: ...
+def loss(function: Formula, *, residual: None = None, name: str | None = None) -> type[OwnLoss]: ...
 @overload
-def loss(
-    function: None = None, *, residual: Formula, name: str | None = None
-) -> type[OwnLoss]: ...
+def loss(function: None = None, *, residual: Formula, name: str | None = None) -> type[OwnLoss]: ...
 @overload
 def loss(
     function: None = None, *, residual: None = None, name: str | None = None
@@ -98,9 +94,7 @@ def _made(function: Any, argument: str, name: str | None) -> type[OwnLoss]:
     outputs, numbers = _signature(function, argument)
     is_residual = argument == "residual"
     if is_residual and len(outputs) != 2:
-        raise TypeError(
-            f"residual: expected one output and a target, got {', '.join(outputs)}"
-        )
+        raise TypeError(f"residual: expected one output and a target, got {', '.join(outputs)}")
     formula = record(function, [*outputs, *numbers])
     for output in outputs[:-1]:
         slope = formula.derivative(output).result
@@ -144,9 +138,7 @@ def _signature(function: Any, argument: str) -> tuple[list[str], dict[str, float
                 )
             numbers[one.name] = own_losses.default_of(one.name, one.default)
         elif one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD) or one.default is not one.empty:
-            raise TypeError(
-                f"{argument}: expected {SHAPE}, with numbers after the *, got {one}"
-            )
+            raise TypeError(f"{argument}: expected {SHAPE}, with numbers after the *, got {one}")
         else:
             outputs.append(one.name)
     if not 2 <= len(outputs) <= own_losses.MOST_NUMBERS:

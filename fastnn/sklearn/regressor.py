@@ -149,9 +149,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """
         formula = self._loss().formula
         if return_std and formula is not GAUSSIAN:
-            raise ValueError(
-                "return_std: expected False except with loss='gaussian_nll', got True"
-            )
+            raise ValueError("return_std: expected False except with loss='gaussian_nll', got True")
         outputs = self._model().evaluate(self._inputs(X))
         count = outputs.shape[1] // formula.outputs
         found = [self._predicted(outputs, count)]

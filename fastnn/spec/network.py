@@ -30,8 +30,10 @@ class Network(Savable):
         Units per layer, input first and output last, at least two layers.
     activation : str or sequence of str, default "sigmoid"
         ``"sigmoid"``, ``"tanh"``, ``"relu"``, ``"identity"``, ``"leaky_relu"``, ``"softplus"``,
-        ``"elliott"``, ``"sine"``, ``"gaussian"``, and ``"softmax"`` for the last layer: one for all
-        layers after the input, or one for each.  `fastnn.extend.add_activation` adds others.
+        ``"elliott"`` (softsign), ``"sine"``, ``"gaussian"``, ``"silu"`` (swish), ``"gelu"`` (with
+        tanh), ``"elu"``, ``"selu"``, ``"hard_sigmoid"``, ``"arctan"``, and ``"softmax"`` for the
+        last layer: one for all layers after the input, or one for each.
+        `fastnn.extend.activation` adds others.
     bias : bool, default True
         If True, all units after the input have biases.
 

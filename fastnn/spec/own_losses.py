@@ -82,7 +82,7 @@ def _class_of(text: str) -> type[OwnLoss]:
             "__doc__": f"The mean of {given!r}.",
             "name": name,
             "formula": formula_of_own(name, given, outputs, is_residual),
-            "bounds": {number: ANY for number in arguments[outputs + 1 :]},
+            "bounds": dict.fromkeys(arguments[outputs + 1 :], ANY),
             "definition": definition,
         },
         frozen=True,

@@ -70,6 +70,10 @@ gamma: factor
 logistic expit: sigmoid
 linear none: identity
 sin: sine
+swish: silu
+softsign: elliott
+hard_logistic: hard_sigmoid
+atan: arctan
 l2: sse mse
 sum_of_squares sum_squared_error: sse
 mean_squared_error squared_error: mse

@@ -1,14 +1,16 @@
 """The functions of a header in C, with placeholders.
 
 NAME stands for the prefix of names, `real` for the type of the network's numbers, LARGEST for the
-largest of them, @ for the suffix of the math functions of that type, WIDEST for the
-number of units of the largest layer.  NAME_PUBLIC is a macro, see `LINKAGE`.
+largest of them, NUMBER(c) for a constant of that type, @ for the suffix of its math functions,
+WIDEST for the number of units of the largest layer.  NAME_PUBLIC is a macro, see `LINKAGE`.
 """
 
 from __future__ import annotations
 
-from ...spec.activations import SOFTMAX
+from ...spec.activations import GELU, SELU, SOFTMAX
 
+# x times the sigmoid of z.
+_GATED = ("const real e = exp@(-fabs@(z));", "return x * ((z < 0 ? e : 1) / (1 + e));")
 # Bodies of functions of x.
 FORMS: dict[str, tuple[str, ...]] = {
     "sigmoid": ("const real e = exp@(-fabs@(x));", "return (x < 0 ? e : 1) / (1 + e);"),
@@ -20,6 +22,15 @@ FORMS: dict[str, tuple[str, ...]] = {
     "elliott": ("return x / (1 + fabs@(x));",),
     "sine": ("return sin@(x);",),
     "gaussian": ("return exp@(-(x * x));",),
+    "silu": ("const real z = x;", *_GATED),
+    "gelu": (
+        f"const real z = NUMBER({GELU[0]}) * (x + NUMBER({GELU[1]}) * x * x * x);",
+        *_GATED,
+    ),
+    "elu": ("return x > 0 ? x : expm1@(x);",),
+    "selu": (f"return NUMBER({SELU[0]}) * (x > 0 ? x : NUMBER({SELU[1]}) * expm1@(x));",),
+    "hard_sigmoid": ("const real z = x + 3;", "return (z < 0 ? 0 : z > 6 ? 6 : z) / 6;"),
+    "arctan": ("return atan@(x);",),
     SOFTMAX: (),
 }
 BOUNDED = """

@@ -83,6 +83,7 @@ class Source:
         text = text.replace("@", "" if self.in_double else "f")
         text = re.sub(r"\breal\b", self.real, text).replace("LEAK", self.number(LEAK))
         text = text.replace("LARGEST", self.number(np.finfo(self.model.dtype).max))
+        text = re.sub(r"NUMBER\((.*?)\)", lambda found: self.number(float(found[1])), text)
         text = text.replace("HALF", self.number(0.5)).replace("WIDEST", str(max(self.sizes)))
         return text.replace("NAME", self.name)  # last: it may contain the other placeholders
 
