@@ -84,7 +84,8 @@ def loss_of(options: argparse.Namespace) -> Penalized | None:
         except ValueError:
             raise ValueError(f"--loss-number: expected NAME=N, got {text!r}") from None
     try:
-        return kind(**numbers)
+        made: Penalized = kind(**numbers)  # type: ignore[arg-type]
+        return made
     except ValueError as error:
         raise ValueError(f"--loss-number: {error}") from None
 
@@ -128,12 +129,12 @@ def check_choices(options: argparse.Namespace) -> None:
     if any(options.l2) and options.optimizer == "lm":
         raise ValueError("--l2: expected another --optimizer than lm, which takes no penalties")
     loss = loss_of(options)
-    if loss is not None and options.optimizer == "lm" and loss.formula.residual is None:
-        if loss.formula is not SQUARES:
-            raise ValueError(
-                "--loss: expected another --optimizer than lm, which takes sums of squares alone, "
-                f"got {options.loss}"
-            )
+    square = loss is None or loss.formula is SQUARES or loss.formula.residual is not None
+    if options.optimizer == "lm" and not square:
+        raise ValueError(
+            "--loss: expected another --optimizer than lm, which takes sums of squares alone, got "
+            f"{options.loss}"
+        )
     if options.cv is not None:
         integer("--cv", options.cv, FEWEST_FOLDS, MOST_FOLDS)
         if options.split == LAST:

@@ -347,7 +347,7 @@ class Job:
         )
 
     def axes_of_numbers(self) -> dict[int, str]:
-        """The axes of the grid, by the `id` of the arrays of optimizer and loss with their values."""
+        """The axes of the grid, by the `id` of the array of a part that has its values."""
         if self.grid is None:
             return {}
         numbers = self.numbers

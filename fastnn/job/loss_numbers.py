@@ -34,7 +34,7 @@ def with_axes(loss: Penalized, axes: Axes, first: int) -> tuple[Penalized, Colum
     """The loss with the values of axes, and the columns that they fill; its first is `first`."""
     if not axes:
         return loss, ()
-    replace(loss, **axes)  # checks the values
+    replace(loss, **axes)  # type: ignore[arg-type]  # checks the values
     made, names = copy(loss), [*loss.numbers]
     for name, values in axes.items():
         object.__setattr__(made, name, values)

@@ -31,8 +31,8 @@ class LevenbergMarquardt(Optimizer):
     parameters, a trial is the step ``-(JᵀJ + damping I)⁻¹ Jᵀ r`` from there; with fewer residuals
     than parameters the same step is computed as ``-Jᵀ (J Jᵀ + damping I)⁻¹ r``.  A trial with a
     lower loss is accepted and lowers the damping; any other raises it.  Each trial is an epoch.
-    Full batches only.  Losses are `SSE`, `MSE`, `Asymmetric`, and those of `fastnn.extend.loss` that
-    are given by their residuals, all without penalties.
+    Full batches only.  Losses are `SSE`, `MSE`, `Asymmetric`, and those of `fastnn.extend.loss`
+    that are given by their residuals, all without penalties.
 
     Parameters
     ----------

@@ -86,7 +86,11 @@ def _gaussian_slope(y: Array, t: Array) -> Array:
 
 
 def _asymmetric(z: Array, y: Array, t: Array, under: float, over: float) -> Array:
-    return np.where(y > t, over, under).astype(y.dtype) * (y - t) ** 2
+    return _weights(y > t, under, over, y) * (y - t) ** 2
+
+
+def _weights(above: Array, under: float, over: float, y: Array) -> Array:
+    return np.where(above, y.dtype.type(over), y.dtype.type(under))
 
 
 def _arctanh_slope(y: Array, t: Array) -> Array:
@@ -116,9 +120,7 @@ SLOPES: dict[LossFormula, Callable[..., Array]] = {
     formulas.GAUSSIAN: _gaussian_slope,
     formulas.POISSON: lambda y, t: np.exp(y) - t,
     formulas.LOG_COSH: lambda y, t: np.tanh(y - t),
-    formulas.ASYMMETRIC: lambda y, t, under, over: (
-        2 * np.where(y > t, over, under).astype(y.dtype) * (y - t)
-    ),
+    formulas.ASYMMETRIC: lambda y, t, under, over: 2 * _weights(y > t, under, over, y) * (y - t),
 }
 # Those that include the slope of their last activation.
 TIED: dict[LossFormula, Callable[..., Array]] = {
