@@ -96,7 +96,8 @@ def default_of(name: str, value: Any) -> float:
     number = real_array(name, value)
     if number.ndim or isinstance(value, bool):
         raise ValueError(f"{name}: expected a number as default, got {shown(value)}")
-    if hasattr(OwnLoss, name) or not name.isidentifier() or name.startswith("_"):
+    reserved = (*dir(OwnLoss), "name", "formula", "definition")
+    if name in reserved or not name.isidentifier() or name.startswith("_"):
         raise ValueError(f"{name}: expected a name that losses do not use, got {name!r}")
     return float(number)
 
