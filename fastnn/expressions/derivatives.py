@@ -62,12 +62,14 @@ def _minus(a: Slope, b: Slope) -> Slope:
     return _negative(b) if a is None else _plus(a, _negative(b))
 
 
-def _times(slope: Slope, factor: RecordedNumber) -> Slope:
-    """The product; signs go to the front, where the next ones cancel them."""
-    if slope is None:
+def _product(a: Slope, b: Slope) -> Slope:
+    """The product; a sign of either goes to the front, where the next one cancels it."""
+    if a is None or b is None:
         return None
-    positive = _operand(slope)
-    return slope * factor if positive is None else _negative(positive * factor)
+    positive, other = _operand(a), _operand(b)
+    if positive is not None:
+        return _negative(positive * b)
+    return a * b if other is None else _negative(a * other)
 
 
 def _over(slope: Slope, divisor: RecordedNumber) -> Slope:
@@ -88,10 +90,10 @@ RULES: dict[str, Callable[[RecordedNumber, Parts, Slopes], Slope]] = {
     "neg": lambda y, p, d: _minus(None, d[0]),
     "add": lambda y, p, d: _plus(d[0], d[1]),
     "sub": lambda y, p, d: _minus(d[0], d[1]),
-    "mul": lambda y, p, d: _plus(_times(d[0], p[1]), _times(d[1], p[0])),
-    "div": lambda y, p, d: _over(_minus(d[0], _times(d[1], y)), p[1]),
-    "fma": lambda y, p, d: _plus(_plus(_times(d[0], p[1]), _times(d[1], p[0])), d[2]),
-    "with_sign": lambda y, p, d: _times(d[0], with_sign(1.0, p[1])),
+    "mul": lambda y, p, d: _plus(_product(d[0], p[1]), _product(p[0], d[1])),
+    "div": lambda y, p, d: _over(_minus(d[0], _product(d[1], y)), p[1]),
+    "fma": lambda y, p, d: _plus(_plus(_product(d[0], p[1]), _product(p[0], d[1])), d[2]),
+    "with_sign": lambda y, p, d: _product(d[0], with_sign(1.0, p[1])),
     "at_least": lambda y, p, d: _chosen(p[1] > p[0], d[1], d[0]),
     "at_most": lambda y, p, d: _chosen(p[1] < p[0], d[1], d[0]),
     "select": lambda y, p, d: _chosen(p[0], d[1], d[2]),  # type: ignore[arg-type]
@@ -122,4 +124,4 @@ def _slope(y: RecordedNumber, parts: Parts, below: Slopes) -> Slope:
     kind = y.node.kind
     if kind in RULES:
         return RULES[kind](y, parts, below)
-    return _times(below[0], FACTORS[kind](y, *parts))
+    return _product(below[0], FACTORS[kind](y, *parts))

@@ -28,6 +28,8 @@ def evaluate(results: Sequence[Node], values: Mapping[str, Any]) -> list[Any]:
 
 def _on_symbols(symbol: Any, values: Mapping[str, Any]) -> Callable[[Node, list[Any]], Any]:
     """The step of a visit that applies operations to symbols like this one."""
+    apply: Callable[..., Any]
+    like: Callable[[Any], Any]
     if isinstance(symbol, RecordedNumber | RecordedCondition):
         apply, like = symbol.recording.apply, symbol.recording.number
     else:

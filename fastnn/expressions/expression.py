@@ -14,7 +14,7 @@ from ..support.checks import shown
 from . import data as plain
 from .derivatives import derivative
 from .evaluation import evaluate
-from .nodes import ARGUMENT, Node, ordered, visit
+from .nodes import ARGUMENT, MOST_NODES, Node, ordered, visit
 from .recording import RecordedCondition, RecordedNumber, Recording
 from .simplification import simplified
 from .texts import as_latex, as_text
@@ -39,7 +39,8 @@ class Expression:
     Raises
     ------
     ValueError
-        If the arguments are not different names, or another one is used.
+        If the arguments are not different names, another one is used, or there are more than
+        10,000 nodes.
     """
 
     arguments: tuple[str, ...]
@@ -47,6 +48,8 @@ class Expression:
 
     def __post_init__(self) -> None:
         plain.check_arguments(self.arguments)
+        if len(self.nodes) > MOST_NODES:
+            raise ValueError(f"expression: expected at most {MOST_NODES} nodes, got more")
         for node in self.nodes:
             if node.kind == ARGUMENT and node.value not in self.arguments:
                 raise ValueError(
@@ -137,7 +140,7 @@ class Expression:
         return Expression(self.arguments, simplified(self.result))
 
     def in_terms_of_result(self, function: Expression) -> Expression | None:
-        """This expression as one of ``y = function(x)`` instead of x, the function's first argument.
+        """Write ``y = function(x)`` for x, the function's first argument, wherever possible.
 
         Parts that are the function itself become y, so the slope of ``sigmoid(x)`` becomes
         ``fma(-y, y, y)``.
@@ -145,7 +148,7 @@ class Expression:
         Returns
         -------
         Expression or None
-            With a first argument "y" in place of x; None if x remains.
+            The expression with a first argument "y" in place of x; None if x remains.
         """
         x, name = function.arguments[0], "y"
         while name in self.arguments:

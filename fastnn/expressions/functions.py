@@ -9,6 +9,7 @@ from typing import Any
 
 from ..lanes.formulas import Term
 from ..lanes.symbols import Symbol
+from ..support.checks import shown
 from .nodes import CONDITION, OPERATIONS
 from .recording import RecordedCondition, RecordedNumber
 
@@ -24,7 +25,7 @@ def _function(kind: str) -> Callable[..., Any]:
         symbol: Any = next((one for one in operands if isinstance(one, Symbol)), None)
         if symbol is None:
             raise TypeError(
-                f"{kind}: expected the symbol of a formula, got {', '.join(map(repr, operands))}; "
+                f"{kind}: expected the symbol of a formula, got {', '.join(map(shown, operands))}; "
                 "for a number that is known use the module math"
             )
         if isinstance(symbol, RecordedNumber | RecordedCondition):

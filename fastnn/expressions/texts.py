@@ -21,7 +21,7 @@ PREFIX = {"neg": ("-", SIGN), "not": ("~", ATOM)}
 RANKS = {
     "add": SUM, "sub": SUM, "mul": PRODUCT, "div": PRODUCT, "neg": SIGN, "lt": COMPARISON,
     "le": COMPARISON, "gt": COMPARISON, "ge": COMPARISON, "and": CONDITIONS, "or": CONDITIONS,
-    "xor": CONDITIONS, "not": SIGN,
+    "xor": CONDITIONS, "not": ATOM,
 }  # fmt: skip
 LATEX_SIGNS = {
     "mul": r" \cdot ", "le": r" \le ", "ge": r" \ge ", "and": r" \land ", "or": r" \lor ",
@@ -113,4 +113,3 @@ def _latex_name(name: str) -> str:
         return name
     escaped = name.replace("_", r"\_")
     return rf"\mathrm{{{escaped}}}"
-

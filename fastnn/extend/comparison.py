@@ -29,7 +29,7 @@ DIFFERENCES_TO = 100.0
 # What to do where forms, or slopes, differ that were given, and that were derived from one formula.
 GIVEN = ("give the same function twice", "give its derivative")
 DERIVED = (
-    "write it so that no digits cancel, such as expm1(x) for exp(x) - 1.0",
+    "write it so that no digits are lost, such as expm1(x) for exp(x) - 1.0",
     "write the formula in another way, or give add_activation a slope",
 )
 

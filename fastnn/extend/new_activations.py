@@ -80,6 +80,7 @@ def activation(
     """
     if function is None:
         return lambda function: activation(function, name=name)
+    _check_takes_one("function", function)
     if name is None:
         name = getattr(function, "__name__", None)
         if not isinstance(name, str) or not name.isidentifier():
@@ -88,7 +89,6 @@ def activation(
                 "activation(function, name=…)"
             )
     _check_name(name)
-    _check_takes_one("function", function)
     expression = record(function, ["x"])
     slope, of_input = slope_of_formula(expression)
     check_forms(expression, slope, expression, slope, of_input, DERIVED)

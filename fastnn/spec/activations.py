@@ -28,7 +28,6 @@ from ..expressions.functions import (
     at_least,
     at_most,
     atan,
-    cos,
     exp,
     expm1,
     magnitude,
@@ -160,9 +159,7 @@ ACTIVATIONS = (
         kinks=(0.0,),
         range=(0.0, math.inf),
     ),
-    define(
-        "identity", lambda x: x, numpy=lambda x: x, numpy_slope=lambda y: 1, symmetry=-1
-    ),
+    define("identity", lambda x: x, numpy=lambda x: x, numpy_slope=lambda y: 1, symmetry=-1),
     define(
         "leaky_relu",
         lambda x: select(x < 0.0, LEAK * x, x),

@@ -1,11 +1,13 @@
 """Sine, cosine and arctangent, the same bits on every machine.
 
-For sine and cosine x is split into ``k * pi + r`` with ``|r| <= pi / 2`` and an integer k; a polynomial gives sin(r),
-and k its sign. pi is the sum of three constants: the first step is exact, and after the other two r
-is correct to a unit in the last place even next to a multiple of pi.
+For sine and cosine x is split into ``k * pi + r`` with ``|r| <= pi / 2`` and an integer k; a
+polynomial gives sin(r), and k its sign. pi is the sum of three constants: the first step is exact,
+and after the other two r is correct to a unit in the last place even next to a multiple of pi.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from ..formulas import (
     Term,
@@ -22,11 +24,18 @@ from ..formulas import (
 
 ONE_OVER_PI = 0.3183098861837907
 # Of pi / 2 and pi / 4, the nearest float64 and float32, and what they lack.
-HALF_PI, BELOW_HALF = (1.5707963267948966, 1.5707963705062866), (6.123233995736766e-17, -4.371139e-8)
+HALF_PI, BELOW_HALF = (
+    (1.5707963267948966, 1.5707963705062866),
+    (6.123233995736766e-17, -4.371139e-8),
+)
 QUARTER_PI = (HALF_PI[0] / 2, HALF_PI[1] / 2)
 BELOW_QUARTER = (BELOW_HALF[0] / 2, BELOW_HALF[1] / 2)
-ATAN_FLOAT64 = ()
-ATAN_FLOAT32 = ()
+ATAN_FLOAT64 = (
+    -0.3333333333333333, 0.19999999999999804, -0.14285714285659812, 0.11111111105153937,
+    -0.09090908753425743, 0.07692296372859808, -0.06666424846721739, 0.05878928549229719,
+    -0.052304509666811966, 0.045515781496647055, -0.034570174391823104, 0.01628532732275549,
+)  # fmt: skip
+ATAN_FLOAT32 = (-0.33333334, 0.19999978, -0.1428415, 0.110713616, -0.08624652, 0.05048076)
 
 
 def _minus_half_pi(x: Term, n: Term) -> Term:
@@ -92,12 +101,13 @@ def _atan_series(z: Term) -> Term:
     The fit is of degree 11 (5 in float32); its relative error in the arctangent is 0.01 units in
     the last place.
     """
-    terms: list[Term | float] = [*(ATAN_FLOAT64 if z.is_double else ATAN_FLOAT32)]
+    terms: list[Any] = [*(ATAN_FLOAT64 if z.is_double else ATAN_FLOAT32)]
     power = z
     while len(terms) > 1:
         pairs = [fma(b, power, a) for a, b in zip(terms[::2], terms[1::2], strict=False)]
         terms, power = [*pairs, *terms[2 * len(pairs) :]], power * power
-    return terms[0]
+    series: Term = terms[0]
+    return series
 
 
 def atan_of(x: Term) -> Term:
