@@ -44,9 +44,7 @@ def nll(mean, log_variance, target):
 
 
 def relative(prediction, target, *, floor=1.0, power=0.5):
-    return (prediction - target) / formulas.exp(
-        power * formulas.log(floor + target * target)
-    )
+    return (prediction - target) / formulas.exp(power * formulas.log(floor + target * target))
 
 
 def test_by_name_class_and_object():
@@ -65,7 +63,7 @@ def test_by_name_class_and_object():
     assert kind(0.9) == kind(q=0.9) != kind(0.8)
     assert fastnn.extend.loss(pinball) is kind  # as in a cell that runs again
     fastnn.extend.remove("pinball")
-    with pytest.raises(ValueError, match="^loss: expected one of"):
+    with pytest.raises(ValueError, match=r"^loss: expected one of"):
         fastnn.train(NET, X, Y, loss="pinball")
     fastnn.train(NET, X, Y, loss=kind(), epochs=1)  # what is made remains
 
@@ -97,7 +95,9 @@ def test_everywhere_a_loss_goes(options, dtype):
     q = np.linspace(0.1, 0.9, 9)
     runs = fastnn.train_many(NET, X, Y, loss=kind(q, l2=0.01), restarts=9, **options)
     assert_same_bits(
-        fastnn.train_many(NET, X, Y, loss=kind(q, l2=0.01), restarts=9, threads=2, chunk=2, **options),
+        fastnn.train_many(
+            NET, X, Y, loss=kind(q, l2=0.01), restarts=9, threads=2, chunk=2, **options
+        ),
         runs,
     )
     for k in (0, 8):
@@ -232,23 +232,23 @@ BAD = [
     (bad(lambda y, t: y - t, name="mse"), "name: expected a new name, got 'mse', which already"),
     (bad(pinball, residual=pinball), "residual: expected a function or a residual, got both"),
     (bad(residual=nll), "residual: expected one output and a target, got mean, log_variance, targ"),
-    (bad(lambda t: t, name="a"), f"function: expected an output and a target at least, as in {SHAPE}"),
-    (bad(lambda y, t, q=0.5: q * y, name="a"), f"function: expected {SHAPE}, with numbers after the"),
-    (bad(lambda *y: y[0], name="a"), f"function: expected {SHAPE}, with numbers after the *, got *y"),
+    (bad(lambda t: t, name="a"), "function: expected an output and a target at least, as in"),
+    (bad(lambda y, t, q=0.5: q * y, name="a"), f"function: expected {SHAPE}, with numbers"),
+    (bad(lambda *y: y[0], name="a"), f"function: expected {SHAPE}, with numbers"),
     (bad(lambda y, t, *, q: q * y, name="a"), "function: expected a default for the number q, got"),
     (bad(lambda y, t, *, q="x": q * y, name="a"), "q: expected real numbers, got dtype <U1"),
     (bad(lambda y, t, *, q=(1, 2): q * y, name="a"), "q: expected a number as default, got (1, 2)"),
     (bad(lambda y, t, *, l2=1.0: l2 * y, name="a"), "l2: expected a name that losses do not use"),
     (bad(lambda y, t, *, formula=1.0: y, name="a"), "formula: expected a name that losses do not"),
     (bad(lambda y, t: t * t, name="a"), "function: expected a formula that depends on y, got one"),
-    (bad(lambda m, s, t: m * t, name="a"), "function: expected a formula that depends on s, got one"),
+    (bad(lambda m, s, t: m * t, name="a"), "function: expected a formula that depends on s, got"),
     (bad(lambda y, t: y > t, name="a"), "formula: expected a formula that gives a number, got a"),
     (bad(lambda y, t: None, name="a"), "formula: expected a formula that gives a number, got None"),
     (bad(lambda y, t: max(y, t), name="a"), "formula: expected a formula made of operators"),
     (bad(lambda y, t: np.abs(y - t), name="a"), "formula: expected a formula made of operators"),
     (bad(lambda y, t: (y - t) ** 2, name="a"), "formula: expected a formula made of operators"),
-    (bad(lambda y, t: y if y > t else t, name="a"), "formula: expected a formula made of operators"),
-    (lambda: fastnn.extend.remove("mse"), "added: expected an activation, loss or optimizer that was"),
+    (bad(lambda y, t: y if y > t else t, name="a"), "formula: expected a formula made of"),
+    (lambda: fastnn.extend.remove("mse"), "added: expected an activation, loss or optimizer"),
     (lambda: fastnn.extend.remove(fastnn.MSE), "added: expected an activation, loss or optimizer"),
     (lambda: fastnn.extend.loss(pinball)(2, 3), "pinball: expected only q by position, got 2"),
     (lambda: fastnn.extend.loss(pinball)("a"), "q: expected real numbers, got dtype <U1"),
@@ -270,7 +270,7 @@ def test_bad_input(call, message):
 
 def test_a_name_is_taken_by_another_formula():
     fastnn.extend.loss(pinball)
-    with pytest.raises(ValueError, match="^name: expected a new name, got 'pinball', which already"):
+    with pytest.raises(ValueError, match=r"^name: expected a new name, got .pinball., which"):
         fastnn.extend.loss(lambda y, t: formulas.magnitude(y - t), name="pinball")
     fastnn.extend.remove("pinball")
     other = fastnn.extend.loss(lambda y, t: formulas.magnitude(y - t), name="pinball")
@@ -291,7 +291,7 @@ def definition():
 def test_forged_definitions(change):
     with pytest.raises((ValueError, TypeError)):
         class_of(definition() | change)
-    with pytest.raises(ValueError, match="^loss: expected defaults, formula, is_residual, name"):
+    with pytest.raises(ValueError, match=r"^loss: expected defaults, formula, is_residual"):
         class_of(3)
 
 

@@ -47,7 +47,7 @@ class LossFormula:
     slopes: tuple[Callable[..., Any], ...] = ()
     """The derivatives by each of the outputs, functions of the same."""
     numbers: int = 0
-    """How many numbers follow the target."""
+    """Count of the numbers that follow the target."""
     activation: str | None = None
     """The last activation, if `term` is a function of its input, and the slope one of its output,
     multiplied by the activation's slope."""
@@ -58,7 +58,7 @@ class LossFormula:
 
     @property
     def outputs(self) -> int:
-        """How many of a network's outputs belong to a target."""
+        """Count of the outputs of a network that belong to a target."""
         return max(1, len(self.slopes))
 
     @cached_property
