@@ -13,6 +13,9 @@ from fastnn.cli import main
 from fastnn.extend import formulas
 from fastnn.sklearn import MLPRegressor
 
+# Fits are cut short.
+pytestmark = pytest.mark.filterwarnings("ignore:max_iter:sklearn.exceptions.ConvergenceWarning")
+
 RNG = np.random.default_rng(0)
 X = RNG.uniform(-1, 1, (120, 1))
 WIDTH = 0.1 + 0.1 * np.abs(X[:, 0])
