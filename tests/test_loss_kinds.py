@@ -261,6 +261,15 @@ def test_numbers_as_axes_of_a_grid(tmp_path):
     assert len(set(alone.loss)) == 4
 
 
+def test_one_number_of_the_loss_beside_many_of_the_optimizer():
+    net, X, y, arguments = quantiles(0.3)
+    for rates in (np.linspace(0.1, 0.3, 65), 0.2):
+        for q in (0.3, np.full(65, 0.3)):
+            options = {**arguments, "optimizer": GradientDescent(rates), "loss": Quantile(q)}
+            runs = fastnn.train_many(net, X, y, restarts=65, **options)
+            assert runs.restart(64).loss == runs.loss[64]
+
+
 def test_huber_takes_one_delta_for_each_restart():
     net, X, y, arguments = quantiles(0.5)
     runs = fastnn.train_many(net, X, y, restarts=3, **{**arguments, "loss": Huber([0.1, 1, 9])})

@@ -76,6 +76,7 @@ def test_other_losses_are_refused(loss):
         quick(MLPRegressor, loss=loss).fit(IRIS, KINDS * 1.0)
 
 
+@pytest.mark.filterwarnings("ignore:max_iter:sklearn.exceptions.ConvergenceWarning")
 def test_what_a_loss_does_not_have():
     with pytest.raises(ValueError, match=r"^loss: expected SSE or MSE without penalties"):
         quick(MLPRegressor, loss="quantile", solver="lm").fit(IRIS, KINDS * 1.0)

@@ -65,4 +65,5 @@ def hyper_rows(
     if len(parts) == 1:
         return parts[0]
     rows = max(map(len, parts))
-    return np.hstack([np.broadcast_to(part, (rows, part.shape[1])) for part in parts])
+    joined = [np.broadcast_to(part, (rows, part.shape[1])) for part in parts]
+    return np.ascontiguousarray(np.concatenate(joined, axis=1))

@@ -300,8 +300,8 @@ class GaussianNLL(Penalized):
     The mean of ``(log_variance + (target - mean)**2 * exp(-log_variance)) / 2``, without the
     constant ``log(2 pi) / 2``.  The network has two outputs for each target: first the means of all
     targets, then the logarithms of all variances.  So with m targets ``predict(X)[:, :m]`` are the
-    means, and ``np.exp(predict(X)[:, m:] / 2)`` the standard deviations.  The last activation
-    should be "identity".
+    means, whose errors are the SSE, and ``np.exp(predict(X)[:, m:] / 2)`` the standard deviations.
+    The last activation should be "identity".
 
     D. A. Nix and A. S. Weigend, "Estimating the mean and variance of the target probability
     distribution", IEEE International Conference on Neural Networks (1994) 55–60.
