@@ -1,9 +1,9 @@
 """Quantiles of a sine whose noise grows, and its mean and standard deviation: two losses.
 
-Run it as ``python examples/quantiles.py``.  It saves the figure ``quantiles.png`` (or the file named
-as its argument).  On the left three networks are trained on the pinball loss, a loss of one's own in
-three lines, for the quantiles 0.1, 0.5 and 0.9; on the right one network on the likelihood of a
-normal distribution, whose mean and variance are its outputs.
+Run it as ``python examples/quantiles.py``.  It saves the figure ``quantiles.png`` (or the file
+named as its argument).  On the left three networks are trained on the pinball loss, a loss of one's
+own in three lines, for the quantiles 0.1, 0.5 and 0.9; on the right one network on the likelihood
+of a normal distribution, whose mean and variance are its outputs.
 """
 
 import argparse
@@ -67,8 +67,8 @@ def main():
         below = {
             "trained": (y < run.predict(x)).mean(), "new": (new_y < run.predict(new_x)).mean()
         }  # fmt: skip
-        print(f"below the quantile {q}: " + ", ".join(f"{share:.3f} of {name} samples"
-                                                      for name, share in below.items()))  # fmt: skip
+        shares = [f"{share:.3f} of {name} samples" for name, share in below.items()]
+        print(f"below the quantile {q}: {', '.join(shares)}")
         left.plot(line, run.predict(line), lw=2, label=f"quantile {q}")
     mean, log_variance = normal.predict(line).T
     std = np.exp(log_variance / 2)
