@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..lanes.math.trigonometry import ATAN_FLOAT64
 from ..results.model import Model
 from ..results.scaling import Scaling
 from ..spec.activations import GELU, LEAK, SELU
@@ -134,8 +135,26 @@ def _hard_sigmoid(graph: _Graph, x: str) -> str:
     return graph.add("Div", graph.add("Min", shifted, six), six)
 
 
+def _arctan(graph: _Graph, x: str) -> str:
+    """Compute ``2 atan(u)`` with ``u = t / (1 + sqrt(1 + t**2))`` and t the smaller of |x|, 1/|x|.
+
+    The series is that of fastnn's own arctangent; beyond 1 the result is ``pi / 2`` less that.
+    """
+    one, a = graph.constant(1), graph.add("Abs", x)
+    t = graph.add("Div", graph.add("Min", a, one), graph.add("Max", a, one))
+    root = graph.add("Sqrt", graph.add("Add", one, graph.add("Mul", t, t)))
+    u = graph.add("Div", t, graph.add("Add", one, root))
+    z, series = graph.add("Mul", u, u), graph.constant(ATAN_FLOAT64[-1])
+    for number in (*ATAN_FLOAT64[-2::-1], 1.0):
+        series = graph.add("Add", graph.add("Mul", series, z), graph.constant(number))
+    angle = graph.add("Mul", graph.constant(2), graph.add("Mul", u, series))
+    beyond = graph.add("Sub", graph.constant(np.pi / 2), angle)
+    chosen = graph.add("Where", graph.add("Greater", a, one), beyond, angle)
+    return graph.add("Mul", graph.add("Sign", x), chosen)
+
+
 # Made of operators that onnxruntime also has in float64: its own Softplus, Softsign and LeakyRelu
-# are for float32, and its substitute for Softplus overflows.
+# are for float32, as is Atan, and its substitute for Softplus overflows.
 FORMS: dict[str, Callable[[_Graph, str], str]] = {
     "sigmoid": lambda graph, x: graph.add("Sigmoid", x),
     "tanh": lambda graph, x: graph.add("Tanh", x),
@@ -151,7 +170,7 @@ FORMS: dict[str, Callable[[_Graph, str], str]] = {
     "elu": _elu,
     "selu": _selu,
     "hard_sigmoid": _hard_sigmoid,
-    "arctan": lambda graph, x: graph.add("Atan", x),
+    "arctan": _arctan,
     "softmax": lambda graph, x: graph.add("Softmax", _bounded(graph, x), axis=-1),
 }
 
