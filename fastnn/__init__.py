@@ -44,7 +44,18 @@ from .rules.sum_of_losses import SumOfLosses
 from .rules.validation import Validation
 from .scheduling.scheduler import Incomplete, Interrupted
 from .spec.grid import Grid
-from .spec.losses import MSE, SSE, BinaryCrossEntropy, CrossEntropy, Huber
+from .spec.losses import (
+    MSE,
+    SSE,
+    Asymmetric,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    GaussianNLL,
+    Huber,
+    LogCosh,
+    Poisson,
+    Quantile,
+)
 from .spec.network import Network
 from .spec.per_layer import PerLayer
 from .spec.sample_weights import Bootstrap, KFold
@@ -72,6 +83,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Asymmetric",
     "Best",
     "BinaryCrossEntropy",
     "Bootstrap",
@@ -82,6 +94,7 @@ __all__ = [
     "Encoding",
     "ErrorsWithin",
     "ExponentialDecay",
+    "GaussianNLL",
     "GlorotNormal",
     "GlorotUniform",
     "GradientBelow",
@@ -95,6 +108,7 @@ __all__ = [
     "KFold",
     "LevenbergMarquardt",
     "Lion",
+    "LogCosh",
     "LossBelow",
     "MeanLossBelow",
     "Model",
@@ -105,6 +119,8 @@ __all__ = [
     "Normal",
     "OneCycle",
     "PerLayer",
+    "Poisson",
+    "Quantile",
     "Quickprop",
     "RMSProp",
     "ReduceOnPlateau",

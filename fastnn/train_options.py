@@ -27,7 +27,7 @@ class Options(TypedDict, total=False):
 
     restarts: int | None
     optimizer: Optimizer | str | None
-    loss: Penalized | str | None
+    loss: Penalized | type[Penalized] | str | None
     epochs: int
     target_sse: float | None
     stop: Rule | Sequence[Rule] | None

@@ -48,7 +48,7 @@ def train(
     y: ArrayLike,
     *,
     optimizer: Optimizer | str | None = None,
-    loss: Penalized | str | None = None,
+    loss: Penalized | type[Penalized] | str | None = None,
     epochs: int = 1000,
     target_sse: float | None = None,
     stop: Rule | Sequence[Rule] | None = None,
@@ -82,7 +82,7 @@ def train(
         with their number: for more use ``loss="mse"`` or "rprop", or it diverges.  Names stand for
         defaults: "gradient_descent", "gd" and "sgd", "rprop", "quickprop", "adam", "adamw",
         "amsgrad", "nadam", "rmsprop", "adagrad", "lion", "levenberg_marquardt", "lm" and "lbfgs".
-    loss : SSE, MSE, Huber, BinaryCrossEntropy, CrossEntropy, or a name such as "mse", default SSE
+    loss : a loss such as `Quantile(0.9)`, its class, or a name such as "mse", default SSE
         The objective to minimize, including penalties.
     epochs : int, default 1000
         Maximum number of epochs; 0 returns the initial parameters.
@@ -213,7 +213,7 @@ def train_many(
     *,
     restarts: int | None = None,
     optimizer: Optimizer | str | None = None,
-    loss: Penalized | str | None = None,
+    loss: Penalized | type[Penalized] | str | None = None,
     epochs: int = 1000,
     target_sse: float | None = None,
     stop: Rule | Sequence[Rule] | None = None,

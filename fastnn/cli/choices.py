@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..spec.loss_formulas import SQUARES
+from ..spec.losses import BY_NAME, Penalized, Poisson
 from ..support.checks import integer, shown
 from ..support.suggestions import hint
 from ..tabular.target import LAST, ORDERS, Target
@@ -35,12 +37,57 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
     add("--l2", type=penalties, default=[0.0], metavar="P[,P…]",
         help="penalty on squared weights, default 0; the validation rows choose one of several, "
              "and of 0, 0.0001 … 0.1 with auto")  # fmt: skip
+    add("--loss", metavar="NAME",
+        help=f"loss of a target of numbers: {', '.join(of_numbers())}; default mse")  # fmt: skip
+    add("--loss-number", action="append", default=[], metavar="NAME=N",
+        help="number of the loss, such as q=0.9; may be repeated")  # fmt: skip
     add("--log-target", action="store_true",
         help="train on the logarithms of positive targets")  # fmt: skip
     add("--cv", type=int, metavar="FOLDS", help="also test by cross-validation, such as with 5")
     add("--importance", action="store_true",
         help="tell how much worse the scores are with each input permuted")  # fmt: skip
     add("--report", type=Path, metavar="FILE.html", help="save a report with figures in one file")
+
+
+def of_numbers() -> dict[str, type[Penalized]]:
+    """The losses that predict numbers by one output each, by name."""
+    return {
+        name: kind for name, kind in BY_NAME.items()
+        if kind.formula.activation is None and kind.formula.outputs == 1 and kind is not Poisson
+    }  # fmt: skip
+
+
+def loss_of(options: argparse.Namespace) -> Penalized | None:
+    """The loss that the options ask for, or None."""
+    if options.loss is None:
+        if options.loss_number:
+            raise ValueError("--loss-number: expected a --loss that has it, got none")
+        return None
+    kinds = of_numbers()
+    kind = kinds.get(options.loss)
+    if kind is None:
+        raise ValueError(
+            f"--loss: expected one of {', '.join(kinds)}, got {options.loss!r}"
+            f"{hint(options.loss, kinds)}"
+        )
+    numbers: dict[str, float] = {}
+    for text in options.loss_number:
+        name, equals, number = text.partition("=")
+        if name not in kind.bounds or not equals:
+            known = ", ".join(f"{one}=…" for one in kind.bounds) or "none"
+            raise ValueError(
+                f"--loss-number: expected numbers of {options.loss}, {known}, got {text!r}"
+                f"{hint(name, kind.bounds)}"
+            )
+        try:
+            numbers[name] = float(number)
+        except ValueError:
+            raise ValueError(f"--loss-number: expected NAME=N, got {text!r}") from None
+    try:
+        made: Penalized = kind(**numbers)  # type: ignore[arg-type]
+        return made
+    except ValueError as error:
+        raise ValueError(f"--loss-number: {error}") from None
 
 
 def penalties(text: str) -> list[float]:
@@ -81,6 +128,13 @@ def check_choices(options: argparse.Namespace) -> None:
         )
     if any(options.l2) and options.optimizer == "lm":
         raise ValueError("--l2: expected another --optimizer than lm, which takes no penalties")
+    loss = loss_of(options)
+    square = loss is None or loss.formula is SQUARES or loss.formula.residual is not None
+    if options.optimizer == "lm" and not square:
+        raise ValueError(
+            "--loss: expected another --optimizer than lm, which takes sums of squares alone, got "
+            f"{options.loss}"
+        )
     if options.cv is not None:
         integer("--cv", options.cv, FEWEST_FOLDS, MOST_FOLDS)
         if options.split == LAST:
@@ -108,6 +162,8 @@ def penalty_to_try(options: argparse.Namespace) -> str | None:
 def check_target(options: argparse.Namespace, target: Target) -> None:
     """Check the choices that depend on the kind of the target."""
     numeric = target.classes is None
+    if options.loss is not None and not numeric:
+        raise ValueError("--loss: expected a target of numbers, got one of classes")
     for name, chosen in (("balanced", options.balanced), ("class-weight", options.class_weight)):
         if chosen and numeric:
             raise ValueError(f"--{name}: expected a target of classes, got one of numbers")

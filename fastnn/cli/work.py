@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..spec.loss_formulas import SQUARES
 from ..spec.losses import Penalized
 from ..spec.network import Network
 from ..support.checks import shown
@@ -21,7 +22,7 @@ from ..tabular.reading import Reading
 from ..tabular.target import Target, make_target, split, with_rows
 from ..tabular.text_file import title
 from .arguments import about_hidden, hidden_layers
-from .choices import check_target, class_weights, penalty_to_try
+from .choices import check_target, class_weights, loss_of, penalty_to_try
 from .fitting import (
     MOST_OF_LM,
     OPTIMIZERS,
@@ -210,13 +211,16 @@ def _network(
 ) -> tuple[Network, Penalized]:
     hidden = hidden_layers(options.hidden)
     with about_hidden():
-        return network_for(target, len(inputs.names), hidden, options.activation, squares)
+        net, loss = network_for(target, len(inputs.names), hidden, options.activation, squares)
+    return net, loss_of(options) or loss
 
 
 def _optimizer(options: argparse.Namespace, target: Target, parts: Split, inputs: Inputs) -> str:
     """The optimizer if none is asked for."""
-    net, _ = _network(options, target, inputs, False)
-    return default_optimizer(target, len(parts.train), net.n_parameters, any(options.l2))
+    net, loss = _network(options, target, inputs, False)
+    is_square = loss.formula is SQUARES or loss.formula.residual is not None
+    by_gradient = any(options.l2) or not is_square
+    return default_optimizer(target, len(parts.train), net.n_parameters, by_gradient)
 
 
 def _trial(

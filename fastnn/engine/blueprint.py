@@ -124,7 +124,9 @@ class Blueprint:
             judged_forward=job.batch_size < len(job.X)
             and not any(rule.needs_gradient for rule in job.rules),
             observed=setup.observe is not None or setup.compute is not None,
-            loss_scale=job.loss.scale,
+            loss_scale=job.loss.reduction,
+            loss_hyper=len(setup.numbers),
+            n_targets=job.n_targets,
             n_rules=len(job.rules),
         )
         weighting = job.weighting
@@ -227,7 +229,7 @@ def _many_at_once(job: Job, lanes: int) -> Blueprint:
     plan.set(strips=lanes // width)
     pieces = {"compute": job.setup.compute or loss_and_gradient}
     if not job.has_plain_loss and (job.setup.compute is None or job.validation is not None):
-        pieces["loss"] = loss_pieces(job.loss_code).shared
+        pieces["loss"] = loss_pieces(job.loss_formula).shared
     if job.watches:
         pieces["monitor"] = watch_errors
     if job.validation is not None:
@@ -235,7 +237,7 @@ def _many_at_once(job: Job, lanes: int) -> Blueprint:
     if job.shuffle:
         pieces["gather"] = gather
         pieces["compute_gathered"] = gathered_loss_and_gradient
-        pieces["loss_gathered"] = loss_pieces(job.loss_code).gathered
+        pieces["loss_gathered"] = loss_pieces(job.loss_formula).gathered
     return Blueprint(job, plan, Kind(job.dtype, width), **pieces)
 
 
@@ -254,7 +256,7 @@ def _one_by_one(job: Job) -> Blueprint:
     )
     pieces = {"compute": pass_in_lanes if samples_in_lanes else pass_in_order}
     if not job.has_plain_loss:
-        pieces["loss"] = loss_pieces(job.loss_code).one_network
+        pieces["loss"] = loss_pieces(job.loss_formula).one_network
     if job.watches:
         pieces["monitor"] = single_watch_errors
     if job.validation is not None:
@@ -274,7 +276,7 @@ def _key(job: Job, lanes: int) -> tuple[Any, ...]:
         setup.update, setup.compute, setup.observe, setup.n_state, job.hyper.shape[1],
         setup.option, setup.other_option, setup.spans, setup.span_numbers, setup.scratch,
         setup.one_tile, setup.slope_offset != 0,
-        job.loss_code, loss.scale, loss.output, loss.has_penalties, job.has_plain_loss,
+        job.loss_formula, loss.reduction, loss.has_penalties, job.has_plain_loss,
         given, getattr(weighting, "number", 0), job.has_own_weights,
         tuple((type(rule), rule.slots(job.net.n_parameters)) for rule in job.rules),
         job.validation is not None, job.start.kind.begin,

@@ -62,7 +62,7 @@ def loss(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    loss: Penalized | str | None = None,
+    loss: Penalized | type[Penalized] | str | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> Any:
     """The loss of one network or many.
@@ -72,7 +72,7 @@ def loss(
     net, parameters, X
         As for `forward`.
     y : (n, n_out) array of float, or (n,) for one output
-    loss : a loss or its name, default the sum of squared errors
+    loss : a loss, its class or its name, default the sum of squared errors
     sample_weight : (n,) or (networks, n) array of float, optional
 
     Returns
@@ -96,7 +96,7 @@ def gradient(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    loss: Penalized | str | None = None,
+    loss: Penalized | type[Penalized] | str | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> np.ndarray:
     """The gradient of the loss with respect to the parameters, for one network or many.

@@ -90,8 +90,7 @@ class Launch:
             plan.point("slot_values", slot_values.astype(dtype), len(slots))
         if job.start.kind.has_table:
             plan.point("init_table", job.start.table, 2, p)
-        numbers = np.array([job.loss.number, job.setup.slope_offset], dtype=dtype)
-        plan.point("loss_numbers", numbers, 2)
+        plan.point("slope_offset", np.array([job.setup.slope_offset], dtype=dtype), 1)
         penalties = job.loss.penalties(job.net, dtype)
         if penalties is not None:
             plan.point("penalties", penalties, 2, p)
@@ -107,13 +106,13 @@ class Launch:
             plan.point("rule_numbers", numbers, count)
 
     def _add_data_of_many(self, job: Job) -> None:
-        n_in, n_out = job.net.sizes[0], job.net.sizes[-1]
+        n_in, n_targets = job.net.sizes[0], job.n_targets
         self.plan.point("x", job.X, len(job.X), n_in)
-        self.plan.point("y", job.y, len(job.X), n_out)
+        self.plan.point("y", job.y, len(job.X), n_targets)
         if job.validation is not None:
             samples = len(job.validation[0])
             self._add_validation(samples)
-            for name, array, units in zip("xy", job.validation, (n_in, n_out), strict=True):
+            for name, array, units in zip("xy", job.validation, (n_in, n_targets), strict=True):
                 self.validation_data[name] = array, (samples, units)
 
     def _add_validation(self, samples: int) -> None:
@@ -124,7 +123,7 @@ class Launch:
 
     def _add_data_of_one(self, job: Job) -> None:
         plan, sample_runs = self.plan, SampleRuns.of(job)
-        ends = job.net.sizes[0], job.net.sizes[-1]
+        ends = job.net.sizes[0], job.n_targets
         runs, tiles = sample_runs.runs, plan.get("tiles")
         for name, array, units in zip("xy", (job.X, job.y), ends, strict=True):
             tiled = by_tile(array, sample_runs.length, plan.tile)

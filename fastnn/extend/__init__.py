@@ -1,4 +1,4 @@
-"""Your own activations and optimizers, available everywhere once added.
+"""Your own activations, losses and optimizers, available everywhere once added.
 
 An addition holds for this process: other processes that train with it must add it too.  Each of
 them compiles it anew, in less than a second, and does not cache it on disk, since the cache could
@@ -8,10 +8,12 @@ not tell whether it is still the same.
 from __future__ import annotations
 
 from ..optimizers import OPTIMIZERS, Optimizer
-from ..spec import activations
+from ..spec import activations, own_losses
+from ..spec.own_losses import OwnLoss
 from ..support.checks import shown
 from ..support.suggestions import suggests
 from . import formulas, pieces
+from .losses import loss
 from .new_activations import activation, add_activation
 from .optimizers import add_optimizer, optimizer, own_optimizer
 
@@ -20,6 +22,7 @@ __all__ = [
     "add_activation",
     "add_optimizer",
     "formulas",
+    "loss",
     "optimizer",
     "pieces",
     "remove",
@@ -31,13 +34,13 @@ def __dir__() -> list[str]:
 
 
 @suggests
-def remove(added: str | type[Optimizer]) -> None:
-    """Remove an added activation or optimizer, so that it can be added in another form.
+def remove(added: str | type[Optimizer] | type[OwnLoss]) -> None:
+    """Remove an added activation, loss or optimizer, so that it can be added in another form.
 
     Parameters
     ----------
     added : str or class
-        The name of an activation, or the name or class of an optimizer.
+        The name of an activation, or the name or class of a loss or an optimizer.
 
     Raises
     ------
@@ -46,9 +49,11 @@ def remove(added: str | type[Optimizer]) -> None:
     """
     if isinstance(added, str) and activations.CODES.get(added, 0) > activations.KEPT:
         activations.remove(added)
+    elif own_losses.is_added(added):
+        own_losses.remove(added)
     elif (kind := own_optimizer(added)) is not None:
         OPTIMIZERS.remove(kind)
     else:
         raise ValueError(
-            f"added: expected an activation or optimizer that was added, got {shown(added)}"
+            f"added: expected an activation, loss or optimizer that was added, got {shown(added)}"
         )

@@ -16,7 +16,8 @@ from ..rules.loss_below import LossBelow
 from ..rules.sse_below import SSEBelow
 from ..rules.validation import Validation
 from ..spec.grid import Grid
-from ..spec.losses import SSE, Penalized, make_loss
+from ..spec.loss_formulas import SQUARES
+from ..spec.losses import Penalized, make_loss
 from ..spec.network import Network
 from ..spec.per_layer import PerLayer, arrays_among, layer_numbers
 from ..spec.sample_weights import check_any_weight, make_weighting
@@ -30,6 +31,8 @@ from ..support.gate import frozen
 from ..support.suggestions import hint
 from .data import check_data, check_validation
 from .job import MAX_RESTART, MAX_SEED, Job, check_epochs
+from .loss_numbers import Columns, hyper_rows, split_axes, with_axes
+from .parts import setup_of
 
 PARALLEL = ("restarts", "samples")
 _DEFAULT_INIT = Uniform()
@@ -69,18 +72,22 @@ def make_job(
         raise TypeError(f"net: expected a fastnn.Network, got {shown(net)}")
     dtype = float_type(dtype)
     known = (None, None) if before is None else before.names
-    data = check_data(net, X, y, dtype, features=known[0], targets=known[1])
-    X, y, samples = data.X, data.y, len(data.X)
     if before is not None:  # arguments not given keep their values
         optimizer = before.optimizer if optimizer is None else optimizer
         loss = before.loss if loss is None else loss
+    objective = make_loss(loss)
+    n_targets = objective.targets_of(net)
+    data = check_data(net, X, y, dtype, n_targets, features=known[0], targets=known[1])
+    X, y, samples = data.X, data.y, len(data.X)
     optimizer = make_optimizer(optimizer)
     count = 1 if restarts is None else integer("restarts", restarts, 1, 10**12)
     first_name = "restart" if restarts is None else "first"
     first = integer(first_name, first, 0, MAX_RESTART - count)
-    columns: tuple[tuple[int, str], ...] = ()
+    columns: Columns = ()
     if grid is not None:
-        optimizer, columns = with_grid(optimizer, grid, net, samples, first + count)
+        optimizer, objective, columns = with_grid(
+            optimizer, objective, grid, net, samples, first + count
+        )
         for values in grid.axes.values():
             per_restart(type(optimizer).__name__, {"": values}, len(values), dtype)
     if not isinstance(parallel, str) or parallel not in PARALLEL:
@@ -88,7 +95,6 @@ def make_job(
             f"parallel: expected {' or '.join(map(repr, PARALLEL))}, got {shown(parallel)}"
             f"{hint(parallel, PARALLEL)}"
         )
-    objective = make_loss(loss)
     objective.check(net, y)
     _check_fit(objective, dtype)
     weighting = make_weighting(sample_weight, samples, count, dtype)
@@ -100,10 +106,7 @@ def make_job(
     if shuffle and batch_size is None:
         raise ValueError("shuffle: expected a batch_size with it, got None")
     size = samples if batch_size is None else min(samples, integer("batch_size", batch_size, 1))
-    setup = optimizer.setup(net, samples)
-    numbers = dict(setup.numbers)
-    for name in [list(numbers)[column] for column, _ in columns]:
-        numbers[name] = numbers[name][0]  # a placeholder until rows are cut
+    setup = setup_of(optimizer, net, samples, objective)
     chosen = _DEFAULT_INIT if init is None else init
     start = make_start(chosen, net, restarts, dtype)
     if before is not None:
@@ -118,7 +121,7 @@ def make_job(
         loss=objective,
         weighting=weighting,
         optimizer=optimizer,
-        hyper=per_restart(type(optimizer).__name__, numbers, count, dtype),
+        hyper=hyper_rows(optimizer, setup, objective, columns, count, dtype),
         grid=grid,
         grid_columns=columns,
         start=start,
@@ -206,9 +209,9 @@ def _continued(job: Job, before: Checkpoint) -> Job:
 
 
 def with_grid(
-    optimizer: Optimizer, grid: Grid, net: Network, samples: int, last: int
-) -> tuple[Optimizer, tuple[tuple[int, str], ...]]:
-    """The optimizer with the grid's values, and the columns that the axes fill."""
+    optimizer: Optimizer, loss: Penalized, grid: Grid, net: Network, samples: int, last: int
+) -> tuple[Optimizer, Penalized, Columns]:
+    """Optimizer and loss with the grid's values, and the columns that the axes fill."""
     if not isinstance(grid, Grid):
         raise TypeError(f"grid: expected a fastnn.Grid, got {shown(grid)}")
     if last > grid.restarts:
@@ -216,7 +219,8 @@ def with_grid(
             f"grid: expected first + restarts up to {grid.restarts}, the restarts of {grid!r}, got "
             f"{last}"
         )
-    axes = _fields_of(optimizer, grid.axes, net)
+    own, of_loss = split_axes(optimizer, loss, grid.axes)
+    axes = _fields_of(optimizer, own, net)
     # If any combination is invalid, so is the largest value of some axis with the smallest of the
     # others.
     pool = dict(arrays_among(vars(optimizer) | axes))
@@ -228,7 +232,7 @@ def with_grid(
     for field, values in axes.items():
         object.__setattr__(made, field, values)
     columns = []
-    for axis in grid.axes:
+    for axis in own:
         field, _, layer = axis.rpartition("_")
         per_layer = field in axes and isinstance(axes[field], PerLayer)
         value = getattr(made, field).values[int(layer)] if per_layer else getattr(made, axis)
@@ -239,7 +243,8 @@ def with_grid(
         if not found:
             raise ValueError(f"grid: expected an axis of numbers, got {axis}")
         columns += [(column, axis) for column in found]
-    return made, tuple(columns)
+    loss, more = with_axes(loss, of_loss, len(made.setup(net, samples).numbers))
+    return made, loss, (*columns, *more)
 
 
 def _fields_of(optimizer: Optimizer, axes: dict[str, Any], net: Network) -> dict[str, Any]:
@@ -284,12 +289,15 @@ def check_combination(job: Job) -> None:
             f"batch_size: expected None with {optimizer}, which needs all samples in every step, "
             f"got {job.batch_size}; for batches use GradientDescent, Adam or AdamW"
         )
-    if job.setup.squares_only and (job.loss.code != SSE.code or job.loss.has_penalties):
+    formula = job.loss.formula
+    is_square = formula is SQUARES or (formula.residual and job.setup.compute_of)
+    if job.setup.squares_only and (not is_square or job.loss.has_penalties):
         raise ValueError(
             f"loss: expected SSE or MSE without penalties with {optimizer}, got {job.loss!r}; for "
-            "this loss use LBFGS, RPROP or Adam"
+            "this loss use LBFGS, RPROP or Adam; if it is a sum of squares, give their roots "
+            "(fastnn.extend.loss(residual=…))"
         )
-    if job.setup.arctanh_error and job.loss.code != SSE.code:
+    if job.setup.arctanh_error and formula is not SQUARES:
         raise ValueError(
             f"loss: expected SSE or MSE with {optimizer} and arctanh_error, got {job.loss.name}"
         )

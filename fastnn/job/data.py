@@ -20,7 +20,7 @@ class Data(NamedTuple):
     X: np.ndarray
     """(n, n_in)."""
     y: np.ndarray
-    """(n, n_out)."""
+    """(n, n_targets)."""
     features: Names | None
     targets: Names | None
 
@@ -55,6 +55,7 @@ def check_data(
     X: Any,
     y: Any,
     dtype: np.dtype,
+    n_targets: int,
     *,
     names: tuple[str, str] = ("X", "y"),
     features: Names | None = None,
@@ -65,11 +66,12 @@ def check_data(
     inputs, features = _inputs(net, X, dtype, x_name, features)
     columns, targets = take_columns(y_name, y, targets)
     outputs = real_array(y_name, columns, dtype)
-    n_out = net.sizes[-1]
-    if outputs.ndim == 1 and n_out == 1:
+    if outputs.ndim == 1 and n_targets == 1:
         outputs = outputs[:, np.newaxis]
-    if outputs.ndim != 2 or outputs.shape[1] != n_out:
-        raise ValueError(f"{y_name}: expected shape (n, {n_out}) for {net!r}, got {outputs.shape}")
+    if outputs.ndim != 2 or outputs.shape[1] != n_targets:
+        raise ValueError(
+            f"{y_name}: expected shape (n, {n_targets}) for {net!r}, got {outputs.shape}"
+        )
     if len(outputs) != len(inputs):
         raise ValueError(
             f"{y_name}: expected {len(inputs)} rows, as many as {x_name}, got {len(outputs)}"
@@ -94,7 +96,7 @@ def check_validation(
         raise ValueError("validation: expected the rule fastnn.Validation in stop, got none")
     X, y = validation
     held = check_data(
-        net, X, y, data.X.dtype, names=("validation[0]", "validation[1]"),
+        net, X, y, data.X.dtype, data.y.shape[1], names=("validation[0]", "validation[1]"),
         features=data.features, targets=data.targets,
     )  # fmt: skip
     return held.X, held.y

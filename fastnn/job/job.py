@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
@@ -11,21 +9,20 @@ from typing import Any
 import numpy as np
 
 from ..optimizers import Optimizer, Setup
-from ..optimizers.schedules import SCHEDULES
 from ..rules import rule_numbers
 from ..rules.common import Rule
 from ..spec.activations import keeps_slopes
 from ..spec.grid import Grid
-from ..spec.losses import SSE, ArctanhSSE, Penalized
+from ..spec.loss_formulas import ARCTANH_SQUARES, LossFormula
+from ..spec.losses import SSE, Penalized
 from ..spec.network import Network
-from ..spec.per_layer import PerLayer
 from ..spec.sample_weights import Weighting
 from ..spec.status import Status
-from ..starts import INITIALIZATIONS
 from ..starts.common import Start
 from ..support.checks import MAX_COUNT, integer, shown
 from ..support.frames import Names, checked_names
 from ..support.gate import check_array
+from .parts import ends, laid_out, setup_of, with_numbers
 
 MAX_SEED = 2**64 - 1
 MAX_RESTART = 2**63 - 1
@@ -63,7 +60,7 @@ class Job:
     """Sample weights: (1 or restarts, n), a function of the restart, or None."""
     optimizer: Optimizer
     hyper: np.ndarray
-    """(1 or restarts, n_hyper): the optimizer's hyperparameters, of `dtype`."""
+    """(1 or restarts, n_hyper): the hyperparameters of optimizer and loss, of `dtype`."""
     grid: Grid | None
     """Grid, if columns of `hyper` are functions of the restart's index: see `grid_columns`."""
     grid_columns: tuple[tuple[int, str], ...]
@@ -117,15 +114,15 @@ class Job:
         integer("first", self.first, 0, MAX_RESTART - count)
         integer("seed", self.seed, 0, MAX_SEED)
         integer("epochs", self.epochs, 0)
-        n_in, n_out = self.net.sizes[0], self.net.sizes[-1]
+        n_in, n_targets = self.net.sizes[0], self.n_targets
         for X, y in ((self.X, self.y), self.validation or (self.X, self.y)):
             check_array("X", X, self.dtype, (len(X), n_in))
-            check_array("y", y, self.dtype, (len(X), n_out))
+            check_array("y", y, self.dtype, (len(X), n_targets))
         checked_names("features", self.features, n_in)
-        checked_names("targets", self.targets, n_out)
+        checked_names("targets", self.targets, n_targets)
         integer("batch_size", self.batch_size, 1, len(self.X))
         rows = 1 if len(self.hyper) == 1 else count
-        check_array("hyper", self.hyper, self.dtype, (rows, len(self.setup.numbers)))
+        check_array("hyper", self.hyper, self.dtype, (rows, len(self.numbers)))
         if self.start_state is not None:
             check_array("start_state", self.start_state, self.dtype, (count, self.n_state))
         if self.start_epochs is not None:
@@ -136,7 +133,17 @@ class Job:
     @cached_property
     def setup(self) -> Setup:
         """The optimizer's setup for the kernels."""
-        return self.optimizer.setup(self.net, len(self.X))
+        return setup_of(self.optimizer, self.net, len(self.X), self.loss)
+
+    @cached_property
+    def n_targets(self) -> int:
+        """Number of columns of the targets."""
+        return self.loss.targets_of(self.net)
+
+    @property
+    def numbers(self) -> list[Any]:
+        """The columns of `hyper`: the numbers of the optimizer, then those of the loss."""
+        return [*self.setup.numbers.values(), *self.loss.numbers.values()]
 
     @cached_property
     def launches(self) -> dict[int, Any]:
@@ -148,7 +155,7 @@ class Job:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore the state, with aligned arrays: Dask's messages may hold them at any address."""
-        vars(self).update({name: _laid_out(part) for name, part in state.items()})
+        vars(self).update({name: laid_out(part) for name, part in state.items()})
 
     @property
     def work(self) -> float:
@@ -198,9 +205,9 @@ class Job:
         return f"{name} and penalties" if self.loss.has_penalties else name
 
     @property
-    def loss_code(self) -> int:
-        """Code of the loss's terms."""
-        return ArctanhSSE.code if self.setup.arctanh_error else self.loss.code
+    def loss_formula(self) -> LossFormula:
+        """The formula of the loss's terms."""
+        return ARCTANH_SQUARES if self.setup.arctanh_error else self.loss.formula
 
     @property
     def watches(self) -> bool:
@@ -334,15 +341,16 @@ class Job:
         return replace(
             self.expand_range(start, stop),
             optimizer=with_numbers(self.optimizer, own),
+            loss=with_numbers(self.loss, own),
             init=with_numbers(self.init, own),
             grid_columns=(),
         )
 
     def axes_of_numbers(self) -> dict[int, str]:
-        """The axes of the grid, by the `id` of the optimizer's arrays that hold their values."""
+        """The axes of the grid, by the `id` of the array of a part that has its values."""
         if self.grid is None:
             return {}
-        numbers = list(self.setup.numbers.values())
+        numbers = self.numbers
         return {id(numbers[column]): axis for column, axis in self.grid_columns}
 
     def isolate_restart(self, position: int) -> Job | None:
@@ -352,10 +360,11 @@ class Job:
         have some.
         """
         one = self.isolate_range(position, position + 1)
-        optimizer, init = (
-            with_numbers(part, lambda array: float(array[0])) for part in (one.optimizer, one.init)
+        optimizer, loss, init = (
+            with_numbers(part, lambda array: float(array[0]))
+            for part in (one.optimizer, one.loss, one.init)
         )
-        made = replace(one, optimizer=optimizer, init=init)
+        made = replace(one, optimizer=optimizer, loss=loss, init=init)
         same = made.setup.kind == self.setup.kind and made.n_state == self.n_state
         return made if same else None
 
@@ -364,36 +373,8 @@ class Job:
 
         It is sent to other processes.
         """
-        optimizer = with_numbers(self.optimizer, _ends)
+        optimizer, loss = with_numbers(self.optimizer, ends), with_numbers(self.loss, ends)
         part = self.select_range(start, stop)
         if part.grid is not None and part.grid.bytes > part.restarts * part.hyper[0].nbytes:
             part = part.expand_range(0, part.restarts)
-        return replace(part, optimizer=optimizer, init=None)
-
-
-def _ends(array: np.ndarray) -> np.ndarray:
-    """The extremes of an array, which suffice for checks if the job holds its numbers."""
-    return np.array([array.min(), array.max()]) if len(array) > 2 else array
-
-
-def with_numbers(part: Any, number: Callable[[np.ndarray], Any]) -> Any:
-    """An optimizer or an initialization with its arrays replaced by `number` of them."""
-    if isinstance(part, np.ndarray):
-        return number(part)
-    if isinstance(part, tuple):
-        return tuple(with_numbers(item, number) for item in part)
-    if not isinstance(part, (Optimizer, PerLayer, *SCHEDULES, *INITIALIZATIONS)):
-        return part
-    made = copy(part)
-    for name, value in vars(part).items():
-        object.__setattr__(made, name, with_numbers(value, number))
-    return made
-
-
-def _laid_out(part: Any) -> Any:
-    """A part of a job, with aligned arrays in C order, as compiled code needs them."""
-    if isinstance(part, tuple):
-        return tuple(map(_laid_out, part))
-    if isinstance(part, Start):
-        return replace(part, numbers=_laid_out(part.numbers), table=_laid_out(part.table))
-    return np.require(part, requirements=["C", "A"]) if isinstance(part, np.ndarray) else part
+        return replace(part, optimizer=optimizer, loss=loss, init=None)

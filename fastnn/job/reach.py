@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ..spec.activations import BY_NAME, EVERYTHING
+from ..spec.loss_formulas import POISSON
 from ..support.advice import warn
 from .job import Job
 
@@ -17,11 +18,14 @@ ROUNDING = 1e-6
 def warn_of_targets(job: Job) -> None:
     """Warn if targets lie outside the range of the last layer's activation.
 
-    It costs a few microseconds.  Losses that need a certain activation check their targets.
+    It costs a few microseconds.  Losses that need a certain activation check their targets; those
+    of users may have another scale, as the logarithms of rates have.
     """
     name = job.net.activation[-1]
     low, high = BY_NAME[name].range if name in BY_NAME else EVERYTHING
-    if job.epochs == 0 or job.loss.output is not None or (low, high) == EVERYTHING:
+    formula = job.loss.formula
+    elsewhere = formula.activation is not None or formula.is_own or formula is POISSON
+    if job.epochs == 0 or elsewhere or (low, high) == EVERYTHING:
         return
     y = job.y
     if isinstance(job.weighting, np.ndarray):

@@ -21,6 +21,7 @@ from ..rules.loss_below import LossBelow
 from ..spec.grid import Grid
 from ..spec.losses import LOSSES
 from ..spec.network import Network
+from ..spec.own_losses import OwnLoss, own_loss_of
 from ..spec.per_layer import PerLayer
 from ..spec.sample_weights import Bootstrap, KFold
 from ..starts import INITIALIZATIONS
@@ -32,7 +33,8 @@ from ..support.frames import checked_names
 from ..support.gate import check_array, frozen
 from ..support.version import NUMERICS_VERSION
 from .build import make_job
-from .job import Job, check_epochs, with_numbers
+from .job import Job, check_epochs
+from .parts import with_numbers
 
 T = TypeVar("T")
 TYPES: dict[str, type[Any]] = {
@@ -73,9 +75,12 @@ def job_record(job: Job) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     if isinstance(weights, np.ndarray) and job.has_common_weights:
         weights = weights[0]
     arrays: dict[str, np.ndarray] = {}
-    # Axes of a grid differ in length, so the optimizer is written with one number of each.
+    # Axes of a grid differ in length, so each part is written with one number of each.
     axes = job.axes_of_numbers()
-    optimizer = with_numbers(job.optimizer, lambda a: float(a[0]) if id(a) in axes else a)
+    optimizer, loss = (
+        with_numbers(part, lambda a: float(a[0]) if id(a) in axes else a)
+        for part in (job.optimizer, job.loss)
+    )
     parts: dict[str, Any] = {
         "network": job.net,
         "X": job.X,
@@ -83,7 +88,7 @@ def job_record(job: Job) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         "dtype": job.dtype.name,
         "optimizer": optimizer,
         "grid": job.grid,
-        "loss": job.loss,
+        "loss": loss,
         "sample_weight": weights,
         "stop": rules,
         "validation": job.validation,
@@ -136,7 +141,7 @@ def names_record(job: Job) -> dict[str, list[str]]:
 def with_names(job: Job, record: Mapping[str, Any]) -> Job:
     """The job with the names that `names_record` wrote into a record, if there are any."""
     features = checked_names("features", record.get("features"), job.net.sizes[0])
-    targets = checked_names("targets", record.get("targets"), job.net.sizes[-1])
+    targets = checked_names("targets", record.get("targets"), job.n_targets)
     nameless = features is None and targets is None
     return job if nameless else replace(job, features=features, targets=targets)
 
@@ -229,6 +234,8 @@ def _described(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
         return [_described(item, f"{name}.{i}", arrays) for i, item in enumerate(value)]
     if isinstance(value, Grid):
         parts = {"restarts_per_cell": value.restarts_per_cell, **value.axes}
+    elif isinstance(value, OwnLoss):
+        parts = {field.name: getattr(value, field.name) for field in fields(value)}
     else:
         if not isinstance(value, OwnOptimizer) and kind_of(type(value).__name__) is not type(value):
             raise TypeError(
@@ -241,9 +248,9 @@ def _described(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
             if "added_later" not in field.metadata or getattr(value, field.name) is not None
         }
     described = {key: _described(part, f"{name}.{key}", arrays) for key, part in parts.items()}
-    if isinstance(value, OwnOptimizer):
-        definition = value.definition
-        return {"type": OwnOptimizer.__name__, "definition": definition, "values": described}
+    if isinstance(value, OwnOptimizer | OwnLoss):
+        kind = OwnOptimizer if isinstance(value, OwnOptimizer) else OwnLoss
+        return {"type": kind.__name__, "definition": value.definition, "values": described}
     return {"type": type(value).__name__, **described}
 
 
@@ -255,9 +262,10 @@ def _rebuilt(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
         return value
     if value.keys() == {"array"}:
         return arrays[value["array"]]
-    if value["type"] == OwnOptimizer.__name__:
+    of = {OwnOptimizer.__name__: own_optimizer_of, OwnLoss.__name__: own_loss_of}
+    if value["type"] in of:
         values = {name: _rebuilt(part, arrays) for name, part in value["values"].items()}
-        return own_optimizer_of(value["definition"], values)
+        return of[value["type"]](value["definition"], values)
     kind = kind_of(value["type"])
     if kind is None:
         raise ValueError(

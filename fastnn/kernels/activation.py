@@ -99,7 +99,7 @@ def _forward(activation, keeps, by_halves, width=None):
         layer = layer_at(net, level)
         count = samples * layer.n_out
         Z, S = row_of(net, layer.outputs, count), row_of(net, layer.slopes, count)
-        keep(vectors(Z), vectors(S), net.loss_numbers[1])
+        keep(vectors(Z), vectors(S), net.slope_offset[0])
 
     return forward_and_keep if keeps else forward
 
@@ -235,7 +235,7 @@ def _loops(activation, keeps):
 
     @inlined
     def forward_and_keep(net, level, Z, S):
-        keep(Z, S, net.loss_numbers[1])
+        keep(Z, S, net.slope_offset[0])
 
     @inlined
     def backward(net, level, S, D):

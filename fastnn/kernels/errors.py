@@ -8,7 +8,7 @@ from .forward_backward import shared_samples
 from .one_network_views import outputs as unit_outputs
 from .one_network_views import unit_rows
 from .pieces import piece
-from .views import layer_at, outputs
+from .views import outputs
 
 
 @inlined
@@ -19,7 +19,7 @@ def watch_tile(net, A, Y):
         if net.tile_first == 0:
             squares, worst = net.squares.zero, net.worst.zero
         for n in range(A.rows):
-            for j in range(A.columns):
+            for j in range(Y.columns):  # the first outputs predict the targets
                 error = A[s][n, j] - Y[s][n, j]
                 squares = fma(error, error, squares)
                 size = magnitude(error)
@@ -38,9 +38,8 @@ def watch_errors(net):
 @piece
 def single_watch_errors(net):
     """The same for one network, whose samples lie side by side."""
-    count, level = net.tile_count, net.depth - 1
-    n_out = layer_at(net, level).n_out
-    Y = unit_rows(net, net.y + net.tile_place * n_out, n_out, count)
+    count, level, n_targets = net.tile_count, net.depth - 1, net.n_targets
+    Y = unit_rows(net, net.y + net.tile_place * n_targets, n_targets, count)
     watch_tile(net, unit_outputs(net, level, count).T, Y.T)
 
 

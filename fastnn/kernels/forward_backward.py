@@ -139,17 +139,17 @@ def backward_pass(kind):
 @inlined
 def shared_samples(net, first, count):
     """Inputs and targets of a tile's samples, shared by all networks."""
-    n_in, n_out = layer_at(net, LOWEST).n_in, layer_at(net, net.depth - 1).n_out
+    n_in, n_targets = layer_at(net, LOWEST).n_in, net.n_targets
     X = matrix(net.x + first * n_in, count, n_in, n_in, 1, 0)
-    return X, matrix(net.y + first * n_out, count, n_out, n_out, 1, 0)
+    return X, matrix(net.y + first * n_targets, count, n_targets, n_targets, 1, 0)
 
 
 @inlined
 def gathered_samples(net, first, count):
     """The same for a batch that was gathered for each network."""
-    n_in, n_out = layer_at(net, LOWEST).n_in, layer_at(net, net.depth - 1).n_out
+    n_in, n_targets = layer_at(net, LOWEST).n_in, net.n_targets
     X = sized(net.gathered_x + first * n_in, count, n_in)
-    return X, sized(net.gathered_y + first * n_out, count, n_out)
+    return X, sized(net.gathered_y + first * n_targets, count, n_targets)
 
 
 def plain_errors(kind):

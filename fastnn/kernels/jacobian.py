@@ -9,11 +9,13 @@ import numpy as np
 
 from ..jit.compiling import inlined
 from ..lanes.buffers import numbers
+from ..lanes.elementwise import formula_at
 from ..lanes.operations import like, sqrt
+from ..spec.loss_formulas import SQUARES
 from ..spec.network import Network
 from .activation import slope_of
 from .forward_backward import forward_pass, layer_products, parts_of, shared_samples
-from .losses import mean_factor, weigh
+from .losses import mean_factor, numbers_of_loss, weigh
 from .pieces import piece_for
 from .views import biases, deltas, layer_at, outputs, weights
 
@@ -39,13 +41,29 @@ def square_roots(net, first, samples, roots):
 
 
 @inlined
-def seed(net, roots, unit, samples):
+def seed(net, roots, Y, unit):
     """``D[n] = roots[n] e``, the derivatives of output `unit`'s residuals by the outputs."""
-    D = deltas(net, net.depth - 1, samples)
-    for n in range(samples):
+    D = deltas(net, net.depth - 1, Y.rows)
+    for n in range(Y.rows):
         for j in range(D.columns):
             for s in range(net.strips):
                 D[s][n, j] = roots[n, s] if j == unit else D.zero
+
+
+def seed_of(slope):
+    """Make the same for residuals whose slopes by the outputs are a formula."""
+
+    @inlined
+    def seed(net, roots, Y, unit):
+        A, D = outputs(net, net.depth - 1, Y.rows), deltas(net, net.depth - 1, Y.rows)
+        H = numbers_of_loss(net)
+        for n in range(Y.rows):
+            for j in range(D.columns):
+                for s in range(net.strips):
+                    own = roots[n, s] * slope(A[s], Y[s], H[s], n, unit)
+                    D[s][n, j] = own if j == unit else D.zero
+
+    return seed
 
 
 def outer_product(chosen):
@@ -64,15 +82,17 @@ def outer_product(chosen):
     return outer
 
 
-def jacobian_pass(kind, chosen):
+def jacobian_pass(kind, chosen, formula):
     """The Jacobian of samples whose outputs are computed, times the roots of their factors.
 
-    A function of (net, X, roots, J).  It writes ``chosen(net, s, new, old)`` for each number, in
+    A function of (net, X, Y, roots, J).  It writes ``chosen(net, s, new, old)`` for each number, in
     strip s.
     """
     _, backpropagate, _ = layer_products(kind)
     multiply_by_slope, parts = slope_of(kind), parts_of(kind)
-    outer = outer_product(chosen)
+    outer, begin = outer_product(chosen), seed
+    if formula is not SQUARES:
+        begin = seed_of(formula_at(formula.residual[1], 1, formula.numbers))
 
     @inlined
     def layer(net, level, A, unit, J):
@@ -94,9 +114,9 @@ def jacobian_pass(kind, chosen):
     upper_layers = kind.each_layer(upper_layer, upwards=False)
 
     @inlined
-    def jacobian(net, X, roots, J):
+    def jacobian(net, X, Y, roots, J):
         for unit in range(n_outputs(net)):
-            seed(net, roots, unit, X.rows)
+            begin(net, roots, Y, unit)
             for s in range(parts(net)):
                 multiply_by_slope(net, net.depth - 1, s, X.rows)
             upper_layers(net, X.rows, unit, J)
@@ -132,7 +152,7 @@ def write_rows(net, J, first, count):
 @piece_for
 def jacobians(kind):
     """The Jacobian of the outputs of every network, written into its row of the results."""
-    forward, jacobian = forward_pass(kind), jacobian_pass(kind, always)
+    forward, jacobian = forward_pass(kind), jacobian_pass(kind, always, SQUARES)
 
     @inlined
     def compute(net):
@@ -145,9 +165,9 @@ def jacobians(kind):
         first = 0
         while first < net.samples:
             count = min(tile, net.samples - first)
-            X, _ = shared_samples(net, first, count)
+            X, Y = shared_samples(net, first, count)
             forward(net, X)
-            jacobian(net, X, roots, J)
+            jacobian(net, X, Y, roots, J)
             write_rows(net, J, first, count)
             first += tile
 

@@ -19,9 +19,11 @@ def _fields(kind: str, table: str) -> dict[str, str]:
 SIZES = _fields(NUMBER, """
     lanes strips depth          # networks at once, their vectors, and the layers after the inputs
     n_parameters samples tile   # tile: samples in a tile
+    n_targets                   # columns of the targets
     batch_size batches
     judged_forward              # 1 if rules and history need no gradient of a pass made for them
     n_hyper n_state             # numbers of each restart: hyperparameters, memory between steps
+    loss_hyper                  # the row of the loss's first number in `hyper`
     option other_option         # of the optimizer's setup
     spans span_numbers          # parts of the parameters with numbers of their own; these' count
     loss_scale                  # SUM, MEAN or MEAN_OF_SAMPLES, as in `spec.losses`
@@ -83,7 +85,7 @@ CHANGING = {
         hyper_rows slot_values start_state      # for the start of a restart
         out_parameters out_state out_loss out_jacobian history      # results
         init init_rows init_table               # numbers of the initialization; `init`: this row
-        loss_numbers sample_weights weight_rows penalties rule_numbers
+        slope_offset sample_weights weight_rows penalties rule_numbers
         batch_x batch_y batch_weights rows_x rows_y     # one network: a batch, and all samples
         shares                                  # of the sums, by run of samples
     """),

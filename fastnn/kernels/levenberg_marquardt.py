@@ -9,10 +9,12 @@ samples, and keeps the system of the accepted parameters.
 
 import numpy as np
 
-from ..jit.compiling import inlined
+from ..jit.compiling import inlined, once
 from ..lanes.buffers import load_shared
+from ..lanes.elementwise import formula_at
 from ..lanes.matrices import sized
 from ..lanes.operations import fma, like, magnitude, select
+from ..spec.loss_formulas import SQUARES
 from ..spec.status import Status
 from . import levenberg_marquardt_memory as memory
 from .errors import watch_accepted
@@ -20,8 +22,9 @@ from .forward_backward import forward_pass, shared_samples
 from .jacobian import SAMPLES_AT_ONCE, always, jacobian_pass, square_roots
 from .levenberg_marquardt_memory import column
 from .linear_solve import damped_solve, normal_products
+from .losses import numbers_of_loss
 from .matmul_tile import ITSELF, ZERO
-from .pieces import piece_for
+from .pieces import Piece, piece_for
 from .strips import by_strips
 from .views import call, outputs
 
@@ -48,7 +51,7 @@ def keep_accepted(net, count, trial, accepted):
 
 
 @inlined
-def weighted_errors(A, Y, roots, r, loss):
+def weighted_errors(A, Y, H, roots, r, loss):
     """Compute the residuals ``roots (A - Y)``, and the loss plus their squares."""
     for n in range(A.rows):
         for j in range(A.columns):
@@ -56,6 +59,21 @@ def weighted_errors(A, Y, roots, r, loss):
             loss = fma(error, error, loss)
             r[n, j] = error
     return loss
+
+
+def weighted_residuals(residual):
+    """Make the same for residuals that are a formula of outputs, targets and numbers."""
+
+    @inlined
+    def residuals(A, Y, H, roots, r, loss):
+        for n in range(A.rows):
+            for j in range(A.columns):
+                error = roots[n, 0] * residual(A, Y, H, n, j)
+                loss = fma(error, error, loss)
+                r[n, j] = error
+        return loss
+
+    return residuals
 
 
 def outputs_of_samples(kind):
@@ -74,14 +92,22 @@ def outputs_of_samples(kind):
     return outputs_of
 
 
-@inlined
-def add_residuals(net, first, Y, roots, r):
-    """Compute the residuals r of a tile from its outputs, and add their squares to the losses."""
-    A, R = outputs(net, net.depth - 1, Y.rows), sized(r, Y.rows, Y.columns)
-    square_roots(net, first, Y.rows, roots)
-    roots = column(roots, Y.rows)
-    for s in range(net.strips):
-        net.losses[0, s] = weighted_errors(A[s], Y[s], roots[s], R[s], net.losses[0, s])
+def residuals_of_tile(formula):
+    """Make a function for the residuals r of a tile, which adds their squares to the losses."""
+    errors = weighted_errors
+    if formula is not SQUARES:
+        errors = weighted_residuals(formula_at(formula.residual[0], 1, formula.numbers))
+
+    @inlined
+    def add_residuals(net, first, Y, roots, r):
+        A, R = outputs(net, net.depth - 1, Y.rows), sized(r, Y.rows, Y.columns)
+        square_roots(net, first, Y.rows, roots)
+        roots, H = column(roots, Y.rows), numbers_of_loss(net)
+        for s in range(net.strips):
+            losses = net.losses
+            losses[0, s] = errors(A[s], Y[s], H[s], roots[s], R[s], losses[0, s])
+
+    return add_residuals
 
 
 @inlined
@@ -140,10 +166,10 @@ def take_step(net):
         net.state[TRIED, s], net.state[SHORT, s] = one, select(short, one, zero)
 
 
-@piece_for
-def dual_compute(kind):
+def dual_pass(kind, formula):
     """The pass at the trial parameters, and ``J Jᵀ`` at accepted ones."""
-    outputs_of, jacobian = outputs_of_samples(kind), jacobian_pass(kind, where_accepted)
+    outputs_of, add_residuals = outputs_of_samples(kind), residuals_of_tile(formula)
+    jacobian = jacobian_pass(kind, where_accepted, formula)
     gram, projection = normal_products(kind)
 
     @inlined
@@ -154,7 +180,7 @@ def dual_compute(kind):
         add_residuals(net, FIRST, Y, memory.roots_of(net), memory.trial_residuals(net))
         decide(net)
         keep_accepted(net, q, memory.trial_residuals(net), r)
-        jacobian(net, X, memory.roots_of(net), memory.jacobian_of(net))
+        jacobian(net, X, Y, memory.roots_of(net), memory.jacobian_of(net))
         keep_accepted(net, p, net.parameters, memory.accepted_parameters(net))
         gram(net, J, memory.system_of(net), ZERO)
         if net.judge != 0 or net.option != 0:
@@ -170,6 +196,19 @@ def dual_compute(kind):
         build_by_strips(net, X, Y)
 
     return compute
+
+
+@piece_for
+def dual_compute(kind):
+    """The pass for squared errors."""
+    return dual_pass(kind, SQUARES)
+
+
+@once
+def dual_compute_of(formula):
+    """Make the pass for the squares of other residuals."""
+    name = f"dual_compute_of_{formula.name}"
+    return Piece(name, lambda kind: dual_pass(kind, formula), kept=False)
 
 
 @piece_for
@@ -189,14 +228,15 @@ def dual_update(kind):
     return by_strips(kind, update)
 
 
-def tile_sums(kind):
+def tile_sums(kind, formula):
     """A tile's share of ``Jᵀ J`` and ``Jᵀ r`` at the trial: a function of (net, first, X, Y)."""
-    jacobian, (gram, projection) = jacobian_pass(kind, always), normal_products(kind)
+    jacobian, (gram, projection) = jacobian_pass(kind, always, formula), normal_products(kind)
+    add_residuals = residuals_of_tile(formula)
 
     @inlined
     def add_tile(net, first, X, Y):
         add_residuals(net, first, Y, memory.tile_roots(net), memory.tile_residuals(net))
-        jacobian(net, X, memory.tile_roots(net), memory.tile_jacobian(net))
+        jacobian(net, X, Y, memory.tile_roots(net), memory.tile_jacobian(net))
         p, rows = net.n_parameters, Y.rows * Y.columns
         J, r = (
             sized(memory.tile_jacobian(net), rows, p),
@@ -209,10 +249,9 @@ def tile_sums(kind):
     return by_strips(kind, add_tile)
 
 
-@piece_for
-def primal_compute(kind):
+def primal_pass(kind, formula):
     """The pass at the trial parameters, ``Jᵀ J`` and ``Jᵀ r``, kept where accepted."""
-    outputs_of, add_tile = outputs_of_samples(kind), tile_sums(kind)
+    outputs_of, add_tile = outputs_of_samples(kind), tile_sums(kind, formula)
 
     @inlined
     def settle(net):
@@ -241,6 +280,19 @@ def primal_compute(kind):
         settle_by_strips(net)
 
     return compute
+
+
+@piece_for
+def primal_compute(kind):
+    """The pass for squared errors."""
+    return primal_pass(kind, SQUARES)
+
+
+@once
+def primal_compute_of(formula):
+    """Make the pass for the squares of other residuals."""
+    name = f"primal_compute_of_{formula.name}"
+    return Piece(name, lambda kind: primal_pass(kind, formula), kept=False)
 
 
 @piece_for

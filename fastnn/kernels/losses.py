@@ -1,11 +1,12 @@
 """The losses other than the plain sum of squares: terms and deltas of a tile of samples.
 
-A term is computed from the last layer's output, or from its input if the loss fixes the last
+A term is computed from the last layer's outputs, or from its input if the loss fixes the last
 activation; then the output replaces the input.  Every term is multiplied by its sample's factor and
-fused into the sum, outputs within samples.
+fused into the sum, targets within samples.
 
-Matrices have a row for each sample and a column for each output: inputs or outputs Z, targets T,
-terms L and deltas D; `factors` has one column.
+Matrices have a row for each sample.  Targets T and terms L have a column for each target; inputs or
+outputs Z, and deltas D, have as many for each output of a target: first that output for all
+targets, then the next.  `factors` has one column.  H has the numbers of the loss, one in each row.
 """
 
 from functools import cache
@@ -15,21 +16,14 @@ import numpy as np
 
 from ..jit.compiling import inlined, once
 from ..lanes.buffers import lane_count, numbers
+from ..lanes.elementwise import formula_at
 from ..lanes.math.exponentials import exp
 from ..lanes.math.logarithms import log
 from ..lanes.matrices import in_registers, sized
 from ..lanes.operations import fma, like, magnitude, select
 from ..spec.activations import BY_NAME
-from ..spec.losses import (
-    MEAN,
-    MEAN_OF_SAMPLES,
-    SSE,
-    TERMS,
-    ArctanhSSE,
-    BinaryCrossEntropy,
-    CrossEntropy,
-    Huber,
-)
+from ..spec.loss_formulas import LossFormula
+from ..spec.losses import MEAN, MEAN_OF_SAMPLES
 from .forward_backward import gathered_samples, shared_samples
 from .layout import COMMON, OWN, UNWEIGHTED
 from .one_network_views import outputs as unit_outputs
@@ -37,33 +31,67 @@ from .one_network_views import unit_rows
 from .pieces import Piece, piece
 from .views import deltas, layer_at, outputs
 
-NAMES = {
-    SSE.code: "squares",
-    Huber.code: "huber",
-    BinaryCrossEntropy.code: "binary_cross_entropy",
-    CrossEntropy.code: "cross_entropy",
-    ArctanhSSE.code: "arctanh_squares",
-}
-"""Names of losses by code, for the names of machine code."""
 # A literal would make Numba compile the called function again.
 ONE = np.int64(1)
 
 
-def separate_terms(term, slope, f):
-    """``A = f(Z)``, ``L = term(Z, T)`` and ``D = factor * slope(A, T)``, output by output."""
+def terms_of_one_output(term, slope):
+    """``L = term(Z, T)`` and ``D = factor * slope(Z, T)``, target by target."""
 
     @inlined
-    def terms_and_deltas(Z, T, L, D, factors, number):
+    def terms_and_deltas(Z, T, L, D, factors, H):
         for n in range(Z.rows):
             factor = factors[n, 0]
-            for j in range(Z.columns):
-                z, t = Z[n, j], T[n, j]
-                a = f(z)
-                Z[n, j] = a
-                L[n, j] = term(z, t, number)
-                D[n, j] = factor * slope(a, t, number)
+            for j in range(T.columns):
+                value, delta = term(Z, T, H, n, j), factor * slope(Z, T, H, n, j)
+                L[n, j], D[n, j] = value, delta
 
     return terms_and_deltas
+
+
+def terms_of_input(term, slope, f):
+    """``A = f(Z)``, ``L = term(Z, T)`` and ``D = factor * slope(A, T)``, target by target."""
+
+    @inlined
+    def terms_and_deltas(Z, T, L, D, factors, H):
+        for n in range(Z.rows):
+            factor = factors[n, 0]
+            for j in range(T.columns):
+                value = term(Z, T, H, n, j)
+                Z[n, j] = f(Z[n, j])
+                L[n, j], D[n, j] = value, factor * slope(Z, T, H, n, j)
+
+    return terms_and_deltas
+
+
+def terms_of_outputs(term, slopes):
+    """``L = term(Z, T)``, and the deltas of every output: the same for several of them."""
+    write = _nothing
+    for place, slope in enumerate(slopes):
+        write = _with_delta(write, slope, np.int64(place))
+
+    @inlined
+    def terms_and_deltas(Z, T, L, D, factors, H):
+        for n in range(Z.rows):
+            for j in range(T.columns):
+                L[n, j] = term(Z, T, H, n, j)
+                write(Z, T, D, factors[n, 0], H, n, j)
+
+    return terms_and_deltas
+
+
+@inlined
+def _nothing(Z, T, D, factor, H, n, j):
+    pass
+
+
+def _with_delta(before, slope, place):
+    @inlined
+    def write(Z, T, D, factor, H, n, j):
+        before(Z, T, D, factor, H, n, j)
+        D[n, j + place * T.columns] = factor * slope(Z, T, H, n, j)
+
+    return write
 
 
 @inlined
@@ -88,7 +116,7 @@ def softmax(Z):
 
 
 @inlined
-def softmax_terms(Z, T, L, D, factors, number):
+def softmax_terms(Z, T, L, D, factors, H):
     """``A = softmax(Z)``, ``L = -T log(A)`` and ``D = factor * (A sum(T) - T)``.
 
     The logarithm is ``Z - max(Z) - log(sum(exp(Z - max(Z))))``, without overflow.
@@ -109,24 +137,26 @@ def softmax_terms(Z, T, L, D, factors, number):
             D[n, j] = factor * fma(a, wanted, -t)
 
 
-def _without_number(function):
-    @inlined
-    def of(x, t, number):
-        return function(x, t)
-
-    return of
+@inlined
+def numbers_of_loss(net):
+    """The numbers of the loss, a row for each."""
+    return sized(net.hyper + net.loss_hyper, ONE, ONE)
 
 
 @cache
-def _terms_of(code):
+def _terms_of(formula):
     """The function of a loss: terms and deltas of a tile."""
-    if code == CrossEntropy.code:
+    if formula.term is None:
         return softmax_terms
-    functions = TERMS[code]
-    if code != Huber.code:
-        functions = map(_without_number, functions)
-    output = BinaryCrossEntropy.output if code == BinaryCrossEntropy.code else "identity"
-    return separate_terms(*functions, BY_NAME[output].function)
+    term, *slopes = (
+        formula_at(function, formula.outputs, formula.numbers)
+        for function in (formula.term, *formula.slopes)
+    )
+    if formula.activation is not None:
+        return terms_of_input(term, *slopes, BY_NAME[formula.activation].function)
+    if len(slopes) > 1:
+        return terms_of_outputs(term, slopes)
+    return terms_of_one_output(term, *slopes)
 
 
 @inlined
@@ -134,7 +164,7 @@ def mean_factor(net, example):
     """The common factor of all terms of the current pass."""
     one, count = like(example, 1.0), like(example, net.pass_samples)
     if net.loss_scale == MEAN:
-        return one / (count * like(example, layer_at(net, net.depth - 1).n_out))
+        return one / (count * like(example, net.n_targets))
     if net.loss_scale == MEAN_OF_SAMPLES:
         return one / count
     return one
@@ -172,16 +202,16 @@ def _losses_of_tile(terms_and_deltas, samples_of, weigh):
         first, count, level = net.tile_first, net.tile_count, net.depth - 1
         Z, D = outputs(net, level, count), deltas(net, level, count)
         _, T = samples_of(net, first, count)
-        L, factors = sized(net.other, count, Z.columns), sized(net.factors, count, ONE)
+        L, factors = sized(net.other, count, T.columns), sized(net.factors, count, ONE)
         weigh(net, first, count, mean_factor(net, Z.zero), net.factors)
-        number = like(Z.zero, net.loss_numbers[0])
+        H = numbers_of_loss(net)
         for s in range(net.strips):
-            terms_and_deltas(Z[s], T[s], L[s], D[s], factors[s], number)
+            terms_and_deltas(Z[s], T[s], L[s], D[s], factors[s], H[s])
         losses = net.losses
         for n in range(count):
             for s in range(net.strips):
                 loss, factor = losses[0, s], net.factors[n, s]
-                for j in range(Z.columns):
+                for j in range(L.columns):
                     loss = fma(factor, L[s][n, j], loss)
                 losses[0, s] = loss
 
@@ -194,17 +224,17 @@ def _terms_of_tile(terms_and_deltas):
     @inlined
     def make_terms(net):
         count, level = net.tile_count, net.depth - 1
-        n_out = layer_at(net, level).n_out
+        n_out, n_targets = layer_at(net, level).n_out, net.n_targets
         Z = in_registers(unit_outputs(net, level, count)).T
-        T = in_registers(unit_rows(net, net.y + net.tile_place * n_out, n_out, count)).T
-        L = in_registers(unit_rows(net, numbers(net.other.data), n_out, count)).T
+        T = in_registers(unit_rows(net, net.y + net.tile_place * n_targets, n_targets, count)).T
+        L = in_registers(unit_rows(net, numbers(net.other.data), n_targets, count)).T
         D = in_registers(unit_rows(net, numbers(net.delta.data), n_out, count)).T
         row = unit_rows(net, numbers(net.factors.data), ONE, count)
         weigh(net, net.tile_first, count, mean_factor(net, row.zero), row.T)
         factors = in_registers(row).T
         for n in range(count, factors.rows * lane_count(factors.data)):  # padding
             row[0, n] = 0.0
-        terms_and_deltas(Z, T, L, D, factors, like(Z.zero, net.loss_numbers[0]))
+        terms_and_deltas(Z, T, L, D, factors, numbers_of_loss(net))
 
     return make_terms
 
@@ -221,9 +251,9 @@ class LossPieces(NamedTuple):
 
 
 @once
-def loss_pieces(code: int) -> LossPieces:
-    """The pieces of the loss of that code."""
-    name, terms = NAMES[code], _terms_of(code)
+def loss_pieces(formula: LossFormula) -> LossPieces:
+    """The pieces of a loss."""
+    name, terms, kept = formula.name, _terms_of(formula), not formula.is_own
 
     def shared(kind):
         return _losses_of_tile(terms, shared_samples, weigh)
@@ -235,9 +265,9 @@ def loss_pieces(code: int) -> LossPieces:
         return _terms_of_tile(terms)
 
     return LossPieces(
-        Piece(f"{name}_losses", shared),
-        Piece(f"{name}_gathered_losses", gathered),
-        Piece(f"{name}_terms", one_network),
+        Piece(f"{name}_losses", shared, kept=kept),
+        Piece(f"{name}_gathered_losses", gathered, kept=kept),
+        Piece(f"{name}_terms", one_network, kept=kept),
     )
 
 

@@ -48,12 +48,11 @@ def errors(A, Y, E, D):
 
 
 @inlined
-def clear_columns(E, D, begin, end):
+def clear_columns(A, begin, end):
     """Write zeros into the padding columns."""
-    for j in range(E.rows):
+    for j in range(A.rows):
         for n in range(begin, end):
-            E[j, n] = 0.0
-            D[j, n] = 0.0
+            A[j, n] = 0.0
 
 
 @inlined

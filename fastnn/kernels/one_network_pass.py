@@ -105,7 +105,8 @@ def _errors_of_tile(kind, in_lanes):
         else:
             call(net, net.loss)
         if in_lanes:
-            clear_columns(E, D, count, reach)
+            clear_columns(E, count, reach)
+            clear_columns(D, count, reach)
         multiply_by_slope(net, last, ALL, net.tile)
         if net.monitor != 0:
             net.tile_count = count
@@ -155,11 +156,11 @@ def _tile_pass(kind, in_lanes):
 
     @inlined
     def add_tile(net, place, count, begin):
-        n_in, n_out = layer_at(net, 0).n_in, layer_at(net, net.depth - 1).n_out
+        n_in, n_targets = layer_at(net, 0).n_in, net.n_targets
         # With sums in lanes, the padding of the last group, whose deltas are 0.
         reach = whole_groups(net, count) if in_lanes else count
         X = unit_rows(net, net.x + place * n_in, n_in, reach)
-        Y = unit_rows(net, net.y + place * n_out, n_out, reach)
+        Y = unit_rows(net, net.y + place * n_targets, n_targets, reach)
         forward(net, X, reach)
         tile_errors(net, Y, count)
         if net.forward_only == 0:

@@ -130,9 +130,9 @@ def small_tile_pass(kind):
 
     @inlined
     def add_tile(net, place, count, begin):
-        n_in, n_out = layer_at(net, 0).n_in, layer_at(net, net.depth - 1).n_out
+        n_in, n_targets = layer_at(net, 0).n_in, net.n_targets
         X = unit_rows(net, net.x + place * n_in, n_in, count)
-        Y = unit_rows(net, net.y + place * n_out, n_out, count)
+        Y = unit_rows(net, net.y + place * n_targets, n_targets, count)
         forward(net, X)
         errors(net, Y, count)
         if net.forward_only == 0:

@@ -80,7 +80,7 @@ def predict(net: Network, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
         group_strips=CACHE_LINE // register_bytes(),
         option=net.activation[-1] == SOFTMAX,
     )
-    plan.point("loss_numbers", np.zeros(2, dtype=X.dtype), 2)
+    plan.point("slope_offset", np.zeros(1, dtype=X.dtype), 1)
     plan.point("x", by_tile(X, n, plan.tile), 1, -(-n // plan.tile), n_in, plan.tile)
     plan.point("init_rows", parameters, count, net.n_parameters)
     plan.point("out_loss", found, count, n, n_out)

@@ -62,8 +62,9 @@ def current_batch(net):
 @inlined
 def all_samples(net, x, y):
     """Inputs and targets (samples, units) of the whole data set, row by row."""
-    n_in, n_out = layer_at(net, LOWEST).n_in, layer_at(net, net.depth - 1).n_out
-    return matrix(x, net.samples, n_in, n_in, 1, 0), matrix(y, net.samples, n_out, n_out, 1, 0)
+    n_in, n_targets = layer_at(net, LOWEST).n_in, net.n_targets
+    X = matrix(x, net.samples, n_in, n_in, 1, 0)
+    return X, matrix(y, net.samples, n_targets, n_targets, 1, 0)
 
 
 @inlined
@@ -117,9 +118,9 @@ def compute_gathered_single(net):
     much.
     """
     x, y, weights = net.x, net.y, net.sample_weights
-    n_in, n_out = layer_at(net, LOWEST).n_in, layer_at(net, net.depth - 1).n_out
+    n_in, n_targets = layer_at(net, LOWEST).n_in, net.n_targets
     place = net.begin * net.tiles * net.tile
-    net.x, net.y = net.batch_x + -place * n_in, net.batch_y + -place * n_out
+    net.x, net.y = net.batch_x + -place * n_in, net.batch_y + -place * n_targets
     net.sample_weights = net.batch_weights + -net.begin * net.batch_size
     call(net, net.compute)
     net.x, net.y, net.sample_weights = x, y, weights

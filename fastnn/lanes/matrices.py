@@ -124,26 +124,35 @@ def _lower_strip(context, builder, signature, arguments):
     return _shifted(context, builder, kind, arguments[0], arguments[1], index_kind, "strip_step")
 
 
-def _place(context, builder, kind, value, index_kind, index):
+def _place(context, builder, kind, value, i, j):
     matrix = proxy(context, builder, kind, value)
-    i, j = (
+    at = builder.add(builder.mul(i, matrix.row_step), builder.mul(j, matrix.column_step))
+    return _moved(builder, kind, matrix.data, at)
+
+
+def _indices(context, builder, index_kind, index):
+    return (
         context.cast(builder, part, part_kind, types.intp)
         for part, part_kind in zip(cgutils.unpack_tuple(builder, index), index_kind, strict=True)
     )
-    at = builder.add(builder.mul(i, matrix.row_step), builder.mul(j, matrix.column_step))
-    return _moved(builder, kind, matrix.data, at)
 
 
 def _alignment(kind):
     return number_of(kind.element).bitwidth // 8
 
 
+def load_element(context, builder, kind, value, i, j):
+    """The element of a matrix at two LLVM integers."""
+    place = _place(context, builder, kind, value, i, j)
+    loaded = builder.load(place, align=_alignment(kind))
+    return convert(context, builder, loaded, kind.element, kind.value)
+
+
 @lower_builtin(operator.getitem, Matrix, types.BaseTuple)
 def _lower_getitem(context, builder, signature, arguments):
     kind, index_kind = signature.args
-    place = _place(context, builder, kind, arguments[0], index_kind, arguments[1])
-    value = builder.load(place, align=_alignment(kind))
-    return convert(context, builder, value, kind.element, kind.value)
+    indices = _indices(context, builder, index_kind, arguments[1])
+    return load_element(context, builder, kind, arguments[0], *indices)
 
 
 @type_callable(operator.setitem)
@@ -161,7 +170,8 @@ def _type_setitem(context):
 def _lower_setitem(context, builder, signature, arguments):
     kind, index_kind, value_kind = signature.args
     value = convert(context, builder, arguments[2], value_kind, kind.element)
-    place = _place(context, builder, kind, arguments[0], index_kind, arguments[1])
+    indices = _indices(context, builder, index_kind, arguments[1])
+    place = _place(context, builder, kind, arguments[0], *indices)
     builder.store(value, place, align=_alignment(kind))
     return context.get_dummy_value()
 

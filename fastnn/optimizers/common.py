@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -33,6 +33,8 @@ class Setup:
     """Piece that runs after a pass and decides whether to accept its parameters."""
     compute: Piece | None = None
     """Piece that replaces the pass for loss and gradient."""
+    compute_of: Callable[[Any], Piece] | None = None
+    """Function that makes such a piece for the formula of a loss that is a square."""
     option: int = 0
     """A number that the pieces read, such as a set of switches."""
     other_option: int = 0
@@ -44,7 +46,7 @@ class Setup:
     full_batch: bool = False
     """True if every step needs all samples."""
     squares_only: bool = False
-    """True if the loss must be a sum of squares without penalties."""
+    """True if the loss must be a sum of squares, without penalties."""
     slope_offset: float = 0.0
     """Constant added to the slopes of all activations in back-propagation."""
     arctanh_error: bool = False

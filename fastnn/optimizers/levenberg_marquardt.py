@@ -25,13 +25,14 @@ MAX_PARAMETERS = 500
 @by_name
 @dataclass(frozen=True, eq=False)
 class LevenbergMarquardt(Optimizer):
-    """Levenberg–Marquardt, for the (weighted) SSE and MSE and networks of up to 500 parameters.
+    """Levenberg–Marquardt, for (weighted) sums of squares and networks of up to 500 parameters.
 
     With residuals r, whose squares sum to the loss, and their Jacobian J at the accepted
     parameters, a trial is the step ``-(JᵀJ + damping I)⁻¹ Jᵀ r`` from there; with fewer residuals
     than parameters the same step is computed as ``-Jᵀ (J Jᵀ + damping I)⁻¹ r``.  A trial with a
     lower loss is accepted and lowers the damping; any other raises it.  Each trial is an epoch.
-    Full batches only.
+    Full batches only.  Losses are `SSE`, `MSE`, `Asymmetric`, and those of `fastnn.extend.loss`
+    that are given by their residuals, all without penalties.
 
     Parameters
     ----------
@@ -103,6 +104,7 @@ class LevenbergMarquardt(Optimizer):
             # The damping; flags: the parameters are a trial, the last step was too short.
             slots=((1, "damping"), (2, 0.0)),
             compute=kernels.dual_compute if dual else kernels.primal_compute,
+            compute_of=kernels.dual_compute_of if dual else kernels.primal_compute_of,
             scratch=memory.scratch_numbers(net, samples),
             option=int(np.any(self.gradient_tolerance)),
             one_tile=dual,

@@ -42,7 +42,7 @@ def train_plainly(
     slopes = [BY_NAME[name].numpy_slope for name in job.net.activation]
     layers = layers_of(job.net, parameters)
     arrays = weights + biases
-    numbers = dict(zip(job.setup.numbers, job.hyper[0].tolist(), strict=True))
+    numbers = dict(zip(job.setup.numbers, job.hyper[0].tolist(), strict=False))
     step = job.optimizer.numpy_step(arrays, numbers)
     target, limit = job.target, job.epochs
     last = job.net.depth - 1

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..job.job import Job
 from ..spec.activations import BY_NAME, SOFTMAX, numpy_softmax
-from ..spec.losses import ArctanhSSE, Penalized
+from ..spec.losses import Penalized
+from . import losses
 
 
 class Problem:
@@ -18,8 +19,7 @@ class Problem:
         self.job = job
         self.net = job.net
         self.loss: Penalized = job.loss
-        # The derivative may be Fahlman's.
-        self.delta = (ArctanhSSE() if job.setup.arctanh_error else job.loss).numpy_delta
+        self.numbers: list[float] = job.hyper[0, len(job.setup.numbers) :].tolist()
         self.penalties = job.loss.penalties(job.net, job.dtype)
         n = len(job.X)
         if job.weighting is None:
@@ -47,6 +47,11 @@ class Problem:
         """The network's outputs."""
         return self._layers(parameters, X)[0][-1]
 
+    def errors(self, parameters: np.ndarray) -> np.ndarray:
+        """The differences of predictions and targets, without other outputs."""
+        y = self.job.y
+        return self.outputs(parameters, self.job.X)[:, : y.shape[1]] - y
+
     def _slope(self, layer: int, outputs: list[Any], inputs: list[Any]) -> Any:
         name = self.net.activation[layer]
         if name == SOFTMAX:
@@ -71,7 +76,7 @@ class Problem:
     ) -> float:
         """The loss on some data, without penalties."""
         outputs, inputs = self._layers(parameters, X)
-        terms = self.loss.numpy_terms(inputs[-1], outputs[-1], y)
+        terms = losses.terms(self.loss.formula, self.numbers, inputs[-1], outputs[-1], y)
         if weights is not None:
             terms = terms * weights[:, np.newaxis]
         return float(self.loss.factor(*y.shape) * terms.sum())
@@ -83,9 +88,11 @@ class Problem:
         X, y, w = self.job.X[rows], self.job.y[rows], self.weights[rows, np.newaxis]
         outputs, inputs = self._layers(parameters, X)
         factor = self.loss.factor(*y.shape)
-        loss = factor * (w * self.loss.numpy_terms(inputs[-1], outputs[-1], y)).sum()
+        terms = losses.terms(self.loss.formula, self.numbers, inputs[-1], outputs[-1], y)
+        loss = factor * (w * terms).sum()
         slope = self._slope(self.net.depth - 1, outputs, inputs)
-        delta = factor * w * self.delta(outputs[-1], y, slope)
+        formula = self.job.loss_formula  # the derivative may be Fahlman's
+        delta = factor * w * losses.delta(formula, self.numbers, outputs[-1], y, slope)
         deltas = self._backward(parameters, outputs, inputs, delta)
         gradients = [a.T @ d for a, d in zip(outputs, deltas, strict=False)]
         if self.net.bias:
@@ -104,10 +111,11 @@ class Problem:
         X, y = self.job.X, self.job.y
         outputs, inputs = self._layers(parameters, X)
         root = np.sqrt(self.loss.factor(*y.shape) * self.weights)
-        residuals = root[:, np.newaxis] * (outputs[-1] - y)
+        own, own_slope = losses.residual(self.loss.formula, self.numbers, outputs[-1], y)
+        residuals = root[:, np.newaxis] * own
         n, n_out = y.shape
         jacobian = np.empty((n, n_out, self.net.n_parameters), dtype=parameters.dtype)
-        slope = self._slope(self.net.depth - 1, outputs, inputs)
+        slope = own_slope * self._slope(self.net.depth - 1, outputs, inputs)
         for unit in range(n_out):
             delta = np.zeros_like(y)
             delta[:, unit] = root

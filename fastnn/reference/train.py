@@ -51,7 +51,7 @@ def epochs_of(job: Job, problem: Problem, parameters: np.ndarray) -> Iterator[An
 
     The last item is the status if a search that decides about its steps itself ends there, or None.
     """
-    numbers = dict(zip(job.setup.numbers, job.hyper[0].tolist(), strict=True))
+    numbers = dict(zip(job.setup.numbers, job.hyper[0].tolist(), strict=False))
     if job.setup.observe is not None or job.setup.compute is not None:
         yield from job.optimizer.numpy_search(problem, parameters, numbers)
     weights, biases = job.net.unpack(parameters)

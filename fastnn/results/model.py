@@ -386,9 +386,10 @@ def as_model(thing: Any) -> Model:
     if isinstance(thing, Model):
         return thing
     if isinstance(thing, Run):
-        return Model(
-            thing.network, thing.parameters, features=thing.features, targets=thing.targets
-        )
+        targets = thing.targets
+        if targets is not None and len(targets) < thing.network.sizes[-1]:
+            targets = None  # a target has several outputs
+        return Model(thing.network, thing.parameters, features=thing.features, targets=targets)
     if hasattr(thing, "to_model") and not isinstance(thing, type):
         return as_model(thing.to_model())
     raise TypeError(

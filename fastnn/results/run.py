@@ -299,10 +299,14 @@ def _dtype_of(array: Any) -> np.dtype:
 
 
 def sse_of(job: Job, parameters: np.ndarray, loss: float) -> float:
-    """The sum of squared errors of `parameters` on the job's data; their loss is given."""
+    """The sum of squared errors of `parameters` on the job's data; their loss is given.
+
+    Of several outputs for a target the first is its prediction.
+    """
     if job.loss_is_sse:
         return loss
-    errors = predict(job.net, parameters[np.newaxis], job.X)[0].astype(np.float64) - job.y
+    outputs = predict(job.net, parameters[np.newaxis], job.X)[0].astype(np.float64)
+    errors = outputs[:, : job.n_targets] - job.y
     with np.errstate(over="ignore", invalid="ignore"):
         return float(np.sum(errors * errors))
 

@@ -110,7 +110,7 @@ class Runs(RunColumns, Replayed, Savable):
         positions = np.arange(first, min(len(self), first + 1024))
         outputs = self.predict(self.job.X, self.indices[positions])
         with np.errstate(over="ignore", invalid="ignore"):
-            errors = outputs.astype(np.float64) - self.job.y
+            errors = outputs[..., : self.job.n_targets].astype(np.float64) - self.job.y
             return np.asarray(np.sum(errors * errors, axis=(1, 2)))
 
     def __len__(self) -> int:

@@ -37,8 +37,9 @@ def plot_boundary(run: Run, ax: Axes | None, output: Any, data: Any) -> Axes:
     if net.sizes[0] != 2:
         raise ValueError(f"plot_boundary: expected a network of two inputs, got {net.sizes[0]}")
     samples = _samples(run, data)
+    n_targets = samples.y.shape[1]
     one = integer("output", output, 0, net.sizes[-1] - 1) if output is not None else 0
-    classes = output is None and net.sizes[-1] > 1
+    classes = output is None and n_targets == net.sizes[-1] > 1
     ax = new_axes(ax)
     x, y = (_limits(samples.X[:, i]) for i in range(2))
     across, up = np.meshgrid(np.linspace(*x, PIXELS), np.linspace(*y, PIXELS))
@@ -49,7 +50,7 @@ def plot_boundary(run: Run, ax: Axes | None, output: Any, data: Any) -> Axes:
         _draw_classes(ax, (across, up), best.reshape(across.shape), samples)
     else:
         surface = outputs[:, one].reshape(across.shape)
-        _draw_output(ax, (across, up), surface, samples.X, samples.y[:, one])
+        _draw_output(ax, (across, up), surface, samples.X, samples.y[:, one % n_targets])
     names = run.features or ("input 0", "input 1")
     ax.set(xlim=x, ylim=y, xlabel=literal(names[0]), ylabel=literal(names[1]))
     ax.set_facecolor(NOT_FINITE)
@@ -69,7 +70,9 @@ def _samples(run: Run, data: Any) -> Data:
         raise TypeError(f"data: expected a pair (X, y), got {shown(data)}")
     X, y = data
     return check_data(
-        run.network, X, y, run.parameters.dtype, names=("data[0]", "data[1]"),
+        run.network, X, y, run.parameters.dtype,
+        run.network.sizes[-1] if run.job is None else run.job.n_targets,
+        names=("data[0]", "data[1]"),
         features=run.features, targets=run.targets,
     )  # fmt: skip
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..spec.losses import BinaryCrossEntropy, CrossEntropy, Penalized
+from ..spec.loss_formulas import BINARY, CROSS_ENTROPY, HUBER, SQUARES
+from ..spec.losses import Penalized
 
 # A fit that ends beside the constant, as where there is nothing to learn, is not worse.
 SLACK = 1.01
@@ -14,6 +15,7 @@ SLACK = 1.01
 EQUAL = 1e-12
 FACTOR = 2.0
 """A restart with up to this many times the lowest loss is no worse for an average."""
+QUANTILES = np.linspace(0.0, 1.0, 41)
 
 
 def loss_of_constant(
@@ -22,20 +24,43 @@ def loss_of_constant(
     """The loss on `y` of the best constant prediction, the mean, or of the mean of `at`.
 
     If all targets are equal, which any constant would fit, it is that of predicting 0, or 1 if that
-    is more.  `weights` (n,) are the samples' factors.
+    is more.  `weights` (n,) are the samples' factors.  For losses whose best constant is not the
+    mean it is that of the best of some constants; infinite for several outputs of a target, and
+    where all targets are equal.
     """
     factors = np.ones(len(y)) if weights is None else weights
     with np.errstate(all="ignore"):
         mean = np.average(y, axis=0, weights=factors) if at is None else at.mean(axis=0)
-        if isinstance(loss, BinaryCrossEntropy):
+        if loss.formula is BINARY:
             terms = _surprise(y, mean) + _surprise(1 - y, 1 - mean)
-        elif isinstance(loss, CrossEntropy):
+        elif loss.formula is CROSS_ENTROPY:
             terms = _surprise(y, mean)
-        else:
-            terms = loss.numpy_terms(mean, mean, y)
+        elif loss.formula in (SQUARES, HUBER):
+            terms = _terms(loss, mean, y)
             if terms.sum() <= EQUAL * (y * y).sum():
-                terms = np.maximum(loss.numpy_terms(0 * mean, 0 * mean, y), 1.0)
+                terms = np.maximum(_terms(loss, 0 * mean, y), 1.0)
+        else:
+            return _least(loss, y, factors, y if at is None else at)
         return float((factors[:, np.newaxis] * terms).sum() * loss.factor(*y.shape))
+
+
+def _terms(loss: Penalized, constant: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The terms where all predictions are `constant` (n_targets,)."""
+    numbers = [np.mean(number) for number in loss.numbers.values()]
+    return loss.formula.terms(np.broadcast_to(constant, y.shape), y, numbers)
+
+
+def _least(loss: Penalized, y: np.ndarray, factors: np.ndarray, at: np.ndarray) -> float:
+    """The lowest loss of constants: means and quantiles of `at`, and their logarithms."""
+    if loss.formula.outputs > 1 or not np.ptp(y, axis=0).any():
+        return np.inf
+    found = np.concatenate([at.mean(axis=0)[np.newaxis], np.quantile(at, QUANTILES, axis=0)])
+    losses = np.array([
+        (factors[:, np.newaxis] * _terms(loss, constant, y)).sum(axis=0)
+        for constant in (*found, *np.log(found))
+    ])  # fmt: skip
+    least = np.where(np.isfinite(losses), losses, np.inf).min(axis=0).sum()
+    return float(least * loss.factor(*y.shape))
 
 
 def _surprise(shares: np.ndarray, expected: Any) -> np.ndarray:
@@ -67,7 +92,8 @@ def are_stuck(losses: np.ndarray, constant: float) -> np.ndarray:
     Parameters
     ----------
     losses : (n,) array of float
-        Non-negative, all on the same samples; not finite where a restart diverged.
+        All on the same samples; not finite where a restart diverged.  Likelihoods may be below 0,
+        where ratios mean nothing: then only restarts that diverged are stuck.
     constant : float
         The loss of the best constant prediction there.
 
@@ -86,6 +112,8 @@ def are_stuck(losses: np.ndarray, constant: float) -> np.ndarray:
     if not finite.any():
         return np.ones(len(losses), dtype=bool)
     lowest = float(losses[finite].min())
+    if lowest < 0.0:
+        return ~finite
     quarter = lowest**0.75 * constant**0.25  # their ratio could overflow
     stuck: np.ndarray = ~(finite & (losses <= max(FACTOR * lowest, quarter)))
     return stuck

@@ -44,10 +44,9 @@ class ErrorsWithin(Rule):
         return self.tolerance
 
     def numpy_judge(self, problem: Any) -> Judge:
-        job = problem.job
 
         def judge(parameters: np.ndarray, loss: float, gradient: np.ndarray) -> bool:
-            error = problem.outputs(parameters, job.X) - job.y
+            error = problem.errors(parameters)
             return bool(np.abs(error).max() < self.tolerance)
 
         return judge

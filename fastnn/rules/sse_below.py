@@ -42,10 +42,9 @@ class SSEBelow(Rule):
         return self.sse
 
     def numpy_judge(self, problem: Any) -> Judge:
-        job = problem.job
 
         def judge(parameters: np.ndarray, loss: float, gradient: np.ndarray) -> bool:
-            error = problem.outputs(parameters, job.X) - job.y
+            error = problem.errors(parameters)
             return bool((error**2).sum() < self.sse)
 
         return judge

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 import os
+from dataclasses import replace
 from inspect import signature
 from typing import Any
 
@@ -254,7 +255,8 @@ class BaseMLP(Curves, BaseEstimator):
         judge = None
         if validation is not None:
             held, theirs = validation
-            judge = Judge(net, type(options["loss"])(), held, theirs, held_weights)
+            plain = replace(options["loss"], l2=0.0, l1=0.0)
+            judge = Judge(net, plain, held, theirs, held_weights)
         count = members(self)
         if keep:
             made: Runs = train_many(

@@ -128,7 +128,7 @@ TABLE = (
     ("learning_rate, power_t", "schedule of GradientDescent", "ignored except for sgd"),
     ("max_iter", "epochs", ""),
     ("max_fun", "epochs", "lbfgs: the smaller of both"),
-    ("loss='squared_error'", "MSE()", "no other"),
+    ("loss='squared_error'", "MSE()", "or any loss of fastnn for numbers"),
     ("class_weight", "sample_weight", "not in its MLP"),
     (
         "tol, n_iter_no_change",

@@ -14,7 +14,8 @@ from sklearn.model_selection import train_test_split
 
 from ..kernels.predict import predict
 from ..results.verdict import are_stuck, loss_of_constant
-from ..spec.losses import SSE, CrossEntropy, Penalized
+from ..spec.loss_formulas import BINARY, CROSS_ENTROPY
+from ..spec.losses import Penalized
 from ..spec.network import Network
 from ..training import train_many
 from .parameters import SMALL_ALPHA, solver_of
@@ -97,12 +98,12 @@ def _loss(
     outputs = predict(net, parameters, X).mean(axis=0)
     if not np.isfinite(outputs).all():
         return np.inf
-    if isinstance(loss, SSE):
-        terms = (outputs - targets) ** 2
+    if loss.formula not in (BINARY, CROSS_ENTROPY):
+        terms = loss.formula.terms(outputs, targets, loss.numbers.values())
     else:
         tiny = np.finfo(np.float64).eps
         shares = np.clip(outputs, tiny, 1 - tiny)
         terms = -targets * np.log(shares)
-        if not isinstance(loss, CrossEntropy):
+        if loss.formula is BINARY:
             terms -= (1 - targets) * np.log1p(-shares)
     return float(np.average(terms.sum(axis=1), weights=weights))

@@ -51,7 +51,7 @@ def problem_of(
     loss, output, scale = estimator._objective(penalty)
     hidden = hidden_sizes(estimator.hidden_layer_sizes)
     net = Network(
-        [X.shape[1], *hidden, targets.shape[1]],
+        [X.shape[1], *hidden, targets.shape[1] * loss.formula.outputs],
         [activation_of(estimator.activation)] * len(hidden) + [output],
     )
     if solver.squares and net.n_parameters > MAX_PARAMETERS:

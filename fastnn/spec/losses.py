@@ -1,75 +1,35 @@
-"""The losses: one definition each, compiled and in textbook NumPy.
+"""The losses: what each needs, its numbers, and the registry of all.
 
-A loss adds a term for every output of every sample, times the sample's factor: its weight, divided
-by a count if the loss is a mean.  Penalties on the weights are added to the sum.
+A loss adds a term for every target of every sample, times the sample's factor: its weight, divided
+by a count if the loss is a mean.  Penalties on the weights are added to the sum.  The terms are
+formulas, in `fastnn.spec.loss_formulas`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..lanes.formulas import Term, at_least, at_most, fma, formula, magnitude, select
-from ..lanes.math.logarithms import atanh_of, softplus_rest_of
+from ..support.bounds import NOT_NEGATIVE, POSITIVE, SHARE, Bounds
 from ..support.checks import by_name, real_array, shown
 from ..support.suggestions import hint
+from . import loss_formulas as formulas
 from .activations import SOFTMAX
+from .loss_formulas import LossFormula
 
 if TYPE_CHECKING:
     from .network import Network
 
 MEAN, SUM, MEAN_OF_SAMPLES = range(3)
-# Beyond this error the arctanh would grow without bound; Fahlman's program uses 17.
-ALMOST_ONE, LARGEST_ARCTANH = 0.9999999, 17.0
-
-
-@formula
-def _square(x: Term, target: Term) -> Term:
-    return (x - target) * (x - target)
-
-
-@formula
-def _square_slope(y: Term, target: Term) -> Term:
-    return (y - target) + (y - target)
-
-
-@formula
-def _arctanh_slope(y: Term, target: Term) -> Term:
-    error = y - target
-    slope = 2.0 * atanh_of(at_least(at_most(error, ALMOST_ONE), -ALMOST_ONE))
-    slope = select(error > ALMOST_ONE, LARGEST_ARCTANH, slope)
-    return select(error < -ALMOST_ONE, -LARGEST_ARCTANH, slope)
-
-
-@formula
-def _huber(x: Term, target: Term, delta: Term) -> Term:
-    size = magnitude(x - target)
-    return select(size < delta, 0.5 * size * size, delta * fma(-0.5, delta, size))
-
-
-@formula
-def _huber_slope(y: Term, target: Term, delta: Term) -> Term:
-    return at_least(at_most(y - target, delta), -delta)
-
-
-@formula
-def _binary(x: Term, target: Term) -> Term:
-    # Not softplus(x) - t x, which loses the small losses of large inputs with the right sign.
-    return fma(-target, x, at_least(x, 0.0)) + softplus_rest_of(x)
-
-
-@formula
-def _binary_slope(y: Term, target: Term) -> Term:
-    return y - target
 
 
 @by_name
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Penalized:
     """The base of all losses: penalties on the weights.
 
@@ -92,12 +52,15 @@ class Penalized:
     penalize_biases: bool = False
 
     name: ClassVar[str]
-    code: ClassVar[int]
-    scale: ClassVar[int] = MEAN
-    output: ClassVar[str | None] = None
-    """The required output activation, if the term is a function of its input."""
+    formula: ClassVar[LossFormula]
+    bounds: ClassVar[dict[str, Bounds]] = {}
+    """The numbers that the formula takes, in order, and their bounds."""
+    reduction: ClassVar[int] = MEAN
+    """The divisor of the sum over all terms: one of `MEAN`, `SUM` and `MEAN_OF_SAMPLES`."""
 
     def __post_init__(self) -> None:
+        for name, bounds in self.bounds.items():
+            object.__setattr__(self, name, bounds.check(name, getattr(self, name)))
         for name in ("l2", "l1"):
             if type(getattr(self, name)) is float and 0 <= getattr(self, name) < math.inf:
                 continue
@@ -115,6 +78,38 @@ class Penalized:
             raise TypeError(
                 f"penalize_biases: expected True or False, got {shown(self.penalize_biases)}"
             )
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._key()))
+
+    def _key(self) -> tuple[Any, ...]:
+        values = (getattr(self, field.name) for field in fields(self))
+        return tuple(tuple(v.tolist()) if isinstance(v, np.ndarray) else v for v in values)
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """The numbers of the formula, each a float or an array with one for each restart."""
+        return {name: getattr(self, name) for name in self.bounds}
+
+    @property
+    def output(self) -> str | None:
+        """The output activation that it requires."""
+        return self.formula.activation
+
+    def targets_of(self, net: Network) -> int:
+        """The number of targets for which the network has outputs."""
+        n_out, count = net.sizes[-1], self.formula.outputs
+        if n_out % count:
+            raise ValueError(
+                f"net: expected {count} outputs for each target with {self.name}, got {n_out} "
+                "outputs"
+            )
+        return n_out // count
 
     def check(self, net: Network, y: np.ndarray) -> None:
         """Raise unless the loss fits the network and the targets `y`."""
@@ -161,51 +156,34 @@ class Penalized:
             rows.append(flat)
         return np.array(rows)
 
-    def factor(self, samples: int, n_out: int) -> float:
+    def factor(self, samples: int, n_targets: int) -> float:
         """Factor of every sample's terms in a pass over `samples` samples."""
-        return {SUM: 1.0, MEAN: 1.0 / (samples * n_out), MEAN_OF_SAMPLES: 1.0 / samples}[self.scale]
-
-    @property
-    def number(self) -> float:
-        """The number that the term depends on."""
-        return 0.0
-
-    def numpy_terms(self, z: np.ndarray, y: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Compute the terms of all outputs from the last layer's input z and output y."""
-        raise NotImplementedError
-
-    def numpy_delta(self, y: np.ndarray, targets: np.ndarray, slope: Any) -> np.ndarray:
-        """Compute their derivatives with respect to z; `slope` is the last activation's."""
-        raise NotImplementedError
+        return {
+            SUM: 1.0, MEAN: 1.0 / (samples * n_targets), MEAN_OF_SAMPLES: 1.0 / samples,
+        }[self.reduction]  # fmt: skip
 
 
 @by_name
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SSE(Penalized):
     """The sum of squared errors, ``sum((y - target)**2)``: no half, no mean."""
 
     name = "SSE"
-    code = 0
-    scale = SUM
-
-    def numpy_terms(self, z: np.ndarray, y: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        return (y - targets) ** 2
-
-    def numpy_delta(self, y: np.ndarray, targets: np.ndarray, slope: Any) -> np.ndarray:
-        return 2 * (y - targets) * slope
+    formula = formulas.SQUARES
+    reduction = SUM
 
 
 @by_name
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MSE(SSE):
     """The mean squared error, over samples and outputs."""
 
     name = "MSE"
-    scale = MEAN
+    reduction = MEAN
 
 
 @by_name
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Huber(Penalized):
     """The mean of ``e**2 / 2`` for errors up to `delta`, ``delta * (abs(e) - delta / 2)`` beyond.
 
@@ -214,34 +192,123 @@ class Huber(Penalized):
 
     Parameters
     ----------
-    delta : float, default 1
+    delta : float or (restarts,) array of float, default 1
         Positive.
     l2, l1, penalize_biases
         As for all losses.
     """
 
-    delta: float = 1.0
+    delta: ArrayLike = 1.0
 
     name = "Huber"
-    code = 1
+    formula = formulas.HUBER
+    bounds: ClassVar = {"delta": POSITIVE}
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        array = real_array("delta", self.delta)
-        if array.ndim or not array > 0 or isinstance(self.delta, bool | np.bool_):
-            raise ValueError(f"delta: expected a positive number, got {shown(self.delta)}")
-        object.__setattr__(self, "delta", float(array))
 
-    @property
-    def number(self) -> float:
-        return self.delta
+@by_name
+@dataclass(frozen=True, eq=False)
+class Quantile(Penalized):
+    """The mean pinball loss, whose minimum is the q-quantile of the targets, given the inputs.
 
-    def numpy_terms(self, z: np.ndarray, y: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        size = np.abs(y - targets)
-        return np.where(size < self.delta, size**2 / 2, self.delta * (size - self.delta / 2))
+    With the error e = target - prediction it is ``max(q e, (q - 1) e)``.  Smoothing replaces the
+    corner by the parabola ``e**2 / (2 smoothing)`` where ``(q - 1) smoothing < e < q smoothing``,
+    and moves both lines down to it: L-BFGS, which needs continuous slopes, then converges.
 
-    def numpy_delta(self, y: np.ndarray, targets: np.ndarray, slope: Any) -> np.ndarray:
-        return np.clip(y - targets, -self.delta, self.delta) * slope
+    R. Koenker and G. Bassett, "Regression quantiles", Econometrica 46 (1978) 33–50, equation 3.1;
+    C. Chen, "A finite smoothing algorithm for quantile regression", Journal of Computational and
+    Graphical Statistics 16 (2007) 136–164.
+
+    Parameters
+    ----------
+    q : float or (restarts,) array of float, default 0.5
+        Between 0 and 1; 0.5 means the median.
+    smoothing : float or (restarts,) array of float, default 0
+        In units of the target, not negative.  With 0 the slope at ``e == 0`` is 0.
+    l2, l1, penalize_biases
+        As for all losses.
+    """
+
+    q: ArrayLike = 0.5
+    _: KW_ONLY
+    smoothing: ArrayLike = 0.0
+
+    name = "Quantile"
+    formula = formulas.QUANTILE
+    bounds: ClassVar = {"q": SHARE, "smoothing": NOT_NEGATIVE}
+
+
+@by_name
+@dataclass(frozen=True, eq=False)
+class LogCosh(Penalized):
+    """The mean of ``log(cosh(y - target))``: squares of small errors, sizes of large ones.
+
+    Twice the loss of small errors is their square.  The slope is ``tanh(y - target)``.
+    """
+
+    name = "LogCosh"
+    formula = formulas.LOG_COSH
+
+
+@by_name
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Asymmetric(Penalized):
+    """The mean of squared errors, with one weight for predictions below the target, one above.
+
+    With ``under=q, over=1 - q`` its minimum is the q-expectile of the targets, given the inputs: W.
+    K. Newey and J. L. Powell, "Asymmetric least squares estimation and testing", Econometrica 55
+    (1987) 819–847.  `LevenbergMarquardt` takes it, as a sum of squares.
+
+    Parameters
+    ----------
+    under, over : float or (restarts,) array of float, default 1
+        The weights of underestimates and of overestimates, not negative.
+    l2, l1, penalize_biases
+        As for all losses.
+    """
+
+    under: ArrayLike = 1.0
+    over: ArrayLike = 1.0
+
+    name = "Asymmetric"
+    formula = formulas.ASYMMETRIC
+    bounds: ClassVar = {"under": NOT_NEGATIVE, "over": NOT_NEGATIVE}
+
+
+@by_name
+@dataclass(frozen=True, eq=False)
+class Poisson(Penalized):
+    """The mean of ``exp(y) - target * y``: the output is the logarithm of a rate of events.
+
+    It is the negative logarithm of the likelihood of counts, without the part that depends on the
+    targets alone.  Targets are counts, or other numbers from 0.
+    """
+
+    name = "Poisson"
+    formula = formulas.POISSON
+
+    def check(self, net: Network, y: np.ndarray) -> None:
+        super().check(net, y)
+        if (y < 0).any():
+            raise ValueError(f"y: expected numbers >= 0 for {self.name}, got {y.min():g}")
+
+
+@by_name
+@dataclass(frozen=True, eq=False)
+class GaussianNLL(Penalized):
+    """The negative logarithm of a normal likelihood, with a mean and a variance for each target.
+
+    The mean of ``(log_variance + (target - mean)**2 * exp(-log_variance)) / 2``, without the
+    constant ``log(2 pi) / 2``.  The network has two outputs for each target: first the means of all
+    targets, then the logarithms of all variances.  So with m targets ``predict(X)[:, :m]`` are the
+    means, whose errors are the SSE, and ``np.exp(predict(X)[:, m:] / 2)`` the standard deviations.
+    The last activation should be "identity".
+
+    D. A. Nix and A. S. Weigend, "Estimating the mean and variance of the target probability
+    distribution", IEEE International Conference on Neural Networks (1994) 55–60.
+    """
+
+    name = "GaussianNLL"
+    formula = formulas.GAUSSIAN
 
 
 def _check_share(name: str, y: np.ndarray) -> None:
@@ -252,7 +319,7 @@ def _check_share(name: str, y: np.ndarray) -> None:
 
 
 @by_name
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BinaryCrossEntropy(Penalized):
     """The mean of ``-t log(y) - (1 - t) log(1 - y)`` over samples and outputs.
 
@@ -260,22 +327,15 @@ class BinaryCrossEntropy(Penalized):
     """
 
     name = "BinaryCrossEntropy"
-    code = 2
-    output = "sigmoid"
+    formula = formulas.BINARY
 
     def check(self, net: Network, y: np.ndarray) -> None:
         super().check(net, y)
         _check_share(self.name, y)
 
-    def numpy_terms(self, z: np.ndarray, y: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        return (np.maximum(z, 0) - targets * z) + np.log1p(np.exp(-np.abs(z)))
-
-    def numpy_delta(self, y: np.ndarray, targets: np.ndarray, slope: Any) -> np.ndarray:
-        return y - targets
-
 
 @by_name
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CrossEntropy(Penalized):
     """The mean over samples of ``-sum(t log(y))``, a sum over the outputs of a softmax.
 
@@ -284,9 +344,8 @@ class CrossEntropy(Penalized):
     """
 
     name = "CrossEntropy"
-    code = 3
-    scale = MEAN_OF_SAMPLES
-    output = SOFTMAX
+    formula = formulas.CROSS_ENTROPY
+    reduction = MEAN_OF_SAMPLES
 
     def check(self, net: Network, y: np.ndarray) -> None:
         super().check(net, y)
@@ -294,58 +353,46 @@ class CrossEntropy(Penalized):
         if np.abs(y.sum(axis=1) - 1).max() > 1e-3:
             raise ValueError(f"y: expected rows that sum to 1 for {self.name}, got other sums")
 
-    def numpy_terms(self, z: np.ndarray, y: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        shifted = z - z.max(axis=1, keepdims=True)
-        return targets * (np.log(np.exp(shifted).sum(axis=1, keepdims=True)) - shifted)
-
-    def numpy_delta(self, y: np.ndarray, targets: np.ndarray, slope: Any) -> np.ndarray:
-        return y * targets.sum(axis=1, keepdims=True) - targets
-
 
 @by_name
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ArctanhSSE(SSE):
     """The SSE, with ``2 arctanh(e)`` instead of ``2 e`` for its derivative: see `Quickprop`."""
 
     name = "SSE with arctanh errors"
-    code = 4
-
-    def numpy_delta(self, y: np.ndarray, targets: np.ndarray, slope: Any) -> np.ndarray:
-        error = y - targets
-        inside = np.clip(error, -ALMOST_ONE, ALMOST_ONE)
-        slopes = np.where(error > ALMOST_ONE, LARGEST_ARCTANH, 2 * np.arctanh(inside))
-        return np.where(error < -ALMOST_ONE, -LARGEST_ARCTANH, slopes) * slope
+    formula = formulas.ARCTANH_SQUARES
 
 
-LOSSES = (SSE, MSE, Huber, BinaryCrossEntropy, CrossEntropy)
-"""All losses."""
 BY_NAME: dict[str, type[Penalized]] = {
     "sse": SSE,
     "mse": MSE,
     "huber": Huber,
+    "quantile": Quantile,
+    "log_cosh": LogCosh,
+    "asymmetric": Asymmetric,
+    "poisson": Poisson,
+    "gaussian_nll": GaussianNLL,
     "binary_cross_entropy": BinaryCrossEntropy,
     "cross_entropy": CrossEntropy,
 }
-# The compiled term and slope for each code; cross-entropy couples outputs and has its own pass.
-TERMS: dict[int, tuple[Callable[..., Any], Callable[..., Any]]] = {
-    SSE.code: (_square, _square_slope),
-    Huber.code: (_huber, _huber_slope),
-    BinaryCrossEntropy.code: (_binary, _binary_slope),
-    ArctanhSSE.code: (_square, _arctanh_slope),
-}
-
-
+"""The losses by name; `fastnn.extend` adds those of users."""
+LOSSES = tuple(BY_NAME.values())
+"""All losses of this package."""
 _SSE = SSE()
 
 
 def make_loss(loss: Any) -> Penalized:
-    """Convert a loss, its name, or None for the SSE to a loss."""
+    """Convert a loss, its class or name, or None for the SSE to a loss."""
     if loss is None:
         return _SSE
     if isinstance(loss, Penalized):
         return loss
-    if isinstance(loss, str) and loss.lower() in BY_NAME:
-        return BY_NAME[loss.lower()]()
+    kind = loss
+    if isinstance(loss, str):
+        kind = BY_NAME.get(loss) or BY_NAME.get(loss.lower())
+    if isinstance(kind, type) and kind in BY_NAME.values():
+        made: Penalized = kind()
+        return made
     expected = ", ".join(f"fastnn.{kind.__name__}" for kind in LOSSES)
     raise (ValueError if isinstance(loss, str) else TypeError)(
         f"loss: expected one of {expected}, or {', '.join(map(repr, BY_NAME))}, got {shown(loss)}"

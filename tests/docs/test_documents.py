@@ -19,6 +19,7 @@ SMALL = {
     "basins.py": "--cells 24",
     "kolen_pollack.py": "--cells 40 --restarts 5",
     "learning.py": "--frames 4 --epochs 20",
+    "quantiles.py": "--samples 200",
     "simple_chains.py": "--samples 200 --epochs 100",
     "solutions.py": "--restarts 300",
     "sweep.py": "--cells 30",

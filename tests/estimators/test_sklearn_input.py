@@ -64,10 +64,27 @@ def test_bad_parameters_are_refused_by_fit(options, exception, message):
         estimator.fit(IRIS, KINDS)
 
 
-@pytest.mark.parametrize("loss", ["poisson", "huber", None, 3])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        None, 3, "hubert", "cross_entropy", "binary_cross_entropy", fastnn.MSE(l2=0.1),
+        fastnn.Quantile([0.1, 0.9]), fastnn.Network,
+    ],
+)  # fmt: skip
 def test_other_losses_are_refused(loss):
-    with pytest.raises(ValueError, match=r"^loss: expected 'squared_error' for MLPRegressor"):
+    with pytest.raises((ValueError, TypeError), match=r"^loss: expected "):
         quick(MLPRegressor, loss=loss).fit(IRIS, KINDS * 1.0)
+
+
+@pytest.mark.filterwarnings("ignore:max_iter:sklearn.exceptions.ConvergenceWarning")
+def test_what_a_loss_does_not_have():
+    with pytest.raises(ValueError, match=r"^loss: expected SSE or MSE without penalties"):
+        quick(MLPRegressor, loss="quantile", solver="lm").fit(IRIS, KINDS * 1.0)
+    with pytest.raises(ValueError, match=r"^y: expected numbers >= 0 for Poisson"):
+        quick(MLPRegressor, loss="poisson").fit(IRIS, -KINDS * 1.0)
+    fitted = quick(MLPRegressor, loss="huber", max_iter=200).fit(IRIS, KINDS * 1.0)
+    with pytest.raises(ValueError, match=r"^return_std: expected False except with loss="):
+        fitted.predict(IRIS, return_std=True)
 
 
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])

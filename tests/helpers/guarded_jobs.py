@@ -57,11 +57,12 @@ def optimizer_of(r, net, restarts):
     )  # fmt: skip
 
 
-def loss_of(r, last, squares_only):
-    """A loss that fits the last activation and the optimizer."""
+def loss_of(r, last, n_out, squares_only):
+    """A loss that fits the last layer and the optimizer."""
     if squares_only:
-        return r.choice([fastnn.SSE(), fastnn.MSE()])
+        return r.choice([fastnn.SSE(), fastnn.MSE(), fastnn.Asymmetric(under=0.3)])
     fitting = [kind for kind in losses.LOSSES if "CrossEntropy" not in kind.__name__]
+    fitting = [kind for kind in fitting if n_out % kind.formula.outputs == 0]
     fitting += [fastnn.BinaryCrossEntropy] if last == "sigmoid" else []
     kind = fastnn.CrossEntropy if last == "softmax" else r.choice(fitting)
     if r.random() < 0.7:
@@ -86,6 +87,7 @@ class RandomJob:
         self.restarts = r.choice(RESTARTS)
         self.many = r.random() < 0.6
         self.tile_bytes = r.choice([4096, 2**17, 2**17])
+        self.n_targets = self.net.sizes[-1]
         self.X, self.y = self.data(self.samples)
         self.arguments = self.common() | (self.of_many() if self.many else self.of_one())
 
@@ -94,7 +96,7 @@ class RandomJob:
         y = self.rng.random((n, self.net.sizes[-1]))
         if self.last == "softmax":
             y /= y.sum(axis=1, keepdims=True)
-        return self.rng.normal(size=(n, self.net.sizes[0])), y
+        return self.rng.normal(size=(n, self.net.sizes[0])), y[:, : self.n_targets]
 
     def common(self):
         """Arguments of both `train` and `train_many`."""
@@ -103,12 +105,14 @@ class RandomJob:
         setup = optimizer.setup(self.net, n)
         common = {
             "optimizer": optimizer,
-            "loss": loss_of(r, self.last, setup.squares_only),
+            "loss": loss_of(r, self.last, self.net.sizes[-1], setup.squares_only),
             "dtype": r.choice([np.float64, np.float32]),
             "epochs": r.choice([0, 1, 2, 3, 5, 7]),
             "seed": r.choice([0, 2**64 - 1]),
             "parallel": "restarts" if setup.compute else r.choice(["restarts"] * 3 + ["samples"]),
         }
+        self.n_targets = common["loss"].targets_of(self.net)
+        self.y = self.y[:, : self.n_targets]
         start = r.choice([None, "own", *INITIALIZATIONS])
         if start == "own":
             shape = (self.restarts,) * self.many + (self.net.n_parameters,)

@@ -5,13 +5,18 @@ import numpy as np
 from fastnn import (
     MSE,
     SSE,
+    Asymmetric,
     BinaryCrossEntropy,
     Bootstrap,
     CrossEntropy,
+    GaussianNLL,
     GradientDescent,
     Huber,
     KFold,
+    LogCosh,
     Network,
+    Poisson,
+    Quantile,
 )
 
 SAMPLES, RESTARTS = 21, 12
@@ -23,6 +28,15 @@ LOSSES = {
     "BinaryCrossEntropy": (BinaryCrossEntropy, {}, 0.2),
     "CrossEntropy": (CrossEntropy, {}, 0.1),
 }
+# Others, which need no less, but fewer combinations: they share all code but the formula.
+MORE_LOSSES = {
+    "Quantile": (Quantile, {"q": 0.3, "smoothing": 0.5}, 0.1),
+    "LogCosh": (LogCosh, {}, 0.1),
+    "Asymmetric": (Asymmetric, {"under": 0.8, "over": 0.3}, 0.05),
+    "Poisson": (Poisson, {}, 0.05),
+    "GaussianNLL": (GaussianNLL, {}, 0.05),
+}
+ALL_LOSSES = {**LOSSES, **MORE_LOSSES}
 PENALTIES = {
     "none": {},
     "l2": {"l2": 0.02},
@@ -53,14 +67,17 @@ def problem(name, samples=SAMPLES):
     elif name == "BinaryCrossEntropy":
         y = rng.uniform(size=(samples, n_out))
         y[::2] = y[::2] > 0.5
+    elif name == "Poisson":
+        y = rng.poisson(1.5, size=(samples, n_out)).astype(float)
     else:
         y = rng.normal(size=(samples, n_out))
+    n_out *= 2 if name == "GaussianNLL" else 1
     return Network([3, 4, n_out], activation=["tanh", last]), X, y
 
 
 def settings(name, penalty="none", **options):
     """Arguments of training with the loss of that name and penalties."""
-    kind, numbers, rate = LOSSES[name]
+    kind, numbers, rate = ALL_LOSSES[name]
     return {
         "loss": kind(**numbers, **PENALTIES[penalty]),
         "optimizer": GradientDescent(rate),

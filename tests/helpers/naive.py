@@ -56,12 +56,34 @@ def huber(error, delta):
     return delta * ((error if error.real > 0 else -error) - delta / 2)
 
 
+def quantile(prediction, target, kind):
+    """The pinball loss, with a parabola around its corner."""
+    error, q, s = target - prediction, kind.q, kind.smoothing
+    if error.real >= q * s:
+        return q * error - q * q * s / 2
+    if error.real <= (q - 1) * s:
+        return (q - 1) * error - (q - 1) ** 2 * s / 2
+    return error**2 / (2 * s)
+
+
+def asymmetric(prediction, target, kind):
+    """Squared errors with two weights."""
+    error = prediction - target
+    return (kind.over if error.real > 0 else kind.under) * error**2
+
+
+# Functions of the outputs that belong to a target, the target, and the loss.
 TERMS = {
-    "SSE": lambda v, t, delta: (v - t) ** 2,
-    "MSE": lambda v, t, delta: (v - t) ** 2,
-    "Huber": lambda v, t, delta: huber(v - t, delta),
-    "BinaryCrossEntropy": lambda v, t, delta: -t * np.log(v) - (1 - t) * np.log(1 - v),
-    "CrossEntropy": lambda v, t, delta: -t * np.log(v),
+    "SSE": lambda v, t, kind: (v - t) ** 2,
+    "MSE": lambda v, t, kind: (v - t) ** 2,
+    "Huber": lambda v, t, kind: huber(v - t, kind.delta),
+    "BinaryCrossEntropy": lambda v, t, kind: -t * np.log(v) - (1 - t) * np.log(1 - v),
+    "CrossEntropy": lambda v, t, kind: -t * np.log(v),
+    "Quantile": quantile,
+    "LogCosh": lambda v, t, kind: np.log(np.cosh(v - t)),
+    "Asymmetric": asymmetric,
+    "Poisson": lambda v, t, kind: np.exp(v) - t * v,
+    "GaussianNLL": lambda v, s, t, kind: (s + (t - v) ** 2 * np.exp(-s)) / 2,
 }
 
 
@@ -83,13 +105,13 @@ def loss(net, parameters, X, y, kind, weights=None):
     name, total = type(kind).__name__, 0.0
     for n, (inputs, targets) in enumerate(zip(X, y, strict=True)):
         values = outputs(net, parameters, inputs)
-        for value, target in zip(values, targets, strict=True):
-            term = TERMS[name](value, target, getattr(kind, "delta", None))
+        for j, target in enumerate(targets):
+            term = TERMS[name](*values[j :: len(targets)], target, kind)
             total += term * (1.0 if weights is None else weights[n])
     if name == "CrossEntropy":
         total /= len(X)
     elif name != "SSE":
-        total /= len(X) * net.sizes[-1]
+        total /= len(X) * len(y[0])
     return total + penalty(net, parameters, kind.l2, kind.l1, kind.penalize_biases)
 
 

@@ -99,7 +99,6 @@ def test_penalties(kind, name):
         (ErrorsWithin, "tolerance"),
         (GradientBelow, "norm"),
         (MeanLossBelow, "ratio"),
-        (Huber, "delta"),
     ],
 )
 def test_positive_numbers(kind, name):

@@ -9,7 +9,7 @@ import optimizer_examples
 import pytest
 import stopping_examples
 from conftest import bits
-from loss_examples import LOSSES, PENALTIES, WEIGHTS
+from loss_examples import ALL_LOSSES, PENALTIES, WEIGHTS
 
 import fastnn
 from fastnn.engine.chunk import train_chunk
@@ -50,8 +50,13 @@ def job(**options):
 
 
 def loss_options(name, penalty="none"):
-    made = {"loss": LOSSES[name][0](**LOSSES[name][1], **PENALTIES[penalty])}
-    return made | ({"net": SOFTMAX, "y": SHARES} if name == "CrossEntropy" else {})
+    kind, numbers, _ = ALL_LOSSES[name]
+    fitting = {
+        "CrossEntropy": {"net": SOFTMAX, "y": SHARES},
+        "Poisson": {"y": np.abs(Y)},
+        "GaussianNLL": {"net": fastnn.Network([3, 4, 2 * Y.shape[1]], activation="tanh")},
+    }
+    return {"loss": kind(**numbers, **PENALTIES[penalty]), **fitting.get(name, {})}
 
 
 def continued(**options):
@@ -68,7 +73,7 @@ def rule_options(rule):
 
 JOBS = {
     **{f"optimizer {i}": {"optimizer": example} for i, example in enumerate(OPTIMIZER_EXAMPLES)},
-    **{f"loss {name}": loss_options(name) for name in LOSSES},
+    **{f"loss {name}": loss_options(name) for name in ALL_LOSSES},
     **{f"penalty {name}": loss_options("MSE", name) for name in PENALTIES},
     **{f"init {i}": {"init": example} for i, example in enumerate(INIT_EXAMPLES)},
     **{f"rule {i}": rule_options(example) for i, example in enumerate(RULE_EXAMPLES)},
@@ -152,7 +157,7 @@ def test_every_class_has_an_example():
     assert kinds(schedules) >= set(SCHEDULES)
     assert kinds(INIT_EXAMPLES) >= set(INITIALIZATIONS)
     assert kinds(RULE_EXAMPLES) >= set(RULES)
-    assert {kind for kind, _, _ in LOSSES.values()} >= set(losses.LOSSES)
+    assert {kind for kind, _, _ in ALL_LOSSES.values()} >= set(losses.LOSSES)
 
 
 def test_networks():

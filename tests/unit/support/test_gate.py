@@ -197,7 +197,7 @@ def test_every_pointer_of_a_record_passed_the_gate(spy):
     one_run = spy.seen
     spy.seen = set()
     fastnn.forward(NET, JOBS["explicit"].start.numbers, X)
-    assert spy.seen == {"x", "init_rows", "out_loss", "loss_numbers"}
+    assert spy.seen == {"x", "init_rows", "out_loss", "slope_offset"}
     assert one_run == {*POINTERS} - BY_KERNELS
 
 

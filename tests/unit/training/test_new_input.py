@@ -69,8 +69,10 @@ STOP = (
     "fastnn.Validation, fastnn.SumOfLosses), got "
 )
 LOSS = (
-    "loss: expected one of fastnn.SSE, fastnn.MSE, fastnn.Huber, fastnn.BinaryCrossEntropy, "
-    "fastnn.CrossEntropy, or 'sse', 'mse', 'huber', 'binary_cross_entropy', 'cross_entropy', got "
+    "loss: expected one of fastnn.SSE, fastnn.MSE, fastnn.Huber, fastnn.Quantile, fastnn.LogCosh, "
+    "fastnn.Asymmetric, fastnn.Poisson, fastnn.GaussianNLL, fastnn.BinaryCrossEntropy, "
+    "fastnn.CrossEntropy, or 'sse', 'mse', 'huber', 'quantile', 'log_cosh', 'asymmetric', "
+    "'poisson', 'gaussian_nll', 'binary_cross_entropy', 'cross_entropy', got "
 )
 SHAPES = "Bootstrap() or KFold(…), got shape "
 PAIR = "validation: expected a pair (X, y), got "
@@ -95,7 +97,7 @@ CASES = [
     ({"loss": ""}, ValueError, f"{LOSS}''"),
     ({"loss": 2}, TypeError, f"{LOSS}2"),
     ({"loss": True}, TypeError, f"{LOSS}True"),
-    ({"loss": MSE}, TypeError, f"{LOSS}<class"),
+    ({"loss": fastnn.Adam}, TypeError, f"{LOSS}<class"),
     ({"loss": [MSE()]}, TypeError, f"{LOSS}[MSE("),
     ({"loss": lambda y, t: 0.0}, TypeError, f"{LOSS}<function"),
     ({"loss": LossBelow(1)}, TypeError, f"{LOSS}LossBelow(loss=1.0)"),

@@ -1,0 +1,55 @@
+"""The parts of a job, with other numbers, or made for each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..optimizers import Optimizer, Setup
+from ..optimizers.schedules import SCHEDULES
+from ..spec.loss_formulas import SQUARES
+from ..spec.losses import Penalized
+from ..spec.network import Network
+from ..spec.per_layer import PerLayer
+from ..starts import INITIALIZATIONS
+from ..starts.common import Start
+
+
+def setup_of(optimizer: Optimizer, net: Network, samples: int, loss: Penalized) -> Setup:
+    """The setup of an optimizer for this network and loss."""
+    setup = optimizer.setup(net, samples)
+    if setup.compute_of is None or loss.formula is SQUARES or loss.formula.residual is None:
+        return setup
+    return replace(setup, compute=setup.compute_of(loss.formula))
+
+
+def ends(array: np.ndarray) -> np.ndarray:
+    """The extremes of an array, which suffice for checks if the job holds its numbers."""
+    return np.array([array.min(), array.max()]) if len(array) > 2 else array
+
+
+def with_numbers(part: Any, number: Callable[[np.ndarray], Any]) -> Any:
+    """An optimizer, loss or initialization with its arrays replaced by `number` of them."""
+    if isinstance(part, np.ndarray):
+        return number(part)
+    if isinstance(part, tuple):
+        return tuple(with_numbers(item, number) for item in part)
+    if not isinstance(part, (Optimizer, PerLayer, Penalized, *SCHEDULES, *INITIALIZATIONS)):
+        return part
+    made = copy(part)
+    for name, value in vars(part).items():
+        object.__setattr__(made, name, with_numbers(value, number))
+    return made
+
+
+def laid_out(part: Any) -> Any:
+    """A part of a job, with aligned arrays in C order, as compiled code needs them."""
+    if isinstance(part, tuple):
+        return tuple(map(laid_out, part))
+    if isinstance(part, Start):
+        return replace(part, numbers=laid_out(part.numbers), table=laid_out(part.table))
+    return np.require(part, requirements=["C", "A"]) if isinstance(part, np.ndarray) else part
