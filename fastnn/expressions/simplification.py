@@ -6,20 +6,11 @@ reordered, and ``0 * x`` and ``x - x`` stay.  Constants are computed where no ty
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable
-from fractions import Fraction
 from math import isfinite
 
 import numpy as np
 
 from .nodes import CONSTANT, Node, visit
-
-EXACT: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
-    "add": operator.add,
-    "sub": operator.sub,
-    "mul": operator.mul,
-}
 
 
 def simplified(result: Node) -> Node:
@@ -67,16 +58,13 @@ def _neutral(kind: str, a: Node, b: Node) -> Node | None:
 
 def _of_constants(kind: str, a: Node, b: Node) -> Node | None:
     """The result of two constants if it is exact in float32, as they are."""
-    if not (a.kind == b.kind == CONSTANT and kind in EXACT and _is_short(a.value, b.value)):
+    if not (a.kind == b.kind == CONSTANT and kind != "div" and _is_short(a.value, b.value)):
         return None
-    exact = EXACT[kind](Fraction(a.value), Fraction(b.value))
-    try:
-        value = float(exact)
-    except OverflowError:
-        return None
-    if value == 0 or Fraction(value) != exact or not _is_short(value):
-        return None
-    return _constant(value)
+    x, y = a.value, -b.value if kind == "sub" else b.value
+    value = x * y if kind == "mul" else x + y
+    # Products of float32 numbers are exact in float64; a sum is if both terms can be had back.
+    exact = kind == "mul" or (value - x == y and value - y == x)
+    return _constant(value) if exact and value != 0 and _is_short(value) else None
 
 
 def _is_short(*values: float) -> bool:

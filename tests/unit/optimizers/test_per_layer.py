@@ -9,7 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastnn
-from fastnn import RPROP, Adam, AdamW, CosineDecay, GradientDescent, Grid, PerLayer, Quickprop
+from fastnn import (
+    RPROP,
+    Adagrad,
+    Adam,
+    AdamW,
+    AMSGrad,
+    CosineDecay,
+    GradientDescent,
+    Grid,
+    Lion,
+    Nadam,
+    PerLayer,
+    Quickprop,
+    RMSProp,
+)
 from fastnn.engine.chunk import train_chunk
 from fastnn.job.build import make_job
 from fastnn.job.record import job_of, job_record
@@ -46,6 +60,22 @@ NUMBERS = {
                "epsilon": (1e-8, 1e-2)},
     ),
     "AdamW": (AdamW, {"weight_decay": (0.1, 0.5), "learning_rate": (0.05, 0.1)}),
+    "AMSGrad": (
+        AMSGrad, {"learning_rate": (0.05, 0.1), "beta1": (0.9, 0.5), "beta2": (0.99, 0.9),
+                  "epsilon": (1e-8, 1e-2)},
+    ),
+    "Nadam": (
+        Nadam, {"learning_rate": (0.05, 0.1), "beta1": (0.9, 0.5), "beta2": (0.99, 0.9),
+                "epsilon": (1e-8, 1e-2), "momentum_decay": (0.004, 0.1)},
+    ),
+    "RMSProp": (
+        RMSProp, {"learning_rate": (0.02, 0.01), "decay": (0.9, 0.5), "epsilon": (1e-8, 1e-2)}
+    ),
+    "Adagrad": (Adagrad, {"learning_rate": (0.1, 0.05), "epsilon": (1e-8, 1e-2)}),
+    "Lion": (
+        Lion, {"learning_rate": (0.01, 0.02), "beta1": (0.9, 0.5), "beta2": (0.99, 0.9),
+               "weight_decay": (0.1, 0.5)},
+    ),
 }  # fmt: skip
 EACH = [(name, number) for name, (_, numbers) in NUMBERS.items() for number in numbers]
 OPTIONS = {"epochs": 40, "seed": 3}
