@@ -147,10 +147,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         ValueError
             If standard deviations are asked of another loss.
         """
+        inputs = self._inputs(X)  # which checks that it is fitted
         formula = self._loss().formula
         if return_std and formula is not GAUSSIAN:
             raise ValueError("return_std: expected False except with loss='gaussian_nll', got True")
-        outputs = self._model().evaluate(self._inputs(X))
+        outputs = self._model().evaluate(inputs)
         count = outputs.shape[1] // formula.outputs
         found = [self._predicted(outputs, count)]
         if return_std:
