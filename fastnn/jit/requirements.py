@@ -5,7 +5,7 @@ import re
 import numba
 
 OLDEST, BELOW = (0, 68), (0, 69)
-"""Bounds as in pyproject.toml; `tests/unit/jit/test_numba.py` tries the oldest and the newest version."""
+"""Bounds as in pyproject.toml; `test_numba.py` tries the oldest and the newest version."""
 
 
 def check_numba(version: str) -> None:
