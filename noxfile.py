@@ -8,13 +8,13 @@ PYTHONS = ["3.11", "3.12", "3.13"]
 
 @nox.session(python=PYTHONS)
 def tests(session):
-    """What CI runs: the default tests, and the rest; other options: ``nox -s tests -- --slow``."""
+    """What CI runs: the thorough tests, and the default ones; or ``nox -s tests -- --slow``."""
     session.install("-e", ".[test]")
     if session.posargs:
         session.run("python", "-m", "pytest", *session.posargs)
         return
-    session.run("python", "-m", "pytest", "--cov", "-n", "logical", "--dist", "worksteal")
     session.run("python", "-m", "pytest", "--rest")
+    session.run("python", "-m", "pytest", "--cov", "-n", "logical", "--dist", "worksteal")
 
 
 @nox.session
