@@ -19,6 +19,7 @@ from fastnn.expressions.nodes import OPERATIONS, Node
 from fastnn.extend import formulas
 from fastnn.extend.comparison import compiled
 from fastnn.jit.compiling import FLAGS
+from fastnn.lanes.buffers import buffer, in_lanes
 from fastnn.lanes.formulas import Term
 from fastnn.lanes.types import Lanes, llvm_value
 from fastnn.spec.activations import ACTIVATIONS
@@ -123,6 +124,17 @@ def test_several_results_share_their_parts():
     assert apply(*values) == (new_w(*values), v)
     single = apply(*map(np.float32, values))
     assert single == pytest.approx((new_w(*values), v), rel=1e-6)
+
+    @numba.njit(**FLAGS)
+    def apply_in_lanes(weights, gradients, squares):
+        w, g = in_lanes(buffer(weights), 4), in_lanes(buffer(gradients), 4)
+        v = in_lanes(buffer(squares), 4)
+        w[0], v[0] = step(w[0], g[0], v[0], 0.1, 0.9, 1e-8)
+
+    w, g, v = (np.linspace(low, 2.0, 4) for low in (-1.0, 0.5, 0.1))
+    expected = evaluate_all([new_w, new_v], w, g, v, 0.1, 0.9, 1e-8)
+    apply_in_lanes(w, g, v)
+    np.testing.assert_array_equal([w, v], expected)
 
 
 def test_eight_numbers_in_a_kernel():
