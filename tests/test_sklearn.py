@@ -95,7 +95,8 @@ def test_words_are_scikit_learns(kind):
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_every_solver_learns(name, solver):
     kind, X, y = ESTIMATORS[name]
-    rate = {"sgd": 0.05, "adam": 0.02, "adamw": 0.02, "quickprop": 0.05}.get(solver, 0.01)
+    rates = {"sgd": 0.05, "quickprop": 0.05, "adagrad": 0.2, "lion": 0.03, "rmsprop": 0.01}
+    rate = rates.get(solver, 0.02)
     model = fitted(quick(kind, solver=solver, activation="tanh", learning_rate_init=rate), X, y)
     assert model.score(X, y) > (0.95 if kind is MLPClassifier else 0.5)
     assert model.n_iter_ <= 60
