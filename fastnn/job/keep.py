@@ -20,6 +20,8 @@ COLUMNS = ("loss", "epochs", "status", "parameters", "state")
 NAMED = {"all": COLUMNS, "parameters": COLUMNS[:4], "outcomes": COLUMNS[:3], "statistics": ()}
 KEEP_LIMIT = 2**30
 """Bytes of results that are kept by default."""
+AT_ONCE = 2**18
+"""Rows that are checked at once, so that checking ten million takes no memory of that size."""
 # By size of an integer, the type of an unsigned one.
 _UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
 
@@ -115,6 +117,13 @@ def check_ranges(job: Job, indices: np.ndarray, columns: Mapping[str, np.ndarray
         If an index is not in the job, a status is not in `Status`, or epochs are outside the range
         that the job and the status allow.
     """
+    judged = {name: columns[name] for name in ("status", "epochs") if name in columns}
+    for start in range(0, len(indices), AT_ONCE):
+        rows = slice(start, start + AT_ONCE)
+        _check_rows(job, indices[rows], {name: values[rows] for name, values in judged.items()})
+
+
+def _check_rows(job: Job, indices: np.ndarray, columns: Mapping[str, np.ndarray]) -> None:
     status, epochs = columns.get("status"), columns.get("epochs")
     if _outside(indices - job.first, job.restarts - 1):
         raise ValueError(
