@@ -21,6 +21,7 @@ OPTIMIZERS = {
     "momentum": fastnn.GradientDescent(0.5, momentum=0.9),
     "Nesterov": fastnn.GradientDescent(0.5, momentum=0.9, nesterov=True),
     "RPROP": fastnn.RPROP(),
+    "RPROP, max_step=0.02": fastnn.RPROP(max_step=0.02),
     "Quickprop": fastnn.Quickprop(),
     "Adam": fastnn.Adam(0.01),
     "L-BFGS": fastnn.LBFGS(),

@@ -117,10 +117,9 @@ def check_ranges(job: Job, indices: np.ndarray, columns: Mapping[str, np.ndarray
         If an index is not in the job, a status is not in `Status`, or epochs are outside the range
         that the job and the status allow.
     """
-    judged = {name: columns[name] for name in ("status", "epochs") if name in columns}
     for start in range(0, len(indices), AT_ONCE):
         rows = slice(start, start + AT_ONCE)
-        _check_rows(job, indices[rows], {name: values[rows] for name, values in judged.items()})
+        _check_rows(job, indices[rows], {name: values[rows] for name, values in columns.items()})
 
 
 def _check_rows(job: Job, indices: np.ndarray, columns: Mapping[str, np.ndarray]) -> None:

@@ -1,7 +1,6 @@
 """User-defined activations and optimizers: the page's, under the tests of built-in ones."""
 
 import importlib
-import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -23,6 +22,8 @@ from paths import ROOT
 import fastnn
 from fastnn.cli import main
 from fastnn.job.record import kind_of
+from fastnn.kernels.pieces import Kind
+from fastnn.kernels.train_loop import train_restarts
 from fastnn.optimizers import OPTIMIZERS
 from fastnn.spec.activations import CODES, KEPT
 from fastnn.storage.writer import is_begun
@@ -306,7 +307,7 @@ def test_an_edit_is_seen_by_the_next_process(source, tmp_path):
     assert all(one != other for one, other in zip(before, after, strict=True))
     (tmp_path / "helper.py").write_text("FACTOR = 1.0\n")
     assert losses() == before
-    folder = os.environ.get("NUMBA_CACHE_DIR") or Path(fastnn.__file__).parent
+    folder = train_restarts.compiled(Kind(np.dtype(np.float64), 1)).cache_path
     kept = [path.name for path in Path(folder).rglob("*.nbc")]
     assert kept
     assert not [name for name in kept if "own" in name.lower()]
