@@ -9,6 +9,7 @@ import numpy as np
 from ..job.job import Job
 from ..job.keep import COLUMNS, result_columns
 from ..spec.network import Network
+from ..spec.status import StatusCodes
 from ..support.checks import shown
 from .censoring import CutOff
 from .statistics import Statistics
@@ -79,7 +80,7 @@ class RunColumns:
     @property
     def status(self) -> np.ndarray:
         """The status with which each restart ended."""
-        return self._columns["status"]
+        return self._columns["status"].view(StatusCodes)
 
     @property
     def parameters(self) -> np.ndarray | None:

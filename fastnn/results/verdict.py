@@ -29,6 +29,11 @@ def loss_of_constant(
     where all targets are equal.
     """
     factors = np.ones(len(y)) if weights is None else weights
+    shape, counts = (
+        y.shape,
+        factors > 0,
+    )  # 0 times infinity, of a class without weight, is no number
+    y, factors = y[counts], factors[counts]
     with np.errstate(all="ignore"):
         mean = np.average(y, axis=0, weights=factors) if at is None else at.mean(axis=0)
         if loss.formula is BINARY:
@@ -40,8 +45,8 @@ def loss_of_constant(
             if terms.sum() <= EQUAL * (y * y).sum():
                 terms = np.maximum(_terms(loss, 0 * mean, y), 1.0)
         else:
-            return _least(loss, y, factors, y if at is None else at)
-        return float((factors[:, np.newaxis] * terms).sum() * loss.factor(*y.shape))
+            return _least(loss, y, factors, y if at is None else at, shape)
+        return float((factors[:, np.newaxis] * terms).sum() * loss.factor(*shape))
 
 
 def _terms(loss: Penalized, constant: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -50,8 +55,13 @@ def _terms(loss: Penalized, constant: np.ndarray, y: np.ndarray) -> np.ndarray:
     return loss.formula.terms(np.broadcast_to(constant, y.shape), y, numbers)
 
 
-def _least(loss: Penalized, y: np.ndarray, factors: np.ndarray, at: np.ndarray) -> float:
-    """The lowest loss of constants: means and quantiles of `at`, and their logarithms."""
+def _least(
+    loss: Penalized, y: np.ndarray, factors: np.ndarray, at: np.ndarray, shape: tuple[int, ...]
+) -> float:
+    """The lowest loss of constants: means and quantiles of `at`, and their logarithms.
+
+    `shape` is that of all samples, with those that do not count.
+    """
     if loss.formula.outputs > 1 or not np.ptp(y, axis=0).any():
         return np.inf
     found = np.concatenate([at.mean(axis=0)[np.newaxis], np.quantile(at, QUANTILES, axis=0)])
@@ -60,7 +70,7 @@ def _least(loss: Penalized, y: np.ndarray, factors: np.ndarray, at: np.ndarray) 
         for constant in (*found, *np.log(found))
     ])  # fmt: skip
     least = np.where(np.isfinite(losses), losses, np.inf).min(axis=0).sum()
-    return float(least * loss.factor(*y.shape))
+    return float(least * loss.factor(*shape))
 
 
 def _surprise(shares: np.ndarray, expected: Any) -> np.ndarray:

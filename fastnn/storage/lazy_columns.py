@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from ..spec.status import StatusCodes
 from ..support.checks import as_array, shown
 
 Ranges = list[tuple[int, int]]
@@ -90,7 +91,7 @@ class _Lazy(NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         if "out" in options:  # files are read-only
             return NotImplemented
-        arrays = [np.asarray(item) if isinstance(item, _Lazy) else item for item in inputs]
+        arrays = [item[:] if isinstance(item, _Lazy) else item for item in inputs]
         return getattr(ufunc, method)(*arrays, **options)
 
     def __repr__(self) -> str:
@@ -147,6 +148,18 @@ class Column(_Lazy):
             result[reached - start : end - start] = self._read(i)[reached - begin : end - begin]
             reached = end
         return result
+
+
+class StatusColumn(Column):
+    """A column of statuses, which compares with their names."""
+
+    def shards(self) -> Iterator[np.ndarray]:
+        """The column shard by shard."""
+        return (shard.view(StatusCodes) for shard in super().shards())
+
+    def take(self, positions: np.ndarray | slice) -> np.ndarray:
+        """The rows at `positions`, which lie within the column."""
+        return super().take(positions).view(StatusCodes)
 
 
 class Indices(_Lazy):

@@ -25,7 +25,7 @@ from ..support.frames import Names
 from ..support.gate import frozen
 from ..support.suggestions import suggests
 from .cut_off import add_cut_off, read_cut_off
-from .lazy_columns import Column, Indices
+from .lazy_columns import Column, Indices, StatusColumn
 from .manifest import NAME, Manifest, read_manifest
 from .shards import Shard, read_shards, shard_paths
 
@@ -201,7 +201,8 @@ class StoredRuns(Replayed):
                 f"{name}: expected a run with a keep= that includes {name!r}, got "
                 f"keep={self.keep.name}"
             )
-        return Column(
+        kind = StatusColumn if name == "status" else Column
+        return kind(
             [(shard.start, shard.stop) for shard in self._shards],
             lambda i: self._array(self._shards[i], name),
             *result_types(self.job)[name],

@@ -125,6 +125,20 @@ def test_the_page_of_options_names_all_that_there_is():
         assert name in page
 
 
+def test_what_pages_and_examples_write_is_never_committed():
+    """They may be run in the project's own folder."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("needs a clone")
+    texts = [path.read_text() for path in DOCUMENTS + EXAMPLES]
+    writes = re.compile(
+        r"""(?:save|savefig|to_c|to_onnx)\((?:[^()"]|\([^()]*\))*"([^"/]+\.\w+)"|out="(\w+)/"""
+    )
+    names = {name or folder + "/" for text in texts for name, folder in writes.findall(text)}
+    assert {"learning.png", "runs.npz", "rings.h", "runs/"} <= names
+    done = run(["git", "check-ignore", "--no-index", *names], ROOT)
+    assert set(done.stdout.splitlines()) == names
+
+
 def test_nothing_in_the_project_names_a_machine_or_another_folder():
     folders = ("fastnn", "tests", "benchmarks", "examples", "docs")
     paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]

@@ -150,6 +150,38 @@ def test_the_loss_of_a_constant_is_that_of_biases_alone(loss, y, weights):
     assert loss_of_constant(make_loss(loss), y, weights) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    "loss", ["mse", "huber", "binary_cross_entropy", "cross_entropy", "quantile", "log_cosh"]
+)
+def test_samples_without_weight_do_not_count(loss):
+    """Even if they are all that there is of a class, whose share is then 0."""
+    y = np.eye(3)[[0, 0, 1, 1, 1, 2]] if loss == "cross_entropy" else np.array([[0.0], [1.0]] * 3)
+    kind, weights = make_loss(loss), np.array([1.0, 2, 3, 1, 1, 0])
+    for absent in (weights, np.where(y[:, 0] == 0, 0.0, weights)):
+        counted = absent > 0
+        few = loss_of_constant(kind, y[counted], absent[counted]) / kind.factor(*y[counted].shape)
+        assert np.isfinite(few) or loss in ("quantile", "log_cosh")
+        found = loss_of_constant(kind, y, absent)
+        assert found == pytest.approx(few * kind.factor(*y.shape), rel=1e-12)
+
+
+def test_a_class_without_weight_is_no_reason_to_warn():
+    pytest.importorskip("sklearn")
+    from fastnn.sklearn import FitWarning, MLPClassifier
+
+    y = np.arange(60) % 3
+    inputs = np.eye(3)[y]
+    options = {"n_restarts": 2, "alpha": 0.0001, "tol": 1e-3}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FitWarning)
+        models = (
+            MLPClassifier((3,), **options).fit(inputs, y, sample_weight=(y > 0).astype(float)),
+            MLPClassifier((3,), class_weight={0: 0.0}, **options).fit(inputs, y),
+        )
+    for model in models:
+        assert (model.predict(inputs)[y > 0] == y[y > 0]).all()
+
+
 def test_what_is_worse_than_a_constant():
     equal = loss_of_constant(make_loss("mse"), np.full((9, 1), 5.0))
     for loss, constant, worse in [
