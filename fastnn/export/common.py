@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..expressions import Expression
 from ..results.model import Model
+from ..spec.activations import BY_NAME, SOFTMAX, unknown
 from ..spec.network import Network
 from ..support.atomic_files import write_file
 from ..support.checks import shown
@@ -38,14 +40,26 @@ def layers_of(model: Model) -> list[Layer]:
     ]
 
 
-def form_of(forms: dict[str, Any], activation: str, format: str) -> Any:
-    """The form of an activation in a format; ValueError if the format has none."""
-    if activation not in forms:
+def formula_of(activation: str, format: str) -> Expression | None:
+    """The formula of an activation, or None for softmax, which couples units.
+
+    Raises
+    ------
+    ValueError
+        If there is no such activation, or its formula depends on the type of the numbers.
+    """
+    if activation == SOFTMAX:
+        return None
+    if activation not in BY_NAME:
+        raise ValueError(unknown(activation))
+    expression = BY_NAME[activation].expression
+    if expression is None:
         raise ValueError(
-            f"activation: expected one that {format} supports ({', '.join(forms)}), got "
-            f"{activation!r}"
+            f"activation: expected one with a single formula for {format}, got {activation!r}, "
+            "whose function asks for the type of its number; write x.by_type(for_float64, "
+            "for_float32) for constants"
         )
-    return forms[activation]
+    return expression
 
 
 def labels_of(model: Model) -> list[Any] | None:

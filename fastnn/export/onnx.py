@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..lanes.math.trigonometry import ATAN_FLOAT64
 from ..results.model import Model
 from ..results.scaling import Scaling
-from ..spec.activations import GELU, LEAK, SELU
 from ..support.atomic_files import destination
 from ..support.checks import FLOATS, shown
 from ..support.suggestions import suggests
 from ..support.version import __version__
-from .common import Layer, form_of, labels_of, layers_of, write
+from .common import Layer, formula_of, labels_of, layers_of, write
 from .number_types import check_spread, fits, type_of
 from .onnx_encoding import DOMAIN, VERSION, encoded
+from .onnx_formulas import added, softplus
 from .pipelines import exported_model
 
 # From January 2023; onnxruntime reads it from version 1.14 on.
@@ -79,104 +77,7 @@ def _bounded(graph: _Graph, x: str) -> str:
 
 def _log_sigmoid(graph: _Graph, x: str) -> str:
     """The logarithm of the sigmoid, which does not underflow where the sigmoid does."""
-    return graph.add("Neg", _softplus(graph, graph.add("Neg", _bounded(graph, x))))
-
-
-def _leaky_relu(graph: _Graph, x: str) -> str:
-    return graph.add("Max", x, graph.add("Mul", x, graph.constant(LEAK)))
-
-
-def _softplus(graph: _Graph, x: str) -> str:
-    """Compute ``max(x, 0) + log1p(u)``, ``u = exp(-|x|)``, without overflow or lost digits.
-
-    It is the logarithm of the rounded ``v = 1 + u``, corrected for the rounding, ``u - (v - 1)``.
-    """
-    one = graph.constant(1)
-    u = graph.add("Exp", graph.add("Neg", graph.add("Abs", x)))
-    v = graph.add("Add", one, u)
-    lost = graph.add("Sub", u, graph.add("Sub", v, one))
-    log1p = graph.add("Add", graph.add("Log", v), graph.add("Div", lost, v))
-    return graph.add("Add", graph.add("Relu", x), log1p)
-
-
-def _elliott(graph: _Graph, x: str) -> str:
-    return graph.add("Div", x, graph.add("Add", graph.constant(1), graph.add("Abs", x)))
-
-
-def _gaussian(graph: _Graph, x: str) -> str:
-    return graph.add("Exp", graph.add("Neg", graph.add("Mul", x, x)))
-
-
-def _silu(graph: _Graph, x: str) -> str:
-    return graph.add("Mul", x, graph.add("Sigmoid", x))
-
-
-def _gelu(graph: _Graph, x: str) -> str:
-    cube = graph.add("Mul", graph.add("Mul", x, x), x)
-    inner = graph.add("Add", x, graph.add("Mul", graph.constant(GELU[1]), cube))
-    gate = graph.add("Sigmoid", graph.add("Mul", graph.constant(GELU[0]), inner))
-    return graph.add("Mul", x, gate)
-
-
-def _elu(graph: _Graph, x: str, alpha: float = 1.0) -> str:
-    """Compute ``max(x, 0) + alpha (exp(min(x, 0)) - 1)``: the power is ``2 t / (1 - t)``.
-
-    With ``t = tanh(min(x, 0) / 2)`` no digits cancel.
-    """
-    below = graph.add("Min", x, graph.constant(0))
-    t = graph.add("Tanh", graph.add("Mul", below, graph.constant(0.5)))
-    rest = graph.add("Div", t, graph.add("Sub", graph.constant(1), t))
-    return graph.add("Add", graph.add("Relu", x), graph.add("Mul", graph.constant(2 * alpha), rest))
-
-
-def _selu(graph: _Graph, x: str) -> str:
-    return graph.add("Mul", graph.constant(SELU[0]), _elu(graph, x, SELU[1]))
-
-
-def _hard_sigmoid(graph: _Graph, x: str) -> str:
-    shifted = graph.add("Max", graph.add("Add", x, graph.constant(3)), graph.constant(0))
-    six = graph.constant(6)
-    return graph.add("Div", graph.add("Min", shifted, six), six)
-
-
-def _arctan(graph: _Graph, x: str) -> str:
-    """Compute ``2 atan(u)`` with ``u = t / (1 + sqrt(1 + t**2))`` and t the smaller of |x|, 1/|x|.
-
-    The series is that of fastnn's own arctangent; beyond 1 the result is ``pi / 2`` less that.
-    """
-    one, a = graph.constant(1), graph.add("Abs", x)
-    t = graph.add("Div", graph.add("Min", a, one), graph.add("Max", a, one))
-    root = graph.add("Sqrt", graph.add("Add", one, graph.add("Mul", t, t)))
-    u = graph.add("Div", t, graph.add("Add", one, root))
-    z, series = graph.add("Mul", u, u), graph.constant(ATAN_FLOAT64[-1])
-    for number in (*ATAN_FLOAT64[-2::-1], 1.0):
-        series = graph.add("Add", graph.add("Mul", series, z), graph.constant(number))
-    angle = graph.add("Mul", graph.constant(2), graph.add("Mul", u, series))
-    beyond = graph.add("Sub", graph.constant(np.pi / 2), angle)
-    chosen = graph.add("Where", graph.add("Greater", a, one), beyond, angle)
-    return graph.add("Mul", graph.add("Sign", x), chosen)
-
-
-# Made of operators that onnxruntime also has in float64: its own Softplus, Softsign and LeakyRelu
-# are for float32, as is Atan, and its substitute for Softplus overflows.
-FORMS: dict[str, Callable[[_Graph, str], str]] = {
-    "sigmoid": lambda graph, x: graph.add("Sigmoid", x),
-    "tanh": lambda graph, x: graph.add("Tanh", x),
-    "relu": lambda graph, x: graph.add("Relu", x),
-    "identity": lambda graph, x: x,
-    "leaky_relu": _leaky_relu,
-    "softplus": _softplus,
-    "elliott": _elliott,
-    "sine": lambda graph, x: graph.add("Sin", x),
-    "gaussian": _gaussian,
-    "silu": _silu,
-    "gelu": _gelu,
-    "elu": _elu,
-    "selu": _selu,
-    "hard_sigmoid": _hard_sigmoid,
-    "arctan": _arctan,
-    "softmax": lambda graph, x: graph.add("Softmax", _bounded(graph, x), axis=-1),
-}
+    return graph.add("Neg", softplus(graph, graph.add("Neg", _bounded(graph, x))))
 
 
 @suggests
@@ -311,10 +212,14 @@ def _network(graph: _Graph, model: Model, x: str) -> str:
         x = graph.cast(x, model.dtype)
     layers = layers_of(model)
     for number, layer in enumerate(layers, 1):
-        form = form_of(FORMS, layer.activation, "ONNX")
+        formula = formula_of(layer.activation, "ONNX")
+        x = _products(graph, layer, number, x)
         if layer is layers[-1] and model.divides:
-            form = _log_sigmoid
-        x = str(form(graph, _products(graph, layer, number, x)))
+            x = _log_sigmoid(graph, x)
+        elif formula is None:
+            x = graph.add("Softmax", _bounded(graph, x), axis=-1)
+        else:
+            x = added(graph, formula, x)
     # The first of three axes is the member.
     if len(model.parameters) == 1:
         return x

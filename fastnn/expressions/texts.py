@@ -79,18 +79,18 @@ def _applied(kind: str, parts: list[tuple[str, int]], latex: bool) -> tuple[str,
         if latex:
             sign = LATEX_SIGNS.get(kind, sign)
         a, b = (
-            _bracketed(part, rank, latex) for part, rank in zip(parts, (left, right), strict=True)
+            bracketed(*part, rank, latex) for part, rank in zip(parts, (left, right), strict=True)
         )
         return f"{a}{sign}{b}", RANKS[kind]
     if kind in PREFIX:
         sign, least = PREFIX[kind]
         sign = r"\lnot " if latex and kind == "not" else sign
-        return f"{sign}{_bracketed(parts[0], least, latex)}", RANKS[kind]
+        return f"{sign}{bracketed(*parts[0], least, latex)}", RANKS[kind]
     return f"{kind}({', '.join(text for text, _ in parts)})", ATOM
 
 
-def _bracketed(part: tuple[str, int], least: int, latex: bool) -> str:
-    text, rank = part
+def bracketed(text: str, rank: int, least: int, latex: bool = False) -> str:
+    """Put a part of a smaller rank than `least` into brackets."""
     if rank >= least:
         return text
     return rf"\left({text}\right)" if latex else f"({text})"

@@ -23,7 +23,6 @@ from hypothesis import HealthCheck, given, settings
 
 import fastnn
 from fastnn.export import to_c
-from fastnn.export.c.code import FORMS
 from fastnn.export.c.header import LONGEST_NAME
 from fastnn.results.model import Model
 from fastnn.spec.activations import NAMES
@@ -192,10 +191,6 @@ def test_numbers_at_the_ends_of_their_range(dtype):
     table = re.search(r"model_w1\[1\]\[7\] = \{(.*?)\};", to_c(model), re.DOTALL)[1]
     found = [float.fromhex(number) for number in re.findall(r"-?0x[0-9.a-f]+p[+-]\d+", table)]
     np.testing.assert_array_equal(bits(np.array(found, dtype)), bits(numbers))
-
-
-def test_every_activation_has_a_form():
-    assert {*FORMS} == {*NAMES}
 
 
 def test_the_header_is_written_whole(tmp_path):

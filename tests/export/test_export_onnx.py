@@ -87,10 +87,6 @@ def test_float32_inputs_that_are_large_beside_their_spread():
     check(model, X, to_onnx(model).SerializeToString())
 
 
-def test_every_activation_has_a_form():
-    assert {*module.FORMS} == {*NAMES}
-
-
 def test_the_file_is_the_model_and_says_what_it_is(tmp_path):
     model = random_model(
         [2, 3, 3], ["tanh", "softmax"], labels="words", features=["Länge", "b"], targets=["kind"]

@@ -154,5 +154,5 @@ def c_predicts(program, X):
     assert done.returncode == 0
     rows = [line.split() for line in done.stdout.decode().splitlines()]
     numbers = [[float.fromhex(text) for text in row if "x" in text or "n" in text] for row in rows]
-    classes = [int(row[-1]) for row in rows if "x" not in row[-1]]
+    classes = [int(row[-1]) for row in rows if row[-1].isdigit()]
     return np.array(numbers), np.array(classes)

@@ -1,38 +1,34 @@
 """The functions of a header in C, with placeholders.
 
 NAME stands for the prefix of names, `real` for the type of the network's numbers, LARGEST for the
-largest of them, NUMBER(c) for a constant of that type, @ for the suffix of its math functions,
+largest of them, @ for the suffix of its math functions,
 WIDEST for the number of units of the largest layer.  NAME_PUBLIC is a macro, see `LINKAGE`.
 """
 
 from __future__ import annotations
 
-from ...spec.activations import GELU, SELU, SOFTMAX
-
-# x times the sigmoid of z.
-_GATED = ("const real e = exp@(-fabs@(z));", "return x * ((z < 0 ? e : 1) / (1 + e));")
-# Bodies of functions of x.
-FORMS: dict[str, tuple[str, ...]] = {
-    "sigmoid": ("const real e = exp@(-fabs@(x));", "return (x < 0 ? e : 1) / (1 + e);"),
-    "tanh": ("return tanh@(x);",),
-    "relu": ("return x < 0 ? 0 : x;",),
-    "identity": (),
-    "leaky_relu": ("return x < 0 ? LEAK * x : x;",),
-    "softplus": ("return (x > 0 ? x : 0) + log1p@(exp@(-fabs@(x)));",),
-    "elliott": ("return x / (1 + fabs@(x));",),
-    "sine": ("return sin@(x);",),
-    "gaussian": ("return exp@(-(x * x));",),
-    "silu": ("const real z = x;", *_GATED),
-    "gelu": (
-        f"const real z = NUMBER({GELU[0]}) * (x + NUMBER({GELU[1]}) * x * x * x);",
-        *_GATED,
-    ),
-    "elu": ("return x > 0 ? x : expm1@(x);",),
-    "selu": (f"return NUMBER({SELU[0]}) * (x > 0 ? x : NUMBER({SELU[1]}) * expm1@(x));",),
-    "hard_sigmoid": ("const real z = x + 3;", "return (z < 0 ? 0 : z > 6 ? 6 : z) / 6;"),
-    "arctan": ("return atan@(x);",),
-    SOFTMAX: (),
+HELPERS = {
+    "sigmoid": """
+static inline real NAME_sigmoid(real x)
+{
+    const real e = exp@(-fabs@(x));
+    return (x < 0 ? e : 1) / (1 + e);
 }
+""",
+    "softplus_rest": """
+static inline real NAME_softplusrest(real x)
+{
+    return log1p@(exp@(-fabs@(x)));
+}
+""",
+    "softplus": """
+static inline real NAME_softplus(real x)
+{
+    return (x > 0 ? x : 0) + NAME_softplusrest(x);
+}
+""",
+}
+"""Operations of formulas that C's library lacks; a later one may call those before it."""
 BOUNDED = """
 static inline real NAME_bounded(real x)
 {

@@ -15,10 +15,9 @@ from ...results.model import Model
 from ...support.atomic_files import destination
 from ...support.checks import shown
 from ...support.suggestions import suggests
-from ..common import form_of, labels_of, write
+from ..common import formula_of, labels_of, write
 from ..number_types import LARGEST, type_of
 from ..pipelines import exported_model
-from .code import FORMS
 from .narrow import Loss, loss_of, narrow, outputs_of
 from .quantize import WholeModel
 from .source import Source
@@ -150,7 +149,7 @@ def to_c(
         number_type = np.dtype(np.float64)
         samples = check_inputs(model.network, given, number_type, "calibration", names)
     for activation in model.network.activation:
-        form_of(FORMS, activation, "C")
+        formula_of(activation, "C")
     labels_of(model)
     header = _header(model, name, number, samples)
     if path is not None:

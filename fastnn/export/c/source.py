@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from ...results.model import SHARES, Model
-from ...spec.activations import LEAK, SOFTMAX
+from ...spec.activations import SOFTMAX
 from ...support.version import __version__
 from ...tabular.encoding import Encoding
 from ..common import labels_of, layers_of
 from . import code
-from .code import FORMS
 from .encoding import code_lines, comment_of, encode_lines
+from .formulas import Functions
 from .narrow import Loss
 from .quantize import WholeModel
-from .text import hexadecimal, in_comment, label_table, packed, wrapped
+from .text import folded, hexadecimal, in_comment, label_table, packed, wrapped
 from .vector import Vector
 
 
@@ -57,6 +58,9 @@ class Source:
         self.sizes = model.network.sizes
         self.n_in, self.n_out = self.sizes[0], self.sizes[-1]
         self.n_given = self.n_out if self.labels is None else len(self.labels)
+        activations = model.network.activation
+        computed = activations[:-1] if model.divides else activations
+        self.made = Functions(dict.fromkeys(computed), self.constant, self.in_double)
 
     def text(self) -> str:
         """The whole header."""
@@ -81,9 +85,8 @@ class Source:
     def code(self, text: str) -> str:
         """Code with the name, the number type and its functions filled in."""
         text = text.replace("@", "" if self.in_double else "f")
-        text = re.sub(r"\breal\b", self.real, text).replace("LEAK", self.number(LEAK))
+        text = re.sub(r"\breal\b", self.real, text)
         text = text.replace("LARGEST", self.number(np.finfo(self.model.dtype).max))
-        text = re.sub(r"NUMBER\((.*?)\)", lambda found: self.number(float(found[1])), text)
         text = text.replace("HALF", self.number(0.5)).replace("WIDEST", str(max(self.sizes)))
         return text.replace("NAME", self.name)  # last: it may contain the other placeholders
 
@@ -91,6 +94,16 @@ class Source:
         """A number of the network's type, bit for bit."""
         exact = float(self.model.dtype.type(value))
         return hexadecimal(exact) + ("" if self.in_double else "f")
+
+    def constant(self, value: float) -> str:
+        """A constant of a formula: an infinity, NaN, a short fraction as decimals, or any other."""
+        with np.errstate(over="ignore"):
+            exact = float(self.model.dtype.type(value))
+        if not math.isfinite(exact):
+            return "NAN" if math.isnan(exact) else f"{'-' if exact < 0 else ''}INFINITY"
+        if abs(exact) < 2**20 and (8 * exact).is_integer():
+            return repr(exact) + ("" if self.in_double else "f")
+        return self.number(value)
 
     def comment(self) -> Iterator[str]:
         """A comment that says what the header is and how to use it."""
@@ -210,10 +223,10 @@ class Source:
         model = self.model
         yield self.code(code.DENSE if self.whole is None else code.WHOLE + code.DENSE_OF_WHOLE)
         names = model.network.activation
-        for name in dict.fromkeys(names[:-1] if model.divides else names):
-            if FORMS[name]:
-                head = f"static inline real {_function(name)}(real x)\n{{"
-                yield self.code("\n".join([head, *(f"    {line}" for line in FORMS[name]), "}\n"]))
+        for text in self.made.helpers():
+            yield self.code(text.lstrip("\n"))
+        for comment, text in self.made.definitions():
+            yield comment + folded(self.code(text))
         if names[-1] == SOFTMAX or model.divides:
             yield self.code(code.BOUNDED.lstrip("\n") + code.SOFTMAX_OF)
         if model.divides:
@@ -247,8 +260,8 @@ class Source:
         source, result = "u", "v"
         for number, layer in enumerate(self.layers, 1):
             yield from self._dense(number, source, result)
-            if layer is not self.layers[-1] and FORMS[layer.activation]:
-                function = _function(layer.activation)
+            function = self.made.names.get(layer.activation)
+            if layer is not self.layers[-1] and function is not None:
                 yield from _each(self.sizes[number], f"{result}[i] = {function}({result}[i]);")
             source, result = result, source
         yield f"    (void)m;\n    return {source};\n}}\n"
@@ -287,7 +300,8 @@ class Source:
                 added = "m ? NAME_logsum(sum[i], z[i]) : z[i]"
             yield from _each(self.n_out, f"sum[i] = {added};", " " * 8)
         else:
-            output = f"{_function(last)}(z[i])" if FORMS[last] else "z[i]"
+            function = self.made.names[last]
+            output = "z[i]" if function is None else f"{function}(z[i])"
             yield from _each(self.n_out, f"sum[i] += {output};", " " * 8)
         yield "    }"
         if model.divides:
@@ -311,11 +325,6 @@ class Source:
         if self.in_double or not grows or (self.n_out == 1 and last == SOFTMAX):
             return code.CLASSIFY
         return code.CLASSIFY_INPUTS if self.n_out > 1 else code.CLASSIFY_SIGN
-
-
-def _function(activation: str) -> str:
-    # Without underscores, so that no two prefixes and suffixes make the same name.
-    return f"NAME_{activation.replace('_', '')}"
 
 
 def _each(count: int, body: str, indent: str = " " * 4) -> Iterator[str]:

@@ -94,6 +94,19 @@ def wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent=" " * 3, subsequent_indent=" " * 6)
 
 
+def folded(text: str) -> str:
+    """Code whose long lines go on, indented, where they have blanks."""
+    lines = [
+        part
+        for line in text.split("\n")
+        for part in textwrap.wrap(
+            line, WIDTH, subsequent_indent=" " * 8, break_long_words=False, break_on_hyphens=False
+        )
+        or [""]
+    ]
+    return "\n".join(lines)
+
+
 def packed(values: Iterable[str], indent: str) -> Iterator[str]:
     """Values with commas, as many to a line as fit."""
     line = indent

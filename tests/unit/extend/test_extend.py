@@ -231,17 +231,11 @@ def test_files(own, tmp_path):
     assert not is_begun(tmp_path / "other")
 
 
-def test_exports(own, tmp_path):
+def test_exports_to_json(own):
     data = (np.repeat(XOR[0], 5, axis=0), np.repeat(XOR[1], 5))
     for place in (["swish", "sigmoid"], ["tanh", "root"]):
         run = fastnn.train(fastnn.Network([2, 3, 1], place), *data, epochs=20)
         own_name = next(name for name in place if name in NAMES)
-        for export, file in ((fastnn.export.to_c, "x.h"), (fastnn.export.to_onnx, "x.onnx")):
-            if file == "x.onnx":
-                pytest.importorskip("onnx")
-            with pytest.raises(ValueError, match=rf"activation: expected .*, got '{own_name}'"):
-                export(run, tmp_path / file)
-            assert not (tmp_path / file).exists()
         text = fastnn.export.to_json(run)
         again = fastnn.export.from_json(text)
         np.testing.assert_array_equal(bits(again.predict(XOR[0])), bits(run.predict(XOR[0])))
