@@ -11,10 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ..support.suggestions import hint
 from ..support.version import __version__
 from . import bench, export, info, predict, restarts, train, xor
-from .arguments import Parser
+from .arguments import Parser, with_option
 from .report import warn
 
 # Exit codes: argparse's for bad arguments, one for failures of the system, and those of shells for
@@ -39,13 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_arguments(command)
+        command.shorten_usage()
         command.set_defaults(run=module.run)
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
-        known = re.findall(r"--[\w-]+", commands.choices[options.command].format_usage())
-        commands.choices[options.command].error(
-            f"unrecognized arguments: {' '.join(unknown)}{hint(unknown[0], known, str)}"
-        )
+        commands.choices[options.command].refuse(unknown)
     try:
         if arguments is None and options.command == "bench":
             bench.restart_fairly()
@@ -61,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("fastnn: interrupted", file=sys.stderr)
         return INTERRUPTED
     except (ValueError, TypeError) as error:
-        print(f"fastnn: error: {_in_one_line(str(error))}", file=sys.stderr)
+        told = _in_one_line(with_option(str(error), commands.choices[options.command].options))
+        print(f"fastnn: error: {told}", file=sys.stderr)
         return USAGE
     except (OSError, ImportError, MemoryError, RuntimeError) as error:
         text = re.sub(r"^\[Errno \d+\] ", "", str(error)) or type(error).__name__

@@ -14,6 +14,7 @@ from ..support.checks import integer, shown
 from ..support.suggestions import hint
 from ..tabular.target import LAST, ORDERS, Target
 from ..tabular.text_file import STANDARD_INPUT, title
+from .arguments import whole
 from .files import check_output
 from .reading import check_input
 
@@ -43,7 +44,7 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
         help="number of the loss, such as q=0.9; may be repeated")  # fmt: skip
     add("--log-target", action="store_true",
         help="train on the logarithms of positive targets")  # fmt: skip
-    add("--cv", type=int, metavar="FOLDS", help="also test by cross-validation, such as with 5")
+    add("--cv", type=whole, metavar="FOLDS", help="also test by cross-validation, such as with 5")
     add("--importance", action="store_true",
         help="tell how much worse the scores are with each input permuted")  # fmt: skip
     add("--report", type=Path, metavar="FILE.html", help="save a report with figures in one file")

@@ -18,15 +18,15 @@ import numpy as np
 
 from ..export import to_c, to_json, to_onnx
 from ..export.c.header import DTYPES
-from ..results.model import Model, as_model
-from ..results.run import Run
-from ..storage.npz import load
+from ..results.model import Model
 from ..support.atomic_files import DamagedFile
 from ..support.checks import FLOATS
 from ..tabular.cells import numbers_of
 from ..tabular.csv_table import Table
+from .arguments import number_type
 from .files import check_output
 from .gaps import read_with_gaps
+from .models import check_order, load_model
 from .reading import check_input
 
 UNSEEN = "\0"
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("model", type=Path, metavar="MODEL", help="a saved model")
     add("file", type=Path, metavar="FILE", help="the file to write: .onnx, .h (C) or .json")
     add("--name", help="prefix of the names in C, default FILE without its extension")
-    add("--dtype", choices=DTYPES,
+    add("--dtype", type=number_type, choices=DTYPES,
         help="type of the numbers in C or ONNX, default the model's")  # fmt: skip
     add("--calibration", type=Path, metavar="FILE.csv",
         help="typical samples: measures what C loses, sets the ranges of int8")  # fmt: skip
@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     path: Path = options.file
+    check_order("export", options.model, path)
     check_output("FILE", path, ["onnx", "h", "json"])
     suffix = path.suffix.lower()
     for option in ("name", "calibration"):
@@ -65,12 +66,7 @@ def run(options: argparse.Namespace) -> int:
         )
     if options.calibration is not None:
         check_input(options.calibration, "--calibration")
-    thing = load(options.model)
-    if not isinstance(thing, Model | Run):
-        raise DamagedFile(
-            options.model, f"expected a model or a single run, got {type(thing).__name__}"
-        )
-    model = as_model(thing)
+    model = load_model(options.model)
     if suffix != ".h":
         if suffix == ".onnx":
             to_onnx(model, path, dtype=options.dtype)

@@ -22,13 +22,10 @@ from ..engine.specialize import mode
 from ..jit.cache import SPECIAL, kept_files
 from ..kernels.pieces import Kind
 from ..kernels.train_loop import train_restarts
-from ..results.model import Model, as_model
-from ..results.run import Run
-from ..storage.npz import load
 from ..storage.stored_runs import open_run
-from ..support.atomic_files import DamagedFile
 from ..support.machine import available_threads
 from ..support.version import NUMERICS_VERSION, __version__
+from .models import check_exists, load_model
 from .report import PRINTED, escaped, listed, short
 
 
@@ -43,15 +40,13 @@ def run(options: argparse.Namespace) -> int:
     """Run the command."""
     if options.path is None:
         return _machine_info()
+    check_exists(options.path, "PATH: expected the folder of a run or a saved model")
     is_folder = options.path.exists() and not options.path.is_file()
     return _run_info(options.path) if is_folder else _model_info(options.path)
 
 
 def _model_info(path: Path) -> int:
-    thing = load(path)
-    if not isinstance(thing, Model | Run):
-        raise DamagedFile(path, f"expected a model or a single run, got {type(thing).__name__}")
-    model = as_model(thing)
+    model = load_model(path)
     members = f", the average of {len(model.parameters)}" if len(model.parameters) > 1 else ""
     rows = [("model", str(path)), ("network", f"{model.network!r}, {model.dtype}{members}")]
     if model.classes is not None:

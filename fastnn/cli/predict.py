@@ -34,8 +34,10 @@ from ..tabular.csv_table import TableError
 from ..tabular.metrics import confusion
 from ..tabular.notation import PLAIN, is_gap
 from ..tabular.target import places_of
+from .arguments import number, whole
 from .files import check_output
 from .gaps import Read, read_with_gaps
+from .models import check_exists, check_order
 from .reading import FILE_HELP, add_reading, check_input, opened
 from .report import confusion_rows, errors_rows, rates_text, table
 
@@ -63,11 +65,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--threshold", metavar="[NAME=]SHARE",
         help="predict NAME, by default the second of two classes, from this share on")  # fmt: skip
-    add("--interval", type=float, metavar="SHARE",
+    add("--interval", type=number, metavar="SHARE",
         help="add columns of bounds that hold this share of new values, such as 0.9")  # fmt: skip
     add("--keep", action="append", default=[], metavar="COLUMN",
         help="column to copy to the output, such as an id; may be repeated")  # fmt: skip
-    add("--digits", type=int, help="significant digits of numbers, by default all")
+    add("--digits", type=whole, help="significant digits of numbers, by default all")
     add_reading(parser)
     add(
         "--safe-for-spreadsheets",
@@ -120,7 +122,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> None:
     """Check all options that need neither the model nor data."""
+    check_order("predict", options.model, options.file)
     check_input(options.file)
+    check_exists(options.model)
     if options.out is not None:
         check_output("--out", options.out, ["csv"])
         if options.out.exists() and options.file.exists() and options.out.samefile(options.file):

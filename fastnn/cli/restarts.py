@@ -24,8 +24,9 @@ from ..spec.network import Network
 from ..starts.uniform import Uniform
 from ..storage.manifest import read_manifest
 from ..storage.writer import is_begun
+from ..support.checks import FLOATS
 from ..training import train_many
-from .arguments import about_hidden, hidden_layers, kept, sizes, whole
+from .arguments import about_hidden, hidden_layers, kept, number, number_type, sizes, whole
 from .files import check_figure, check_output, new_figure, save_figure
 from .report import warn
 
@@ -55,30 +56,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"{', '.join(names)}; default %(default)s",
     )  # fmt: skip
     add(
-        "--learning-rate", type=float, metavar="RATE",
+        "--learning-rate", type=number, metavar="RATE",
         help="default 0.5 for gradient descent, otherwise the optimizer's own",
     )  # fmt: skip
-    add("--momentum", type=float, help="for gradient descent, default 0")
+    add("--momentum", type=number, help="for gradient descent, default 0")
     add(
         "--low",
-        type=float,
+        type=number,
         default=0.0,
         help="lower bound of the initial weights, default %(default)s",
     )
     add(
         "--high",
-        type=float,
+        type=number,
         default=1.0,
         help="upper bound of the initial weights, default %(default)s",
     )
     target = parser.add_mutually_exclusive_group()
     target.add_argument(
-        "--target", type=float, default=0.04, help="stop below this SSE, default %(default)s"
+        "--target", type=number, default=0.04, help="stop below this SSE, default %(default)s"
     )
     target.add_argument(
         "--no-target", action="store_const", dest="target", const=None, help="never stop early"
     )
-    add("--seed", type=int, default=0, help="default %(default)s")
+    add("--seed", type=whole, default=0, help="default %(default)s")
     add(
         "--hidden",
         type=sizes,
@@ -86,17 +87,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N[,N…]",
         help="hidden units, 0 for none; default 2",
     )
-    add("--activation", default="sigmoid", help=f"{', '.join(BY_NAME)}; default %(default)s")
+    add("--activation", choices=list(BY_NAME), default="sigmoid", metavar="NAME",
+        help=f"{', '.join(BY_NAME)}; default %(default)s")  # fmt: skip
     add("--bias", action="store_true", help="give the units biases")
-    add("--dtype", default="float64", help="float64 (default) or float32")
-    add("--threads", type=int, help="default: the CPUs available to this process")
+    add("--dtype", type=number_type, choices=FLOATS, default="float64",
+        help="type of all numbers, default %(default)s")  # fmt: skip
+    add("--threads", type=whole, help="default: the CPUs available to this process")
     add(
         "--keep", type=kept, metavar="WHAT",
         help="all, parameters, outcomes, statistics, or best=N; by default what fits in 1 GiB",
     )  # fmt: skip
     add("--out", type=Path, metavar="DIR", help="write results to a folder as they arrive")
     add("--resume", action="store_true", help="continue the run in the folder")
-    add("--time-limit", type=float, metavar="SECONDS", help="stop after this time")
+    add("--time-limit", type=number, metavar="SECONDS", help="stop after this time")
     add("--save", type=Path, metavar="FILE.npz", help="save all results")
     add("--figure", type=Path, metavar="FILE", help="save a figure: .png, .pdf or .svg")
 

@@ -13,6 +13,7 @@ constant, and warnings say where a model is worth little.
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import shlex
 import sys
@@ -21,20 +22,19 @@ from pathlib import Path
 
 import numpy as np
 
-from ..results.model import Model
 from ..spec.activations import BY_NAME
-from ..storage.npz import load
-from ..support.atomic_files import DamagedFile
 from ..support.checks import FLOATS, integer, shown
 from ..tabular.cells import n_rows
 from ..tabular.notation import is_gap
 from ..tabular.target import RANDOM, TASKS
 from ..tabular.text_file import title
-from .arguments import hidden_layers, sizes, whole
+from ..training import MAX_THREADS
+from .arguments import hidden_layers, number, number_type, sizes, whole
 from .choices import add_choices, check_choices
 from .files import check_figure, check_output, save_figure
 from .fitting import AVERAGE, OPTIMIZERS, RESTARTS, Fit
-from .reading import FILE_HELP, add_reading, check_input, default_model
+from .models import is_model
+from .reading import FILE_HELP, add_reading, check_input, default_model, opened
 from .report import PRINTED, classes_rows, listed
 from .scores import cross_validation_rows, figure_of_fit, importance_rows, tell_scores
 from .told import Told
@@ -46,9 +46,10 @@ ID_WORDS, ID_NAMES = {"id", "ids", "uuid", "guid"}, {"index", "idx", "row", "row
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.usage = "%(prog)s FILE --target COLUMN [OPTION …]"
     add = parser.add_argument
     add("file", type=Path, metavar="FILE", help=FILE_HELP)
-    add("--target", action="append", required=True, metavar="COLUMN",
+    add("--target", action="append", default=[], metavar="COLUMN",
         help="column to predict; repeat for several numeric columns")  # fmt: skip
     add(
         "--ignore",
@@ -76,20 +77,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N[,N…]",
         help="hidden units, 0 for none; default 10",
     )
-    add("--activation", default="tanh", help=f"{', '.join(BY_NAME)}; default %(default)s")
+    add("--activation", choices=list(BY_NAME), default="tanh", metavar="NAME",
+        help=f"of the hidden units: {', '.join(BY_NAME)}; default %(default)s")  # fmt: skip
     add("--average", type=whole, default=AVERAGE, metavar="K",
         help="the model is the average of the K best restarts, default %(default)s; those that are "
              "stuck are left out")  # fmt: skip
     add("--epochs", type=whole, help="maximum epochs, default depends on the optimizer")
-    add("--validation", type=float, default=0.2, metavar="SHARE",
+    add("--validation", type=number, default=0.2, metavar="SHARE",
         help="share of the rows that chooses the restart, default %(default)s")  # fmt: skip
-    add("--test", type=float, metavar="SHARE",
+    add("--test", type=number, metavar="SHARE",
         help=f"share of the rows that tests it, default {TEST}")  # fmt: skip
-    add("--dtype", choices=FLOATS, default="float64",
+    add("--dtype", type=number_type, choices=FLOATS, default="float64",
         help="type of the network's numbers, default %(default)s")  # fmt: skip
-    add("--seed", type=int, default=0, help="default %(default)s")
-    add("--threads", type=int, help="default: the CPUs available to this process")
-    add("--time-limit", type=float, metavar="SECONDS", help="stop after this time")
+    add("--seed", type=whole, default=0, help="default %(default)s")
+    add("--threads", type=whole, help="default: the CPUs available to this process")
+    add("--time-limit", type=number, metavar="SECONDS", help="stop after this time")
     add(
         "--model",
         type=Path,
@@ -103,6 +105,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     path = _checked(options)
+    if not options.target:
+        raise ValueError(f"--target: {_columns_to_choose(options)}")
     work, told = prepared(options), Told()
     X, target, parts = work.X, work.target, work.main.parts
     _tell_data(told, options, work)
@@ -238,7 +242,7 @@ def _checked(options: argparse.Namespace) -> Path:
     check_input(options.file)
     path: Path = default_model(options.file) if options.model is None else options.model
     check_output("--model", path, ["npz"])
-    if options.model is None and path.exists() and not _is_model(path):
+    if options.model is None and path.exists() and not is_model(path):
         raise ValueError(
             f"--model: expected a file name, since the default {path} exists and is not a model"
         )
@@ -257,15 +261,26 @@ def _checked(options: argparse.Namespace) -> Path:
     if options.restarts is not None:
         integer("--restarts", options.restarts, 1, 10**12)
     integer("--average", options.average, 1, 10**6)
+    if options.epochs is not None:
+        integer("--epochs", options.epochs, 0)
+    if options.threads is not None:
+        integer("--threads", options.threads, 1, MAX_THREADS)
+    if options.time_limit is not None and not 0 < options.time_limit < math.inf:
+        raise ValueError(f"--time-limit: expected a positive number, got {options.time_limit:g}")
     check_choices(options)
     return path
 
 
-def _is_model(path: Path) -> bool:
-    try:
-        return isinstance(load(path), Model)
-    except DamagedFile:
-        return False
+def _columns_to_choose(options: argparse.Namespace) -> str:
+    """The columns of the file, for a command that does not say which to predict."""
+    with opened(options) as table:
+        names = table.names
+    name = title(options.file)
+    command = f"fastnn train {shlex.quote(str(options.file))} --target {shlex.quote(names[-1])}"
+    return (
+        f"expected the column to predict, got none; {name} has {listed(names)}; for example: "
+        f"{command}"
+    )
 
 
 def is_identifier(name: str, column: np.ndarray) -> bool:

@@ -86,6 +86,7 @@ bce log_loss binary_crossentropy: binary_cross_entropy
 categorical_crossentropy nll softmax_cross_entropy: cross_entropy
 levenberg marquardt trainlm: lm
 gradient backprop traingd: gd
+sgd gd: rprop adam
 xavier xavier_uniform glorot: GlorotUniform
 xavier_normal: GlorotNormal
 kaiming_uniform: HeUniform
@@ -115,7 +116,8 @@ PARTS = {
 }
 
 
-def _bare(name: str) -> str:
+def bare(name: str) -> str:
+    """A name without its capitals and separators."""
     return name.lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
@@ -126,18 +128,18 @@ def _synonyms() -> dict[str, list[str]]:
     for line in WORDS.strip().splitlines():
         words, _, meant = line.partition(":")
         for word in words.split():
-            names.setdefault(_bare(word), []).extend(meant.split())
+            names.setdefault(bare(word), []).extend(meant.split())
     return names
 
 
 def _written(name: str, known: Iterable[str]) -> list[str]:
     """The `known` names that differ from `name` only in case and separators."""
-    return [other for other in known if _bare(other) == _bare(name)]
+    return [other for other in known if bare(other) == bare(name)]
 
 
 def _synonymous(name: str, known: Iterable[str]) -> list[str]:
     """The `known` names that `name` may mean by `WORDS`."""
-    meant = _synonyms().get(_bare(name), [])
+    meant = _synonyms().get(bare(name), [])
     return [other for other in known if other in meant]
 
 
@@ -145,9 +147,9 @@ def _close(name: str, known: Iterable[str]) -> list[str]:
     """The `known` name with the most similar spelling, if any."""
     import difflib  # only needed for errors
 
-    by_bare = {_bare(other): other for other in known}
-    found = difflib.get_close_matches(_bare(name), by_bare, n=1, cutoff=0.7)
-    return [by_bare[bare] for bare in found]
+    by_bare = {bare(other): other for other in known}
+    found = difflib.get_close_matches(bare(name), by_bare, n=1, cutoff=0.7)
+    return [by_bare[one] for one in found]
 
 
 def hint(name: Any, known: Iterable[str], form: Callable[[str], str] = repr) -> str:
@@ -164,7 +166,7 @@ def hint(name: Any, known: Iterable[str], form: Callable[[str], str] = repr) -> 
 def _hint_of_argument(name: str, known: list[str]) -> str:
     """The hint for an argument, which may also be a number that belongs to a `known` one."""
     inner = [part for part, (argument, _) in PARTS.items() if argument in known]
-    meant = _synonyms().get(_bare(name), [])
+    meant = _synonyms().get(bare(name), [])
     if not _written(name, known) and ({name, *meant} & {*inner} or not hint(name, known)):
         return hint(name, inner, lambda part: "=".join(PARTS[part]))
     return hint(name, known, str)

@@ -262,6 +262,10 @@ class Table:
         for name in names:
             if name not in self._places:
                 self._check_header()
+                parts = [part.strip() for part in name.split(",")]
+                if option and {*parts} <= {*self._places}:
+                    what = f"expected one column, got {shown(name)}; repeat the option for several"
+                    raise TableError(self.path, option + what)
                 raise TableError(self.path, option + self.header.missing(name))
 
     def _check_header(self, needed: Sequence[str] = ()) -> None:

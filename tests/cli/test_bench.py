@@ -56,8 +56,8 @@ class Wrong:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--turns", "0"], "turns: expected an integer from 1"),
-        (["--restarts", "0"], "restarts: expected an integer from 1"),
+        (["--turns", "0"], "--turns: expected an integer from 1"),
+        (["--restarts", "0"], "--restarts: expected an integer from 1"),
         (["--save", "bench.csv"], "--save: expected a file name ending in .json"),
     ],
 )
@@ -85,5 +85,5 @@ def test_no_module_of_the_current_folder_is_imported(tmp_path):
             cwd=here, env=environment, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         assert done.returncode == 2
-        assert done.stderr.startswith("fastnn: error: turns: expected an integer from 1")
+        assert done.stderr.startswith("fastnn: error: --turns: expected an integer from 1")
         assert not (here / "ran").exists()

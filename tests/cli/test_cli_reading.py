@@ -211,8 +211,8 @@ def test_unknown_options_show_their_own_usage(capsys):
     with pytest.raises(SystemExit):
         main(["predict", "m.npz", "a.csv", "--delimitor", ";"])
     told = capsys.readouterr().err
-    assert told.startswith("usage: fastnn predict ")
-    assert "unrecognized arguments: --delimitor ;; did you mean --delimiter?" in told
+    assert told.startswith("usage: fastnn predict MODEL FILE [OPTION …] ")
+    assert "unknown option --delimitor; did you mean --delimiter?" in told
 
 
 def test_no_hidden_units(command, place, capsys):

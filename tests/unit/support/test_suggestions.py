@@ -334,7 +334,7 @@ def test_an_optimizer_of_your_own_has_a_name():
     [
         (["restarts", "3", "--optimizer", "adamm"], "got 'adamm'; did you mean 'adam'?"),
         (["train", "x.csv", "--target", "y", "--optimizer", "bfgs"], "did you mean 'lbfgs'?"),
-        (["restarts", "3", "--epohcs", "5"], "unrecognized arguments: --epohcs 5; did you mean"),
+        (["restarts", "3", "--epohcs", "5"], "unknown option --epohcs; did you mean"),
         (["restarts", "3", "--activation", "sigmiod"], "did you mean 'sigmoid'?"),
         (["restarts", "3", "--keep", "statistic"], "did you mean 'statistics'?"),
         (["restrats"], "got 'restrats'; did you mean 'restarts'?"),
