@@ -54,11 +54,16 @@ def fitted(estimator, *arguments, **options):
     [
         (MLPClassifier, {}),
         (MLPRegressor, {}),
-        (
+        pytest.param(
             MLPClassifier,
             {"solver": "adam", "hidden_layer_sizes": (30,), "learning_rate_init": 0.01},
+            marks=pytest.mark.slow,
         ),
-        (MLPRegressor, {"solver": "lm", "hidden_layer_sizes": (5,), "halving": False}),
+        pytest.param(
+            MLPRegressor,
+            {"solver": "lm", "hidden_layer_sizes": (5,), "halving": False},
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_scikit_learns_own_checks(kind, options):

@@ -145,6 +145,11 @@ def test_other_digests_on_this_machine():
 def test_digests_of_special_kernels(monkeypatch):
     monkeypatch.setenv("FASTNN_KERNELS", "special")
     assert results() == DIGESTS
+
+
+@pytest.mark.slow
+def test_other_digests_of_special_kernels(monkeypatch):
+    monkeypatch.setenv("FASTNN_KERNELS", "special")
     assert other_results() == OTHER_DIGESTS
 
 
