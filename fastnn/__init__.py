@@ -29,6 +29,7 @@ from .optimizers import (
     WarmUp,
 )
 from .results.model import Model
+from .results.models import Models
 from .results.run import Run
 from .results.runs import Runs
 from .results.scaling import Scaling
@@ -112,6 +113,7 @@ __all__ = [
     "LossBelow",
     "MeanLossBelow",
     "Model",
+    "Models",
     "Nadam",
     "Network",
     "NguyenWidrow",

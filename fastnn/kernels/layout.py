@@ -95,7 +95,8 @@ CHANGING = {
         lane_state              # see `train_loop.lane_lists`
         out_epochs out_status   # results
         rules                   # see `rules.judging.rule_table`
-        order                   # of the samples in shuffled batches
+        order                   # of the samples in shuffled batches, or group by group
+        bounds                  # of the groups' samples in `order`: see `predict_groups`
         stop arrived            # not 0: stop; how often threads have ended a pass
         validation_record       # a copy of this record, with the validation set as its samples
     """),

@@ -13,24 +13,41 @@ from .one_network_pass import forward_pass
 from .one_network_views import outputs, unit_rows, whole_groups
 from .pieces import Kind, piece_for, run_piece
 from .views import layer_at
-from .workspace import CACHE_LINE, Needs, by_tile, make_single_plan, zeros_aligned
+from .workspace import CACHE_LINE, Needs, Plan, by_tile, make_single_plan, zeros_aligned
+
+
+def outputs_of_tile(kind):
+    """Make the function for the outputs of unit rows, a row for each output."""
+    forward = forward_pass(kind)
+
+    @inlined
+    def compute(net, X):
+        forward(net, X, X.columns)
+        A = outputs(net, net.depth - 1, X.columns)
+        if net.option != 0:
+            softmax(in_registers(A).T)
+        return A
+
+    return compute
+
+
+@inlined
+def take_network(net, network):
+    """Copy the parameters in a row of `init_rows` to where the passes read them."""
+    for m in range(net.n_parameters):
+        net.parameters[m, 0] = net.init_rows[network * net.n_parameters + m]
 
 
 @piece_for
 def predict_samples(kind):
     """The outputs of the networks in the rows of `init_rows` for all samples, into `out_loss`."""
-    forward = forward_pass(kind)
+    compute = outputs_of_tile(kind)
 
     @inlined
     def predict_tile(net, first, network):
-        n_in, last = layer_at(net, 0).n_in, net.depth - 1
-        n_out = layer_at(net, last).n_out
+        n_in, n_out = layer_at(net, 0).n_in, layer_at(net, net.depth - 1).n_out
         count = min(net.tile, net.samples - first)
-        X = unit_rows(net, net.x + first * n_in, n_in, whole_groups(net, count))
-        forward(net, X, X.columns)
-        A = outputs(net, last, X.columns)
-        if net.option != 0:
-            softmax(in_registers(A).T)
+        A = compute(net, unit_rows(net, net.x + first * n_in, n_in, whole_groups(net, count)))
         place = (network * net.samples + first) * n_out
         into = matrix(net.out_loss + place, count, n_out, n_out, 1, 0)
         for n in range(count):
@@ -40,8 +57,7 @@ def predict_samples(kind):
     @inlined
     def predict(net):
         for network in range(net.count):
-            for m in range(net.n_parameters):
-                net.parameters[m, 0] = net.init_rows[network * net.n_parameters + m]
+            take_network(net, network)
             first = 0
             while first < net.samples:
                 predict_tile(net, first, network)
@@ -67,22 +83,27 @@ def predict(net: Network, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
         raise ValueError(
             f"X: expected a contiguous array of shape (n, {net.sizes[0]}), got shape {X.shape}"
         )
-    parameters = np.ascontiguousarray(parameters)
-    group = CACHE_LINE // X.itemsize
-    plan = make_single_plan(net, len(X), X.itemsize, group, False, Needs())
-    kind = Kind(X.dtype, 1)
-    for row, (activation, keeps) in zip(plan.layers, plan.activations, strict=True):
-        row[-2] = activation_pieces(activation, keeps)[0].address(kind)
     (n, n_in), n_out, count = X.shape, net.sizes[-1], len(parameters)
+    plan = make_predict_plan(net, n, X.dtype, parameters)
     found = np.empty((count, n, n_out), dtype=X.dtype)
+    plan.point("x", by_tile(X, n, plan.tile), 1, -(-n // plan.tile), n_in, plan.tile)
+    plan.point("out_loss", found, count, n, n_out)
+    address = predict_samples.address(Kind(X.dtype, 1))
+    run_piece(address, plan.record, zeros_aligned(plan.end, X.dtype))
+    return found
+
+
+def make_predict_plan(net: Network, samples: int, dtype: np.dtype, parameters: np.ndarray) -> Plan:
+    """The plan of forward passes over at most `samples` samples by the networks of `parameters`."""
+    group = CACHE_LINE // dtype.itemsize
+    plan = make_single_plan(net, samples, dtype.itemsize, group, False, Needs())
+    for row, (activation, keeps) in zip(plan.layers, plan.activations, strict=True):
+        row[-2] = activation_pieces(activation, keeps)[0].address(Kind(dtype, 1))
     plan.set(
-        count=count,
+        count=len(parameters),
         group_strips=CACHE_LINE // register_bytes(),
         option=net.activation[-1] == SOFTMAX,
     )
-    plan.point("slope_offset", np.zeros(1, dtype=X.dtype), 1)
-    plan.point("x", by_tile(X, n, plan.tile), 1, -(-n // plan.tile), n_in, plan.tile)
-    plan.point("init_rows", parameters, count, net.n_parameters)
-    plan.point("out_loss", found, count, n, n_out)
-    run_piece(predict_samples.address(kind), plan.record, zeros_aligned(plan.end, X.dtype))
-    return found
+    plan.point("slope_offset", np.zeros(1, dtype=dtype), 1)
+    plan.point("init_rows", np.ascontiguousarray(parameters), len(parameters), net.n_parameters)
+    return plan

@@ -11,25 +11,21 @@ from numpy.typing import ArrayLike
 
 from ..job.data import check_inputs
 from ..kernels.predict import predict
-from ..spec.activations import SOFTMAX
 from ..spec.network import Network
 from ..support.checks import real_array, shown
 from ..support.frames import Names, check_same, checked_names
-from ..support.savable import Savable
 from ..support.suggestions import suggests
 from ..tabular.encoding import Encoding
 from ..tabular.reading import Reading
 from .intervals import check_residuals, errors_of, half_width
 from .model_names import class_labels, columns_of, joined
+from .outcomes import Outcomes
 from .run import Run
 from .scaling import Scaling
 
-SHARES = ("sigmoid", SOFTMAX)
-"""Activations whose outputs are probabilities of classes."""
-
 
 @dataclass(frozen=True, init=False, eq=False)
-class Model(Savable):
+class Model(Outcomes):
     """A predictor: a network, its parameters, and the meaning of its inputs and outputs.
 
     Several vectors of parameters form an ensemble, whose outputs are averaged.  A model does not
@@ -141,22 +137,6 @@ class Model(Savable):
             residuals=check_residuals(residuals, n_out),
         )  # fmt: skip
 
-    @property
-    def dtype(self) -> np.dtype:
-        """The type in which the network computes."""
-        return self.parameters.dtype
-
-    @property
-    def has_shares(self) -> bool:
-        """True if outputs are shares of classes, from 0 to 1, by sigmoids or a softmax."""
-        return self.classes is not None and self.network.activation[-1] in SHARES
-
-    @property
-    def divides(self) -> bool:
-        """True if probabilities of classes are outputs divided by their sum."""
-        several = self.classes is not None and self.network.sizes[-1] > 1
-        return several and self.network.activation[-1] == "sigmoid"
-
     def without_encoding(self) -> Model:
         """The same model of inputs that are encoded already, as by ``encoding.apply(X)``.
 
@@ -220,16 +200,7 @@ class Model(Savable):
             If `X` has the wrong type or value, the model has no classes, its outputs are neither
             sigmoids nor a softmax, or the network overflows so that the outputs are NaN.
         """
-        if self.classes is None:
-            raise ValueError(
-                "probabilities: expected a classification model, got one for regression; use "
-                "evaluate"
-            )
-        if not self.has_shares:
-            raise ValueError(
-                "probabilities: expected the output activation 'sigmoid' or 'softmax', got "
-                f"{self.network.activation[-1]!r}; use predict or scores"
-            )
+        self._must_classify("probabilities")
         return self.scores(X)
 
     def scores(self, X: ArrayLike) -> np.ndarray:
@@ -251,25 +222,12 @@ class Model(Savable):
             If `X` has the wrong type or value, the model has no classes, or the network overflows
             so that the outputs are NaN.
         """
-        if self.classes is None:
-            raise ValueError(
-                "scores: expected a classification model, got one for regression; use evaluate"
-            )
-        outputs = self.evaluate(X)
-        if self.divides:
-            total = outputs.sum(axis=1, keepdims=True)
-            # Below this, the quotients would lose digits, or sigmoids would have underflowed.
-            limits = np.finfo(self.dtype)
-            lost = ~(total[:, 0] >= limits.tiny / limits.eps)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                outputs = outputs / total
-        else:
-            lost = np.isnan(outputs).any(axis=1)
-        if lost.any():
-            if self.has_shares:
-                outputs[lost] = self._shares_of_inputs(self._seen(X)[lost])
-            check_numbers(outputs)
-        return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
+        self._must_classify("scores")
+
+        def preactivations(linear: Network, lost: np.ndarray) -> np.ndarray:
+            return predict(linear, self.parameters, np.ascontiguousarray(self._seen(X)[lost]))
+
+        return self._scores_of(self.evaluate(X), preactivations)
 
     @overload
     def predict(self, X: ArrayLike, *, interval: None = None) -> np.ndarray: ...
@@ -345,40 +303,10 @@ class Model(Savable):
         scaled = self.inputs.apply(numbers)
         return check_inputs(self.network, scaled, self.dtype)
 
-    def _shares_of_inputs(self, seen: np.ndarray) -> np.ndarray:
-        """Probabilities from the logarithms of the outputs, computed from the last layer's inputs.
-
-        Logarithms do not underflow; an infinite input counts as the largest number.
-        """
-        net = self.network
-        linear = Network(net.sizes, [*net.activation[:-1], "identity"], net.bias)
-        most = np.finfo(np.float64).max
-        z = predict(linear, self.parameters, np.ascontiguousarray(seen)).astype(np.float64)
-        z = np.clip(z, -most, most)
-        with np.errstate(over="ignore", under="ignore"):
-            if net.activation[-1] == SOFTMAX:
-                z = z - z.max(axis=2, keepdims=True)
-                logs = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
-            else:
-                logs = np.minimum(z, 0) - np.log1p(np.exp(-np.abs(z)))
-            shares = np.exp(logs - logs.max(axis=(0, 2), keepdims=True)).mean(axis=0)
-        found: np.ndarray = (shares / shares.sum(axis=1, keepdims=True)).astype(self.dtype)
-        return found
-
     def __repr__(self) -> str:
         members = f", {len(self.parameters)} members" if len(self.parameters) > 1 else ""
         what = "" if self.classes is None else f", classes={self.classes.tolist()}"
         return f"Model({self.network!r}{members}{what})"
-
-
-def check_numbers(outputs: np.ndarray) -> None:
-    """Raise ValueError if the outputs of some row are all NaN, so that none is the largest."""
-    rows = np.flatnonzero(np.isnan(outputs).any(axis=1))
-    if len(rows):
-        raise ValueError(
-            f"X: expected inputs for which the network's outputs are numbers, got {len(rows)} "
-            f"rows, the first at index {rows[0]}, for which it overflows and outputs NaN"
-        )
 
 
 def as_model(thing: Any) -> Model:

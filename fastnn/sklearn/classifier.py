@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import column_or_1d
 
 from ..optimizers import Optimizer
-from ..results.model import check_numbers
+from ..results.outcomes import check_numbers
 from ..spec.losses import MSE, BinaryCrossEntropy, CrossEntropy, Penalized
 from ..support.checks import as_array, shown
 from ..support.labels import as_labels

@@ -27,10 +27,8 @@ from ..job.record import (
     with_names,
 )
 from ..results.censoring import CutOff
-from ..results.model import Model
 from ..results.run import Run
 from ..results.runs import Runs
-from ..results.scaling import Scaling
 from ..results.statistics import Statistics
 from ..spec.network import Network
 from ..spec.status import Status
@@ -48,8 +46,7 @@ from ..support.gate import check_array, frozen
 from ..support.savable import Savable, writes
 from ..support.suggestions import suggests
 from ..support.version import NUMERICS_VERSION, __version__
-from ..tabular.encoding import Encoding
-from ..tabular.reading import Reading
+from .npz_models import FALLBACK, SCALES, model_of, model_record, models_of, models_record
 
 FORMAT, VERSION = "fastnn", 1
 ENCODED = 2
@@ -68,7 +65,7 @@ def save(thing: Savable, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    thing : Network, Model, Run, Runs or Statistics
+    thing : Network, Model, Models, Run, Runs or Statistics
     path : str or PathLike
         The extension is ``.npz`` by convention.
 
@@ -85,7 +82,7 @@ def save(thing: Savable, path: str | os.PathLike[str]) -> None:
     kind = type(thing).__name__.lower()
     if kind not in _WRITERS:
         raise TypeError(
-            f"save: expected a Network, Model, Run, Runs or Statistics, got {shown(thing)}"
+            f"save: expected a Network, Model, Models, Run, Runs or Statistics, got {shown(thing)}"
         )
     record, arrays = _WRITERS[kind](thing)
     about = {
@@ -103,7 +100,7 @@ def save(thing: Savable, path: str | os.PathLike[str]) -> None:
 
 @suggests
 def load(path: str | os.PathLike[str]) -> Any:
-    """Load a network, model, run, runs or statistics from a file that their method `save` wrote.
+    """Load a network, model, models, run, runs or statistics from a file that `save` wrote.
 
     Loaded runs can train any restart again, and training can continue from them, as before.
 
@@ -113,7 +110,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    Network, Model, Run, Runs or Statistics
+    Network, Model, Models, Run, Runs or Statistics
 
     Raises
     ------
@@ -227,58 +224,6 @@ def _network_again(about: dict[str, Any], arrays: Arrays) -> Network:
     return network_of(about["network"])
 
 
-def _model(model: Model) -> tuple[dict[str, Any], Arrays]:
-    record: dict[str, Any] = {
-        "network": network_record(model.network),
-        "features": model.features,
-        "targets": model.targets,
-    }
-    if model.encoding is not None:
-        record["encoding"] = model.encoding.record()
-    if model.reading is not None:
-        record["reading"] = model.reading.to_record()
-    arrays = {"parameters": model.parameters}
-    for name in ("inputs", "outputs"):
-        scaling = getattr(model, name)
-        if scaling is not None:
-            arrays |= {f"{name}.mean": scaling.mean, f"{name}.scale": scaling.scale}
-            if scaling.log:  # an array, so that earlier versions refuse it
-                arrays[f"{name}.log"] = np.array(True)
-    for name in ("classes", "residuals"):
-        if getattr(model, name) is not None:
-            arrays[name] = getattr(model, name)
-    return record, arrays
-
-
-def _model_again(about: dict[str, Any], arrays: Arrays) -> Model:
-    scalings = {
-        name: Scaling(
-            arrays[f"{name}.mean"], arrays[f"{name}.scale"], log=_flag(arrays, f"{name}.log")
-        )
-        for name in ("inputs", "outputs")
-        if f"{name}.mean" in arrays
-    }
-    return Model(
-        network_of(about["network"]),
-        arrays["parameters"],
-        **scalings,
-        classes=arrays.get("classes"),
-        features=about["features"],
-        targets=about["targets"],
-        encoding=Encoding.of_record(about["encoding"]) if "encoding" in about else None,
-        reading=Reading(**about["reading"]) if "reading" in about else None,
-        residuals=arrays.get("residuals"),
-    )
-
-
-def _flag(arrays: Arrays, name: str) -> bool:
-    """A flag that is stored only if it is true."""
-    if name not in arrays:
-        return False
-    check_array(name, arrays[name], np.dtype(np.bool_), ())
-    return bool(arrays[name])
-
-
 def _run(run: Run) -> tuple[dict[str, Any], Arrays]:
     if run.job is None:
         raise ValueError(
@@ -368,24 +313,26 @@ def _statistics_again(about: dict[str, Any], arrays: Arrays) -> Statistics:
 
 _WRITERS: dict[str, Callable[[Any], tuple[dict[str, Any], Arrays]]] = {
     "network": _network,
-    "model": _model,
+    "model": model_record,
+    "models": models_record,
     "run": _run,
     "runs": _runs,
     "statistics": _statistics,
 }
 _READERS: dict[str, Callable[[dict[str, Any], Arrays], Any]] = {
     "network": _network_again,
-    "model": _model_again,
+    "model": model_of,
+    "models": models_of,
     "run": _run_again,
     "runs": _runs_again,
     "statistics": _statistics_again,
 }
-_SCALES = ("inputs.mean", "inputs.scale", "outputs.mean", "outputs.scale", "outputs.log")
 # The names of a kind's arrays, and prefixes of others.  The readers of jobs and statistics check
 # their names.
 _ARRAYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "network": ((), ()),
-    "model": (("parameters", "classes", "residuals", *_SCALES), ()),
+    "model": (("parameters", "classes", "residuals", *SCALES), ()),
+    "models": (("parameters", "labels", "classes", *SCALES), (FALLBACK,)),
     "run": (("parameters", "loss", "sse", "history", "state"), (JOB,)),
     "runs": ((*COLUMNS, "restart"), (JOB, STATISTICS, CUT)),
     "statistics": ((), ("",)),

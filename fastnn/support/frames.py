@@ -82,6 +82,28 @@ def frame_columns(
     return [_column(frame[:, place]) for place in range(len(names))], names
 
 
+def series_values(value: Any) -> Any:
+    """The cells (n,) of a data frame's series; anything else as it is."""
+    if isinstance(value, _NO_FRAMES):
+        return value
+    import narwhals.stable.v2 as nw
+
+    found = nw.from_native(value, pass_through=True, allow_series=True)
+    return _column(found) if isinstance(found, nw.Series) else value
+
+
+def frame_names(name: str, value: Any) -> Names | None:
+    """The names of a data frame's columns; None for what is no frame.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As by `take_columns`, if the frame is not in memory, or names are not distinct.
+    """
+    found = _chosen(name, value, None)
+    return None if found is None else found[1]
+
+
 def check_same(name: str, names: Names | None, expected: Names | None) -> None:
     """Raise ValueError if names are known on both sides and differ, if only in their order."""
     if names is not None and expected is not None and names != expected:

@@ -19,6 +19,7 @@ from fastnn import optimizers
 from fastnn.engine import blueprint
 from fastnn.engine.chunk import train_chunk
 from fastnn.kernels import workspace
+from fastnn.kernels.predict_groups import predict_groups
 from fastnn.rules import RULES
 from fastnn.spec import activations, losses
 from fastnn.starts import INITIALIZATIONS
@@ -210,6 +211,7 @@ class RandomJob:
         if self.few or not np.isfinite(run.parameters).all():
             return
         yield run.predict(self.X)
+        yield self.outputs_by_group(run)
         if "validation" not in self.arguments:
             more = fastnn.train(self.net, self.X, self.y, continue_from=run, **self.going_on())
             yield from (more.parameters, more.state)
@@ -219,6 +221,13 @@ class RandomJob:
         yield fastnn.gradient(*data, loss=loss)
         if self.last != "softmax":
             yield fastnn.jacobian(self.net, rows, self.X)
+
+    def outputs_by_group(self, run):
+        """The outputs of networks of groups, of which some are empty."""
+        n_groups = self.restarts % 19 + 1
+        rows = np.tile(run.parameters, (n_groups, 1))
+        groups = self.rng.integers(0, n_groups, self.samples)
+        return predict_groups(self.net, rows, self.X.astype(rows.dtype), groups)
 
 
 def bits(results):

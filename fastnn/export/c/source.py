@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from ...results.model import SHARES, Model
+from ...results.model import Model
+from ...results.outcomes import SHARES
 from ...spec.activations import SOFTMAX
 from ...support.version import __version__
 from ...tabular.encoding import Encoding

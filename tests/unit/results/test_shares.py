@@ -17,7 +17,8 @@ from mpmath import mp
 
 import fastnn
 from fastnn.export import from_json, to_c, to_json, to_onnx
-from fastnn.results.model import SHARES, Model
+from fastnn.results.model import Model
+from fastnn.results.outcomes import SHARES
 from fastnn.spec.activations import NAMES
 
 pytestmark = pytest.mark.thorough

@@ -379,7 +379,7 @@ def test_random_corruptions(kind, path):
 
 def test_only_results_are_saved(path):
     for thing in (5, None, np.ones(3)):
-        with pytest.raises(TypeError, match="expected a Network, Model, Run, Runs or Statistics"):
+        with pytest.raises(TypeError, match="expected a Network, Model, Models, Run, Runs or"):
             save(thing, path)
 
 
