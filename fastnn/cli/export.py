@@ -28,7 +28,9 @@ from .files import check_output
 from .gaps import read_with_gaps
 from .models import check_order, load_model
 from .reading import check_input
+from .report import warn
 
+FEW_SAMPLES = 30
 UNSEEN = "\0"
 """A text that no file has, in the place of those that are none of the categories."""
 
@@ -67,16 +69,28 @@ def run(options: argparse.Namespace) -> int:
     if options.calibration is not None:
         check_input(options.calibration, "--calibration")
     model = load_model(options.model)
+    members = len(model.parameters)
+    what = f"{path}: {model!r}"
+    if members > 1:
+        what += (
+            f"\nthe average of {members} networks, and as many times as large as one; fastnn train "
+            "--average 1 makes a model of one"
+        )
     if suffix != ".h":
         if suffix == ".onnx":
             to_onnx(model, path, dtype=options.dtype)
         else:
             to_json(model, path)
-        print(f"{path}: {model!r}")
+        print(what)
         return 0
     samples = None if options.calibration is None else _samples(model, options)
     header = to_c(model, path, options.name, dtype=options.dtype, calibration=samples)
-    print(f"{path}: {model!r}")
+    print(what)
+    if samples is not None and len(samples) < FEW_SAMPLES:
+        warn(
+            f"--calibration: expected at least {FEW_SAMPLES} samples, got {len(samples)}, which "
+            "need not have the ranges of others, nor tell what is lost; pass the training data"
+        )
     if header.loss is not None:
         print(f"{options.dtype or model.dtype}: {header.loss}")
     return 0

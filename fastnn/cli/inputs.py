@@ -11,14 +11,16 @@ import numpy as np
 
 from ..results.model import Model
 from ..support.checks import shown
-from ..tabular.cells import ADVICE_ON_DATES, Cells, gaps_of, n_rows
+from ..tabular.cells import ADVICE_ON_DATES, ADVICE_ON_TIMES, Cells, gaps_of, n_rows, written_alike
 from ..tabular.csv_table import Labels, Table, TableError
 from ..tabular.encoding import Column, Encoding, learn
 from ..tabular.notation import quantity
 from ..tabular.reading import Reading
-from ..tabular.target import MOST_NUMBERS
+from ..tabular.target import MOST_NUMBERS, Target
 from ..tabular.text_file import STANDARD_INPUT
-from .report import escaped, short
+from .report import PRINTED, escaped, listed, short
+
+CONSTANT = "a single number in all training rows teaches nothing"
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Inputs:
     cells : list of Cells
         The columns of the encoding.
     left_out : dict of (str, str)
-        Reasons, and options that change it, by columns that are of no use.
+        Reasons, and options that change it, by columns that are of no use.  For columns with one
+        number, they are `CONSTANT` and empty.
     """
 
     encoding: Encoding
@@ -71,6 +74,19 @@ class Inputs:
             more |= {"encoding": self.encoding, "features": None}
         return Model(**model.__getstate__() | more)
 
+    def alike(self, target: Target) -> Iterator[str]:
+        """A note for each column, also the target, with texts that seem to mean the same."""
+        texts = {column.name: column.categories for column in self.encoding.columns}
+        if target.classes is not None:
+            texts[target.names[0]] = tuple(map(str, target.classes.tolist()))
+        for name, every in texts.items():
+            for group in written_alike(every):
+                yield (
+                    f"column {shown(name)} has {' and '.join(map(shown, group[:PRINTED]))}, which "
+                    "differ only in capitals or blanks, and are not the same here; if they mean "
+                    "the same, write them alike"
+                )
+
     def told(self, rows: np.ndarray) -> Iterator[str]:
         """A line for each column that is encoded or left out; `rows` are the training rows."""
         others = np.setdiff1d(np.arange(n_rows(self.cells[0])), rows)
@@ -83,8 +99,12 @@ class Inputs:
             if column.categories and (new := np.count_nonzero(column.codes(cells)[others] < 0)):
                 line += f"; in {new:,} of the other rows it is none of them"
             yield line
+        constant = [name for name, (reason, _) in self.left_out.items() if reason == CONSTANT]
+        if constant:
+            yield f"note: left out: {listed(constant)}; {CONSTANT}"
         for name, (reason, ways) in self.left_out.items():
-            yield escaped(f"note: left out: {name}, since {reason}; {ways}")
+            if reason != CONSTANT:
+                yield escaped(f"note: left out: {name}, since {reason}; {ways}")
 
 
 def read_columns(
@@ -154,7 +174,9 @@ def learn_inputs(
                 raise
             wrong.append((name, error))
             continue
-        if not isinstance(learnt, str):
+        if isinstance(learnt, Column) and _is_constant(learnt, part, rows):
+            left_out[name] = CONSTANT, ""
+        elif not isinstance(learnt, str):
             columns.append(learnt)
             kept.append(part)
         elif name in categories:
@@ -172,6 +194,13 @@ def learn_inputs(
     return Inputs(Encoding(columns), kept, left_out)
 
 
+def _is_constant(column: Column, cells: Cells, rows: np.ndarray) -> bool:
+    """Return whether a column of numbers is one and the same input in all of these rows."""
+    if column.categories or column.indicator:
+        return False
+    return len(np.unique(column.encode(cells)[rows])) == 1
+
+
 def _are_few_quantities(column: Labels) -> bool:
     """Return whether there are few numbers with units, such as terms of 36 and 60 months."""
     found = [quantity(text) for text in column.texts]
@@ -183,7 +212,9 @@ def _ways(wrong: list[tuple[str, ValueError]]) -> str:
 
     Columns of numbers are worth mending, those of dates may be left out.
     """
-    dates = [name for name, error in wrong if ADVICE_ON_DATES in str(error)]
+    dates = [
+        name for name, error in wrong if str(error).endswith((ADVICE_ON_DATES, ADVICE_ON_TIMES))
+    ]
     names = dates if wrong[0][0] in dates else [name for name, _ in wrong if name not in dates]
     ignored, taken = (
         " ".join(f"{option} {shlex.quote(name)}" for name in names)

@@ -164,10 +164,8 @@ def _tell_data(told: Told, options: argparse.Namespace, work: Work) -> None:
         told.say(f"the test rows are those of {title(options.test_file)}")
     for line in inputs.told(parts.train):
         told.say(line)
-    constant = [n for n, column in zip(inputs.names, X[parts.train].T, strict=True)
-                if (column == column[0]).all()]  # fmt: skip
-    if constant:
-        told.say(f"constant in all training rows: {listed(constant)}")
+    for note in inputs.alike(target):
+        told.say(f"note: {note}")
     numbers = {column.name for column in columns if not column.categories}
     identifiers = [name for name, column in zip(inputs.names, X.T, strict=True)
                    if name in numbers and is_identifier(name, column)]  # fmt: skip

@@ -19,6 +19,10 @@ ERRORS = 2.0
 """Standard errors by which one score must differ from another to count."""
 LEAST_DROP, LEAST_DROP_OF_R2 = 0.05, 0.2
 """Differences of accuracies, and of R², that do not count anyway."""
+LARGEST_RATIO = 0.9
+"""Ratio of an RMSE to that of the mean which counts if most rows agree."""
+SKEWED = 1.5
+"""Ratio of mean and median above which logarithms of positive numbers may be easier to learn."""
 LISTED = 5
 
 
@@ -35,12 +39,15 @@ class Tried:
         True if there are hidden units, of which fewer could do.
     weighted : bool
         True if classes have weights: then the balanced accuracy counts, not the accuracy.
+    log : bool
+        True if the logarithms of the target trained.
     """
 
     optimizer: str
     penalty: str | None = None
     hidden: bool = True
     weighted: bool = False
+    log: bool = False
 
     def ways(self, *more: str) -> str:
         """The ways to a better model that are left, then `more` of them, in words."""
@@ -147,13 +154,11 @@ def doubts_of_numbers(
     """
     part = [*parts][-1]
     true, predicted = parts[part]
-    rough, error = true - constant, true - predicted
-    # Relative to the largest, since squares of small numbers underflow.
-    largest = max(float(np.abs([rough, error]).max()), np.finfo(np.float64).tiny)
-    gain = (rough / largest) ** 2 - (error / largest) ** 2
-    if gain.mean() <= ERRORS * gain.std() / np.sqrt(len(gain)):
-        errors = Errors.of(true, predicted, constant)
+    errors = Errors.of(true, predicted, constant)
+    if not _is_better(true, predicted, constant, errors):
         more = [*tried.simpler(), *([tried.penalty] if tried.penalty else [])]
+        if not tried.log and true.min() > 0 and true.mean() > SKEWED * np.median(true):
+            more.append("--log-target")
         yield (
             f"train: expected an RMSE of {short(name)} on the {part} rows clearly below the "
             f"{errors.constant_rmse:.5g} of the mean, got {errors.rmse:.5g}: {_worth(len(true))} "
@@ -164,6 +169,26 @@ def doubts_of_numbers(
         if chosen - r2 > LEAST_DROP_OF_R2:
             yield _drop(f"R² {r2:.4f} of {short(name)}", f"{chosen:.4f}",
                         len(parts["validation"][0]), tried)  # fmt: skip
+
+
+def _is_better(true: np.ndarray, predicted: np.ndarray, constant: float, errors: Errors) -> bool:
+    """Return whether predictions are clearly better than the mean, by two standard errors.
+
+    That of the squared errors or, if the RMSE is a tenth below, that of the signed ranks of the
+    absolute errors beside those of the median (F. Wilcoxon, Biometrics Bulletin 1 (1945) 80–83):
+    a few large values decide over the squares of skewed numbers, not over ranks.
+    """
+    rough, error = true - constant, true - predicted
+    # Relative to the largest, since squares of small numbers underflow.
+    largest = max(float(np.abs([rough, error]).max()), np.finfo(np.float64).tiny)
+    gain = (rough / largest) ** 2 - (error / largest) ** 2
+    if gain.mean() > ERRORS * gain.std() / np.sqrt(len(gain)):
+        return True
+    closer = np.abs(true - np.median(true)) - np.abs(error)
+    ranks = np.abs(closer).argsort(kind="stable").argsort(kind="stable") + 1.0
+    noise = float(np.sqrt(np.square(ranks).sum()))
+    is_closer = bool(np.sign(closer) @ ranks > ERRORS * noise)
+    return is_closer and errors.rmse < LARGEST_RATIO * errors.constant_rmse
 
 
 def _worth(rows: int) -> str:

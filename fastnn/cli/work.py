@@ -88,7 +88,7 @@ class Work:
         """The means that doubts about the model need not advise."""
         return Tried(
             self.optimizer, penalty=penalty_to_try(options), hidden=len(self.main.net.sizes) > 2,
-            weighted=options.balanced or bool(options.class_weight),
+            weighted=options.balanced or bool(options.class_weight), log=options.log_target,
         )  # fmt: skip
 
     def fit(self, options: argparse.Namespace, trial: Trial, X: np.ndarray) -> Fit:

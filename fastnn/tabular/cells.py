@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import numbers
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -76,6 +76,13 @@ def is_date(text: str) -> bool:
     return len(text) <= LONGEST and re.fullmatch(_DATE, text, re.IGNORECASE) is not None
 
 
+def told_as_date(text: str) -> str:
+    """A date or a time of day in words, and how to make a number of it."""
+    if re.fullmatch(_TIME, text, re.IGNORECASE) is None:
+        return f"the date {shown(text)}; {ADVICE_ON_DATES}"
+    return f"the time {shown(text)}; {ADVICE_ON_TIMES}"
+
+
 def key_of(text: str, notation: Notation = PLAIN) -> str:
     """Make the key that tells categories apart: equal for 1 and 1.0, True and TRUE, and gaps.
 
@@ -91,6 +98,14 @@ def key_of(text: str, notation: Notation = PLAIN) -> str:
     if plain is not None and _PLAIN.fullmatch(plain) and abs(float(plain)) < LARGEST_WHOLE:
         return f"{float(plain) + 0.0:.17g}"  # 0 for -0
     return text
+
+
+def written_alike(texts: Iterable[str]) -> list[list[str]]:
+    """Groups of texts that differ only in capitals and blanks."""
+    groups: dict[str, list[str]] = {}
+    for text in texts:
+        groups.setdefault("".join(text.split()).casefold(), []).append(text)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def n_rows(column: Cells) -> int:
@@ -240,10 +255,12 @@ def _text(value: Any, name: str) -> str:
 def _wrong_type(name: str, kind: Any, value: Any = None) -> str:
     what = f"X: column {shown(name)}: expected numbers, bools or texts, got "
     if isinstance(value, datetime.date | datetime.time | np.datetime64) or "datetime" in str(kind):
-        return f"{what}dates; {ADVICE_ON_DATES}"
+        is_time = isinstance(value, datetime.time)
+        return what + (f"times; {ADVICE_ON_TIMES}" if is_time else f"dates; {ADVICE_ON_DATES}")
     return f"{what}{kind}"
 
 
+ADVICE_ON_TIMES = "make numbers of them first, such as the hours since midnight, or the seconds"
 ADVICE_ON_DATES = (
     "make numbers of them first, such as the days since a first day, the month or the weekday"
 )

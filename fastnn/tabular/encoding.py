@@ -12,7 +12,6 @@ from ..support.checks import real_array, shown
 from ..support.frames import LISTED, Names
 from ..support.suggestions import suggests
 from .cells import (
-    ADVICE_ON_DATES,
     GAP,
     Cells,
     Texts,
@@ -24,6 +23,7 @@ from .cells import (
     n_rows,
     numbers_of,
     share,
+    told_as_date,
 )
 from .notation import PLAIN, are_numbers, is_gap
 
@@ -357,8 +357,8 @@ def _check_texts(cells: Labels | Texts) -> None:
     dates = [is_date(text) for text in cells.texts]
     if share(dates, cells, every) >= 0.5:
         code = dates.index(True)
-        what = f"expected a number or a category, got the date {shown(cells.texts[code])}"
-        raise cells.error(code, f"{what}; {ADVICE_ON_DATES}")
+        what = f"expected a number or a category, got {told_as_date(cells.texts[code])}"
+        raise cells.error(code, what)
     if share(are_numbers(cells.texts), cells, every) >= 0.5:
         numbers_of(cells)  # which names the first that is none
 
