@@ -11,6 +11,7 @@ import numpy as np
 
 from ..results.model import Model
 from ..results.scaling import Scaling
+from ..spec import own_activations
 from ..spec.network import Network
 from ..support.atomic_files import DamagedFile, destination, record_in, refuse_others, sealed
 from ..support.checks import float_type, real_array, shown
@@ -26,39 +27,41 @@ TEXT = Path("the text")
 """Stands for the path if there is no file."""
 NAMES = {"format", "version", "members", "dtype"}
 MORE_NAMES = {"fastnn", "inputs", "outputs", "classes", "features", "targets", "digest",
-              "encoding"}  # fmt: skip
+              "encoding", "activations"}  # fmt: skip
 
 
 @suggests
 def to_json(model: Any, path: Any = None) -> str:
     """Convert a model to JSON: one object, whose numbers read back to the same bits.
 
-    =============  =================================================================
-    name           value
-    =============  =================================================================
-    ``format``     ``"fastnn model"``
-    ``version``    1, or 2 with an encoding: readers refuse other numbers
-    ``fastnn``     the version of fastnn that wrote it
-    ``dtype``      ``"float64"`` or ``"float32"``: in which the network computes
-    ``inputs``     null, or ``{"mean": [n_in numbers], "scale": [n_in numbers]}``:
-                   the network sees ``(x - mean) / scale``
-    ``members``    a list of networks of one shape, whose outputs are averaged, each
-                   a list of layers ``{"activation": name, "weights": n_in lists of
-                   n_out numbers, "biases": n_out numbers or null}``
-    ``outputs``    null, or the same for the outputs: predicted is
-                   ``output * scale + mean``; or ``{"log_mean": …, "log_scale": …}``:
-                   predicted is ``exp(output * log_scale + log_mean)``
-    ``classes``    null, or the labels: strings, whole numbers, numbers or booleans,
-                   one for each output, or two for one output: the share of the
-                   second; several sigmoids are divided by their sum
-    ``features``   null, or the names of the inputs
-    ``targets``    null, or the names of what is predicted
-    ``encoding``   only in version 2: the columns that become the inputs, in order,
-                   each ``{"name": text, "categories": texts, "fill": number or
-                   null, "indicator": true or false}``, as `Column` has them
-    ``digest``     SHA-256 in hexadecimal of all the rest, as ASCII JSON without
-                   spaces, names sorted
-    =============  =================================================================
+    ===============  =================================================================
+    name             value
+    ===============  =================================================================
+    ``format``       ``"fastnn model"``
+    ``version``      1, or 2 with an encoding: readers refuse other numbers
+    ``fastnn``       the version of fastnn that wrote it
+    ``dtype``        ``"float64"`` or ``"float32"``: in which the network computes
+    ``inputs``       null, or ``{"mean": [n_in numbers], "scale": [n_in numbers]}``:
+                     the network sees ``(x - mean) / scale``
+    ``members``      a list of networks of one shape, whose outputs are averaged, each
+                     a list of layers ``{"activation": name, "weights": n_in lists of
+                     n_out numbers, "biases": n_out numbers or null}``
+    ``outputs``      null, or the same for the outputs: predicted is
+                     ``output * scale + mean``; or ``{"log_mean": …, "log_scale": …}``:
+                     predicted is ``exp(output * log_scale + log_mean)``
+    ``classes``      null, or the labels: strings, whole numbers, numbers or booleans,
+                     one for each output, or two for one output: the share of the
+                     second; several sigmoids are divided by their sum
+    ``features``     null, or the names of the inputs
+    ``targets``      null, or the names of what is predicted
+    ``encoding``     only in version 2: the columns that become the inputs, in order,
+                     each ``{"name": text, "categories": texts, "fill": number or
+                     null, "indicator": true or false}``, as `Column` has them
+    ``activations``  only with activations of your own: the formulas of those
+                     that ``members`` name
+    ``digest``       SHA-256 in hexadecimal of all the rest, as ASCII JSON without
+                     spaces, names sorted
+    ===============  =================================================================
 
     With an encoding, a column without categories is one input, in which ``fill`` stands for empty
     cells, and with ``indicator`` a second one, 1 where the cell was empty and 0 elsewhere.  Two
@@ -66,7 +69,11 @@ def to_json(model: Any, path: Any = None) -> str:
     one input for each, 1 for this text and 0 elsewhere.  The category ``""`` is that of empty
     cells.  The inputs are scaled after that.
 
-    A layer computes ``activation(x @ weights + biases)``; the activations are those of `Network`.
+    A layer computes ``activation(x @ weights + biases)``; the activations are those of `Network`,
+    and those under ``activations``.  There, ``function`` has ``arguments``, one name, and
+    ``nodes``, whose last one is the result: each is a list of its kind, such as ``"add"``, and the
+    places of its operands among the nodes before, or ``["argument", name]`` or ``["constant",
+    number]``.
     All sigmoids of a row may underflow.  So their quotients are best computed as the softmax of
     their logarithms, ``min(z, 0) - log1p(exp(-abs(z)))`` for ``z = x @ weights + biases``; with
     several members, as the softmax of the logarithms of their sums.  Another program that writes
@@ -117,6 +124,9 @@ def to_json(model: Any, path: Any = None) -> str:
         "features": model.features and list(model.features),
         "targets": model.targets and list(model.targets),
     }
+    own = own_activations.definitions(model.network.activation)
+    if own:
+        record["activations"] = own
     if model.encoding is not None:
         record["encoding"] = model.encoding.record()
     text = _text(sealed(record)) + "\n"
@@ -175,6 +185,7 @@ def _model(record: dict[str, Any], path: Path) -> Model:
 
 def _model_of(record: dict[str, Any]) -> Model:
     dtype = float_type(record["dtype"])
+    own_activations.define(record.get("activations", []))
     members = _list("members", record["members"])
     read = [_member(f"members[{k}]", layers, dtype) for k, layers in enumerate(members)]
     if len({net for net, _ in read}) != 1:

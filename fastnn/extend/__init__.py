@@ -1,8 +1,9 @@
 """Your own activations, losses and optimizers, available everywhere once added.
 
-An addition holds for this process: other processes that train with it must add it too.  Each of
-them compiles it anew, in less than a second, and does not cache it on disk, since the cache could
-not tell whether it is still the same.
+An addition holds for this process.  Files, and jobs for other processes, hold the formulas of
+activations, losses, and optimizers of one function, so they need not be added there; the name alone
+must be.  Each process compiles an addition anew, in less than a second, and does not cache it on
+disk, since the cache could not tell whether it is still the same.
 """
 
 from __future__ import annotations

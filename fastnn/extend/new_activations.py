@@ -14,8 +14,8 @@ from numba import types
 from ..expressions import Expression, record
 from ..lanes.formulas import Condition, Term, formula
 from ..lanes.types import Lanes, llvm_value
-from ..spec import activations
-from ..spec.activations import Activation
+from ..spec import activations, own_activations
+from ..spec.activations import BY_NAME, Activation
 from ..spec.activations import slope_of as slope_of_formula
 from ..support.checks import integer, shown
 from ..support.suggestions import suggests
@@ -92,17 +92,14 @@ def activation(
     expression = record(function, ["x"])
     slope, of_input = slope_of_formula(expression)
     check_forms(expression, slope, expression, slope, of_input, DERIVED)
-    activations.add(
-        Activation(
+    own_activations.add(
+        own_activations.made_of(
             name,
-            formula(expression, arguments=1),
-            formula(slope, arguments=1),
             expression,
             slope,
             of_input=of_input,
             symmetry=symmetry_of(expression),
             range=range_of(expression),
-            expression=expression,
         )
     )
     return expression
@@ -179,17 +176,28 @@ def add_activation(
     _check_numpy("numpy", parts.numpy, "numpy_slope", parts.numpy_slope, parts.of_input)
     check_symmetry(parts.numpy, symmetry)
     check_forms(function, parts.slope, parts.numpy, parts.numpy_slope, parts.of_input)
-    activations.add(
+    own_activations.add(
         replace(
             parts,
             name=name,
             function=formula(function, arguments=1),
             slope=formula(parts.slope, arguments=1),
+            slope_expression=_recorded(parts.slope, parts.of_input),
             kinks=() if kink is None else (float(kink),),
             symmetry=symmetry,
             range=range_of(function),
         )
     )
+
+
+def _recorded(slope: Callable[..., Any], of_input: bool) -> Expression | None:
+    """The slope as a formula; None for one that asks for the type of its number."""
+    if isinstance(slope, Expression):
+        return slope
+    try:
+        return record(slope, ["x" if of_input else "y"])
+    except TypeError:
+        return None
 
 
 def _completed(
@@ -225,7 +233,7 @@ def _check_name(name: Any) -> None:
         raise TypeError(f"name: expected a str, got {shown(name)}")
     if not name.isidentifier():
         raise ValueError(f"name: expected letters, digits and underscores, got {shown(name)}")
-    if name in activations.CODES:
+    if name in activations.CODES and (name not in BY_NAME or BY_NAME[name].is_own):
         raise ValueError(f"name: expected a new name, got {name!r}, which already exists")
 
 

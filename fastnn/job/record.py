@@ -18,6 +18,7 @@ from ..optimizers.one_formula import OwnOptimizer, own_optimizer_of
 from ..optimizers.schedules import SCHEDULES
 from ..rules import RULES
 from ..rules.loss_below import LossBelow
+from ..spec import own_activations
 from ..spec.grid import Grid
 from ..spec.losses import LOSSES
 from ..spec.network import Network
@@ -136,6 +137,12 @@ def names_record(job: Job) -> dict[str, list[str]]:
     """The names of a job's columns, if it has any: beside its record, since they change no bit."""
     named = {"features": job.features, "targets": job.targets}
     return {name: list(names) for name, names in named.items() if names is not None}
+
+
+def activations_record(net: Network) -> dict[str, Any]:
+    """The formulas of a network's own activations, if it has any: beside its record of names."""
+    own = own_activations.definitions(net.activation)
+    return {"activations": own} if own else {}
 
 
 def with_names(job: Job, record: Mapping[str, Any]) -> Job:

@@ -76,6 +76,8 @@ class Activation:
     """The smallest closed interval that has all its values, rounded outward."""
     expression: Expression | None = None
     """The function as a formula of x; None if it was added in another form."""
+    slope_expression: Expression | None = None
+    """The slope as a formula, for files; None if there is none, or the package has it."""
 
     @property
     def is_own(self) -> bool:
@@ -256,7 +258,7 @@ def unknown(name: str) -> str:
     """The error message for a name that no activation has."""
     return (
         f"activation: expected one of {', '.join(CODES)}, got {shown(name)}; an activation of your "
-        "own must be added in every process that uses it (fastnn.extend.activation)"
+        "own must be added first (fastnn.extend.activation)"
         f"{hint(name, CODES)}"
     )
 

@@ -12,6 +12,7 @@ import numpy as np
 from ..support.checks import integer, real_array, shown
 from ..support.savable import Savable
 from ..support.suggestions import suggests
+from . import own_activations
 from .activations import CODES, SOFTMAX, unknown
 
 if TYPE_CHECKING:
@@ -94,7 +95,13 @@ class Network(Savable):
                 f"sizes: expected at most {MAX_PARAMETERS} parameters, got {self.n_parameters}"
             )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The arguments of its constructor, and formulas that another process may not know."""
+        own = own_activations.definitions(self.activation)
+        return super().__getstate__() | ({"own": own} if own else {})
+
     def __setstate__(self, state: dict[str, Any]) -> None:
+        own_activations.define(state.get("own", []))
         self.__init__(state["sizes"], bias=state["bias"])  # type: ignore[misc]
         # Unknown activations raise only when they are used.
         names = state["activation"]

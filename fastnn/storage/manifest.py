@@ -11,7 +11,16 @@ import numpy as np
 
 from ..job.job import Job
 from ..job.keep import COLUMNS, Keep
-from ..job.record import fixed_restarts, job_digest, job_of, job_record, names_record, with_names
+from ..job.record import (
+    activations_record,
+    fixed_restarts,
+    job_digest,
+    job_of,
+    job_record,
+    names_record,
+    with_names,
+)
+from ..spec import own_activations
 from ..support.atomic_files import (
     DamagedFile,
     check_file,
@@ -73,6 +82,7 @@ def write_manifest(folder: Path, job: Job, keep: Keep) -> Manifest:
         "best": keep.best,
         "job": record,
         **names_record(job),
+        **activations_record(job.net),
         "data": data,
         "job_digest": digest,
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -123,6 +133,7 @@ def read_manifest(folder: Path) -> Manifest:
                 raise ValueError(f"{name!r} is not the name of an array")
             check_file(file, {key: entry[key] for key in ("bytes", "sha256")})
             arrays[name] = np.array(read_array(file))
+        own_activations.define(record.get("activations", []))
         restarts = integer("restarts", record["restarts"], 1, 10**12)
         job = job_of(record["job"], arrays, restarts)
         digest = job_digest(*job_record(job))

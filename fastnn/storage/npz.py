@@ -19,6 +19,7 @@ import numpy as np
 from ..job.job import Job
 from ..job.keep import COLUMNS
 from ..job.record import (
+    activations_record,
     job_of,
     job_record,
     names_record,
@@ -30,6 +31,7 @@ from ..results.censoring import CutOff
 from ..results.run import Run
 from ..results.runs import Runs
 from ..results.statistics import Statistics
+from ..spec import own_activations
 from ..spec.network import Network
 from ..spec.status import Status
 from ..support.archives import members_of, read_member
@@ -127,6 +129,7 @@ def load(path: str | os.PathLike[str]) -> Any:
         raise DamagedFile(file, "expected a file, got a folder; fastnn.open_run reads folders")
     about, arrays = _read(file)
     try:
+        own_activations.define(about.get("activations", []))
         return _READERS[about["kind"]](about, arrays)
     except Exception as error:
         raise DamagedFile(file, f"it does not describe a result of fastnn: {error}") from error
@@ -205,7 +208,8 @@ def _belongs(kind: str, name: str) -> bool:
 def _with_job(job: Job) -> tuple[dict[str, Any], Arrays]:
     record, arrays = job_record(job)
     named = {JOB + name: array for name, array in arrays.items()}
-    return {"job": record, "restarts": job.restarts, **names_record(job)}, named
+    beside = names_record(job) | activations_record(job.net)
+    return {"job": record, "restarts": job.restarts, **beside}, named
 
 
 def _job(about: dict[str, Any], arrays: Arrays) -> Job:
@@ -217,7 +221,7 @@ def _job(about: dict[str, Any], arrays: Arrays) -> Job:
 
 
 def _network(net: Network) -> tuple[dict[str, Any], Arrays]:
-    return {"network": network_record(net)}, {}
+    return {"network": network_record(net), **activations_record(net)}, {}
 
 
 def _network_again(about: dict[str, Any], arrays: Arrays) -> Network:

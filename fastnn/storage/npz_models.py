@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..job.record import network_of, network_record
+from ..job.record import activations_record, network_of, network_record
 from ..results.model import Model
 from ..results.models import Models
 from ..results.scaling import Scaling
@@ -90,6 +90,7 @@ def _common(model: Model | Models) -> tuple[dict[str, Any], Arrays]:
     """The record and arrays that both have."""
     record: dict[str, Any] = {
         "network": network_record(model.network),
+        **activations_record(model.network),
         "features": model.features,
         "targets": model.targets,
     }

@@ -219,11 +219,10 @@ def test_files(own, tmp_path):
     net.save(tmp_path / "net.npz")
 
     fastnn.extend.remove("swish")
-    with pytest.raises(ValueError, match=r"got 'swish'; an activation of your own must be added"):
-        fastnn.load(tmp_path / "net.npz")
+    assert fastnn.load(tmp_path / "net.npz") == net
     fastnn.extend.remove(own.NormalizedDescent)
     for read, name in ((fastnn.load, "runs.npz"), (fastnn.open_run, "run")):
-        with pytest.raises(ValueError, match=r"add an optimizer of your own|must be added"):
+        with pytest.raises(ValueError, match=r"add an optimizer of your own"):
             read(tmp_path / name)
     with pytest.raises(TypeError, match=r"or an optimizer added by .*, got NormalizedDescent\("):
         fastnn.train_many(fastnn.Network([2, 2, 1]), *XOR, restarts=40, out=tmp_path / "other",
@@ -240,8 +239,8 @@ def test_exports_to_json(own):
         again = fastnn.export.from_json(text)
         np.testing.assert_array_equal(bits(again.predict(XOR[0])), bits(run.predict(XOR[0])))
         fastnn.extend.remove(own_name)
-        with pytest.raises(ValueError, match=rf"got '{own_name}'; an activation of your own must"):
-            fastnn.export.from_json(text)
+        again = fastnn.export.from_json(text)
+        np.testing.assert_array_equal(bits(again.predict(XOR[0])), bits(run.predict(XOR[0])))
 
 
 def test_command_line(own, capsys):
@@ -263,11 +262,9 @@ def test_processes(own, tmp_path):
     with ProcessPoolExecutor(1, spawn, importlib.import_module, ("own",)) as pool:
         assert_same_bits(fastnn.train_many(net, *XOR, executor=pool, **options), runs)
     options["optimizer"] = fastnn.GradientDescent()
-    with (
-        ProcessPoolExecutor(1, spawn) as pool,
-        pytest.raises(fastnn.Incomplete, match=r"ValueError: activation: .* got 'mish'; an act"),
-    ):
-        fastnn.train_many(net, *XOR, executor=pool, **options)
+    runs = fastnn.train_many(net, *XOR, **options)
+    with ProcessPoolExecutor(1, spawn) as pool:  # which knows only the formula
+        assert_same_bits(fastnn.train_many(net, *XOR, executor=pool, **options), runs)
 
 
 CODE = """
