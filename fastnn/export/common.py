@@ -9,6 +9,7 @@ import numpy as np
 
 from ..expressions import Expression
 from ..results.model import Model
+from ..results.outcomes import Outcomes
 from ..spec.activations import BY_NAME, SOFTMAX, unknown
 from ..spec.network import Network
 from ..support.atomic_files import write_file
@@ -26,8 +27,8 @@ class Layer:
     activation: str
 
 
-def layers_of(model: Model) -> list[Layer]:
-    """The layers of a model, from the first hidden layer on."""
+def layers_of(model: Outcomes) -> list[Layer]:
+    """The layers of a model, from the first hidden layer on; groups are members."""
     net = model.network
     members = [net.unpack(parameters) for parameters in model.parameters]
     return [
@@ -62,7 +63,7 @@ def formula_of(activation: str, format: str) -> Expression | None:
     return expression
 
 
-def labels_of(model: Model) -> list[Any] | None:
+def labels_of(model: Outcomes) -> list[Any] | None:
     """The labels as str, int, float or bool, all of one type; ValueError if one is not finite."""
     if model.classes is None:
         return None

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..results.model import Model
+from ..results.models import Models
 from ..results.scaling import Scaling
+from ..results.scalings import Scalings
 from ..support.checks import shown
 from ..support.frames import listed
 from ..support.suggestions import hint
@@ -19,7 +21,7 @@ RESOLVED = 1e4
 """The largest mean of a column, in standard deviations, of which float32 leaves three digits."""
 
 
-def type_of(model: Model, dtype: Any, known: Sequence[str]) -> str:
+def type_of(model: Model | Models, dtype: Any, known: Sequence[str]) -> str:
     """The name of a type, by default the model's; ValueError if it is none of `known`."""
     if dtype is None:
         return model.dtype.name
@@ -45,11 +47,11 @@ def fits(name: str, array: np.ndarray) -> None:
         )
 
 
-def check_spread(model: Model, inputs: Scaling, stacklevel: int) -> None:
+def check_spread(model: Model | Models, inputs: Scaling | Scalings, stacklevel: int) -> None:
     """Raise if the inputs do not fit float32; warn if it cannot tell them apart."""
     fits("inputs", np.abs(inputs.mean) + inputs.scale)
-    names = model.features or [f"x[{i}]" for i in range(len(inputs.mean))]
-    far = np.abs(inputs.mean) / inputs.scale > RESOLVED
+    names = model.features or [f"x[{i}]" for i in range(inputs.mean.shape[-1])]
+    far = np.asarray(np.atleast_2d(np.abs(inputs.mean) / inputs.scale > RESOLVED).any(axis=0))
     if far.any():
         blurred = listed([name for name, is_far in zip(names, far, strict=True) if is_far])
         warnings.warn(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,12 +9,13 @@ import numpy as np
 from ..support.checks import shown
 from ..tabular.encoding import UNSEEN_OF_TWO, Column, Encoding
 from ..tabular.notation import GAPS
+from .onnx_graph import Graph
 
 DOMAIN, VERSION = "ai.onnx.ml", 3
 """Version of the operator that looks texts up."""
 
 
-def encoded(graph: Any, encoding: Encoding, describe: Callable[..., Any]) -> tuple[list[Any], str]:
+def encoded(graph: Graph, encoding: Encoding) -> tuple[list[Any], str]:
     """Add the inputs of the columns, and what makes the network's inputs of them.
 
     Returns
@@ -35,12 +35,12 @@ def encoded(graph: Any, encoding: Encoding, describe: Callable[..., Any]) -> tup
     described, parts = [], []
     for column in encoding.columns:
         dtype = np.dtype(object) if column.categories else graph.dtype
-        described.append(describe(graph, column.name, dtype, 1))
+        described.append(graph.described(column.name, dtype, 1))
         parts += _categories(graph, column) if column.categories else _numbers(graph, column)
     return described, graph.add("Concat", *parts, axis=1)
 
 
-def _numbers(graph: Any, column: Column) -> list[str]:
+def _numbers(graph: Graph, column: Column) -> list[str]:
     x = graph.cast(column.name, graph.wide)
     if column.fill is None:
         return [x]
@@ -51,7 +51,7 @@ def _numbers(graph: Any, column: Column) -> list[str]:
     return parts
 
 
-def _categories(graph: Any, column: Column) -> list[str]:
+def _categories(graph: Graph, column: Column) -> list[str]:
     """Look the texts up, and compare the places of the categories."""
     places = {
         spelled: place

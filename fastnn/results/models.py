@@ -149,6 +149,19 @@ class Models(Outcomes):
         known: GroupLabels = vars(self)["_known"]
         return known
 
+    def without_encoding(self) -> Models:
+        """The same models of inputs that are encoded already, as by ``encoding.apply(X)``.
+
+        Returns
+        -------
+        Models
+        """
+        if self.encoding is None:
+            return self
+        other = self.fallback and self.fallback.without_encoding()
+        changed = {"encoding": None, "features": self.encoding.inputs, "fallback": other}
+        return Models(**self.__getstate__() | changed)
+
     def evaluate(self, X: ArrayLike, groups: Any = None) -> np.ndarray:
         """The networks' outputs, in the units of the data.
 
@@ -355,6 +368,7 @@ def _check_fallback(first: Model, fallback: Any) -> Model | None:
         ("inputs", first.network.sizes[0], fallback.network.sizes[0]),
         ("outputs", first.network.sizes[-1], fallback.network.sizes[-1]),
         ("classes", _listed(first.classes), _listed(fallback.classes)),
+        ("probabilities", first.has_shares, fallback.has_shares),
         ("encoding", _record(first.encoding), _record(fallback.encoding)),
     ):
         if expected != got:
