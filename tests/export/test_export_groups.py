@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from export_examples import TOLERANCES
-from group_examples import groups, rows_of, unit_of
+from group_models import groups, rows_of, unit_of
 from hypothesis import given, settings
 from test_export_onnx import session
 from test_model import raises
