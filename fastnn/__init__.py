@@ -70,6 +70,7 @@ from .storage.npz import load
 from .storage.stored_runs import StoredRuns, open_run
 from .support.advice import TrainingWarning
 from .support.atomic_files import DamagedFile
+from .support.guesses import no_attribute
 from .support.version import NUMERICS_VERSION, __version__
 from .tabular.encoding import Encoding
 from .training import train, train_many
@@ -166,6 +167,7 @@ else:
 
     def __getattr__(name: str) -> ModuleType:
         """Import a module when it is first used, which many programs never do."""
-        if name in ("export", "extend", "reference"):
+        if name in ("export", "extend", "reference", "sklearn"):
             return import_module(f".{name}", __name__)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        text = f"module {__name__!r} has no attribute {name!r}"
+        raise no_attribute(__name__, name, __all__, text)

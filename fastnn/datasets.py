@@ -1,11 +1,12 @@
 """Small classic data sets, as pairs of float64 arrays ``X (n, n_in)`` and ``y (n, n_out)``."""
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .support.checks import integer, shown
+from .support.guesses import no_attribute
 from .support.suggestions import suggests
 
 __all__ = ["circles", "encoder", "moons", "parity", "sine", "spirals", "xor"]
@@ -17,6 +18,14 @@ MAX_SEED = 2**64 - 1
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Raise AttributeError, with the data set that is meant."""
+        text = f"module {__name__!r} has no attribute {name!r}"
+        raise no_attribute(__name__, name, __all__, text)
 
 
 def xor() -> tuple[np.ndarray, np.ndarray]:

@@ -26,7 +26,7 @@ class Options(TypedDict, total=False):
     """The arguments that do not decide the type of the result."""
 
     restarts: int | None
-    optimizer: Optimizer | str | None
+    optimizer: Optimizer | type[Optimizer] | str | None
     loss: Penalized | type[Penalized] | str | None
     epochs: int
     target_sse: float | None

@@ -15,7 +15,7 @@ from .job.keep import make_keep
 from .job.reach import warn_of_targets
 from .optimizers import Optimizer
 from .results.replay import HISTORY_LIMIT
-from .results.run import Run, train_one
+from .results.run import Run, train_one, warned
 from .results.runs import Runs
 from .results.statistics import Statistics
 from .rules.common import Rule
@@ -47,7 +47,7 @@ def train(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    optimizer: Optimizer | str | None = None,
+    optimizer: Optimizer | type[Optimizer] | str | None = None,
     loss: Penalized | type[Penalized] | str | None = None,
     epochs: int = 1000,
     target_sse: float | None = None,
@@ -77,7 +77,7 @@ def train(
         Inputs, finite, at least one sample.
     y : (n, n_out) array or data frame of float, or (n,) for one output
         Targets, finite.
-    optimizer : an optimizer such as GradientDescent, RPROP or Adam, or its name, optional
+    optimizer : an optimizer such as GradientDescent, RPROP or Adam, its class or name, optional
         By default ``GradientDescent(0.1)``, for a handful of samples.  The SSE and its steps grow
         with their number: for more use ``loss="mse"`` or "rprop", or it diverges.  Names stand for
         defaults: "gradient_descent", "gd" and "sgd", "rprop", "quickprop", "adam", "adamw",
@@ -145,7 +145,7 @@ def train(
     Warns
     -----
     TrainingWarning
-        If targets lie outside the range of the output's activation.
+        If targets are outside the output's range, or default numbers of an optimizer diverge.
 
     Examples
     --------
@@ -182,7 +182,7 @@ def train(
         threads = threads if threads == 1 or are_native() else 1
     every = history_interval(history, job)
     warn_of_targets(job)
-    return train_one(job, every, threads or 1)
+    return warned(train_one(job, every, threads or 1), optimizer or continue_from)
 
 
 @overload
@@ -212,7 +212,7 @@ def train_many(
     y: ArrayLike,
     *,
     restarts: int | None = None,
-    optimizer: Optimizer | str | None = None,
+    optimizer: Optimizer | type[Optimizer] | str | None = None,
     loss: Penalized | type[Penalized] | str | None = None,
     epochs: int = 1000,
     target_sse: float | None = None,

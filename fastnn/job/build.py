@@ -21,7 +21,7 @@ from ..spec.losses import Penalized, make_loss
 from ..spec.network import Network
 from ..spec.per_layer import PerLayer, arrays_among, layer_numbers
 from ..spec.sample_weights import check_any_weight, make_weighting
-from ..starts import make_start
+from ..starts import INITIALIZATIONS, make_start
 from ..starts.common import Start
 from ..starts.explicit import Explicit
 from ..starts.uniform import Uniform
@@ -44,7 +44,7 @@ def make_job(
     X: Any,
     y: Any,
     *,
-    optimizer: Optimizer | str | None = None,
+    optimizer: Optimizer | type[Optimizer] | str | None = None,
     loss: Any = None,
     epochs: int = 1000,
     target_sse: float | None = None,
@@ -107,6 +107,8 @@ def make_job(
         raise ValueError("shuffle: expected a batch_size with it, got None")
     size = samples if batch_size is None else min(samples, integer("batch_size", batch_size, 1))
     setup = setup_of(optimizer, net, samples, objective)
+    if isinstance(init, type) and init in INITIALIZATIONS:
+        init = init()
     chosen = _DEFAULT_INIT if init is None else init
     start = make_start(chosen, net, restarts, dtype)
     if before is not None:

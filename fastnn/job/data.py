@@ -42,8 +42,9 @@ def _inputs(
     columns, names = take_columns(name, X, features)
     inputs = real_array(name, columns, dtype)
     if inputs.ndim != 2 or inputs.shape[1] != net.sizes[0]:
+        one = "; a single sample is a row: [[…]]" if inputs.shape == net.sizes[:1] else ""
         raise ValueError(
-            f"{name}: expected shape (n, {net.sizes[0]}) for {net!r}, got {inputs.shape}"
+            f"{name}: expected shape (n, {net.sizes[0]}) for {net!r}, got {inputs.shape}{one}"
         )
     if len(inputs) == 0:
         raise ValueError(f"{name}: expected at least one sample, got none")
@@ -71,12 +72,20 @@ def check_data(
     if outputs.ndim != 2 or outputs.shape[1] != n_targets:
         raise ValueError(
             f"{y_name}: expected shape (n, {n_targets}) for {net!r}, got {outputs.shape}"
+            f"{_one_hot(outputs, n_targets)}"
         )
     if len(outputs) != len(inputs):
         raise ValueError(
             f"{y_name}: expected {len(inputs)} rows, as many as {x_name}, got {len(outputs)}"
         )
     return Data(inputs, outputs, features, targets)
+
+
+def _one_hot(labels: np.ndarray, n_classes: int) -> str:
+    """Advice for whoever passes numbers of classes."""
+    if labels.size not in labels.shape or not np.isin(labels, np.arange(n_classes)).all():
+        return ""
+    return f"; classes are rows with a single 1: numpy.eye({n_classes})[y]"
 
 
 def check_validation(

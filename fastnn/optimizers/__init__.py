@@ -82,7 +82,7 @@ def _shown(kind: type[Optimizer]) -> str:
 
 
 def make_optimizer(optimizer: Any) -> Optimizer:
-    """Convert an optimizer, its name, or None for gradient descent to an optimizer.
+    """Convert an optimizer, its class or name, or None for gradient descent to an optimizer.
 
     Raises
     ------
@@ -96,6 +96,8 @@ def make_optimizer(optimizer: Any) -> Optimizer:
     by_name = optimizers_by_name()
     if isinstance(optimizer, str) and optimizer.lower() in by_name:
         return by_name[optimizer.lower()]()
+    if isinstance(optimizer, type) and optimizer in OPTIMIZERS:
+        return optimizer()
     kinds = ", ".join(map(_shown, OPTIMIZERS))
     raise (ValueError if isinstance(optimizer, str) else TypeError)(
         f"optimizer: expected one of {kinds}, or {', '.join(map(repr, by_name))}, got "

@@ -14,6 +14,7 @@ from ..kernels.predict import predict
 from ..spec.network import Network
 from ..support.checks import real_array, shown
 from ..support.frames import Names, check_same, checked_names
+from ..support.guesses import Guessed
 from ..support.suggestions import suggests
 from ..tabular.encoding import Encoding
 from ..tabular.reading import Reading
@@ -25,7 +26,7 @@ from .scaling import Scaling
 
 
 @dataclass(frozen=True, init=False, eq=False)
-class Model(Outcomes):
+class Model(Outcomes, Guessed):
     """A predictor: a network, its parameters, and the meaning of its inputs and outputs.
 
     Several vectors of parameters form an ensemble, whose outputs are averaged.  A model does not

@@ -12,12 +12,14 @@ from ..job.build import Checkpoint
 from ..job.data import check_inputs
 from ..job.job import Job
 from ..kernels.predict import predict
+from ..optimizers import Optimizer
 from ..spec.network import Network
 from ..spec.status import NOT_RUN, Status
-from ..support.advice import REMEDY
+from ..support.advice import REMEDY, warn
 from ..support.checks import float_type, integer, shown
 from ..support.frames import Names
 from ..support.gate import frozen, kept
+from ..support.guesses import Guessed
 from ..support.interrupts import CtrlC
 from ..support.savable import Savable
 from ..support.threads import Pool
@@ -33,7 +35,7 @@ NUMBERS = (float, int, np.floating)
 
 
 @dataclass(frozen=True, eq=False)
-class Run(Savable):
+class Run(Savable, Guessed):
     """One trained network.
 
     Its arrays are read-only.
@@ -290,6 +292,20 @@ class Run(Savable):
         from .html import run_html
 
         return run_html(self)
+
+
+def warned(run: Run, chosen: Any) -> Run:
+    """Return `run`; warn if it diverged, unless its optimizer's numbers were chosen.
+
+    They were if `chosen` is an optimizer or a run, not if it is a name, a class or None.
+    """
+    if run.status == Status.DIVERGED and not isinstance(chosen, Optimizer | Run):
+        kind = type(run.job.optimizer).__name__ if run.job else "the optimizer"
+        warn(
+            f"train: expected a finite loss, got a run that diverged in epoch {run.epochs:,} with "
+            f"the default numbers of {kind}; {REMEDY}"
+        )
+    return run
 
 
 def _dtype_of(array: Any) -> np.dtype:

@@ -15,9 +15,11 @@ from ..rules import rule_numbers
 from ..rules.sum_of_losses import SumOfLosses
 from ..spec.grid import Grid
 from ..spec.status import Status
+from ..support.advice import REMEDY
 from ..support.checks import as_array, integer, shown
 from ..support.frames import Names
 from ..support.gate import frozen
+from ..support.guesses import Guessed
 from ..support.savable import Savable
 from .censoring import CutOff
 from .histories import Replayed
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     import pandas
 
 
-class Runs(RunColumns, Replayed, Savable):
+class Runs(RunColumns, Replayed, Savable, Guessed):
     """Many trained networks, column by column; columns that were not kept raise ValueError.
 
     Attributes
@@ -175,7 +177,7 @@ class Runs(RunColumns, Replayed, Savable):
         """
         finite = np.flatnonzero(np.isfinite(self.loss) & (self.status != Status.NOT_RUN))
         if not len(finite):
-            raise ValueError(f"best: expected a restart with a finite loss, got {self!r}")
+            raise ValueError(f"best: expected a restart with a finite loss, got {self!r}; {REMEDY}")
         lowest = finite[self.loss[finite] == self.loss[finite].min()]
         position = int(lowest[np.argmin(self.indices[lowest])])
         state = self._columns.get("state")

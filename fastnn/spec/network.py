@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..support.checks import integer, real_array, shown
+from ..support.guesses import Guessed
 from ..support.savable import Savable
 from ..support.suggestions import suggests
 from . import own_activations
@@ -22,7 +23,7 @@ MAX_PARAMETERS = 10**8
 
 
 @dataclass(frozen=True, init=False, repr=False)
-class Network(Savable):
+class Network(Savable, Guessed):
     """A fully connected feed-forward network: an architecture, immutable and hashable.
 
     Parameters
@@ -77,7 +78,10 @@ class Network(Savable):
     ) -> None:
         listed = isinstance(sizes, Sequence) and not isinstance(sizes, str | bytes)
         if not listed and not (isinstance(sizes, np.ndarray) and sizes.ndim == 1):
-            raise TypeError(f"sizes: expected a sequence of integers, got {shown(sizes)}")
+            raise TypeError(
+                f"sizes: expected a sequence of integers, got {shown(sizes)}; write a list, "
+                "such as [2, 2, 1]"
+            )
         checked = tuple(
             integer(f"sizes[{i}]", size, 1, MAX_PARAMETERS) for i, size in enumerate(sizes)
         )

@@ -15,8 +15,9 @@ REMEDY = (
 class TrainingWarning(UserWarning):
     """Training cannot give a useful network, or did not give one; the text says what helps.
 
-    It is given for targets that the output's activation never reaches, and by the estimators and
-    the command line for a best network that diverged or is worse than a constant.
+    It is given for targets that the output's activation never reaches, by `train` for a run that
+    diverged with a learning rate that nobody has chosen, and by the estimators and the command line
+    for a best network that diverged or is worse than a constant.
     """
 
 

@@ -56,7 +56,9 @@ def integer(name: str, value: Any, low: int, high: int = MAX_COUNT) -> int:
     if type(value) is int and low <= value <= high:
         return value
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name}: expected an integer, got {shown(value)}")
+        whole = isinstance(value, float | np.floating) and value.is_integer()
+        way = f"; write {int(value)}" if whole else ""
+        raise TypeError(f"{name}: expected an integer, got {shown(value)}{way}")
     number = int(value)
     if not low <= number <= high:
         raise ValueError(f"{name}: expected an integer from {low} to {high}, got {shown(number)}")
@@ -87,7 +89,9 @@ def real_array(name: str, value: Any, dtype: Any = np.float64) -> np.ndarray:
     except Exception as error:  # an object's own conversion may raise anything
         raise TypeError(f"{name}: expected an array of numbers, got {shown(value)}") from error
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")
+        own = hasattr(value, name)  # a run for its parameters
+        got = f"{shown(value)}; pass its {name}" if own else f"dtype {array.dtype}"
+        raise TypeError(f"{name}: expected real numbers, got {got}")
     if array.dtype == dtype:  # np.errstate takes as long as all the rest
         result = np.array(array, order="C", copy=True)
     else:

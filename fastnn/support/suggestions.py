@@ -82,6 +82,8 @@ atan: arctan
 l2: sse mse
 sum_of_squares sum_squared_error: sse
 mean_squared_error squared_error: mse
+mae mean_absolute_error absolute_error l1_loss: quantile
+smooth_l1: huber
 bce log_loss binary_crossentropy: binary_cross_entropy
 categorical_crossentropy nll softmax_cross_entropy: cross_entropy
 levenberg marquardt trainlm: lm
@@ -172,6 +174,20 @@ def _hint_of_argument(name: str, known: list[str]) -> str:
     return hint(name, known, str)
 
 
+def _check_positions(owner: str, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    """Raise TypeError if there are too many positional arguments for `function`."""
+    parts = signature(function).parameters.values()
+    free = [part.name for part in parts if part.kind is part.POSITIONAL_OR_KEYWORD]
+    named = [f"{part.name}=…" for part in parts if part.kind is part.KEYWORD_ONLY]
+    more = len(args) - len(free)
+    if more > 0 and named and not any(part.kind is part.VAR_POSITIONAL for part in parts):
+        own = [name for name in free if name != "self"]
+        raise TypeError(
+            f"{owner}: expected only {', '.join(own)} by position, got {len(own) + more}; pass "
+            f"others by name: {', '.join(named)}"
+        ) from None
+
+
 def suggests(function: Function) -> Function:
     """Decorate a function so that its error for an unknown argument suggests a known one.
 
@@ -185,10 +201,11 @@ def suggests(function: Function) -> Function:
         except TypeError:
             known = [name for name in signature(function).parameters if name != "self"]
             unknown = [name for name in kwargs if name not in known]
+            of_class = function.__name__ == "__init__"
+            owner = type(args[0]).__name__ if of_class and args else function.__name__
             if not unknown:
+                _check_positions(owner, function, args)
                 raise
-        of_class = function.__name__ == "__init__"
-        owner = type(args[0]).__name__ if of_class and args else function.__name__
         meaning = _hint_of_argument(unknown[0], known)
         arguments = f"; its arguments are {', '.join(known)}" if known else ""
         raise TypeError(f"{owner}: unexpected argument {unknown[0]}{meaning or arguments}")

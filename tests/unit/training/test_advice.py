@@ -113,7 +113,8 @@ def test_an_error_comes_before_the_warning(tmp_path):
 def test_diverged_runs_say_what_helps():
     x = np.linspace(-3, 3, 50)[:, np.newaxis]
     net = fastnn.Network([1, 10, 1], ["tanh", "identity"])
-    run = fastnn.train(net, x, np.sin(x))
+    with pytest.warns(TrainingWarning, match=r"diverged in epoch 92 with the default numbers"):
+        run = fastnn.train(net, x, np.sin(x))
     assert run.status == Status.DIVERGED
     assert "a smaller learning rate, scaled data, loss='mse'" in repr(run)
     runs = fastnn.train_many(net, x, np.sin(x), restarts=20)
@@ -122,6 +123,29 @@ def test_diverged_runs_say_what_helps():
         helped = fastnn.train(net, x, np.sin(x), **helps)
         assert helped.sse < 1
         assert "rprop" not in repr(helped)
+
+
+@pytest.mark.parametrize("optimizer", [None, "sgd", fastnn.GradientDescent])
+def test_a_rate_that_nobody_chose_is_told_of(optimizer):
+    x = np.linspace(-30, 30, 50)[:, np.newaxis]
+    net = fastnn.Network([1, 3, 1], ["tanh", "identity"])
+    message = r"^train: expected a finite loss, got a run that diverged in .*'rprop' helps$"
+    with pytest.warns(TrainingWarning, match=message) as told:
+        run = fastnn.train(net, x, x, optimizer=optimizer)
+    assert told[0].filename == __file__
+    assert run.status == Status.DIVERGED
+    with warnings.catch_warnings():  # whoever chose it looks at what it does
+        warnings.simplefilter("error")
+        chosen = fastnn.train(net, x, x, optimizer=fastnn.GradientDescent(0.1))
+        on = fastnn.train(net, x, x, continue_from=chosen)
+    assert chosen.status == on.status == Status.DIVERGED
+
+
+def test_without_a_finite_loss_there_is_no_best():
+    x = np.linspace(-30, 30, 50)[:, np.newaxis]
+    runs = fastnn.train_many(fastnn.Network([1, 3, 1], ["tanh", "identity"]), x, x, restarts=3)
+    with pytest.raises(ValueError, match=r"^best: .* 3 DIVERGED\); a smaller learning rate, "):
+        _ = runs.best
 
 
 RNG = np.random.default_rng(0)
