@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 import os
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from inspect import signature
 from typing import Any
@@ -13,7 +14,6 @@ from joblib.parallel import get_active_backend
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from ..job.build import make_job
@@ -32,25 +32,14 @@ from ..support.machine import available_threads
 from ..training import train_many
 from .checking import check_parameters, members
 from .curves import Curves, Replay
-from .numbers_only import numbers_only
+from .numbers_only import OF_INPUTS, numbers_only
+from .of_batches import OfBatches
 from .outcome import warn_of_outcome
 from .parameters import ACTIVATIONS, solver_of
 from .penalty import alpha_of
 from .problem import problem_of
 from .searches import search_here
 from .selection import Selection, best_of, best_restarts
-
-
-def is_stochastic(estimator: Any) -> bool:
-    try:
-        stochastic = solver_of(estimator.solver).stochastic
-    except ValueError:  # `fit` will raise it
-        stochastic = False
-    if stochastic:
-        return True
-    raise AttributeError(
-        f"partial_fit: expected a solver of batches, such as sgd or adam, got {estimator.solver!r}"
-    )
 
 
 def _dense(X: Any) -> np.ndarray:
@@ -157,7 +146,7 @@ class BaseMLP(Curves, BaseEstimator):
         self._train(inputs, targets, weights, self._epochs(), before, keep=keep)
         return self
 
-    @available_if(is_stochastic)
+    @OfBatches
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Train all restarts for one epoch on these data, and keep the best.
 
@@ -195,12 +184,15 @@ class BaseMLP(Curves, BaseEstimator):
         return getattr(self, "parameters_", None) if runs is None else runs
 
     def _validated(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, Any]:
-        with numbers_only(type(self).__name__):
+        with self._numbers_only(X):
             X, y = validate_data(
                 self, X, self._given(y), accept_sparse=["csr", "csc"], multi_output=True,
                 dtype=np.float64, reset=reset,
             )  # fmt: skip
         return _dense(X), y
+
+    def _numbers_only(self, X: Any) -> AbstractContextManager[None]:
+        return numbers_only("X", X, OF_INPUTS.format(name=type(self).__name__))
 
     def _epochs(self) -> int:
         """The most epochs; those of "lbfgs" are evaluations, which `max_fun` limits too."""
@@ -360,7 +352,7 @@ class BaseMLP(Curves, BaseEstimator):
     def _inputs(self, X: Any) -> np.ndarray:
         """Check inputs of a fitted estimator."""
         check_is_fitted(self, "parameters_")
-        with numbers_only(type(self).__name__):
+        with self._numbers_only(X):
             return _dense(
                 validate_data(self, X, accept_sparse=["csr", "csc"], dtype=np.float64, reset=False)
             )

@@ -93,17 +93,17 @@ def _is(value: Any, word: str) -> bool:
 
 
 def _check_learning_rate(estimator: Any) -> None:
-    """Refuse schedules that fastnn's solvers do not have; without "sgd" they mean nothing."""
+    """Refuse the schedule that "sgd" does not have; without "sgd" it means nothing."""
     value = estimator.learning_rate
     if not isinstance(value, str) or value not in RATES:
         known = ", ".join(map(repr, RATES))
         raise ValueError(f"learning_rate: expected one of {known}, got {shown(value)}; the number "
                          "is learning_rate_init")  # fmt: skip
-    if value != "constant" and _is(estimator.solver, "sgd"):
+    if value == "invscaling" and _is(estimator.solver, "sgd"):
         raise ValueError(
-            f"learning_rate: expected 'constant' with solver='sgd' of "
+            "learning_rate: expected 'constant' or 'adaptive' with solver='sgd' of "
             f"{type(estimator).__name__}, got {value!r}; use solver=fastnn.GradientDescent(rate, "
-            "momentum=0.9, schedule=fastnn.StepDecay(…)), or 'adam'"
+            "momentum=0.9, schedule=fastnn.ExponentialDecay(…)), or 'adam'"
         )
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
@@ -16,8 +15,9 @@ from ..spec.losses import MSE, BinaryCrossEntropy, CrossEntropy, Penalized
 from ..support.checks import as_array, shown
 from ..support.labels import as_labels
 from ..support.suggestions import suggests
-from .base import BaseMLP, is_stochastic
+from .base import BaseMLP
 from .class_weights import check_class_weight, with_class_weights
+from .of_batches import OfBatches
 from .parameters import documented, solver_of
 
 
@@ -153,7 +153,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             return None
         return targets[:, 0] if targets.shape[1] == 1 else targets.argmax(axis=1)
 
-    @available_if(is_stochastic)
+    @OfBatches
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
         """Train all restarts for one epoch on these data, and keep the best.
 

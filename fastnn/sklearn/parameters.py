@@ -21,14 +21,18 @@ from ..optimizers import (
     Nadam,
     Optimizer,
     Quickprop,
+    ReduceOnPlateau,
     RMSProp,
 )
+from ..optimizers.common import BELOW_ONE
 from ..spec.activations import BY_NAME
 from ..spec.network import Network
 from ..support.suggestions import hint
 
 SMALL_ALPHA = 0.0001
 """The penalty of scikit-learn, where none is chosen."""
+ADAPTIVE_FACTOR, LEAST_RATE = 0.2, 1e-6
+"""What "adaptive" multiplies the rate by, and the rate at which it ends, as in scikit-learn."""
 ACTIVATIONS = {"logistic": "sigmoid"}
 """Activations with another name in scikit-learn."""
 
@@ -49,6 +53,28 @@ class Solver:
     """True if it ends at a small gradient, usually soon, and not when the loss stops decreasing."""
 
 
+def sgd_schedule(estimator: Any) -> ReduceOnPlateau | None:
+    """The schedule of "sgd": none for "constant"."""
+    if estimator.learning_rate != "adaptive":
+        return None
+    threshold = min(float(estimator.tol), BELOW_ONE)
+    return ReduceOnPlateau(
+        int(estimator.n_iter_no_change), factor=ADAPTIVE_FACTOR, threshold=threshold
+    )
+
+
+def decreases(estimator: Any) -> int:
+    """The number of times that "adaptive" lowers the rate before it is too small to matter."""
+    if estimator.learning_rate != "adaptive" or _is_not(estimator.solver, "sgd"):
+        return 0
+    ratio = estimator.learning_rate_init / LEAST_RATE
+    return max(0, math.ceil(math.log(ratio, 1 / ADAPTIVE_FACTOR)))
+
+
+def _is_not(value: Any, word: str) -> bool:
+    return not isinstance(value, str) or value != word
+
+
 def _like_adam(kind: type[Adam | AMSGrad | Nadam]) -> Solver:
     """The solver of an optimizer with the numbers of Adam."""
     return Solver(
@@ -66,6 +92,7 @@ SOLVERS = {
             e.learning_rate_init / scale,
             momentum=e.momentum,
             nesterov=bool(e.nesterovs_momentum and e.momentum > 0),
+            schedule=sgd_schedule(e),
         ),
         stochastic=True,
     ),
@@ -125,7 +152,12 @@ TABLE = (
     ("solver='quickprop'", "Quickprop(learning_rate_init)", "not in scikit-learn"),
     ("solver='lm'", "LevenbergMarquardt()", "not in scikit-learn; without alpha"),
     ("alpha", "l2 = alpha / (2 n), n being the samples of a batch", "'auto' chooses, see below"),
-    ("learning_rate, power_t", "schedule of GradientDescent", "ignored except for sgd"),
+    (
+        "learning_rate='adaptive'",
+        "ReduceOnPlateau(n_iter_no_change, factor=0.2, threshold=tol)",
+        "sgd; tol is a share of the loss",
+    ),
+    ("learning_rate='invscaling', power_t", "schedule of GradientDescent", "not for sgd"),
     ("max_iter", "epochs", ""),
     ("max_fun", "epochs", "lbfgs: the smaller of both"),
     ("loss='squared_error'", "MSE()", "or any loss of fastnn for numbers"),
@@ -200,8 +232,9 @@ PARAMETERS = """Parameters
         Samples per update of all solvers but "lbfgs", "rprop", "quickprop" and "lm", and of
         optimizers that support batches; "auto" is 200, or all samples if there are fewer.
     learning_rate : "constant", "invscaling" or "adaptive", default "constant"
-        Of "sgd", which takes only "constant"; for schedules, use an optimizer.  Others ignore it,
-        as in scikit-learn.
+        Of "sgd": "adaptive" divides the rate by 5 when the training loss has not fallen by the
+        share `tol` of it for `n_iter_no_change` epochs; "invscaling" is not there.  For other
+        schedules, use an optimizer.  Other solvers ignore it, as in scikit-learn.
     learning_rate_init : float, default 0.001
         Learning rate of all solvers but "lbfgs", "rprop" and "lm".
     power_t : float, default 0.5

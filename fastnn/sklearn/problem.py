@@ -15,7 +15,7 @@ from ..rules.validation import Validation
 from ..spec.network import Network
 from ..starts.glorot import GlorotUniform
 from .checking import hidden_sizes
-from .parameters import GAINS, Solver, activation_of, solver_of
+from .parameters import GAINS, Solver, activation_of, decreases, solver_of
 
 # With fewer samples, or parameters, lanes carry networks, otherwise samples of one network.
 # Wine with Adam: 10 hidden units, 173 parameters, 28 and 38 ms; 100, 1,703 parameters, 394 and 276.
@@ -84,4 +84,6 @@ def _rules(estimator: Any, net: Network, solver: Solver, validated: bool) -> lis
         return [Validation(patience, min_improvement=tol)]
     if solver.by_gradient:
         return [GradientBelow(tol * math.sqrt(net.n_parameters))] if tol else []
-    return [NoProgress(patience, min_improvement=tol)]
+    lowered = decreases(estimator)
+    epochs = (patience + 1) * (lowered + 1) if lowered else patience
+    return [NoProgress(epochs, min_improvement=tol)]

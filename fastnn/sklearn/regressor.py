@@ -17,6 +17,7 @@ from ..spec.losses import MSE, Penalized, make_loss
 from ..support.checks import shown
 from ..support.suggestions import suggests
 from .base import BaseMLP
+from .numbers_only import as_numbers
 from .parameters import documented
 
 
@@ -100,7 +101,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return MSE(l2=loss.l2, l1=loss.l1) if loss.formula is SQUARES else loss
 
     def _targets(self, y: Any, classes: Any = None) -> np.ndarray:
-        targets = np.asarray(y, dtype=np.float64)
+        targets = as_numbers(y)
         if targets.ndim == 2 and targets.shape[1] == 1:
             targets = column_or_1d(targets, warn=True)
         self._flat = targets.ndim == 1

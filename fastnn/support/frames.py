@@ -104,6 +104,19 @@ def frame_names(name: str, value: Any) -> Names | None:
     return None if found is None else found[1]
 
 
+def columns_of_dates(name: str, value: Any) -> Names:
+    """The columns of dates, times or durations of a data frame; none for what is no frame."""
+    if not hasattr(value, "columns"):
+        return ()
+    try:
+        frame = _frame(name, value)
+    except ValueError:  # columns of the same name
+        return ()
+    if frame is None:
+        return ()
+    return tuple(label for label, dtype in frame.schema.items() if dtype.is_temporal())
+
+
 def check_same(name: str, names: Names | None, expected: Names | None) -> None:
     """Raise ValueError if names are known on both sides and differ, if only in their order."""
     if names is not None and expected is not None and names != expected:

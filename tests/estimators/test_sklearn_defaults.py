@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from conftest import python
+from sklearn import neural_network
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes
 from sklearn.exceptions import ConvergenceWarning
@@ -15,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from test_sklearn import DIABETES, IRIS, KINDS, PROGRESS, fitted, quick
 
+import fastnn
 from fastnn.sklearn import MLPClassifier, MLPRegressor
 from fastnn.sklearn.penalty import ALPHAS, FEWEST
 
@@ -135,6 +137,41 @@ def test_other_words_mean_what_they_do_in_scikit_learn():
     np.testing.assert_array_equal(plain.parameters_, same.parameters_)
     assert fitted(quick(MLPClassifier, max_fun=7), IRIS, KINDS).n_iter_ <= 7
     fitted(quick(MLPRegressor, loss="squared_error"), DIABETES, PROGRESS)
+
+
+@pytest.mark.parametrize(("rate", "patience"), [(3.0, 1), (3.0, 2), (5.0, 2)])
+def test_an_adaptive_rate_is_that_of_scikit_learn(rate, patience):
+    """From the same start, without a tolerance, which is absolute there."""
+    options = {"activation": "tanh", "solver": "sgd", "learning_rate": "adaptive", "alpha": 0.0,
+               "learning_rate_init": rate, "momentum": 0.5, "tol": 0.0,
+               "n_iter_no_change": patience,
+               "batch_size": len(IRIS), "shuffle": False, "random_state": 0}  # fmt: skip
+    ours = fitted(MLPClassifier((4,), n_restarts=1, max_iter=80, **options), IRIS, KINDS)
+    start = fastnn.train(
+        ours.network_, IRIS, np.eye(3)[KINDS], loss="cross_entropy", epochs=0, seed=0,
+        init=fastnn.GlorotUniform(),
+    )  # fmt: skip
+    theirs = neural_network.MLPClassifier((4,), max_iter=1, warm_start=True, **options)
+    fitted(theirs, IRIS, KINDS)
+    theirs.coefs_, theirs.intercepts_ = (
+        [part.copy() for part in parts] for parts in (start.weights, start.biases)
+    )
+    theirs.loss_curve_, theirs._no_improvement_count, theirs.best_loss_ = [], 0, np.inf
+    theirs.set_params(max_iter=80)
+    del theirs._optimizer
+    fitted(theirs, IRIS, KINDS)
+    assert theirs._optimizer.learning_rate <= 0.05 * rate  # it has been lowered twice or more
+    count = theirs.n_iter_ - 1  # theirs are losses before each epoch
+    assert ours.n_iter_ in (count, count + 1)
+    np.testing.assert_allclose(ours.loss_curve_[:count], theirs.loss_curve_[1:], rtol=1e-8)
+
+
+def test_an_adaptive_rate_ends_when_it_is_too_small_to_matter():
+    options = {"solver": "sgd", "max_iter": 5000, "tol": 1e-3, "learning_rate_init": 0.02}
+    constant = fitted(quick(MLPRegressor, **options), DIABETES, PROGRESS)
+    adaptive = fitted(quick(MLPRegressor, learning_rate="adaptive", **options), DIABETES, PROGRESS)
+    assert adaptive.status_ == constant.status_ == "STALLED"
+    assert adaptive.n_iter_ > constant.n_iter_
 
 
 def short(**options):

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from test_sklearn import IRIS, KINDS, PROGRESS, quick
+from test_sklearn import IRIS, KINDS, PROGRESS, fitted, quick
 
 import fastnn
 from fastnn.sklearn import MLPClassifier, MLPRegressor
@@ -38,10 +38,10 @@ BAD = [
     ({"power_t": "a"}, (TypeError, ValueError), "power_t: expected"),
     ({"learning_rate": 0.1}, ValueError, "learning_rate: expected one of 'constant', 'invscaling'"),
     (
-        {"learning_rate": "adaptive", "solver": "sgd"},
+        {"learning_rate": "invscaling", "solver": "sgd"},
         ValueError,
-        "learning_rate: expected 'constant' with solver='sgd' of MLPClassifier, got 'adaptive'; "
-        "use solver=fastnn.GradientDescent(",
+        "learning_rate: expected 'constant' or 'adaptive' with solver='sgd' of MLPClassifier, got "
+        "'invscaling'; use solver=fastnn.GradientDescent(",
     ),
     ({"class_weight": "even"}, ValueError, "class_weight: expected None, 'balanced' or a dict"),
     ({"class_weight": 3}, TypeError, "class_weight: expected None, 'balanced' or a dict"),
@@ -82,9 +82,9 @@ def test_what_a_loss_does_not_have():
         quick(MLPRegressor, loss="quantile", solver="lm").fit(IRIS, KINDS * 1.0)
     with pytest.raises(ValueError, match=r"^y: expected numbers >= 0 for Poisson"):
         quick(MLPRegressor, loss="poisson").fit(IRIS, -KINDS * 1.0)
-    fitted = quick(MLPRegressor, loss="huber", max_iter=200).fit(IRIS, KINDS * 1.0)
+    model = quick(MLPRegressor, loss="huber", max_iter=200).fit(IRIS, KINDS * 1.0)
     with pytest.raises(ValueError, match=r"^return_std: expected False except with loss="):
-        fitted.predict(IRIS, return_std=True)
+        model.predict(IRIS, return_std=True)
 
 
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
@@ -112,3 +112,57 @@ def test_bad_data_are_refused():
         quick(MLPRegressor, solver="sgd", learning_rate_init=1e6).fit(IRIS, KINDS * 1.0)
     with pytest.raises(ValueError, match=r"^early_stopping: expected False with partial_fit"):
         quick(MLPClassifier, solver="adam", early_stopping=True).partial_fit(IRIS, KINDS)
+
+
+DAYS = np.datetime64("2026-01-01") + np.arange(len(IRIS))
+DATES = "make numbers of dates and times first"
+
+
+def with_dates(library):
+    """A frame of a number and a date, or the dates alone."""
+    if library == "numpy":
+        return DAYS[:, np.newaxis]
+    frame = pytest.importorskip(library)
+    make = frame.table if library == "pyarrow" else frame.DataFrame
+    return make({"width": IRIS[:, 0], "sold on": DAYS.astype("datetime64[us]")})
+
+
+@pytest.mark.parametrize("library", ["numpy", "pandas", "polars", "pyarrow"])
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_dates_are_no_numbers(kind, library):
+    """NumPy makes nanoseconds of them, in silence, where no other type is beside them."""
+    frame = with_dates(library)
+    column = "" if library == "numpy" else " in 'sold on'"
+    message = rf"^X: expected numbers, got dates or times{column}; {DATES}"
+    with pytest.raises(ValueError, match=message):
+        quick(kind).fit(frame, KINDS)
+    model = fitted(quick(kind), IRIS[:, :2], KINDS)
+    with pytest.raises(ValueError, match=message):
+        model.predict(frame)
+
+
+@pytest.mark.parametrize(("values", "message"), [
+    (DAYS, f"y: expected numbers, got dates or times; {DATES}"),
+    (DAYS - DAYS[0], f"y: expected numbers, got dates or times; {DATES}"),
+    (DAYS.astype(object), "y: expected numbers: float() argument must be a string or a real "
+     f"number, not 'datetime.date'; {DATES}"),
+    (np.array(["cat", "dog", "cow"])[KINDS], "y: expected numbers: could not convert string to "
+     "float: np.str_('cat'); classes are for MLPClassifier"),
+])  # fmt: skip
+def test_targets_of_a_regression_are_numbers(values, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        quick(MLPRegressor).fit(IRIS, values)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "lm", "rprop", fastnn.LBFGS(), "no such"])
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_without_batches_there_is_no_partial_fit(kind, solver):
+    model = quick(kind, solver=solver)
+    assert not hasattr(model, "partial_fit")
+    with pytest.raises(AttributeError) as caught:
+        model.partial_fit(IRIS, KINDS)
+    assert str(caught.value) == (
+        f"partial_fit: expected a solver of batches, such as 'sgd' or 'adam', for {kind.__name__}, "
+        f"got {solver!r}; use one of these, or fit with warm_start=True, which goes on too"
+    )
+    assert kind.partial_fit.__doc__.startswith("Train all restarts for one epoch")

@@ -94,7 +94,7 @@ def odd_results(runs):
         yield diverged
         yield diverged.summary()
         yield diverged.restart(1)
-    run = fastnn.train(wide, x, t, dtype="float32")
+    run = fastnn.train(wide, x, t, optimizer=fastnn.GradientDescent(0.1), dtype="float32")
     vars(run)["parameters"] = np.full(wide.n_parameters, np.nan, dtype=np.float32)
     vars(run)["history"] = None
     yield run

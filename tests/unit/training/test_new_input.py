@@ -205,7 +205,7 @@ CASES = [
     ({"sample_weight": {"a": 1}}, TypeError, "sample_weight: expected real numbers, got dtype ob"),
     ({"sample_weight": [1e60] * 4, "dtype": "f4"}, ValueError,
      "sample_weight: expected finite float32 numbers, got 1e+60 at index (0,)"),
-    ({"init": Normal}, TypeError, "init: expected one of fastnn.Uniform(…), fastnn.Normal(…), "),
+    ({"init": dict}, TypeError, "init: expected one of fastnn.Uniform(…), fastnn.Normal(…), "),
     ({"init": "he"}, TypeError, "init: expected one of fastnn.Uniform(…), fastnn.Normal(…), "),
     ({"init": PerLayer(1, 1)}, TypeError, "init: expected one of fastnn.Uniform(…), fastnn.Normal"),
     ({"optimizer": RPROP(), "batch_size": 3}, ValueError,
