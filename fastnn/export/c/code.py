@@ -2,11 +2,22 @@
 
 NAME stands for the prefix of names, `real` for the type of the network's numbers, LARGEST for the
 largest of them, @ for the suffix of its math functions,
-WIDEST for the number of units of the largest layer.  NAME_PUBLIC is a macro, see `LINKAGE`.
+WIDEST for the number of units of the largest layer.  `GROUP` has what stands for the
+other placeholders.  NAME_PUBLIC is a macro, see `LINKAGE`.
 """
 
 from __future__ import annotations
 
+GROUP = {
+    "TAKEN_GROUP": "int group, ",
+    "TESTED_GROUP": "NAME_checkgroup[i], ",
+    "GIVEN_GROUP": "group, ",
+    "NO_GROUP": "    if (group < 0 || group >= NAME_GROUPS)\n        return -1;\n",
+    "MEMBER": "group",
+}
+"""Texts of the group of a sample in headers with a network for each group."""
+NO_GROUP = dict.fromkeys(GROUP, "") | {"MEMBER": "0"}
+"""The same in all others."""
 HELPERS = {
     "sigmoid": """
 static inline real NAME_sigmoid(real x)
@@ -102,9 +113,9 @@ static inline real NAME_logsum(real x, real y)
 }
 """
 _LARGEST = """
-NAME_PUBLIC int NAME_classify(const real *x)
+NAME_PUBLIC int NAME_classify(TAKEN_GROUPconst real *x)
 {{
-    {declared}
+NO_GROUP    {declared}
     int j, best = 0;{computed}
     for (j = 1; j < NAME_OUTPUTS; j++)
         if (y[j] > y[best])
@@ -113,17 +124,19 @@ NAME_PUBLIC int NAME_classify(const real *x)
 }}
 """
 # The class of the largest probability.
-CLASSIFY = _LARGEST.format(declared="real y[NAME_OUTPUTS];", computed="\n    NAME_predict(x, y);")
+CLASSIFY = _LARGEST.format(
+    declared="real y[NAME_OUTPUTS];", computed="\n    NAME_predict(GIVEN_GROUPx, y);"
+)
 # The class of the largest input of a softmax or of sigmoids, which grow with it.
 CLASSIFY_INPUTS = _LARGEST.format(
-    declared="real u[WIDEST], v[WIDEST];\n    const real *y = NAME_network(x, 0, u, v);",
+    declared="real u[WIDEST], v[WIDEST];\n    const real *y = NAME_network(x, MEMBER, u, v);",
     computed="",
 )
 CLASSIFY_SIGN = """
-NAME_PUBLIC int NAME_classify(const real *x)
+NAME_PUBLIC int NAME_classify(TAKEN_GROUPconst real *x)
 {
-    real u[WIDEST], v[WIDEST];
-    return NAME_network(x, 0, u, v)[0] > 0;
+NO_GROUP    real u[WIDEST], v[WIDEST];
+    return NAME_network(x, MEMBER, u, v)[0] > 0;
 }
 """
 CHECK = """
@@ -132,7 +145,7 @@ NAME_PUBLIC int NAME_check(void)
     real y[NAME_OUTPUTS];
     int i, j, wrong = 0;
     for (i = 0; i < CHECKED; i++) {
-        NAME_predict(NAME_checkx[i], y);
+        NAME_predict(TESTED_GROUPNAME_checkx[i], y);
         for (j = 0; j < NAME_OUTPUTS; j++)
             wrong += !(fabs@(y[j] - NAME_checky[i][j])
                        <= NAME_checkoff[0][j]);

@@ -12,12 +12,14 @@ import numpy as np
 
 from ...job.data import check_inputs
 from ...results.model import Model
+from ...results.models import Models
 from ...support.atomic_files import destination
 from ...support.checks import shown
 from ...support.suggestions import suggests
 from ..common import formula_of, labels_of, write
 from ..number_types import LARGEST, type_of
 from ..pipelines import exported_model
+from .groups import in_order, vector_of_groups
 from .narrow import Loss, loss_of, narrow, outputs_of
 from .quantize import WholeModel
 from .source import Source
@@ -74,6 +76,14 @@ def to_c(
       how many of them are wrong, 0 if all is well.  It is left out if the network overflows, and
       for models with an encoding.
 
+    A header of `Models` has the networks of all groups.  ``model_predict`` and ``model_classify``
+    take the number of the group first, as in ``model_predict(group, x, y)``; for any other number
+    the outputs are NaN, and the class is -1.  ``int model_find(label)`` is the number of the group
+    with a label, -1 if there is none: a ``const char *``, or a ``long long`` (``unsigned`` if one
+    needs it).  ``model_groups`` has the labels by number, in their order, text by its bytes in
+    UTF-8; ``model_GROUPS`` is their count.  The fallback is a model of its own:
+    ``to_c(models.fallback)``.
+
     The inputs of a model with an encoding are its columns: numbers, with NAN for missing ones, and
     the codes of categories, such as ``model_codeColorRed``, with -1 for any other text.
 
@@ -96,7 +106,7 @@ def to_c(
 
     Parameters
     ----------
-    model : Model, Run, fitted estimator, or pipeline
+    model : Model, Models, Run, fitted estimator, or pipeline
         Of fastnn or scikit-learn; a pipeline has scalers and a network.
     path : str or PathLike, optional
         A file to write as well.  An existing file, or the target of a symbolic link, is replaced
@@ -132,11 +142,18 @@ def to_c(
     UserWarning
         If float32 cannot resolve the spread of an input.
     """
-    model = exported_model(model)
+    grouped = isinstance(model, Models)
+    model = model if grouped else exported_model(model)
     if path is not None:
         destination(path)
     name = _name(name, path)
     number = type_of(model, dtype, DTYPES)
+    if grouped and (calibration is not None or number == "int8"):
+        wrong = "dtype" if number == "int8" else "calibration"
+        raise ValueError(
+            f"{wrong}: expected float64 or float32, and no calibration, with models of groups, got "
+            f"{shown(dtype if number == 'int8' else calibration)}"
+        )
     if number == "int8" and calibration is None:
         raise ValueError(
             "calibration: expected samples, which set the ranges of int8, got None; pass the "
@@ -151,7 +168,11 @@ def to_c(
     for activation in model.network.activation:
         formula_of(activation, "C")
     labels_of(model)
-    header = _header(model, name, number, samples)
+    header = (
+        _header_of_groups(model, name, number)
+        if isinstance(model, Models)
+        else _header(model, name, number, samples)
+    )
     if path is not None:
         write(path, header.encode())
     return header
@@ -175,6 +196,15 @@ def _header(model: Model, name: str, dtype: str, samples: np.ndarray | None) -> 
     # The test vector has the network's inputs, which are not the program's if they are encoded.
     vector = None if encoding is not None else vector_of(model, exported, rows, dtype)
     return Header(Source(made, name, encoding, whole, vector, loss).text(), loss)
+
+
+def _header_of_groups(models: Models, name: str, dtype: str) -> Header:
+    """Convert checked models of groups."""
+    made = in_order(models, dtype)
+    vector, tested = None, None
+    if models.encoding is None and (found := vector_of_groups(models, made)):
+        vector, tested = found
+    return Header(Source(made, name, models.encoding, None, vector, None, tested).text())
 
 
 def _narrow_samples(X: np.ndarray) -> np.ndarray:

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from ...results.model import Model
+from ...results.models import Models
 from ...results.outcomes import SHARES
+from ...results.scalings import Scalings
 from ...spec.activations import SOFTMAX
 from ...support.version import __version__
 from ...tabular.encoding import Encoding
@@ -18,6 +20,7 @@ from ..common import labels_of, layers_of
 from . import code
 from .encoding import code_lines, comment_of, encode_lines
 from .formulas import Functions
+from .groups import Index
 from .narrow import Loss
 from .quantize import WholeModel
 from .text import folded, hexadecimal, in_comment, label_table, packed, wrapped
@@ -29,7 +32,7 @@ class Source:
 
     Parameters
     ----------
-    model : Model
+    model : Model or Models
         In the type in which the code computes, without its encoding.
     name : str
     encoding : Encoding or None
@@ -38,24 +41,28 @@ class Source:
         The model in eight bits.
     vector : Vector or None
     loss : Loss or None
+    tested : list of int, optional
+        The group of each sample of the test vector.
     """
 
     def __init__(
         self,
-        model: Model,
+        model: Model | Models,
         name: str,
         encoding: Encoding | None,
         whole: WholeModel | None,
         vector: Vector | None,
         loss: Loss | None,
+        tested: list[int] | None = None,
     ) -> None:
         self.model, self.name, self.encoding = model, name, encoding
-        self.whole, self.vector, self.loss = whole, vector, loss
+        self.whole, self.vector, self.loss, self.tested = whole, vector, loss, tested
         self.in_double = model.dtype == np.float64
         self.real = "double" if self.in_double else "float"
         self.layers = layers_of(model)
         self.labels = labels_of(model)
-        self.members = len(model.parameters)
+        self.index = Index(list(model)) if isinstance(model, Models) else None
+        self.members = len(model.parameters) if self.index is None else 1
         self.sizes = model.network.sizes
         self.n_in, self.n_out = self.sizes[0], self.sizes[-1]
         self.n_given = self.n_out if self.labels is None else len(self.labels)
@@ -85,6 +92,8 @@ class Source:
 
     def code(self, text: str) -> str:
         """Code with the name, the number type and its functions filled in."""
+        for name, part in (code.NO_GROUP if self.index is None else code.GROUP).items():
+            text = text.replace(name, part)
         text = text.replace("@", "" if self.in_double else "f")
         text = re.sub(r"\breal\b", self.real, text)
         text = text.replace("LARGEST", self.number(np.finfo(self.model.dtype).max))
@@ -111,6 +120,8 @@ class Source:
         net, name = self.model.network, self.name
         sizes, activations = "-".join(map(str, net.sizes)), ", ".join(net.activation)
         members = f", the average of {self.members} networks" if self.members > 1 else ""
+        if self.index is not None:
+            members = f", a network for each of {len(self.index.labels)} groups"
         kind = self.real if self.whole is None else "int8"
         stack = (2 * max(net.sizes) + self.n_out) * self.model.dtype.itemsize
         stack += 0 if self.whole is None else max(net.sizes)
@@ -125,9 +136,13 @@ class Source:
             yield from wrapped(f"Beside the model it was made from: {self.loss}.")
         yield ""
         yield f"       {self.real} x[{name}_INPUTS], y[{name}_OUTPUTS];"
-        yield f"       {name}_predict(x, y);"
+        group = ""
+        if self.index is not None:
+            group = "group, "
+            yield f"       int group = {name}_find(label);"
+        yield f"       {name}_predict({group}x, y);"
         if self.labels is not None:
-            yield f"       {name}_labels[{name}_classify(x)];"
+            yield f"       {name}_labels[{name}_classify({group}x)];"
         if self.vector is not None:
             yield f"       {name}_check();  (0 if the test vector below comes out right)"
         yield ""
@@ -154,30 +169,35 @@ class Source:
             yield "#include <stdint.h>"
         yield '\n#ifdef __cplusplus\nextern "C" {\n#endif\n'
         columns = self.n_in if self.encoding is None else len(self.encoding.columns)
-        yield self.code(f"enum {{ NAME_INPUTS = {columns}, NAME_OUTPUTS = {self.n_given} }};\n")
+        groups = "" if self.index is None else f", NAME_GROUPS = {len(self.index.labels)}"
+        sizes = f"NAME_INPUTS = {columns}, NAME_OUTPUTS = {self.n_given}{groups}"
+        yield self.code(f"enum {{ {sizes} }};\n")
         if self.encoding is not None:
             yield from code_lines(self.encoding, self.name)
-        yield self.code("NAME_PUBLIC void\nNAME_predict(const real *x, real *y);")
+        yield self.code("NAME_PUBLIC void\nNAME_predict(TAKEN_GROUPconst real *x, real *y);")
         if self.labels is not None:
-            yield self.code("NAME_PUBLIC int NAME_classify(const real *x);")
+            yield self.code("NAME_PUBLIC int NAME_classify(TAKEN_GROUPconst real *x);")
+        if self.index is not None:
+            yield self.code(f"NAME_PUBLIC int NAME_find({self.index.taken}label);")
         if self.vector is not None:
             yield self.code("NAME_PUBLIC int NAME_check(void);")
-        if self.labels is not None:
-            kind, values = label_table(self.labels, self.in_double)
+        for table, (kind, values) in self._labels():
             yield self.code(
                 "#if defined(NAME_DECLARATIONS) \\\n    || defined(NAME_IMPLEMENTATION)\n"
-                f"extern const {kind}NAME_labels[{len(values)}];\n#endif"
+                f"extern const {kind}NAME_{table}[{len(values)}];\n#endif"
             )
         yield "\n#ifdef __cplusplus\n}\n#endif"
 
     def tables(self) -> Iterator[str]:
         """Tables of labels, scaling, weights and biases, and the test vector."""
-        if self.labels is not None:
-            kind, values = label_table(self.labels, self.in_double)
-            yield self.code(f"\nNAME_TABLE const {kind}NAME_labels[{len(values)}] = {{")
+        for table, (kind, values) in self._labels():
+            yield self.code(f"\nNAME_TABLE const {kind}NAME_{table}[{len(values)}] = {{")
             yield from [*packed(values, " " * 4), "};"]
         for where, scaling in (("in", self.model.inputs), ("out", self.model.outputs)):
-            if scaling is not None:
+            if isinstance(scaling, Scalings):
+                yield from self._numbers(f"{where}mean", scaling.mean)
+                yield from self._numbers(f"{where}scale", scaling.scale)
+            elif scaling is not None:
                 for part, numbers in (("mean", scaling.mean), ("scale", scaling.scale)):
                     values = [self.number(number) for number in numbers.tolist()]
                     yield self.code(f"\nstatic const real NAME_{where}{part}[{len(values)}] = {{")
@@ -187,6 +207,16 @@ class Source:
             yield from self._numbers("checkx", self.vector.x)
             yield from self._numbers("checky", self.vector.y)
             yield from self._numbers("checkoff", self.vector.off[np.newaxis])
+        if self.tested is not None:
+            places = ", ".join(map(str, self.tested))
+            yield self.code(f"\nstatic const int NAME_checkgroup[] = {{{places}}};")
+
+    def _labels(self) -> Iterator[tuple[str, tuple[str, list[str]]]]:
+        """The tables of labels: their name, type and values."""
+        if self.labels is not None:
+            yield "labels", label_table(self.labels, self.in_double)
+        if self.index is not None:
+            yield "groups", self.index.table
 
     def _layer_tables(self) -> Iterator[str]:
         for i, layer in enumerate(self.layers, 1):
@@ -238,6 +268,8 @@ class Source:
         yield self.code("\n".join(self._predict()))
         if self.labels is not None:
             yield self.code(self._classify())
+        if self.index is not None:
+            yield from map(self.code, self.index.functions())
         if self.vector is not None:
             yield self.code(code.CHECK.replace("CHECKED", str(len(self.vector.x))))
 
@@ -246,7 +278,8 @@ class Source:
         given = "x[i]" if self.encoding is None else "e[i]"
         if self.model.inputs is None:
             return given
-        return f"(({given} - NAME_inmean[i])\n            / NAME_inscale[i])"
+        own = "[m]" if isinstance(self.model.inputs, Scalings) else ""
+        return f"(({given} - NAME_inmean{own}[i])\n            / NAME_inscale{own}[i])"
 
     def _network(self) -> Iterator[str]:
         """A function of one member: the inputs of its last activation, in `u` or in `v`."""
@@ -286,11 +319,18 @@ class Source:
     def _predict(self) -> Iterator[str]:
         """The function of all members: the average of their outputs, in the data's units."""
         model, last = self.model, self.model.network.activation[-1]
-        yield "NAME_PUBLIC void\nNAME_predict(const real *x, real *y)\n{"
+        yield "NAME_PUBLIC void\nNAME_predict(TAKEN_GROUPconst real *x, real *y)\n{"
         yield f"    real u[WIDEST], v[WIDEST], sum[{self.n_out}];"
         yield "    int i, m;"
         yield from _each(self.n_out, "sum[i] = 0;")
-        yield f"    for (m = 0; m < {self.members}; m++) {{"
+        first = "0"
+        if self.index is not None:
+            yield "    if (group < 0 || group >= NAME_GROUPS) {"
+            yield from _each(self.n_given, "y[i] = NAN;", " " * 8)
+            yield "        return;\n    }"
+            first = "group"
+        end = self.members if self.index is None else "group + 1"
+        yield f"    for (m = {first}; m < {end}; m++) {{"
         yield "        real *z = NAME_network(x, m, u, v);"
         if last == SOFTMAX:
             yield f"        NAME_softmax(z, {self.n_out});"
@@ -310,7 +350,8 @@ class Source:
         single = self.members == 1 or model.divides
         mean = "sum[i]" if single else f"sum[i] / {self.members}"
         if model.outputs is not None:
-            mean = f"{mean} * NAME_outscale[i]\n            + NAME_outmean[i]"
+            own = "[group]" if isinstance(model.outputs, Scalings) else ""
+            mean = f"{mean} * NAME_outscale{own}[i]\n            + NAME_outmean{own}[i]"
             mean = f"exp@({mean})" if model.outputs.log else mean
         if self.n_given > self.n_out:
             share = mean.replace("[i]", "[0]")

@@ -23,11 +23,11 @@ def hexadecimal(value: float) -> str:
     return f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}p{exponent}"
 
 
-def label_table(labels: list[Any], in_double: bool) -> tuple[str, list[str]]:
+def label_table(labels: list[Any], in_double: bool, name: str = "classes") -> tuple[str, list[str]]:
     """The C type of the labels, and each label as a C literal."""
     kind: Any = type(labels[0])
     if kind is str:
-        return "char *const ", [_string(label) for label in labels]
+        return "char *const ", [_string(label, name) for label in labels]
     if kind is bool:
         return "int ", [str(int(label)) for label in labels]
     if kind is float:
@@ -55,13 +55,13 @@ def _as_floats(labels: list[float]) -> list[float]:
     return [float(label) for label in rounded]
 
 
-def _string(text: str) -> str:
+def _string(text: str, name: str) -> str:
     """A C string literal, in pieces that fit the line length."""
     data = text.encode(errors="surrogatepass")
     whole = data.decode(errors="ignore").encode() == data
     if len(data) > LONGEST_LABEL or 0 in data or not whole:
         raise ValueError(
-            f"classes: expected labels of up to {LONGEST_LABEL} bytes without NUL characters or "
+            f"{name}: expected labels of up to {LONGEST_LABEL} bytes without NUL characters or "
             f"halves of surrogate pairs, got "
             f"{shown(text)}"
         )

@@ -69,7 +69,7 @@ def rows(draw, n_groups):
 
 
 @pytest.mark.parametrize("name", MODELS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(data=st.data())
 def test_every_row_has_the_bits_of_its_groups_model(name, data):
     models = MODELS[name]
