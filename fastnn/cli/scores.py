@@ -80,8 +80,23 @@ def _tell_intervals(told: Told, model: Model, X: np.ndarray, target: Target, par
         f"{share:.2%}" if len(held) == 1 else f"{share:.2%} of {short(name)}"
         for name, share in zip(target.names, held, strict=True)
     )
+    least, most = usual_shares(known, len(true), INTERVAL)
     told.say(f"\n{INTERVAL:.0%} intervals, from the errors on {known:,} validation rows, hold "
-             f"{shares} of the {len(true):,} test rows")  # fmt: skip
+             f"{shares} of the {len(true):,} test rows; with so many, {least:.0%} to {most:.0%} "
+             "is usual")  # fmt: skip
+
+
+def usual_shares(known: int, tested: int, interval: float) -> tuple[float, float]:
+    """Shares of test rows that intervals hold in about 19 of 20 files: two deviations to each side.
+
+    The number of rows that intervals from `known` errors hold is beta-binomial (V. Vovk,
+    "Conditional validity of inductive conformal predictors", Machine Learning 92 (2013) 349–376).
+    """
+    inside = np.ceil((known + 1) * interval)
+    share = inside / (known + 1)
+    variance = share * (1 - share) * (known + 1 + tested) / (tested * (known + 2))
+    spread = 2 * float(np.sqrt(variance))
+    return max(0.0, float(share) - spread), min(1.0, float(share) + spread)
 
 
 def score_of(target: Target, true: np.ndarray, guess: np.ndarray, weighted: bool) -> float:

@@ -6,6 +6,7 @@ from sklearn import metrics
 
 from fastnn.cli import main
 from fastnn.cli.fitting import Fit, Split
+from fastnn.cli.scores import usual_shares
 from fastnn.cli.verdicts import Tried, doubts_of_classes, doubts_of_fit, doubts_of_numbers
 from fastnn.spec.status import Status
 from fastnn.tabular.metrics import Rates, confusion
@@ -115,6 +116,18 @@ def test_good_models_of_skewed_numbers_are_not_doubted(rows, spread):
             assert "or --log-target" in told or not told or spread < 2
     assert doubted.pop("good") <= 8
     assert min(doubted.values()) >= 90
+
+
+@pytest.mark.parametrize(("known", "tested"), [(9, 10), (20, 20), (60, 30), (500, 400)])
+def test_the_usual_shares_in_intervals_are_those_of_many_files(known, tested):
+    rng = np.random.default_rng(known)
+    errors = np.sort(rng.exponential(size=(4000, known)), axis=1)
+    width = errors[:, int(np.ceil((known + 1) * 0.9)) - 1, np.newaxis]
+    shares = (rng.exponential(size=(4000, tested)) <= width).mean(axis=1)
+    low, high = usual_shares(known, tested, 0.9)
+    assert low == pytest.approx(shares.mean() - 2 * shares.std(), abs=0.01)
+    assert high == pytest.approx(min(1, shares.mean() + 2 * shares.std()), abs=0.01)
+    assert 0.92 < np.mean((low <= shares) & (shares <= high)) < 0.99
 
 
 @pytest.mark.parametrize(("rows", "doubted"), [(0, False), (16, True), (30, False)])
