@@ -115,18 +115,26 @@ def doubts_of_classes(
             f"train: expected every class among the predictions of the {part} rows, got none of "
             f"{names}{more}; try {way}"
         )
+    chance = 1 / np.count_nonzero(present)
+    tells_apart = last.balanced - chance > ERRORS * _noise(counts[part])
     if tried.weighted:
-        chance = 1 / np.count_nonzero(present)
-        if present.sum() > 1 and last.balanced - chance <= ERRORS * _noise(counts[part]):
+        if present.sum() > 1 and not tells_apart:
             yield (
                 f"train: expected a balanced accuracy of the {part} rows clearly above the "
                 f"{chance:.2%} of a constant, got {last.balanced:.2%}; {tried.ways()}"
             )
     elif last.gain <= ERRORS * last.noise:
+        verdict = (
+            f"the model tells the classes apart, by a balanced accuracy of {last.balanced:.2%} in "
+            f"place of {chance:.2%}, but not well enough for more; --balanced finds more of the "
+            "rare ones"
+            if tells_apart
+            else f"{_worth(last.rows)} more than that constant; "
+            f"{tried.ways('--balanced if rare classes matter')}"
+        )
         yield (
             f"train: expected clearly more of the {part} rows right than the {last.share:.2%} of "
-            f"always {short(classes[common])}, got {last.accuracy:.2%}: {_worth(last.rows)} more "
-            f"than that constant; {tried.ways('--balanced if rare classes matter')}"
+            f"always {short(classes[common])}, got {last.accuracy:.2%}: {verdict}"
         )
     if part == "test" and "validation" in rates:
         chosen = rates["validation"]

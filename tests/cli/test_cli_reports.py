@@ -62,7 +62,14 @@ def test_a_model_that_says_no_to_all_is_doubted():
 @pytest.mark.parametrize(
     ("counts", "weighted", "expected"),
     [
-        ([[860, 44], [41, 55]], False, "90.40% of always No, got 91.50%"),  # 55 against 44
+        (
+            [[860, 44], [41, 55]],
+            False,
+            "90.40% of always No, got 91.50%: the model tells the "
+            "classes apart, by a balanced accuracy of 76.21% in place of 50.00%",
+        ),  # 55 against 44
+        ([[901, 3], [90, 6]], False, "got 90.70%: the model tells the classes apart"),
+        ([[900, 4], [95, 1]], False, "got 90.10%: this model is hardly worth more than that"),
         ([[895, 9], [41, 55]], False, None),
         ([[560, 344], [10, 86]], True, None),  # fewer right than always No, as asked for
         ([[452, 452], [48, 48]], True, "above the 50.00% of a constant, got 50.00%"),
