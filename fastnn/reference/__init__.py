@@ -7,7 +7,7 @@ own exponential.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -19,6 +19,7 @@ from ..results.run import Run
 from ..results.runs import Runs
 from ..spec.network import Network
 from ..support.checks import integer
+from ..support.guesses import no_attribute
 from ..support.suggestions import suggests
 from ..training import history_interval
 from .plain import forward, layers_of
@@ -29,6 +30,14 @@ __all__ = ["predict", "train", "train_many"]
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Raise AttributeError, with what is meant."""
+        text = f"module {__name__!r} has no attribute {name!r}"
+        raise no_attribute(__name__, name, __all__, text)
 
 
 @suggests

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..job.job import Job
 from ..support.checks import integer
+from ..support.suggestions import suggests
 from .replay import HISTORY_LIMIT, asked_indices, replay
 from .run import Run
 
@@ -42,6 +43,7 @@ class Replayed:
         """Epochs and status of restart k, if known; raises ValueError if it is not there."""
         raise NotImplementedError
 
+    @suggests
     def histories(self, which: Any, *, every: int = 1) -> list[np.ndarray]:
         """The losses of chosen restarts, epoch by epoch.
 

@@ -77,7 +77,8 @@ def asked_indices(which: Any) -> np.ndarray:
     if wanted.ndim != 1 or (wanted.dtype.kind not in "iu" and wanted.size):
         meant = hint(which, ("best", "all"))
         kind = ValueError if isinstance(which, str) else TypeError
-        raise kind(f"which: expected 'best', 'all' or indices, got {shown(which)}{meant}")
+        way = f"; restart {which} alone is [{which}]" if isinstance(which, int) else ""
+        raise kind(f"which: expected 'best', 'all' or indices, got {shown(which)}{meant}{way}")
     return wanted
 
 

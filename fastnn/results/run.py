@@ -22,6 +22,7 @@ from ..support.gate import frozen, kept
 from ..support.guesses import Guessed
 from ..support.interrupts import CtrlC
 from ..support.savable import Savable
+from ..support.suggestions import suggests
 from ..support.threads import Pool
 
 if TYPE_CHECKING:
@@ -191,8 +192,12 @@ class Run(Savable, Guessed):
         (outputs,) = predict(self.network, self.parameters[np.newaxis], inputs)
         return np.asarray(outputs)
 
+    @suggests
     def plot(self, ax: Axes | None = None, *, log: bool = True) -> Axes:
         """Draw the loss against the epoch.
+
+        A run without a history, such as `Runs.best`, is trained again for it; every bit is the
+        same.
 
         Parameters
         ----------
@@ -208,12 +213,13 @@ class Run(Savable, Guessed):
         Raises
         ------
         ValueError
-            If the run has no history.
+            If the run has no history, nor a job (`fastnn.reference`).
         """
         from .plots import plot_history
 
         return plot_history(self, ax, log=log)
 
+    @suggests
     def plot_boundary(
         self, ax: Axes | None = None, *, output: int | None = None, data: Any = None
     ) -> Axes:
@@ -245,6 +251,7 @@ class Run(Savable, Guessed):
 
         return plot_boundary(self, ax, output, data)
 
+    @suggests
     def plot_loss_surface(
         self, along: Any = None, ax: Axes | None = None, *,
         radius: float | None = None, points: int = 81,

@@ -168,7 +168,7 @@ class Runs(RunColumns, Replayed, Savable, Guessed):
     def best(self) -> Run:
         """The run of the lowest finite loss; ties go to the lowest index.
 
-        It has no history; ``runs.restart(runs.best.restart)`` has one.
+        It has no history; ``runs.restart(runs.best.restart)`` has one, and `Run.plot` draws it.
 
         Raises
         ------

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..spec.status import Status
 from ..support.advice import REMEDY
+from ..support.guesses import Guessed
 from .censoring import CutOff, wilson_interval
 from .summary_text import five_numbers, how_sure
 
@@ -20,7 +21,7 @@ QUARTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
-class Summary:
+class Summary(Guessed):
     """Summary of many restarts in a few numbers; print it, or use `as_dict`.
 
     Attributes

@@ -230,6 +230,7 @@ class Network(Savable, Guessed):
                 parts.append(_of_shape(f"biases[{i}]", biases[i], (n_out,)))
         return np.concatenate(parts)
 
+    @suggests
     def plot(
         self,
         weights: Sequence[Any] | None = None,

@@ -37,6 +37,16 @@ GUESSES = {
         plot plot_loss: run.plot() after run = fastnn.train(net, X, y)
         read open load_model load_run: fastnn.load(path)
         backprop backward grad gradients: fastnn.gradient(net, parameters, X, y)
+        numerical_gradient gradient_check check_gradient grad_check: \
+differences of fastnn.loss(net, parameters, X, y), beside fastnn.gradient
+        save dump save_model: run.save(path)
+        activations: fastnn.Network([2, 2, 1], activation="…"), whose help lists them
+    """,
+    "fastnn.reference": """
+        fit: fastnn.reference.train(net, X, y)
+        gradient grad backward backprop step update: \
+fastnn.gradient(net, parameters, X, y), or one epoch of fastnn.reference.train
+        loss sse: fastnn.loss(net, parameters, X, y)
     """,
     "fastnn.datasets": """
         make_moons load_moons two_moons moon: fastnn.datasets.moons()
@@ -87,6 +97,8 @@ fastnn.train(net, X, y, continue_from=run, epochs=…)
         summary report: print(run)
         dump to_file save_model: run.save(path)
         to_c to_onnx to_json to_torch export: fastnn.export, which has this function
+        gradient grad: fastnn.gradient(run.network, run.parameters, X, y)
+        to_dict as_dict: dict(zip(run.network.names, run.parameters))
     """,
     "Runs": """
         fit train resume: fastnn.train_many(net, X, y, continue_from=runs, epochs=…)
@@ -109,6 +121,16 @@ fastnn.train(net, X, y, continue_from=run, epochs=…)
         describe stats report: runs.summary()
         to_csv: runs.to_frame().to_csv(path)
         dump to_file: runs.save(path)
+        sort sorted order: runs[runs.loss.argsort()]
+        plot_boundary plot_decision_boundary boundary: runs.best.plot_boundary()
+        plot_loss_surface loss_surface: runs.best.plot_loss_surface()
+    """,
+    "Summary": """
+        converged n_converged: summary.counts["CONVERGED"]
+        diverged n_diverged: summary.counts["DIVERGED"]
+        rate share: summary.success_rate
+        interval confidence: summary.success_interval
+        to_dict dict: summary.as_dict()
     """,
     "Model": """
         predict_proba proba: model.probabilities(X)

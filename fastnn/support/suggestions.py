@@ -31,7 +31,8 @@ targets labels y_train: y
 optimizer optim opt solver algorithm method: optimizer solver
 criterion objective loss_function loss_fn cost: loss
 target_loss goal target: target_sse
-callbacks early_stopping stopping: stop
+callback callbacks early_stopping stopping: stop
+n n_points n_samples size: samples
 validation_data val_data eval_set: validation
 batch minibatch mini_batch_size: batch_size
 sample_weights weights: sample_weight

@@ -120,13 +120,41 @@ def test_nothing_is_open_unless_asked_for(xor, exercise):
     assert pyplot.get_fignums() == []
 
 
+def without_history(xor, exercise):
+    """Runs that have none, and the same with theirs."""
+    options = {"epochs": 400, "target_sse": 0.9, **exercise}
+    many = fastnn.train_many(*xor, restarts=9, first=3, **options)
+    yield many.best, many.restart(many.best.restart)
+    net, X, y = xor
+    held = {"validation": (X, 1 - y), "stop": fastnn.Validation(20), "epochs": 400, **exercise}
+    for data in (options, held, options | {"parallel": "samples"}):
+        yield fastnn.train(net, X, y, history=False, **data), fastnn.train(net, X, y, **data)
+    before = fastnn.train(net, X, y, epochs=30, **exercise)
+    yield (
+        fastnn.train(net, X, y, continue_from=before, epochs=20, history=False),
+        fastnn.train(net, X, y, continue_from=before, epochs=20),
+    )
+
+
+def test_a_run_without_a_history_is_trained_again_for_its_plot(xor, exercise):
+    for run, same in without_history(xor, exercise):
+        assert run.history is None
+        drawn, expected = run.plot(), same.plot()
+        np.testing.assert_array_equal(*(ax.lines[0].get_ydata() for ax in (drawn, expected)))
+        np.testing.assert_array_equal(*(ax.lines[0].get_xdata() for ax in (drawn, expected)))
+        assert drawn.get_title() == expected.get_title()
+        assert run.history is None
+
+
 def test_wrong_axes_are_refused(xor, runs):
     run = fastnn.train(*xor, epochs=5)
     with pytest.raises(TypeError, match="ax: expected matplotlib Axes"):
         run.plot("here")
     with pytest.raises(ValueError, match="axes: expected two"):
         runs.plot(pyplot.subplots(3)[1])
-    with pytest.raises(ValueError, match="expected a run with a history"):
-        runs.best.plot()
+    alone = fastnn.reference.train(*xor, epochs=5, history=False)
+    with pytest.raises(ValueError, match="expected a run with a history or a job, got one without"):
+        alone.plot()
+    assert len(pyplot.get_fignums()) == 1
     with pytest.raises(ValueError, match=r"weights\[0\]: expected shape"):
         xor[0].plot([np.zeros((3, 2)), np.zeros((2, 1))])

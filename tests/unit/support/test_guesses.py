@@ -24,12 +24,15 @@ THREE = fastnn.Network([2, 2, 3])
 def objects():
     """What people look at, by the names of `GUESSES`."""
     run = fastnn.train(NET, X, Y, epochs=3)
+    runs = fastnn.train_many(NET, X, Y, restarts=3, epochs=3)
     return {
         "fastnn": fastnn,
         "fastnn.datasets": fastnn.datasets,
+        "fastnn.reference": fastnn.reference,
         "Network": NET,
         "Run": run,
-        "Runs": fastnn.train_many(NET, X, Y, restarts=3, epochs=3),
+        "Runs": runs,
+        "Summary": runs.summary(),
         "Model": fastnn.Model(NET, run.parameters),
     }
 
@@ -43,7 +46,7 @@ def lines(owner):
 @pytest.mark.parametrize("owner", GUESSES)
 def test_what_is_guessed_is_not_there_and_what_is_advised_is(owner, objects):
     names = {"fastnn": fastnn, "net": NET, "run": objects["Run"], "runs": objects["Runs"],
-             "model": objects["Model"]}  # fmt: skip
+             "model": objects["Model"], "summary": objects["Summary"]}  # fmt: skip
     seen = {}
     for words, instead in lines(owner):
         for word in words:
@@ -52,7 +55,7 @@ def test_what_is_guessed_is_not_there_and_what_is_advised_is(owner, objects):
             with pytest.raises(AttributeError) as caught:
                 getattr(objects[owner], word)
             assert str(caught.value).endswith(f" has no attribute '{word}'; use {instead}")
-        for name, path in re.findall(r"\b(fastnn|net|run|runs|model)((?:\.\w+)+)", instead):
+        for name, path in re.findall(r"\b(fastnn|net|run|runs|model|summary)((?:\.\w+)+)", instead):
             found = names[name]
             for part in path[1:].split("."):
                 found = getattr(found, part)
@@ -75,7 +78,7 @@ def test_slips(owner, slip, meant, objects):
 
 
 def test_protocols_and_copies_are_as_before(objects):
-    for name in ("Network", "Run", "Runs", "Model"):
+    for name in ("Network", "Run", "Runs", "Summary", "Model"):
         one = objects[name]
         for protocol in ("__array__", "__dataframe__", "_repr_mimebundle_", "_ipython_display_"):
             assert not hasattr(one, protocol)
@@ -132,6 +135,24 @@ def test_habits(call, message):
         call()
     assert str(caught.value).startswith(message)
     if ";" not in message:  # no advice
+        assert str(caught.value) == message
+
+
+def test_habits_of_figures(objects):
+    run, runs = objects["Run"], objects["Runs"]
+    for call, message in [
+        (lambda: run.plot(title="a"), "plot: unexpected argument title; its arguments are ax, log"),
+        (lambda: run.plot_boundary(X, Y),
+         "plot_boundary: expected only ax by position, got 2; pass others by name: output=…, "
+         "data=…"),
+        (lambda: NET.plot(biasses=[]), "plot: unexpected argument biasses; did you mean biases?"),
+        (lambda: runs.plot_histories(1),
+         "which: expected 'best', 'all' or indices, got 1; restart 1 alone is [1]"),
+        (lambda: runs.predict(X, 2),
+         "which: expected 'best', 'all' or indices, got 2; restart 2 alone is [2]"),
+    ]:  # fmt: skip
+        with pytest.raises(TypeError) as caught:
+            call()
         assert str(caught.value) == message
 
 
