@@ -28,6 +28,7 @@ from .optimizers import (
     StepDecay,
     WarmUp,
 )
+from .results.by_group import GroupTable
 from .results.model import Model
 from .results.models import Models
 from .results.run import Run
@@ -102,6 +103,7 @@ __all__ = [
     "GradientBelow",
     "GradientDescent",
     "Grid",
+    "GroupTable",
     "HeNormal",
     "HeUniform",
     "Huber",

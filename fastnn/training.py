@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .job.build import make_job
-from .job.job import Job
-from .job.keep import make_keep
+from .job.group_data import Asked
+from .job.keep import Best, make_keep
 from .job.reach import warn_of_targets
 from .optimizers import Optimizer
-from .results.replay import HISTORY_LIMIT
 from .results.run import Run, train_one, warned
 from .results.runs import Runs
 from .results.statistics import Statistics
@@ -28,14 +27,13 @@ from .spec.network import Network
 from .spec.sample_weights import Bootstrap, KFold
 from .storage.stored_runs import StoredRuns
 from .storage.writer import Shards, check_out, is_begun, sole_writer
-from .support.checks import integer, real_array, shown
+from .support.checks import integer, shown
 from .support.machine import available_threads
 from .support.suggestions import suggests
 from .support.threads import are_native
-from .train_options import Folder, Options, Rows
+from .train_options import Folder, Options, Rows, checked_seconds, history_interval
 
 MAX_THREADS = 4096
-MOST_SECONDS = 10.0**9
 # Weights times samples of an epoch, about ten microseconds of work: threads meet once in each
 # epoch.
 WORK_OF_A_THREAD = 50_000
@@ -235,6 +233,7 @@ def train_many(
     progress: bool | None = None,
     parallel: str = "restarts",
     grid: Grid | None = None,
+    groups: Any = None,
     continue_from: Runs | None = None,
 ) -> Any:
     """Train many networks from different random starts, each independently of the others.
@@ -250,7 +249,14 @@ def train_many(
     optimizer : as for `train`
         Its numbers may be arrays ``(restarts,)``.
     sample_weight : (n,) or (restarts, n) array of float, Bootstrap or KFold, optional
-        As for `train`.
+        As for `train`; (n,) with groups.
+    groups : (n,) labels, optional
+        The label of each row's group, of any hashable kind.  Each group has `restarts` networks of
+        its own, trained on its rows alone, with the bits of ``train`` on these rows; index
+        ``k % restarts`` is the restart there.  Groups are numbered by size, the largest first.
+        X and y may also be sequences of arrays, one for each group, or only y may have a first
+        axis for the groups, ``(groups, n, n_out)`` or, for one output, ``(groups, n)``; then
+        `groups` may name them, and `sample_weight` has the same form.
     init : as for `train`
         Its numbers may be arrays ``(restarts,)``, and explicit weights an array
         ``(restarts, n_parameters)``.
@@ -335,6 +341,7 @@ def train_many(
         validation=validation, batch_size=batch_size, shuffle=shuffle,
         sample_weight=sample_weight, seed=seed, init=init, dtype=dtype, first=first,
         restarts=restarts, parallel=parallel, grid=grid, before=before,
+        groups=Asked(groups),
     )  # fmt: skip
     if threads is not None:
         integer("threads", threads, 1, MAX_THREADS)
@@ -344,8 +351,13 @@ def train_many(
         raise TypeError(f"executor: expected a concurrent.futures.Executor, got {shown(executor)}")
     if progress is not None and not isinstance(progress, bool | np.bool_):
         raise TypeError(f"progress: expected True, False or None, got {shown(progress)}")
-    limit = _seconds(time_limit)
+    limit = checked_seconds(time_limit)
     folder = check_out(out, resume)
+    if job.groups is not None and isinstance(keep, Best):
+        raise ValueError(
+            "keep: expected 'all', 'parameters', 'outcomes' or 'statistics' with groups, got "
+            f"{keep!r}, the best restarts of all groups together"
+        )
     warn_of_targets(job)
 
     def collect(collector: Collector) -> Any:
@@ -369,16 +381,6 @@ def train_many(
         return collect(Shards(folder, job, kept_there))
 
 
-def _seconds(time_limit: Any) -> float | None:
-    """Check `time_limit`: a positive number, or None."""
-    if time_limit is None:
-        return None
-    array = real_array("time_limit", time_limit)
-    if array.ndim or not array > 0 or isinstance(time_limit, bool | np.bool_):
-        raise ValueError(f"time_limit: expected a positive number, got {shown(time_limit)}")
-    return min(float(array), MOST_SECONDS)
-
-
 def _same(name: str, value: int, before: int) -> int:
     """Return the previous value; raise if another one is given."""
     if value not in (0, before):
@@ -386,15 +388,3 @@ def _same(name: str, value: int, before: int) -> int:
             f"{name}: expected {before}, or leave it out, with continue_from, got {shown(value)}"
         )
     return before
-
-
-def history_interval(history: Any, job: Job) -> int:
-    """Epochs between recorded losses; 0 for none."""
-    every = int(history) if isinstance(history, bool | np.bool_) else integer("history", history, 1)
-    size = (job.epochs // every + 1) * job.dtype.itemsize if every else 0
-    if size > HISTORY_LIMIT:
-        raise ValueError(
-            f"history: {job.epochs} epochs would take {size / 2**30:.1f} GiB; use False or an "
-            f"interval of at least {-(-job.epochs * job.dtype.itemsize // HISTORY_LIMIT)}"
-        )
-    return every

@@ -22,6 +22,7 @@ from ..kernels.forward_backward import gathered_loss_and_gradient, loss_and_grad
 from ..kernels.layout import COMMON, KERNELS, LAYER_COLUMNS, LAYERS, OWN, PLACES, REGIONS, SIZES
 from ..kernels.losses import add_penalties, loss_pieces
 from ..kernels.one_network_pass import LEAST_GROUPS, MOST_RUNS, pass_in_lanes, pass_in_order
+from ..kernels.own_rows import begin_own, settle_rows
 from ..kernels.pieces import Kind, Piece, Sizes
 from ..kernels.sample_weights import begin_weighted
 from ..kernels.shuffling import compute_gathered_single, gather, gather_single, shuffle
@@ -43,6 +44,8 @@ from .specialize import (
 
 # Fields of the record whose pieces a special kernel contains.
 INLINED = ("compute", "update")
+# Those that read samples: their kind says whether each network has its own.
+OF_SAMPLES = ("compute", "loss", "monitor")
 # Number of kinds of jobs to cache.
 MOST = 256
 
@@ -65,10 +68,16 @@ def needs_of(job: Job) -> Needs:
         linear_output=job.loss.output is not None,
         factors=not job.has_plain_loss or job.shuffle,
         gathers=job.batch_size if job.shuffle else 0,
-        own_weights=len(job.X) if job.has_own_weights else 0,
+        own_weights=job.samples if job.has_own_weights else 0,
+        own_rows=own_numbers(job) if job.groups is not None else 0,
         watches=job.watches,
         validates=job.validation is not None,
     )
+
+
+def own_numbers(job: Job) -> int:
+    """Size of the samples of each network's own, inputs and targets."""
+    return job.samples * (job.net.sizes[0] + job.n_targets)
 
 
 class SampleRuns(NamedTuple):
@@ -82,7 +91,7 @@ class SampleRuns(NamedTuple):
     @classmethod
     def of(cls, job: Job) -> SampleRuns:
         """Cut the samples into runs: batches or, with sums in lanes, the threads' shares."""
-        samples, group = len(job.X), CACHE_LINE // job.dtype.itemsize
+        samples, group = job.samples, CACHE_LINE // job.dtype.itemsize
         length = job.batch_size
         if job.parallel == "samples" and length == samples:
             groups = -(-samples // group)
@@ -96,6 +105,8 @@ class Blueprint:
     def __init__(self, job: Job, plan: Plan, kind: Kind, **pieces: Piece) -> None:
         self.plan = plan
         self.kind = kind
+        self.plain = replace(kind, own_data=False)
+        """The kind of pieces that read no samples."""
         self.pieces = pieces
         """Pieces for the record's fields, compiled for any sizes."""
         self.special = kind
@@ -119,9 +130,9 @@ class Blueprint:
             spans=setup.spans,
             span_numbers=setup.span_numbers,
             batch_size=job.batch_size,
-            batches=-(-len(job.X) // job.batch_size),
+            batches=-(-job.samples // job.batch_size),
             # A pass made only for rules and history is not followed by an update.
-            judged_forward=job.batch_size < len(job.X)
+            judged_forward=job.batch_size < job.samples
             and not any(rule.needs_gradient for rule in job.rules),
             observed=setup.observe is not None or setup.compute is not None,
             loss_scale=job.loss.reduction,
@@ -148,6 +159,10 @@ class Blueprint:
         pieces.update(begin_restart=job.start.kind.begin, update=setup.update)
         if job.has_own_weights:
             pieces.update(begin_plainly=job.start.kind.begin, begin_restart=begin_weighted)
+        if job.groups is not None:
+            pieces.update(
+                begin_plainly=job.start.kind.begin, begin_restart=begin_own, settle_rows=settle_rows
+            )
         if setup.observe is not None:
             pieces.update(observe=setup.observe)
         if job.loss.has_penalties:
@@ -162,6 +177,8 @@ class Blueprint:
         plan = self.plan
         known = {name: plan.get(name) for name in (*SIZES, *REGIONS)}
         known |= {name: 0 for name in KERNELS if name not in (*self.pieces, "epochs_kernel")}
+        if self.kind.own_data:  # which change when lanes take restarts
+            del known["samples"]
         return Sizes(
             fields=tuple(known.items()),
             layers=tuple(tuple(map(int, row)) for row in plan.layers[:, :-2]),
@@ -186,14 +203,14 @@ class Blueprint:
         with announced(not all(piece.is_compiled(kind) for _, piece, kind in wanted)):
             for place, piece, kind in wanted:
                 self.plan.record[place] = piece.address(kind)
-            self.address = train_restarts.address(self.kind)
+            self.address = train_restarts.address(self.plain)
         return self
 
     def _begins_special(self, job: Job) -> bool:
         """Return whether the special kernel exists, or is faster to compile."""
         if train_epochs.is_compiled(self.special):
             return True
-        general = train_epochs.is_compiled(self.kind) or any_kernel_compiled()
+        general = train_epochs.is_compiled(self.plain) or any_kernel_compiled()
         return not general and is_quickly_compiled(job)
 
     def _wanted(self, job: Job) -> list[tuple[int, Piece, Kind]]:
@@ -204,13 +221,16 @@ class Blueprint:
         others = job.validation is not None or job.shuffle
         if self.uses_special and not others:
             pieces = {name: piece for name, piece in pieces.items() if name not in INLINED}
-        wanted = [(PLACES[name], piece, self.kind) for name, piece in pieces.items()]
-        wanted.append((PLACES["epochs_kernel"], train_epochs, kind))
+        wanted = [
+            (PLACES[name], piece, self.kind if name in OF_SAMPLES else self.plain)
+            for name, piece in pieces.items()
+        ]
+        wanted.append((PLACES["epochs_kernel"], train_epochs, kind if kind.sizes else self.plain))
         if not self.uses_special or others:
             for level, (activation, keeps) in enumerate(self.plan.activations):
                 at = LAYERS + (level + 1) * LAYER_COLUMNS - 2
                 for place, piece in enumerate(activation_pieces(activation, keeps), start=at):
-                    wanted.append((place, piece, self.kind))
+                    wanted.append((place, piece, self.plain))
         return wanted
 
     def look_for_special(self) -> bool:
@@ -225,7 +245,7 @@ class Blueprint:
 def _many_at_once(job: Job, lanes: int) -> Blueprint:
     """Make the blueprint for `lanes` networks at once."""
     width = vector_width(lanes, job.dtype)
-    plan = make_plan(job.net, len(job.X), lanes, job.dtype.itemsize, needs_of(job))
+    plan = make_plan(job.net, job.samples, lanes, job.dtype.itemsize, needs_of(job))
     plan.set(strips=lanes // width)
     pieces = {"compute": job.setup.compute or loss_and_gradient}
     if not job.has_plain_loss and (job.setup.compute is None or job.validation is not None):
@@ -238,12 +258,13 @@ def _many_at_once(job: Job, lanes: int) -> Blueprint:
         pieces["gather"] = gather
         pieces["compute_gathered"] = gathered_loss_and_gradient
         pieces["loss_gathered"] = loss_pieces(job.loss_formula).gathered
-    return Blueprint(job, plan, Kind(job.dtype, width), **pieces)
+    kind = Kind(job.dtype, width, own_data=job.groups is not None)
+    return Blueprint(job, plan, kind, **pieces)
 
 
 def _one_by_one(job: Job) -> Blueprint:
     """Make the blueprint for one network at a time."""
-    samples, size, sample_runs = len(job.X), job.dtype.itemsize, SampleRuns.of(job)
+    samples, size, sample_runs = job.samples, job.dtype.itemsize, SampleRuns.of(job)
     samples_in_lanes = job.parallel == "samples"
     rows = min(samples, sample_runs.length)
     plan = make_single_plan(job.net, rows, size, sample_runs.group, samples_in_lanes, needs_of(job))
@@ -271,7 +292,7 @@ def _key(job: Job, lanes: int) -> tuple[Any, ...]:
     setup, loss, weighting = job.setup, job.loss, job.weighting
     given = None if weighting is None else getattr(weighting, "code", GIVEN)
     return (
-        lanes, job.net, tuple(BY_NAME.get(name) for name in job.net.activation), len(job.X),
+        lanes, job.net, tuple(BY_NAME.get(name) for name in job.net.activation), job.samples,
         job.dtype, job.parallel, job.batch_size, job.shuffle, mode(),
         setup.update, setup.compute, setup.observe, setup.n_state, job.hyper.shape[1],
         setup.option, setup.other_option, setup.spans, setup.span_numbers, setup.scratch,
@@ -279,7 +300,7 @@ def _key(job: Job, lanes: int) -> tuple[Any, ...]:
         job.loss_formula, loss.reduction, loss.has_penalties, job.has_plain_loss,
         given, getattr(weighting, "number", 0), job.has_own_weights,
         tuple((type(rule), rule.slots(job.net.n_parameters)) for rule in job.rules),
-        job.validation is not None, job.start.kind.begin,
+        job.validation is not None, job.start.kind.begin, job.groups is not None,
     )  # fmt: skip
 
 

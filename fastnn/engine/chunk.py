@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,8 @@ from ..lanes.rounding import in_ieee_mode
 from ..lanes.types import register_bytes
 from ..spec.status import NOT_RUN
 from ..support.gate import frozen
+from .blueprint import own_numbers
+from .group_chunk import job_of, pieces_of
 from .launch import Outputs, launch_of, run_kernels
 from .specialize import is_small
 
@@ -53,8 +56,11 @@ class ChunkResult(NamedTuple):
     status: np.ndarray
     """`Status.NOT_RUN` where the chunk was stopped before the restart's end."""
     ticks: int
-    """Epochs that the kernel computed, each for all its lanes."""
+    """Epochs that kernels computed, each for all their lanes."""
     lanes: int
+    """The most lanes of a kernel."""
+    lane_ticks: int
+    """Epochs that kernels computed, times their lanes."""
     state: np.ndarray | None
     """(restarts, n_state): the memory of the optimizer and the rules, if it is kept."""
 
@@ -64,8 +70,10 @@ def own_bytes(job: Job) -> int:
 
     Everything else that grows with the samples is shared by all lanes, or lies tile by tile.
     """
-    samples, size = len(job.X), job.dtype.itemsize
+    samples, size = job.samples, job.dtype.itemsize
     weights = samples * size if job.has_own_weights else 0
+    if job.groups is not None:
+        weights += own_numbers(job) * size
     if not job.shuffle:
         return weights
     row = job.net.sizes[0] + job.net.sizes[-1] + 1
@@ -76,8 +84,8 @@ def most_lanes(job: Job) -> int:
     """Number of networks of `job` to train at once if there are many; 1 means one at a time."""
     net, size = job.net, job.dtype.itemsize
     width = register_bytes() // size
-    held = 2 * net.n_parameters + job.n_state + job.setup.scratch
     own = own_bytes(job)
+    held = 2 * net.n_parameters + job.n_state + job.setup.scratch
     large = held * size * width > LARGE or own * width > MOST_OWN_BYTES
     if (large or job.parallel == "samples") and not job.requires_lanes:
         return 1
@@ -109,6 +117,15 @@ def lanes_for(job: Job, restarts: int) -> int:
     return -(-restarts // (rounds * width)) * width
 
 
+def _pieces(job: Job, start: int, stop: int) -> Iterator[tuple[Job, int, int]]:
+    """The parts of a chunk that one call of a kernel trains: their jobs and positions."""
+    if job.groups is None:
+        yield job, start, stop
+        return
+    for piece in pieces_of(job, start, stop):
+        yield job_of(job, piece), piece.start, piece.stop
+
+
 @in_ieee_mode
 def train_chunk(
     job: Job,
@@ -134,9 +151,7 @@ def train_chunk(
         raise ValueError(f"expected positions from 0 to {job.restarts}, got {start} and {stop}")
     if stop_flag is None:
         stop_flag = np.zeros(1, dtype=np.int64)
-    chunk_job = job.expand_range(start, stop)
-    count = chunk_job.restarts
-    lanes = lanes_for(job, count) if lanes is None else lanes
+    count = stop - start
     kept, goes_on = keep_parameters, keep_parameters and keep_state
     outputs = Outputs(
         parameters=np.empty((count, job.net.n_parameters), dtype=job.dtype) if kept else None,
@@ -147,7 +162,15 @@ def train_chunk(
         history=history,
         history_every=history_every,
     )
-    ticks = run_kernels(launch_of(job, lanes), chunk_job, threads, stop_flag, outputs)
+    ticks = most = lane_ticks = 0
+    for piece_job, first, last in _pieces(job, start, stop):
+        chunk_job = piece_job.expand_range(first, last)
+        own = lanes_for(piece_job, chunk_job.restarts) if lanes is None else lanes
+        launch, part = launch_of(piece_job, own), outputs.part(first - start, last - start)
+        made = run_kernels(launch, chunk_job, threads, stop_flag, part)
+        ticks, most, lane_ticks = ticks + made, max(most, own), lane_ticks + own * made
+        if stop_flag[0]:
+            break
     for array in (outputs.parameters, outputs.state):
         if array is not None:
             frozen(array)
@@ -158,6 +181,7 @@ def train_chunk(
         epochs=outputs.epochs,
         status=outputs.status.astype(np.int8),
         ticks=ticks,
-        lanes=lanes,
+        lanes=most,
+        lane_ticks=lane_ticks,
         state=outputs.state,
     )

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..job.grouping import Groups
 from ..job.job import Job
 from ..kernels.layout import PLACES, UNWEIGHTED
 from ..kernels.pieces import run_piece
@@ -46,6 +47,15 @@ class Outputs(NamedTuple):
     jacobian: np.ndarray | None = None
     """(restarts, n, n_out, n_parameters), or None if Jacobians are not computed."""
 
+    def part(self, start: int, stop: int) -> Outputs:
+        """The results of some of the restarts."""
+        arrays = {
+            name: array[start:stop]
+            for name in ("parameters", "state", "loss", "epochs", "status", "jacobian")
+            if (array := getattr(self, name)) is not None
+        }
+        return self._replace(**arrays)
+
 
 class Launch:
     """Everything that all chunks of a job share; its arrays live as long as it does."""
@@ -55,7 +65,7 @@ class Launch:
         self.dtype = job.dtype
         self.samples_in_lanes = job.parallel == "samples"
         self.has_own_weights = job.has_own_weights
-        self.shuffled = len(job.X) if job.shuffle else 0
+        self.shuffled = job.samples if job.shuffle else 0
         self.n_hyper, self.n_state = job.hyper.shape[1], job.n_state
         self.plan = blueprint.plan.copy()
         self.validation: dict[str, int] = {}
@@ -96,9 +106,11 @@ class Launch:
             plan.point("penalties", penalties, 2, p)
         if isinstance(job.weighting, np.ndarray):
             if job.has_common_weights:
-                plan.point("sample_weights", job.weighting, 1, len(job.X))
+                plan.point("sample_weights", job.weighting, 1, job.samples)
+            elif job.groups is not None:
+                plan.point("sample_weights", job.weighting, 1, len(job.y))
             else:
-                plan.set(weight_step=len(job.X))
+                plan.set(weight_step=job.samples)
         if job.rules:
             count = len(job.rules)
             numbers = np.array([rule.number for rule in job.rules], dtype=dtype)
@@ -108,12 +120,22 @@ class Launch:
     def _add_data_of_many(self, job: Job) -> None:
         n_in, n_targets = job.net.sizes[0], job.n_targets
         self.plan.point("x", job.X, len(job.X), n_in)
-        self.plan.point("y", job.y, len(job.X), n_targets)
+        self.plan.point("y", job.y, len(job.y), n_targets)
+        if job.groups is not None:
+            self._add_groups(job.groups)
         if job.validation is not None:
             samples = len(job.validation[0])
             self._add_validation(samples)
             for name, array, units in zip("xy", job.validation, (n_in, n_targets), strict=True):
                 self.validation_data[name] = array, (samples, units)
+
+    def _add_groups(self, groups: Groups) -> None:
+        self.plan.set(
+            group_restarts=groups.restarts,
+            first_group=groups.first,
+            common_inputs=groups.common_inputs,
+        )
+        self.plan.point("group_rows", groups.rows, groups.count + 1)
 
     def _add_validation(self, samples: int) -> None:
         losses = self.plan.get("validation_losses")
@@ -139,7 +161,7 @@ class Launch:
                 self.validation_data[name] = tiled, (1, tiles, units, plan.tile)
         if job.shuffle:
             for name, array, units in zip(("rows_x", "rows_y"), (job.X, job.y), ends, strict=True):
-                plan.point(name, array, len(job.X), units)
+                plan.point(name, array, job.samples, units)
             room = plan.get("tiles") * plan.tile
             self.buffers = {
                 "batch_x": room * ends[0], "batch_y": room * ends[1], "batch_weights": room,
@@ -178,10 +200,11 @@ class Launch:
             epochs = plan.get("epochs")
             plan.point("history", outputs.history, epochs // outputs.history_every + 1)
         if outputs.jacobian is not None:
-            shape = count, len(chunk_job.X), chunk_job.net.sizes[-1], p
+            shape = count, chunk_job.samples, chunk_job.net.sizes[-1], p
             plan.point("out_jacobian", outputs.jacobian, *shape)
-        if self.has_own_weights and isinstance(chunk_job.weighting, np.ndarray):
-            plan.point("weight_rows", chunk_job.weighting, count, len(chunk_job.X))
+        weights = chunk_job.weighting
+        if self.has_own_weights and isinstance(weights, np.ndarray) and chunk_job.groups is None:
+            plan.point("weight_rows", weights, count, chunk_job.samples)
         if outputs.gradient:
             plan.set(result=plan.get("gradient"))
         return plan
@@ -200,6 +223,9 @@ class Launch:
         plan = self.plan_of_chunk(chunk_job, stop_flag, outputs)
         lanes = plan.get("lanes")
         plan.point("lane_state", np.zeros(4 * lanes, dtype=np.int64), 4 * lanes)
+        if plan.get("settle_rows"):
+            strips = plan.get("strips")
+            plan.point("shortest", np.zeros(strips, dtype=np.int64), strips)
         if self.shuffled:
             orders = np.zeros(lanes * self.shuffled, dtype=np.int64)
             plan.point("order", orders, len(orders))

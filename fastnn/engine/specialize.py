@@ -83,21 +83,21 @@ def mode() -> str:
 
 def is_small(job: Job, lanes: int) -> bool:
     """Return whether network and data are small enough for a special kernel to pay."""
-    work = len(job.X) * (job.net.n_parameters + job.setup.scratch)
+    work = job.samples * (job.net.n_parameters + job.setup.scratch)
     most = MOST_IN_LANES if lanes > 1 else MOST_ALONE
     return job.parallel == "restarts" and work <= most
 
 
 def gains_in_blocks(job: Job, lanes: int) -> bool:
     """Return whether a special kernel pays in a long job, though its loops are not unrolled."""
-    work = len(job.X) * (job.net.n_parameters + job.setup.scratch)
+    work = job.samples * (job.net.n_parameters + job.setup.scratch)
     return lanes > 1 and job.parallel == "restarts" and work <= MOST_IN_BLOCKS
 
 
 def is_quickly_compiled(job: Job) -> bool:
     """Return whether a special kernel takes no longer to compile than general ones."""
     plain = job.setup.compute is None and job.has_plain_loss and not job.rules
-    return plain and len(job.X) * job.net.n_parameters <= QUICKLY_COMPILED
+    return plain and job.samples * job.net.n_parameters <= QUICKLY_COMPILED
 
 
 def has_own_pieces(pieces: dict[str, Piece], sizes: Sizes | None) -> bool:
@@ -118,6 +118,7 @@ def to_text(kind: Kind) -> str:
         {
             "dtype": kind.dtype.name,
             "width": kind.width,
+            "own_data": kind.own_data,
             "fields": sizes.fields,
             "layers": sizes.layers,
             "activations": [(activation.name, keeps) for activation, keeps in sizes.activations],
@@ -144,7 +145,7 @@ def from_text(text: str) -> Kind:
         unrolled=said["unrolled"],
         inlined=tuple((name, piece_at(home)) for name, home in said["inlined"]),
     )
-    return Kind(np.dtype(said["dtype"]), said["width"], sizes)
+    return Kind(np.dtype(said["dtype"]), said["width"], sizes, said["own_data"])
 
 
 # Neither the current folder nor the user's program is imported.

@@ -29,7 +29,9 @@ from ..support.checks import float_type, integer, per_restart, real_array, shown
 from ..support.frames import Names
 from ..support.gate import frozen
 from ..support.suggestions import hint
-from .data import check_data, check_validation
+from .data import check_validation
+from .group_data import Asked, take_groups
+from .grouping import Groups, check_group_weights, refuse_with_groups, sorted_rows
 from .job import MAX_RESTART, MAX_SEED, Job, check_epochs
 from .loss_numbers import Columns, hyper_rows, split_axes, with_axes
 from .parts import setup_of
@@ -61,6 +63,7 @@ def make_job(
     parallel: str = "restarts",
     grid: Grid | None = None,
     before: Checkpoint | None = None,
+    groups: Asked | Groups | None = None,
     is_stored: bool = False,
 ) -> Job:
     """Check every argument and convert it for the kernels; `restarts` is None for one run.
@@ -77,10 +80,15 @@ def make_job(
         loss = before.loss if loss is None else loss
     objective = make_loss(loss)
     n_targets = objective.targets_of(net)
-    data = check_data(net, X, y, dtype, n_targets, features=known[0], targets=known[1])
-    X, y, samples = data.X, data.y, len(data.X)
-    optimizer = make_optimizer(optimizer)
     count = 1 if restarts is None else integer("restarts", restarts, 1, 10**12)
+    data, sample_weight, grouping, order = take_groups(
+        net, X, y, sample_weight, groups, dtype, n_targets, count, known
+    )
+    X, y, samples = data.X, data.y, len(data.X)
+    per_group = count
+    if grouping is not None:
+        count, samples = grouping.total, grouping.samples
+    optimizer = make_optimizer(optimizer)
     first_name = "restart" if restarts is None else "first"
     first = integer(first_name, first, 0, MAX_RESTART - count)
     columns: Columns = ()
@@ -97,8 +105,11 @@ def make_job(
         )
     objective.check(net, y)
     _check_fit(objective, dtype)
-    weighting = make_weighting(sample_weight, samples, count, dtype)
-    if not is_stored:
+    weighting = make_weighting(sample_weight, len(y), 1 if grouping else count, dtype)
+    if grouping is not None:
+        X, y, weighting = sorted_rows(order, X, y, weighting)
+        check_group_weights(weighting, grouping)
+    elif not is_stored:
         check_any_weight(weighting, samples, first, count)
     target, rules = _rules(stop, target_sse, objective, weighting is None, dtype)
     if not isinstance(shuffle, bool | np.bool_):
@@ -123,7 +134,7 @@ def make_job(
         loss=objective,
         weighting=weighting,
         optimizer=optimizer,
-        hyper=hyper_rows(optimizer, setup, objective, columns, count, dtype),
+        hyper=hyper_rows(optimizer, setup, objective, columns, per_group, dtype),
         grid=grid,
         grid_columns=columns,
         start=start,
@@ -140,9 +151,13 @@ def make_job(
         parallel=parallel,
         features=data.features,
         targets=data.targets,
+        groups=grouping,
     )
     vars(job).update(setup=setup, is_sound=True, launches={})  # all are computed only once
     check_combination(job)
+    if grouping is not None:
+        refuse_with_groups(job)
+        grouping.check_job(job)
     for array in (X, y, job.hyper, start.numbers, weighting, *(job.validation or ())):
         if isinstance(array, np.ndarray):
             frozen(array)
@@ -286,7 +301,7 @@ def _fields_of(optimizer: Optimizer, axes: dict[str, Any], net: Network) -> dict
 def check_combination(job: Job) -> None:
     """Raise unless the parts of the job can be combined; the error says what to use instead."""
     optimizer = type(job.optimizer).__name__
-    if job.setup.full_batch and job.batch_size < len(job.X):
+    if job.setup.full_batch and job.batch_size < job.samples:
         raise ValueError(
             f"batch_size: expected None with {optimizer}, which needs all samples in every step, "
             f"got {job.batch_size}; for batches use GradientDescent, Adam or AdamW"

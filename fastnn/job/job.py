@@ -22,6 +22,7 @@ from ..starts.common import Start
 from ..support.checks import MAX_COUNT, integer, shown
 from ..support.frames import Names, checked_names
 from ..support.gate import check_array
+from .grouping import Groups, isolate_group, with_groups_of
 from .parts import ends, laid_out, setup_of, with_numbers
 
 MAX_SEED = 2**64 - 1
@@ -93,6 +94,8 @@ class Job:
     """The names of the columns of X, if it was a data frame."""
     targets: Names | None = None
     """The names of the columns of y."""
+    groups: Groups | None = None
+    """Groups of rows, each with restarts of its own: the rows of X and y lie in their order."""
 
     @cached_property
     def is_sound(self) -> bool:
@@ -117,10 +120,12 @@ class Job:
         n_in, n_targets = self.net.sizes[0], self.n_targets
         for X, y in ((self.X, self.y), self.validation or (self.X, self.y)):
             check_array("X", X, self.dtype, (len(X), n_in))
-            check_array("y", y, self.dtype, (len(X), n_targets))
+            check_array("y", y, self.dtype, (len(X) if self.groups is None else len(y), n_targets))
+        if self.groups is not None:
+            self.groups.check_job(self)
         checked_names("features", self.features, n_in)
         checked_names("targets", self.targets, n_targets)
-        integer("batch_size", self.batch_size, 1, len(self.X))
+        integer("batch_size", self.batch_size, 1, self.samples)
         rows = 1 if len(self.hyper) == 1 else count
         check_array("hyper", self.hyper, self.dtype, (rows, len(self.numbers)))
         if self.start_state is not None:
@@ -131,9 +136,14 @@ class Job:
         return True
 
     @cached_property
+    def samples(self) -> int:
+        """Number of samples of a restart; with groups, the most for which lanes have memory."""
+        return len(self.X) if self.groups is None else self.groups.samples
+
+    @cached_property
     def setup(self) -> Setup:
         """The optimizer's setup for the kernels."""
-        return setup_of(self.optimizer, self.net, len(self.X), self.loss)
+        return setup_of(self.optimizer, self.net, self.samples, self.loss)
 
     @cached_property
     def n_targets(self) -> int:
@@ -150,6 +160,11 @@ class Job:
         """Launches made for the job, by number of lanes."""
         return {}
 
+    @cached_property
+    def piece_jobs(self) -> dict[tuple[int, int], Job]:
+        """Jobs of groups of similar sizes: see `fastnn.engine.group_chunk`."""
+        return {}
+
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
@@ -160,7 +175,7 @@ class Job:
     @property
     def work(self) -> float:
         """Approximate number of multiplications in an epoch of one restart."""
-        n, p, setup = len(self.X), self.net.n_parameters, self.setup
+        n, p, setup = self.samples, self.net.n_parameters, self.setup
         validated = 0 if self.validation is None else len(self.validation[0])
         passes = (n + validated) * p
         if setup.compute is not None:  # a Jacobian, a system, and its factors, with idle lanes
@@ -172,13 +187,15 @@ class Job:
     @property
     def seconds_of_a_restart(self) -> float:
         """Estimate, on the high side, for training to the last epoch."""
-        units = len(self.X) * sum(self.net.sizes[1:])
-        return 1e-9 * max(1, self.epochs) * (0.2 * self.work + 0.5 * units)
+        units = self.samples * sum(self.net.sizes[1:])
+        seconds = 1e-9 * max(1, self.epochs) * (0.2 * self.work + 0.5 * units)
+        return seconds if self.groups is None else seconds * self.groups.mean_samples / self.samples
 
     @property
     def has_common_weights(self) -> bool:
         """True if samples have weights, the same in all restarts."""
-        return isinstance(self.weighting, np.ndarray) and len(self.weighting) == 1
+        given = isinstance(self.weighting, np.ndarray) and len(self.weighting) == 1
+        return given and self.groups is None
 
     @property
     def has_own_weights(self) -> bool:
@@ -267,7 +284,8 @@ class Job:
     @property
     def requires_lanes(self) -> bool:
         """True if only the kernels for many networks can train it, if need be with idle lanes."""
-        return self.has_own_weights or self.setup.compute is not None
+        own = self.has_own_weights or self.groups is not None
+        return own or self.setup.compute is not None
 
     def expand_range(self, start: int, stop: int) -> Job:
         """The job of the restarts at positions ``start … stop - 1``, for kernels.
@@ -357,8 +375,10 @@ class Job:
         """The job of one restart, with its own numbers instead of arrays in all parts.
 
         None if that would be a different kind of job, such as one without momentum where others
-        have some.
+        have some.  With groups it is the job of the group's rows alone.
         """
+        if self.groups is not None:
+            return isolate_group(self, position)
         one = self.isolate_range(position, position + 1)
         optimizer, loss, init = (
             with_numbers(part, lambda array: float(array[0]))
@@ -374,7 +394,7 @@ class Job:
         It is sent to other processes.
         """
         optimizer, loss = with_numbers(self.optimizer, ends), with_numbers(self.loss, ends)
-        part = self.select_range(start, stop)
+        part = with_groups_of(self, start, stop).select_range(start, stop)
         if part.grid is not None and part.grid.bytes > part.restarts * part.hyper[0].nbytes:
             part = part.expand_range(0, part.restarts)
         return replace(part, optimizer=optimizer, loss=loss, init=None)

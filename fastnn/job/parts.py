@@ -17,6 +17,7 @@ from ..spec.network import Network
 from ..spec.per_layer import PerLayer
 from ..starts import INITIALIZATIONS
 from ..starts.common import Start
+from .grouping import Groups
 
 
 def setup_of(optimizer: Optimizer, net: Network, samples: int, loss: Penalized) -> Setup:
@@ -52,4 +53,6 @@ def laid_out(part: Any) -> Any:
         return tuple(map(laid_out, part))
     if isinstance(part, Start):
         return replace(part, numbers=laid_out(part.numbers), table=laid_out(part.table))
+    if isinstance(part, Groups):
+        return replace(part, rows=laid_out(part.rows))
     return np.require(part, requirements=["C", "A"]) if isinstance(part, np.ndarray) else part

@@ -34,6 +34,7 @@ from ..support.frames import checked_names
 from ..support.gate import check_array, frozen
 from ..support.version import NUMERICS_VERSION
 from .build import make_job
+from .grouping import Groups
 from .job import Job, check_epochs
 from .parts import with_numbers
 
@@ -41,7 +42,7 @@ T = TypeVar("T")
 TYPES: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
-        Network, Grid, PerLayer, Bootstrap, KFold,
+        Network, Grid, PerLayer, Bootstrap, KFold, Groups,
         *SCHEDULES, *LOSSES, *INITIALIZATIONS, *RULES,
     )
 }  # fmt: skip
@@ -71,9 +72,9 @@ def job_record(job: Job) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """A job, without the number of its restarts, as a record and the arrays that it names."""
     rules = job.rules if job.target == -np.inf else (LossBelow(job.target), *job.rules)
     explicit = job.start.kind is Explicit
-    whole = job.batch_size == len(job.X)
+    whole = job.batch_size == job.samples
     weights = job.weighting
-    if isinstance(weights, np.ndarray) and job.has_common_weights:
+    if isinstance(weights, np.ndarray) and len(weights) == 1:
         weights = weights[0]
     arrays: dict[str, np.ndarray] = {}
     # Axes of a grid differ in length, so each part is written with one number of each.
@@ -107,6 +108,13 @@ def job_record(job: Job) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
             "start_epochs": job.start_epochs,
             "resumes_rules": job.resumes_rules,
         }
+    if job.groups is not None:
+        if job.groups.labels.dtype == object:
+            raise TypeError(
+                "groups: expected labels of type str, int, float or bool, the only ones that files "
+                f"hold, got {shown(job.groups.labels[0])}"
+            )
+        parts["groups"] = job.groups
     record = {name: _described(value, name, arrays) for name, value in parts.items()}
     return record, arrays
 
@@ -225,7 +233,8 @@ def fixed_restarts(job: Job) -> bool:
     given = [job.hyper, job.start.numbers]
     if isinstance(job.weighting, np.ndarray):
         given.append(job.weighting)
-    return job.start_state is not None or any(len(array) > 1 for array in given)
+    fixed = job.start_state is not None or job.groups is not None
+    return fixed or any(len(array) > 1 for array in given)
 
 
 def _described(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:

@@ -4,10 +4,10 @@ import numpy as np
 
 from ..jit.compiling import inlined
 from ..lanes.operations import fma, like, magnitude, select
-from .forward_backward import shared_samples
+from .forward_backward import samples_of
 from .one_network_views import outputs as unit_outputs
 from .one_network_views import unit_rows
-from .pieces import piece
+from .pieces import piece, piece_for
 from .views import outputs
 
 
@@ -28,11 +28,17 @@ def watch_tile(net, A, Y):
         net.squares[0, s], net.worst[0, s] = squares, worst
 
 
-@piece
-def watch_errors(net):
+@piece_for
+def watch_errors(kind):
     """Compute the sum of squared errors and the largest error over the tiles of a pass."""
-    _, Y = shared_samples(net, net.tile_first, net.tile_count)
-    watch_tile(net, outputs(net, net.depth - 1, net.tile_count), Y)
+    tile_of = samples_of(kind)
+
+    @inlined
+    def watch(net):
+        _, Y = tile_of(net, net.tile_first, net.tile_count)
+        watch_tile(net, outputs(net, net.depth - 1, net.tile_count), Y)
+
+    return watch
 
 
 @piece

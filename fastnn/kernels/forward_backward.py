@@ -14,6 +14,7 @@ from .activation import activation_of, slope_of
 from .matmul import matmul as general_matmul
 from .matmul import matmul_of_known_size
 from .matmul_tile import ITSELF, ROW, ZERO
+from .own_rows import count_rows, own_samples, tails_of
 from .pieces import piece_for
 from .textbook import add_gradient, backpropagate, preactivate, squared_errors
 from .views import biases, call, deltas, layer_at, outputs, weights
@@ -84,6 +85,7 @@ def forward_pass(kind):
     """``A = f(A_below @ W + b)``, layer by layer upwards from the inputs X."""
     preactivate, _, _ = layer_products(kind)
     activate, parts = activation_of(kind), parts_of(kind)
+    clear_tail, _ = tails_of(kind)
 
     @inlined
     def layer(net, level, A, samples):
@@ -92,6 +94,7 @@ def forward_pass(kind):
         for s in range(parts(net)):
             preactivate(net, A[s], W[s], b[s], Z[s])
         activate(net, level, samples)
+        clear_tail(net, level, samples)
 
     @inlined
     def upper_layer(net, level, samples):
@@ -111,6 +114,7 @@ def backward_pass(kind):
     """``dW += A_below.T @ D`` and ``D_below = (D @ W.T) f'``, layer by layer downwards."""
     _, backpropagate, add_gradient = layer_products(kind)
     multiply_by_slope = slope_of(kind)
+    _, clear_tail = tails_of(kind)
 
     @inlined
     def gradient(net, level, s, A, fresh):
@@ -124,12 +128,14 @@ def backward_pass(kind):
         D, D_below = deltas(net, level, samples), deltas(net, level - 1, samples)
         backpropagate(net, D[s], weights(net, net.parameters, level)[s], D_below[s])
         multiply_by_slope(net, level - 1, s, samples)
+        clear_tail(net, level - 1, s, samples)
 
     upper_layers = kind.each_layer(upper_layer, upwards=False)
 
     @inlined
     def backward(net, s, X, fresh):
         multiply_by_slope(net, net.depth - 1, s, X.rows)
+        clear_tail(net, net.depth - 1, s, X.rows)
         upper_layers(net, s, X.rows, fresh)
         gradient(net, LOWEST, s, X, fresh)
 
@@ -142,6 +148,11 @@ def shared_samples(net, first, count):
     n_in, n_targets = layer_at(net, LOWEST).n_in, net.n_targets
     X = matrix(net.x + first * n_in, count, n_in, n_in, 1, 0)
     return X, matrix(net.y + first * n_targets, count, n_targets, n_targets, 1, 0)
+
+
+def samples_of(kind):
+    """The samples of a tile, shared or each network's own: a function of (net, first, count)."""
+    return own_samples if kind.own_data else shared_samples
 
 
 @inlined
@@ -169,10 +180,15 @@ def plain_errors(kind):
     return of_strip if kind.is_unrolled else of_all
 
 
+@inlined
+def _no_count(net, start, end):
+    pass
+
+
 def _pass_over(kind, samples_of, is_gathered):
     """Make the pass over samples shared by all networks or, gathered, each network's own."""
     forward, backward, parts = forward_pass(kind), backward_pass(kind), parts_of(kind)
-    errors = plain_errors(kind)
+    errors, count_samples = plain_errors(kind), count_rows if kind.own_data else _no_count
 
     @inlined
     def errors_and_gradient(net, X, Y, fresh):
@@ -195,6 +211,7 @@ def _pass_over(kind, samples_of, is_gathered):
         if is_gathered:  # the batch lies by itself
             start, end = np.int64(0), end - start
         net.pass_samples = end - start
+        count_samples(net, start, end)
         for s in range(net.strips):
             net.losses[0, s] = net.losses.zero
         first = start
@@ -218,7 +235,7 @@ def loss_and_gradient(kind):
     A tile's activations stay in the cache between the forward and the backward pass; its size does
     not change the order of any sum.  If the work is to stop, the results are meaningless.
     """
-    return _pass_over(kind, shared_samples, False)
+    return _pass_over(kind, samples_of(kind), False)
 
 
 @piece_for

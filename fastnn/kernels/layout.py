@@ -47,6 +47,7 @@ REGIONS = _fields(REGION, """
     rule_state                  # the rules' share of `state`
     validation_losses
     gathered_x gathered_y gathered_weights  # each network's own batch
+    own_rows lane_rows pass_rows    # own data: samples, their number, and that in the pass
     spare sums sum_of_losses    # one network: a transposed matrix; sums of gradient and loss
 """)  # fmt: skip
 KERNELS = _fields(KERNEL, """
@@ -54,6 +55,7 @@ KERNELS = _fields(KERNEL, """
     compute                     # a pass: losses and gradient
     observe judge update        # after a pass: the optimizer's decision, the rules, the step
     begin_restart begin_plainly # the start; the start alone, if the former also weights samples
+    settle_rows                 # own data: after lanes have taken restarts
     loss penalty                # a tile's losses if they are not the plain SSE; penalties
     monitor validate            # for rules: a tile's errors; the pass over the validation set
     shuffle gather compute_gathered loss_gathered   # for batches in random order
@@ -77,6 +79,8 @@ CHANGING = {
         forward_only pass_samples   # 1 without a gradient; the number of samples in the pass
         tile_first tile_place tile_count    # of the tile at work: first sample, place, samples
         weight_step             # as `hyper_step`
+        group_restarts          # own data: the restarts of each group; else 0
+        first_group common_inputs   # the first group among the data; 1 if all have the same inputs
         thread threads round    # threads that share one network, and the passes they have begun
     """),
     **_fields(FLOATS, """
@@ -92,6 +96,8 @@ CHANGING = {
     **_fields(INTEGERS, """
         indices                 # of the restarts, if they are not consecutive
         slots start_epochs
+        group_rows              # own data: the first row of each group, and the end of the last
+        shortest                # own data: the fewest samples of any network in a strip
         lane_state              # see `train_loop.lane_lists`
         out_epochs out_status   # results
         rules                   # see `rules.judging.rule_table`

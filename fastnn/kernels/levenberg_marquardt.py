@@ -18,7 +18,7 @@ from ..spec.loss_formulas import SQUARES
 from ..spec.status import Status
 from . import levenberg_marquardt_memory as memory
 from .errors import watch_accepted
-from .forward_backward import forward_pass, shared_samples
+from .forward_backward import forward_pass, samples_of
 from .jacobian import SAMPLES_AT_ONCE, always, jacobian_pass, square_roots
 from .levenberg_marquardt_memory import column
 from .linear_solve import damped_solve, normal_products
@@ -78,14 +78,14 @@ def weighted_residuals(residual):
 
 def outputs_of_samples(kind):
     """The outputs of a tile, for the rules to see: a function of (net, first, count)."""
-    forward = forward_pass(kind)
+    forward, tile_of = forward_pass(kind), samples_of(kind)
 
     @inlined
     def outputs_of(net, first, count):
-        X, Y = shared_samples(net, first, count)
+        X, Y = tile_of(net, first, count)
+        net.tile_first, net.tile_count = first, count
         forward(net, X)
         if net.monitor != 0:
-            net.tile_first, net.tile_count = first, count
             call(net, net.monitor)
         return X, Y
 

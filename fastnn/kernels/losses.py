@@ -24,10 +24,11 @@ from ..lanes.operations import fma, like, magnitude, select
 from ..spec.activations import BY_NAME
 from ..spec.loss_formulas import LossFormula
 from ..spec.losses import MEAN, MEAN_OF_SAMPLES
-from .forward_backward import gathered_samples, shared_samples
+from .forward_backward import gathered_samples, samples_of
 from .layout import COMMON, OWN, UNWEIGHTED
 from .one_network_views import outputs as unit_outputs
 from .one_network_views import unit_rows
+from .own_rows import clear_outputs, fill_tail
 from .pieces import Piece, piece
 from .views import deltas, layer_at, outputs
 
@@ -162,7 +163,13 @@ def _terms_of(formula):
 @inlined
 def mean_factor(net, example):
     """The common factor of all terms of the current pass."""
-    one, count = like(example, 1.0), like(example, net.pass_samples)
+    return factor_for(net, like(example, net.pass_samples))
+
+
+@inlined
+def factor_for(net, count):
+    """The common factor of all terms of a pass over `count` samples."""
+    one, example = like(count, 1.0), count
     if net.loss_scale == MEAN:
         return one / (count * like(example, net.n_targets))
     if net.loss_scale == MEAN_OF_SAMPLES:
@@ -194,7 +201,37 @@ def weigh_gathered(net, first, count, scale, factors):
             factors[n, s] = factor
 
 
-def _losses_of_tile(terms_and_deltas, samples_of, weigh):
+@inlined
+def weigh_own(net, first, count, scale, factors):
+    """The same for samples of each network's own, which may differ in number."""
+    for s in range(net.strips):
+        own = factor_for(net, net.pass_rows[0, s])
+        for n in range(count):
+            factor = own
+            if net.weighting == OWN:
+                factor = own * net.own_weights[first + n, s]
+            factors[n, s] = factor
+
+
+def weigh_of(kind):
+    """The function of samples in the given order."""
+    return weigh_own if kind.own_data else weigh
+
+
+@inlined
+def _no_tail(net, L):
+    pass
+
+
+@inlined
+def _drop_tail(net, L):
+    """Take the terms beyond each network's last sample out of the loss."""
+    for s in range(net.strips):
+        fill_tail(net, s, L[s], -0.0)
+    clear_outputs(net, net.depth - 1, L.rows)
+
+
+def _losses_of_tile(terms_and_deltas, samples_of, weigh, drop_tail=_no_tail):
     """Make a function that adds a tile's losses, and writes their derivatives into the deltas."""
 
     @inlined
@@ -207,6 +244,7 @@ def _losses_of_tile(terms_and_deltas, samples_of, weigh):
         H = numbers_of_loss(net)
         for s in range(net.strips):
             terms_and_deltas(Z[s], T[s], L[s], D[s], factors[s], H[s])
+        drop_tail(net, L)
         losses = net.losses
         for n in range(count):
             for s in range(net.strips):
@@ -243,7 +281,7 @@ class LossPieces(NamedTuple):
     """The pieces of one loss."""
 
     shared: Piece
-    """Piece for a tile of samples shared by all networks."""
+    """Piece for a tile of samples in the given order, shared by all networks or not."""
     gathered: Piece
     """Piece for a tile of samples that were gathered for each network."""
     one_network: Piece
@@ -256,7 +294,8 @@ def loss_pieces(formula: LossFormula) -> LossPieces:
     name, terms, kept = formula.name, _terms_of(formula), not formula.is_own
 
     def shared(kind):
-        return _losses_of_tile(terms, shared_samples, weigh)
+        drop_tail = _drop_tail if kind.own_data else _no_tail
+        return _losses_of_tile(terms, samples_of(kind), weigh_of(kind), drop_tail)
 
     def gathered(kind):
         return _losses_of_tile(terms, gathered_samples, weigh_gathered)

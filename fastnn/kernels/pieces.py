@@ -59,6 +59,8 @@ class Kind:
     width: int
     sizes: Sizes | None = None
     """None for a kernel that takes any sizes."""
+    own_data: bool = False
+    """True if each network has samples of its own, in its lane."""
 
     @property
     def view(self) -> View:
@@ -174,7 +176,8 @@ class Piece:
 
     def _name(self, kind: Kind) -> str:
         own, what = "" if self.kept else "own_", "special" if kind.sizes else "general"
-        return f"{own}{self.name}_{kind.width}_{what}"
+        data = "_own_data" if kind.own_data else ""
+        return f"{own}{self.name}_{kind.width}_{what}{data}"
 
     @cache  # noqa: B019  pieces live as long as the process
     def kept_file(self, kind: Kind) -> Path | None:

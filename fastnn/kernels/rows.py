@@ -16,6 +16,13 @@ def index_of(net, row):
 
 
 @inlined
+def drawn_index(net, row):
+    """The index of its random numbers: with groups, the place among the restarts of its group."""
+    index = index_of(net, row)
+    return index % net.group_restarts if net.group_restarts > 0 else index
+
+
+@inlined
 def canonical(number):
     """Replace NaNs, whose bits differ between machines, by a single bit pattern."""
     return like(number, np.nan) if number != number else number

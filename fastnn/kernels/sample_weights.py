@@ -20,37 +20,36 @@ _draw_samples = for_each_draw(np.uint64(BOOTSTRAP_STREAM), _count_sample)
 
 
 @inlined
-def bootstrap(net, weights):
+def bootstrap(net, weights, samples):
     """Count how often each sample is drawn, in as many draws as there are samples."""
-    for n in range(net.samples):
+    for n in range(samples):
         weights[n, 0] = weights.zero
-    _draw_samples(net, net.samples, weights, net.samples)
+    _draw_samples(net, samples, weights, samples)
 
 
 @inlined
-def fold(net, weights):
+def fold(net, weights, samples):
     """Weights: 1 for samples outside the restart's fold, 0 for samples in it."""
     folds = net.weight_number
-    for n in range(net.samples):
+    for n in range(samples):
         weights[n, 0] = 1.0 if n % folds != net.k % folds else 0.0
 
 
 @inlined
-def given_weights(net, weights):
-    """The restart's row of weights."""
-    row = net.weight_rows + net.row * net.weight_step
-    for n in range(net.samples):
-        weights[n, 0] = row[n]
+def weigh_restart(net, samples, given):
+    """Write the weights of a restart with this number of samples; `given` are numbers for them."""
+    weights = current_lane(net, net.own_weights, samples)
+    if net.weight_source == GIVEN:
+        for n in range(samples):
+            weights[n, 0] = given[n]
+    elif net.weight_source == FOLDS:
+        fold(net, weights, samples)
+    elif net.weight_source == BOOTSTRAP:
+        bootstrap(net, weights, samples)
 
 
 @piece
 def begin_weighted(net):
     """Write the initial parameters, as `begin_plainly` does, and the restart's sample weights."""
     call(net, net.begin_plainly)
-    weights = current_lane(net, net.own_weights, net.samples)
-    if net.weight_source == GIVEN:
-        given_weights(net, weights)
-    elif net.weight_source == FOLDS:
-        fold(net, weights)
-    elif net.weight_source == BOOTSTRAP:
-        bootstrap(net, weights)
+    weigh_restart(net, net.samples, net.weight_rows + net.row * net.weight_step)

@@ -11,7 +11,7 @@ from .draws import in_each_lane
 from .layout import COMMON, OWN, UNWEIGHTED
 from .one_network_views import unit_rows
 from .pieces import piece
-from .rows import index_of
+from .rows import drawn_index
 from .views import call, layer_at
 
 LOWEST = np.int64(0)
@@ -48,7 +48,7 @@ def shuffle(net):
         for n in range(net.samples):
             order[n] = n
         if rows[lane] >= 0:
-            seed, k = np.uint64(net.seed), np.uint64(index_of(net, rows[lane]))
+            seed, k = np.uint64(net.seed), np.uint64(drawn_index(net, rows[lane]))
             exchange(order, net.samples, seed, k, np.uint64(net.tick - starts[lane]))
 
 

@@ -15,7 +15,7 @@ from ..lanes.buffers import load_shared, numbers
 from ..lanes.operations import any_lane, like
 from ..spec.status import Status
 from .pieces import piece, piece_for
-from .rows import canonical, index_of, write_row
+from .rows import canonical, drawn_index, write_row
 from .views import call, is_given
 
 IDLE = -1
@@ -70,7 +70,7 @@ def begin_lane(net, lane):
     net.next_row = row + 1
     net.active += 1
     net.lane, net.row = lane, row
-    net.k = index_of(net, row)
+    net.k = drawn_index(net, row)
     net.init = net.init_rows + row * net.init_step
     call(net, net.begin_restart)
     for h in range(net.n_hyper):
@@ -123,6 +123,8 @@ def refill(net):
             begin_lane(net, finished[f])
         else:
             idle_lane(net, finished[f])
+    if net.settle_rows != 0:
+        call(net, net.settle_rows)
     net.n_finished = 0
     net.tick += 1
     net.phase = first_phase(net, net.tick)

@@ -137,6 +137,8 @@ class Needs(NamedTuple):
     """True if samples have their own factors in the loss."""
     own_weights: int = 0
     """Number of sample weights of each restart."""
+    own_rows: int = 0
+    """Size of the samples of each network's own, inputs and targets."""
     watches: bool = False
     """True if rules look at more than loss and gradient."""
     validates: bool = False
@@ -165,6 +167,8 @@ def make_plan(net: Network, samples: int, lanes: int, itemsize: int, needs: Need
         )
     if needs.own_weights:
         plan.regions(own_weights=needs.own_weights)
+    if needs.own_rows:
+        plan.regions(lane_rows=1, pass_rows=1, own_rows=needs.own_rows)
     return plan
 
 

@@ -21,7 +21,7 @@ from ..spec.network import Network
 from ..support.checks import integer
 from ..support.guesses import no_attribute
 from ..support.suggestions import suggests
-from ..training import history_interval
+from ..train_options import history_interval
 from .plain import forward, layers_of
 from .train import train_job
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from ..support.frames import Names
 from ..support.gate import frozen
 from ..support.guesses import Guessed
 from ..support.savable import Savable
+from .by_group import Grouped
 from .censoring import CutOff
 from .histories import Replayed
 from .replay import asked_indices, replay, replay_parameters, replay_with_history
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     import pandas
 
 
-class Runs(RunColumns, Replayed, Savable, Guessed):
+class Runs(RunColumns, Grouped, Replayed, Savable, Guessed):
     """Many trained networks, column by column; columns that were not kept raise ValueError.
 
     Attributes
@@ -105,15 +107,31 @@ class Runs(RunColumns, Replayed, Savable, Guessed):
         """The sums of squared errors."""
         if self.job.loss_is_sse:
             return self.loss
-        rows = [self._sse_of_rows(first) for first in range(0, len(self), 1024)]
-        return frozen(np.concatenate(rows or [self.loss]))
+        rows = np.empty(len(self))
+        for X, y, positions in self._data_of(np.arange(len(self))):
+            for first in range(0, len(positions), 1024):
+                some = positions[first : first + 1024]
+                outputs = self.predict(X, self.indices[some])
+                with np.errstate(over="ignore", invalid="ignore"):
+                    errors = outputs[..., : self.job.n_targets].astype(np.float64) - y
+                    rows[some] = np.sum(errors * errors, axis=(1, 2))
+        return frozen(rows if len(rows) else self.loss)
 
-    def _sse_of_rows(self, first: int) -> np.ndarray:
-        positions = np.arange(first, min(len(self), first + 1024))
-        outputs = self.predict(self.job.X, self.indices[positions])
-        with np.errstate(over="ignore", invalid="ignore"):
-            errors = outputs[..., : self.job.n_targets].astype(np.float64) - self.job.y
-            return np.asarray(np.sum(errors * errors, axis=(1, 2)))
+    def _data_of(self, positions: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
+        """The samples of the restarts at some positions, and the positions that share them."""
+        job = self.job
+        if job.groups is None:
+            yield job.X, job.y, positions
+            return
+        group = self.indices[positions] // job.groups.restarts
+        order = np.argsort(group, kind="stable")
+        numbers, first = np.unique(group[order], return_index=True)
+        for number, some in zip(numbers.tolist(), np.split(order, first[1:]), strict=True):
+            inputs, rows = job.groups.inputs_of(number), job.groups.rows_of(number)
+            yield job.X[inputs], job.y[rows], positions[some]
+
+    def _outcomes(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        yield self.indices, self.loss, self.status
 
     def __len__(self) -> int:
         return len(self.status)
@@ -175,6 +193,7 @@ class Runs(RunColumns, Replayed, Savable, Guessed):
         ValueError
             If no restart has a finite loss.
         """
+        self._refuse_groups("best", "each group has a best of its own: runs.best_of_groups()")
         finite = np.flatnonzero(np.isfinite(self.loss) & (self.status != Status.NOT_RUN))
         if not len(finite):
             raise ValueError(f"best: expected a restart with a finite loss, got {self!r}; {REMEDY}")
@@ -201,6 +220,7 @@ class Runs(RunColumns, Replayed, Savable, Guessed):
 
     def before(self, restarts: int | None) -> Checkpoint:
         """The state from which training continues."""
+        self._refuse_groups("continue_from", "it is not available with groups")
         state = self._columns.get("state")
         if self.parameters is None or state is None or "epochs" not in self._columns:
             raise ValueError(
@@ -321,12 +341,18 @@ class Runs(RunColumns, Replayed, Savable, Guessed):
     def to_frame(self) -> pandas.DataFrame:
         """A pandas frame with columns loss, epochs and status, indexed by restart.
 
+        With groups it also has the columns group and restart_in_group.
+
         Raises
         ------
         ImportError
             If pandas is not installed.
         """
-        return frame_of(self.indices, self._columns)
+        frame = frame_of(self.indices, self._columns)
+        if self.job.groups is not None:
+            frame.insert(0, "group", self.group)
+            frame.insert(1, "restart_in_group", self.restart_in_group)
+        return frame
 
     def __repr__(self) -> str:
         counts = self.summary().counts

@@ -86,7 +86,7 @@ def train_part(
             keep_state="state" in keep.columns,
             stop_flag=stop_flag,
         )
-        lane_ticks += trained.ticks * trained.lanes
+        lane_ticks += trained.lane_ticks
         left = np.flatnonzero(trained.status == NOT_RUN)
         rows = int(left[0]) if only_whole and len(left) else len(trained.status)
         columns = _columns(trained, rows, job.first + reached)

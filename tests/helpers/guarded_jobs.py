@@ -194,6 +194,7 @@ class RandomJob:
         if "parameters" in found.columns and len(found):
             yield found.predict(self.X[:7].astype(found.parameters.dtype), "all")
             yield found.restart(int(found.indices[0])).parameters
+        yield from self.grouped_results()
         picked = found.job.select_positions(np.arange(0, self.restarts, 2))
         yield train_chunk(picked, 0, picked.restarts).loss
         if self.arguments["keep"] == "all" and "validation" not in self.arguments:
@@ -201,6 +202,25 @@ class RandomJob:
                 self.net, self.X, self.y, continue_from=found, **self.going_on()
             )
             yield from more.columns.values()
+
+    def grouped_results(self):
+        """Results of networks for groups of the rows, or the error if they do not go together."""
+        left = ("validation", "stop", "first", "keep", "restarts", "shuffle")
+        arguments = {name: it for name, it in self.arguments.items() if name not in left}
+        groups = np.random.default_rng(self.samples).integers(
+            0, 1 + self.samples // 3, self.samples
+        )
+        rules = [made(kind) for kind in RULES if kind is not fastnn.Validation]
+        try:
+            found = fastnn.train_many(
+                self.net, self.X, self.y, groups=groups, restarts=1 + self.restarts % 5,
+                stop=rules[: self.samples % 5], keep="all", **arguments,
+            )  # fmt: skip
+        except ValueError as error:
+            yield np.frombuffer(str(error).encode(), dtype=np.uint8)
+            return
+        yield from found.columns.values()
+        yield found.restart(int(found.indices[-1])).parameters
 
     def one_results(self):
         """Results of one run and its continuation; outputs, losses, gradients, and Jacobians."""

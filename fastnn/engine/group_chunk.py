@@ -1,0 +1,80 @@
+"""Pieces of a chunk whose restarts have samples of their own: those that one kernel call trains.
+
+Lanes of one call have the same memory, the same number of batches, and for Levenberg–Marquardt,
+whose systems grow with the samples, the same number of samples.  Groups are in order of size, so a
+chunk has few pieces.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from ..job.job import Job
+
+
+class GroupPiece(NamedTuple):
+    """Restarts at positions ``start … stop - 1`` of a job, of groups with similar sizes."""
+
+    start: int
+    stop: int
+    capacity: int
+    """Number of samples for which each lane has memory."""
+    batch_size: int
+
+
+def pieces_of(job: Job, start: int, stop: int) -> list[GroupPiece]:
+    """Cut a chunk into pieces; an empty chunk has an empty one, of its first group."""
+    groups = job.groups
+    assert groups is not None
+    first = (job.first + start) // groups.restarts
+    last = max(first, (job.first + stop - 1) // groups.restarts)
+    sizes = groups.sizes[first - groups.first : last + 1 - groups.first]
+    capacities, batches = _classes(job, sizes)
+    changes = np.flatnonzero((np.diff(capacities) != 0) | (np.diff(batches) != 0)) + 1
+    begins = [0, *changes.tolist()]
+    made = []
+    for begin, end in zip(begins, [*changes.tolist(), len(sizes)], strict=True):
+        made.append(
+            GroupPiece(
+                max(start, (first + begin) * groups.restarts - job.first),
+                min(stop, (first + end) * groups.restarts - job.first),
+                int(capacities[begin]),
+                int(batches[begin]),
+            )
+        )
+    return made
+
+
+def _classes(job: Job, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The capacity and the batch size for each of these sizes, in descending order."""
+    assert job.groups is not None
+    whole = job.groups.sizes
+    if job.setup.compute is not None or whole[0] == whole[-1]:
+        capacities = sizes
+    else:
+        capacities = 2 ** np.ceil(np.log2(sizes)).astype(np.int64)
+    size = job.batch_size
+    if size >= whole[0]:
+        return capacities, capacities
+    in_batches = sizes > size
+    capacities = np.where(in_batches, -(-sizes // size) * size, np.minimum(capacities, size))
+    return capacities, np.where(in_batches, size, capacities)
+
+
+def job_of(job: Job, piece: GroupPiece) -> Job:
+    """The job, with memory for the samples of this piece."""
+    key = piece.capacity, piece.batch_size
+    found = job.piece_jobs.get(key)
+    if found is None:
+        assert job.groups is not None
+        made = replace(
+            job,
+            groups=replace(job.groups, capacity=piece.capacity),
+            batch_size=piece.batch_size,
+            shuffle=job.shuffle and piece.batch_size < piece.capacity,
+        )
+        found = job.piece_jobs.setdefault(key, made)
+    return found

@@ -1,0 +1,221 @@
+"""Results by group, if restarts were trained on groups of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..job.grouping import Groups
+from ..job.job import Job
+from ..spec.status import CONVERGED, NOT_RUN, Status
+from ..support.checks import integer, shown
+from ..support.group_labels import GroupLabels, listed
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True, eq=False)
+class GroupTable:
+    """Outcomes by group, an array (groups,) for each column, in the order of `labels`.
+
+    Attributes
+    ----------
+    labels : array
+        The labels, in the order of their first rows.
+    rows : array of int64
+        Number of rows of each group.
+    ended, converged, diverged : arrays of int64
+        Number of restarts that ended, that met a target, and that diverged.
+    best : array of int64
+        Index k of the restart of lowest finite loss; -1 if there is none.
+    loss, median_loss : arrays of float
+        The lowest finite loss, and the median of the finite ones; NaN if there is none.
+    """
+
+    labels: np.ndarray
+    rows: np.ndarray
+    ended: np.ndarray
+    converged: np.ndarray
+    diverged: np.ndarray
+    best: np.ndarray
+    loss: np.ndarray
+    median_loss: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """A pandas frame with these columns, indexed by label.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError("to_frame() needs pandas: pip install pandas") from error
+        columns = {name: values for name, values in vars(self).items() if name != "labels"}
+        return pandas.DataFrame(columns, index=pandas.Index(self.labels, name="group"))
+
+
+class Grouped:
+    """Restarts that may belong to groups of rows."""
+
+    job: Job
+    indices: Any
+
+    def _outcomes(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Indices, losses and statuses of the restarts, in one or several parts."""
+        raise NotImplementedError
+
+    def _groups(self, what: str) -> Groups:
+        if self.job.groups is None:
+            raise ValueError(f"{what}: expected runs of groups, trained with groups=, got others")
+        return self.job.groups
+
+    def _refuse_groups(self, name: str, instead: str) -> None:
+        if self.job.groups is not None:
+            raise ValueError(f"{name}: expected runs of one data set, got groups; {instead}")
+
+    @property
+    def group(self) -> np.ndarray:
+        """The label of each restart's group, (restarts,)."""
+        return self._groups("group").labels_of(np.asarray(self.indices))
+
+    @property
+    def restart_in_group(self) -> np.ndarray:
+        """Each restart's place in its group, (restarts,) int64: `train` calls it `restart`."""
+        return np.asarray(self.indices) % self._groups("restart_in_group").restarts
+
+    @property
+    def group_labels(self) -> np.ndarray:
+        """The labels of the groups (groups,), in the order of their first rows.
+
+        Raises
+        ------
+        ValueError
+            If the restarts were not trained with `groups`, as for all results by group.
+        """
+        return self._groups("group_labels").labels
+
+    def restarts_of(self, label: Any) -> np.ndarray:
+        """The indices k of a group's restarts, (restarts,) int64, whether they have ended or not.
+
+        Parameters
+        ----------
+        label : label of a group
+
+        Raises
+        ------
+        ValueError
+            If there is no such group.
+        """
+        groups = self._groups("restarts_of")
+        known = GroupLabels(groups.labels)
+        (place,) = known.find("label", [label])
+        if place < 0:
+            raise ValueError(
+                f"label: expected one of {known.listed()}, got {shown(label)}{known.unknown(label)}"
+            )
+        first = int(groups.ranks[place]) * groups.restarts
+        return np.arange(first, first + groups.restarts)
+
+    def best_of_groups(self, missing: int | None = None) -> np.ndarray:
+        """The index k of the restart of lowest finite loss in each group; ties go to the lowest.
+
+        Parameters
+        ----------
+        missing : int, optional
+            What to return for a group none of whose restarts has a finite loss; by default an
+            error names it.
+
+        Returns
+        -------
+        (groups,) array of int64
+            In the order of `group_labels`.
+
+        Raises
+        ------
+        ValueError
+            If a group has no restart with a finite loss, and `missing` is None.
+        """
+        best, _ = self._best()
+        gone = np.flatnonzero(best < 0)
+        if len(gone) and missing is None:
+            raise ValueError(
+                "best_of_groups: expected a restart with a finite loss in each group, got none in "
+                f"{listed(self.group_labels[gone].tolist())}; pass missing=-1 to mark them"
+            )
+        if missing is not None:
+            best[gone] = integer("missing", missing, -(2**63), 2**63 - 1)
+        return best
+
+    def _best(self) -> tuple[np.ndarray, np.ndarray]:
+        """The index of each group's best restart, or -1, and its loss, or infinity."""
+        groups = self._groups("best_of_groups")
+        lowest, best = np.full(groups.count, np.inf), np.full(groups.count, -1, dtype=np.int64)
+        for indices, loss, status in self._outcomes():
+            there = np.flatnonzero(np.isfinite(loss) & (status != NOT_RUN))
+            indices, loss = indices[there], loss[there].astype(np.float64)
+            group = indices // groups.restarts
+            before = lowest.copy()
+            np.minimum.at(lowest, group, loss)
+            wins = np.flatnonzero((loss == lowest[group]) & (loss < before[group]))
+            wins = wins[np.argsort(-indices[wins], kind="stable")]  # the lowest is written last
+            best[group[wins]] = indices[wins]
+        ranks = groups.ranks
+        return best[ranks], lowest[ranks]
+
+    def by_group(self) -> GroupTable:
+        """Outcomes by group: counts, the best restart, and the losses.
+
+        Returns
+        -------
+        GroupTable
+        """
+        groups = self._groups("by_group")
+        best, lowest = self._best()
+        counts = np.zeros((3, groups.count), dtype=np.int64)
+        losses = []
+        for indices, loss, status in self._outcomes():
+            group = indices // groups.restarts
+            for row, chosen in zip(
+                counts,
+                (status != NOT_RUN, status == CONVERGED, status == Status.DIVERGED),
+                strict=True,
+            ):
+                row += np.bincount(group[chosen], minlength=groups.count)
+            there = np.isfinite(loss) & (status != NOT_RUN)
+            losses.append((group[there], loss[there].astype(np.float64)))
+        ranks = groups.ranks
+        ended, converged, diverged = counts[:, ranks]
+        return GroupTable(
+            labels=groups.labels,
+            rows=groups.sizes[ranks],
+            ended=ended,
+            converged=converged,
+            diverged=diverged,
+            best=best,
+            loss=np.where(best < 0, np.nan, lowest),
+            median_loss=_medians(losses, groups.count)[ranks],
+        )
+
+
+def _medians(parts: list[tuple[np.ndarray, np.ndarray]], count: int) -> np.ndarray:
+    """The median of the numbers of each group; NaN if it has none."""
+    group = np.concatenate([group for group, _ in parts]) if parts else np.empty(0, np.int64)
+    loss = np.concatenate([loss for _, loss in parts]) if parts else np.empty(0)
+    loss = loss[np.lexsort((loss, group))]
+    sizes = np.bincount(group, minlength=count)
+    ends = np.cumsum(sizes)
+    medians, there = np.full(count, np.nan), np.flatnonzero(sizes)
+    low = loss[(ends - sizes)[there] + (sizes[there] - 1) // 2]
+    high = loss[(ends - sizes)[there] + sizes[there] // 2]
+    medians[there] = low + (high - low) / 2
+    return medians
