@@ -145,7 +145,7 @@ def _is_same(one: Activation | None, other: Activation) -> bool:
 
 
 def _difference(known: Activation | None, other: Activation) -> str:
-    """What two activations of one name are, and what to do."""
+    """The text of how two activations of one name differ, and of what to do."""
     if known is None or known in ACTIVATIONS:
         return ""
     what = [known.expression, other.expression]
