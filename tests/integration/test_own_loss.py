@@ -1,4 +1,4 @@
-"""The page on losses of one's own, from the formula to an estimator, with any number of restarts."""
+"""The page on losses of one's own, from formula to estimator, with any number of restarts."""
 
 import re
 
