@@ -1,7 +1,7 @@
 """Write a model as ONNX, as a C header, or as JSON; the file's extension decides.
 
-MODEL is a file that ``fastnn train`` or ``Model.save`` wrote, or ``run.save`` of one trained
-network.  FILE ends in .onnx (which needs the extra onnx), .h, or .json.
+MODEL is a file that ``fastnn train``, ``Model.save`` or ``Models.save`` wrote, or ``run.save`` of
+one trained network.  FILE ends in .onnx (which needs the extra onnx), .h, or .json.
 
 A C header or a graph of ONNX computes in the model's dtype, or in that of --dtype, float32 or
 float64, and for C also int8.  For int8, --calibration names a
@@ -19,6 +19,7 @@ import numpy as np
 from ..export import to_c, to_json, to_onnx
 from ..export.c.header import DTYPES
 from ..results.model import Model
+from ..results.models import Models
 from ..support.atomic_files import DamagedFile
 from ..support.checks import FLOATS
 from ..tabular.cells import numbers_of
@@ -26,7 +27,7 @@ from ..tabular.csv_table import Table
 from .arguments import number_type
 from .files import check_output
 from .gaps import read_with_gaps
-from .models import check_order, load_model
+from .models import check_order, load_exported
 from .reading import check_input
 from .report import warn
 
@@ -68,10 +69,10 @@ def run(options: argparse.Namespace) -> int:
         )
     if options.calibration is not None:
         check_input(options.calibration, "--calibration")
-    model = load_model(options.model)
+    model = load_exported(options.model)
     members = len(model.parameters)
     what = f"{path}: {model!r}"
-    if members > 1:
+    if isinstance(model, Model) and members > 1:
         what += (
             f"\nthe average of {members} networks, and as many times as large as one; fastnn train "
             "--average 1 makes a model of one"
@@ -83,7 +84,14 @@ def run(options: argparse.Namespace) -> int:
             to_json(model, path)
         print(what)
         return 0
-    samples = None if options.calibration is None else _samples(model, options)
+    if isinstance(model, Models) and (options.calibration or options.dtype == "int8"):
+        option = "--calibration" if options.calibration else "--dtype"
+        raise ValueError(
+            f"{option}: expected float64 or float32, without calibration, for models of groups"
+        )
+    samples = None
+    if isinstance(model, Model) and options.calibration is not None:
+        samples = _samples(model, options)
     header = to_c(model, path, options.name, dtype=options.dtype, calibration=samples)
     print(what)
     if samples is not None and len(samples) < FEW_SAMPLES:

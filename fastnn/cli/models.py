@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 from ..results.model import Model, as_model
+from ..results.models import Models
 from ..results.run import Run
 from ..storage.npz import load
 from ..support.atomic_files import DamagedFile
@@ -13,9 +14,9 @@ from ..support.suggestions import hint
 
 
 def is_model(path: Path) -> bool:
-    """Return whether a file holds a model or a single run."""
+    """Return whether a file holds a model, models of groups, or a single run."""
     try:
-        return isinstance(load(path), Model | Run)
+        return isinstance(load(path), Model | Models | Run)
     except (DamagedFile, OSError):
         return False
 
@@ -40,8 +41,8 @@ def check_exists(path: Path, what: str = "MODEL: expected a saved model") -> Non
     )
 
 
-def load_model(path: Path) -> Model:
-    """Load a model, or a single run as one.
+def load_exported(path: Path) -> Model | Models:
+    """Load a model, models of groups, or a single run as a model.
 
     Raises
     ------
@@ -50,6 +51,22 @@ def load_model(path: Path) -> Model:
     """
     check_exists(path)
     thing = load(path)
+    if isinstance(thing, Models):
+        return thing
     if not isinstance(thing, Model | Run):
         raise DamagedFile(path, f"expected a model or a single run, got {type(thing).__name__}")
     return as_model(thing)
+
+
+def load_model(path: Path) -> Model:
+    """Load a model, or a single run as one.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file, or it holds something else.
+    """
+    thing = load_exported(path)
+    if isinstance(thing, Models):
+        raise DamagedFile(path, "expected a model or a single run, got models of groups")
+    return thing

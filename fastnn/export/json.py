@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from ..results.model import Model
+from ..results.models import Models
 from ..results.scaling import Scaling
 from ..spec import own_activations
 from ..spec.network import Network
+from ..storage.npz_models import packed_label, unpacked_label
 from ..support.atomic_files import DamagedFile, destination, record_in, refuse_others, sealed
 from ..support.checks import float_type, real_array, shown
 from ..support.suggestions import suggests
@@ -23,9 +25,11 @@ from .pipelines import exported_model
 
 FORMAT, VERSION, ENCODED = "fastnn model", 1, 2
 """The later version has an encoding, without which readers would misunderstand the inputs."""
+FORMAT_OF_GROUPS = "fastnn models"
 TEXT = Path("the text")
 """Stands for the path if there is no file."""
 NAMES = {"format", "version", "members", "dtype"}
+NAMES_OF_GROUPS = {"format", "version", "labels", "models"}
 MORE_NAMES = {"fastnn", "inputs", "outputs", "classes", "features", "targets", "digest",
               "encoding", "activations"}  # fmt: skip
 
@@ -69,6 +73,11 @@ def to_json(model: Any, path: Any = None) -> str:
     one input for each, 1 for this text and 0 elsewhere.  The category ``""`` is that of empty
     cells.  The inputs are scaled after that.
 
+    `Models` have the format ``"fastnn models"`` of version 1 instead: ``labels``, a list of text,
+    numbers, booleans, or lists of them, for each label of a group; ``models``, an object like the
+    one above for each; ``by``, null or the name of the column of labels; and ``fallback``, null or
+    such an object.
+
     A layer computes ``activation(x @ weights + biases)``; the activations are those of `Network`,
     and those under ``activations``.  There, ``function`` has ``arguments``, one name, and
     ``nodes``, whose last one is the result: each is a list of its kind, such as ``"add"``, and the
@@ -81,7 +90,7 @@ def to_json(model: Any, path: Any = None) -> str:
 
     Parameters
     ----------
-    model : Model, Run, fitted estimator, or pipeline
+    model : Model, Models, Run, fitted estimator, or pipeline
         Of fastnn or scikit-learn; a pipeline has scalers and a network.
     path : str or PathLike, optional
         A file to write as well.  An existing file, or the target of a symbolic link, is replaced
@@ -98,9 +107,18 @@ def to_json(model: Any, path: Any = None) -> str:
     OSError
         If the file cannot be written.
     """
-    model = exported_model(model)
+    grouped = isinstance(model, Models)
+    model = model if grouped else exported_model(model)
     if path is not None:
         destination(path)
+    record = _groups_record(model) if grouped else _model_record(model)
+    text = _text(sealed(record)) + "\n"
+    if path is not None:
+        write(path, text.encode())
+    return text
+
+
+def _model_record(model: Model) -> dict[str, Any]:
     layers = layers_of(model)
     record = {
         "format": FORMAT,
@@ -129,15 +147,25 @@ def to_json(model: Any, path: Any = None) -> str:
         record["activations"] = own
     if model.encoding is not None:
         record["encoding"] = model.encoding.record()
-    text = _text(sealed(record)) + "\n"
-    if path is not None:
-        write(path, text.encode())
-    return text
+    return record
+
+
+def _groups_record(models: Models) -> dict[str, Any]:
+    other = models.fallback
+    return {
+        "format": FORMAT_OF_GROUPS,
+        "version": VERSION,
+        "fastnn": __version__,
+        "by": models.by,
+        "labels": [packed_label(label) for label in models],
+        "models": [_model_record(models[label]) for label in models],
+        "fallback": None if other is None else _model_record(other),
+    }
 
 
 @suggests
-def from_json(source: str | os.PathLike[str]) -> Model:
-    """Read a model from a JSON file or text, as written by `to_json`.
+def from_json(source: str | os.PathLike[str]) -> Model | Models:
+    """Read a model, or models of groups, from a JSON file or text, as written by `to_json`.
 
     Parameters
     ----------
@@ -146,7 +174,7 @@ def from_json(source: str | os.PathLike[str]) -> Model:
 
     Returns
     -------
-    Model
+    Model or Models
 
     Raises
     ------
@@ -168,22 +196,70 @@ def from_json(source: str | os.PathLike[str]) -> Model:
 
 
 def _record(text: str | bytes, path: Path) -> dict[str, Any]:
-    return record_in(text, path, FORMAT, _version_of, needs_digest=False)
+    kinds = FORMAT, FORMAT_OF_GROUPS
+    return record_in(text, path, kinds, _version_of, needs_digest=False)
 
 
 def _version_of(record: dict[str, Any]) -> int:
     return ENCODED if "encoding" in record else VERSION
 
 
-def _model(record: dict[str, Any], path: Path) -> Model:
+def _model(record: dict[str, Any], path: Path) -> Model | Models:
     try:
-        _check_names("", record, NAMES, MORE_NAMES)
+        if record["format"] == FORMAT_OF_GROUPS:
+            return _models_of(record)
         return _model_of(record)
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise DamagedFile(path, f"it does not describe a model: {error}") from error
 
 
+def _models_of(record: dict[str, Any]) -> Models:
+    _check_names("", record, NAMES_OF_GROUPS, {"fastnn", "by", "fallback", "digest"})
+    every = [_part(f"models[{i}]", one) for i, one in enumerate(_list("models", record["models"]))]
+    first = every[0]
+    alike = ("network", "dtype", "features", "targets", "encoding")
+    for i, model in enumerate(every):
+        same = all(getattr(model, name) == getattr(first, name) for name in alike)
+        if not same or len(model.parameters) > 1 or labels_of(model) != labels_of(first):
+            raise ValueError(
+                f"models[{i}]: expected one network, and all else as that of models[0] but its "
+                "numbers and scales"
+            )
+    fallback = record.get("fallback")
+    return Models(
+        first.network,
+        np.concatenate([model.parameters for model in every]),
+        [unpacked_label(label) for label in _list("labels", record["labels"])],
+        inputs=_scalings("inputs", every),
+        outputs=_scalings("outputs", every),
+        classes=first.classes,
+        features=first.features,
+        targets=first.targets,
+        encoding=first.encoding,
+        by=record.get("by"),
+        fallback=None if fallback is None else _part("fallback", fallback),
+    )
+
+
+def _part(name: str, record: Any) -> Model:
+    """A model of a record within another."""
+    _check_names(name, record, NAMES, MORE_NAMES)
+    if (record["format"], record["version"]) != (FORMAT, _version_of(record)):
+        raise ValueError(
+            f"{name}: expected a {FORMAT!r} of version {_version_of(record)}, got another"
+        )
+    return _model_of(record)
+
+
+def _scalings(name: str, models: list[Model]) -> Scaling | list[Scaling] | None:
+    """The scaling of all models if they have the same, or one for each."""
+    every = [getattr(model, name) for model in models]
+    records = [_scaling_record(scaling) for scaling in every]
+    return every[0] if all(one == records[0] for one in records) else every
+
+
 def _model_of(record: dict[str, Any]) -> Model:
+    _check_names("", record, NAMES, MORE_NAMES)
     dtype = float_type(record["dtype"])
     own_activations.define(record.get("activations", []))
     members = _list("members", record["members"])

@@ -52,7 +52,7 @@ def models_record(models: Models) -> tuple[dict[str, Any], Arrays]:
     record, arrays = _common(models)
     record["by"] = models.by
     if models.labels.dtype.kind == "O":
-        record["labels"] = [_packed(label) for label in models.labels]
+        record["labels"] = [packed_label(label) for label in models.labels]
     else:
         arrays["labels"] = models.labels
     if models.fallback is not None:
@@ -65,7 +65,7 @@ def models_of(about: dict[str, Any], arrays: Arrays) -> Models:
     """The models with this record."""
     if ("labels" in about) == ("labels" in arrays):
         raise ValueError("labels: expected them once, in the record or as an array")
-    labels = arrays["labels"] if "labels" in arrays else _unpacked(about["labels"])
+    labels = arrays["labels"] if "labels" in arrays else unpacked_label(about["labels"])
     if isinstance(labels, str):
         raise TypeError(f"labels: expected a list, got {shown(labels)}")
     fallback = None
@@ -144,21 +144,28 @@ def _flag(arrays: Arrays, name: str) -> bool:
     return bool(arrays[name])
 
 
-def _packed(label: Any) -> Any:
-    """A label as JSON has it, tuples as lists."""
+def packed_label(label: Any) -> Any:
+    """A label as JSON has it, tuples as lists.
+
+    Raises
+    ------
+    TypeError
+        If it is not a str, int, finite float, bool or tuple of such.
+    """
     if type(label) is tuple:
-        return [_packed(part) for part in label]
+        return [packed_label(part) for part in label]
     if type(label) in (str, int, bool) or (type(label) is float and np.isfinite(label)):
         return label
     raise TypeError(
-        "save: labels: expected text, integers, finite floats, bools, or tuples of them, got "
+        "labels: expected text, integers, finite floats, bools, or tuples of them, got "
         f"{shown(label)} of type {type(label).__name__}; files cannot hold others"
     )
 
 
-def _unpacked(label: Any) -> Any:
+def unpacked_label(label: Any) -> Any:
+    """A label from JSON, lists as tuples."""
     if isinstance(label, list):
-        return tuple(_unpacked(part) for part in label)
+        return tuple(unpacked_label(part) for part in label)
     if not isinstance(label, str | int | float):
         raise TypeError(f"labels: expected text, numbers or lists of them, got {shown(label)}")
     return label

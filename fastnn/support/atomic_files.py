@@ -234,15 +234,15 @@ def read_record(path: Path, kind: str, version: int) -> dict[str, Any]:
 def record_in(
     text: str | bytes,
     path: Path,
-    kind: str,
+    kind: str | tuple[str, ...],
     version: int | Callable[[dict[str, Any]], int],
     *,
     needs_digest: bool = True,
 ) -> dict[str, Any]:
     """Read a record from the text of the file `path`; DamagedFile as for `read_record`.
 
-    The version may depend on the record.  Without `needs_digest`, a record without a digest is
-    accepted.
+    Several kinds may be expected, and the version may depend on the record.  Without
+    `needs_digest`, a record without a digest is accepted.
     """
     try:
         record = json.loads(text, parse_constant=no_number)
@@ -250,8 +250,10 @@ def record_in(
         found = hashlib.sha256(canonical(record)).hexdigest()
     except (ValueError, RecursionError) as error:
         raise DamagedFile(path, f"expected JSON, got damaged or other text ({error})") from error
-    if not isinstance(record, dict) or record.get("format") != kind:
-        raise DamagedFile(path, f"expected the format {kind!r}, got another file")
+    kinds = (kind,) if isinstance(kind, str) else kind
+    if not isinstance(record, dict) or record.get("format") not in kinds:
+        expected_kinds = " or ".join(map(repr, kinds))
+        raise DamagedFile(path, f"expected the format {expected_kinds}, got another file")
     expected = version(record) if callable(version) else version
     if record.get("version") != expected or isinstance(record["version"], bool):
         raise DamagedFile(

@@ -1,18 +1,21 @@
 """Models of groups in other programs: the group is an input of ONNX, and an argument in C."""
 
+import json
 import subprocess
 
 import numpy as np
 import pytest
+from conftest import bits
 from export_examples import COMPILER, TOLERANCES, compiled
 from group_models import groups, rows_of, unit_of
 from hypothesis import HealthCheck, given, settings
 from test_export_onnx import session
 from test_model import raises
-from test_models import NET, made
+from test_models import MODELS, NET, made
 
 import fastnn
-from fastnn.export import to_c, to_onnx
+from fastnn.cli import main
+from fastnn.export import from_json, to_c, to_json, to_onnx
 
 
 def assert_close(models, X, labels, found, **more):
@@ -170,6 +173,7 @@ def test_unknown_groups_have_no_outputs_in_c(labels, tmp_path):
 
 
 @needs_compiler
+@pytest.mark.thorough
 def test_many_groups_in_c(tmp_path):
     models = made(fastnn.Network([3, 2, 1]), [f"shop {i}" for i in range(3000)])
     X, labels = rows_of(models, n=500)
@@ -202,3 +206,63 @@ def test_an_encoding_beside_the_group_in_c(tmp_path):
 def test_what_c_refuses_of_groups(models, options, message):
     with raises(ValueError, message):
         to_c(models, **options)
+
+
+JSON = {name: models for name, models in MODELS.items() if name != "floats"}
+
+
+@pytest.mark.parametrize("name", JSON)
+def test_json_gives_the_same_models(name, tmp_path):
+    models = JSON[name]
+    text = to_json(models, tmp_path / "models.json")
+    again = from_json(text)
+    assert to_json(again) == text == to_json(from_json(tmp_path / "models.json"))
+    assert list(again) == list(models)
+    assert repr(again) == repr(models)
+    labels = [*models] * 2
+    X = np.random.default_rng(1).normal(size=(len(labels), 3))
+    np.testing.assert_array_equal(bits(again.evaluate(X, labels)), bits(models.evaluate(X, labels)))
+
+
+@pytest.mark.parametrize("suffix", ["h", "json", "onnx"])
+def test_the_command_line_exports_groups(suffix, tmp_path, capsys):
+    made(NET).save(tmp_path / "models.npz")
+    path = tmp_path / f"shops.{suffix}"
+    assert main(["export", str(tmp_path / "models.npz"), str(path)]) == 0
+    assert capsys.readouterr().out == f"{path}: {fastnn.load(tmp_path / 'models.npz')!r}\n"
+    assert path.stat().st_size > 1000
+    for options in (["--dtype", "int8", "--calibration", __file__], ["--calibration", __file__]):
+        header = str(tmp_path / "shops.h")
+        assert main(["export", str(tmp_path / "models.npz"), header, *options]) == 2
+        assert "for models of groups" in capsys.readouterr().err
+
+
+def test_json_that_is_refused():
+    record = json.loads(to_json(MODELS["fallback"]))
+    del record["digest"]
+    assert len(from_json(json.dumps(record))) == 4
+    *most, last = record["models"]
+    for name, value, reason in (
+        ("labels", ["a", "b"], "parameters: expected shape"),
+        ("labels", None, "labels: expected a non-empty list"),
+        ("labels", ["a", "b", "c", {}], "labels: expected text, numbers or lists"),
+        ("by", 3, "by: expected the name"),
+        ("models", [], "models: expected a non-empty list"),
+        ("models", most, "parameters: expected shape"),
+        ("models", [*most, last | {"dtype": "float32"}], "expected numbers that float32"),
+        (
+            "models",
+            [*most, last | {"features": ["u", "v", "w"]}],
+            "models.3.: expected one net",
+        ),
+        ("models", [*most, last | {"version": 9}], "models.3.: expected a 'fastnn model'"),
+        ("models", [*most, {"format": "fastnn model"}], "models.3.: expected the key"),
+        ("fallback", {}, "fallback: expected the key"),
+        ("more", 1, "only known keys, got 'more'"),
+    ):
+        with pytest.raises(fastnn.DamagedFile, match=reason):
+            from_json(json.dumps(record | {name: value}))
+    with pytest.raises(fastnn.DamagedFile, match="expected version 1 of its format, got 2"):
+        from_json(json.dumps(record | {"version": 2}))
+    with raises(TypeError, "labels: expected text, integers, finite floats, bools, or tuples"):
+        to_json(MODELS["floats"])  # one of them is infinite

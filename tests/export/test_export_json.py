@@ -116,7 +116,10 @@ LAYER = ("members", 0, 0)
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (put("format", to="another"), "expected the format 'fastnn model', got another file"),
+        (
+            put("format", to="another"),
+            "expected the format 'fastnn model' or 'fastnn models', got another file",
+        ),
         (put("version", to=2), "expected version 1 of its format, got 2"),
         (put("version", to=True), "expected version 1 of its format, got True"),
         (put("version", to=None), "expected version 1 of its format, got None"),
@@ -161,7 +164,7 @@ LAYER = ("members", 0, 0)
         ),
         (
             lambda record: record.pop("format"),
-            "expected the format 'fastnn model', got another file",
+            "expected the format 'fastnn model' or 'fastnn models', got another file",
         ),
     ],
 )
@@ -181,8 +184,8 @@ def test_what_is_no_model(change, reason, tmp_path):
         ("{", "expected JSON"),
         ('{"format": NaN}', "expected JSON, got damaged or other text (NaN is not JSON)"),
         ("[" * 100_000, "expected JSON"),
-        ("[1, 2]", "expected the format 'fastnn model', got another file"),
-        ("3", "expected the format 'fastnn model', got another file"),
+        ("[1, 2]", "expected the format 'fastnn model' or 'fastnn models', got another file"),
+        ("3", "expected the format 'fastnn model' or 'fastnn models', got another file"),
         ("\x00\xff", "expected JSON"),
         (to_json(NUMBERS)[:-20], "expected JSON"),
         (to_json(NUMBERS).replace("identity", "tanh"), "its text does not match its digest"),

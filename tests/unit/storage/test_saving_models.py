@@ -65,7 +65,7 @@ def test_encodings_are_kept_as_of_models(path):  # noqa: F811
 def test_labels_that_no_file_holds_are_refused_by_name(label, what, path):  # noqa: F811
     models = made(NET, ["a", label])
     assert label in models
-    with raises(TypeError, "save: labels: expected text, integers, finite floats, bools, or tup"):
+    with raises(TypeError, "labels: expected text, integers, finite floats, bools, or tup"):
         models.save(path)
     with pytest.raises(TypeError, match=what):
         models.save(path)
