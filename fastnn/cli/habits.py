@@ -29,6 +29,7 @@ categorical categorical-features cat-features categories factor factors: --categ
 sep separator delim field-separator d: --delimiter
 decimal-separator decimal-mark dec: --decimal
 thousands-separator: --thousands
+currency strip-unit: --unit
 charset codec: --encoding
 has-header header-row: --header
 noheader: --no-header

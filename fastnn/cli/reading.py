@@ -7,6 +7,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+from ..support.checks import shown
 from ..tabular.csv_table import Table, TableError
 from ..tabular.reading import DELIMITERS, Reading
 from ..tabular.text_file import STANDARD_INPUT
@@ -24,6 +25,8 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         help="point or comma in numbers, by default found from them")  # fmt: skip
     add("--thousands", metavar="MARK",
         help="point, comma, space or apostrophe in 360,000; default none")  # fmt: skip
+    add("--unit", action="append", default=[], metavar="COLUMN=UNIT",
+        help="unit or currency in the cells of a column; may be repeated")  # fmt: skip
     add("--encoding", metavar="NAME", help="such as latin-1; default UTF-8, or UTF-16 if marked")
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--header", action="store_true", default=None,
@@ -36,7 +39,8 @@ def opened(
     options: argparse.Namespace, like: Reading | None = None, path: Path | None = None
 ) -> Table:
     """The opened file, or another at `path`; options that are not given are those of `like`."""
-    given = {field.name: getattr(options, field.name) for field in fields(Reading)}
+    given = {field.name: getattr(options, field.name, None) for field in fields(Reading)}
+    given["units"] = _units(options.unit)
     try:
         asked = Reading(**given).to_record()
         known = {} if like is None else like.to_record()
@@ -46,7 +50,18 @@ def opened(
     except TableError:
         raise
     except ValueError as error:
-        raise ValueError(f"--{error}") from None
+        raise ValueError(f"--{str(error).replace('units:', 'unit:')}") from None
+
+
+def _units(texts: list[str]) -> dict[str, str] | None:
+    """Units by columns, from the texts of the option."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, unit = text.rpartition("=")
+        if not equals or not unit.strip() or name in found:
+            raise ValueError(f"--unit: expected COLUMN=UNIT once for a column, got {shown(text)}")
+        found[name] = unit
+    return found or None
 
 
 def check_input(path: Path, name: str = "FILE") -> None:

@@ -128,7 +128,7 @@ def doubts_of_classes(
             f"the model tells the classes apart, by a balanced accuracy of {last.balanced:.2%} in "
             f"place of {chance:.2%}, but not well enough for more; --balanced finds more of the "
             "rare ones"
-            if tells_apart
+            if tells_apart and last.rows >= FEW_ROWS
             else f"{_worth(last.rows)} more than that constant; "
             f"{tried.ways('--balanced if rare classes matter')}"
         )

@@ -176,6 +176,7 @@ def _features(options: argparse.Namespace, table: Table) -> list[str]:
     """Check the columns that the options name; returns the names of the inputs."""
     for option in ("target", "ignore", "category"):
         table.check_names(getattr(options, option), f"--{option}: ")
+    table.check_names(table.asked.units or {}, "--unit: ")
     if len(set(options.target)) < len(options.target):
         raise ValueError(f"--target: expected different columns, got {options.target}")
     for option, other in (("ignore", "target"), ("category", "target"), ("category", "ignore")):

@@ -17,9 +17,10 @@ import numpy as np
 from ..support.checks import shown
 from .decimal_marks import Finder, Seen
 from .header import Header, delimiter_of
-from .notation import CODE, PLAIN, Notation, are_numbers, is_gap
+from .notation import CODE, PLAIN, Notation, hold_words
 from .reading import Reading
 from .text_file import TextError, TextFile, title
+from .units import without_unit
 
 BLOCK = 2**11
 """Number of cells to convert at a time: few, since Python's garbage collector scans all rows in
@@ -126,7 +127,7 @@ class Table:
     delimiter : str, optional
         One character or its name; by default comma, semicolon, tab or pipe, whichever gives the
         first line most columns.
-    encoding, header, decimal, thousands : optional
+    encoding, header, decimal, thousands, units : optional
         As in `Reading`.
 
     Attributes
@@ -161,9 +162,10 @@ class Table:
         header: bool | None = None,
         decimal: str | None = None,
         thousands: str | None = None,
+        units: dict[str, str] | None = None,
     ) -> None:
         self.path = path
-        asked = Reading(delimiter, encoding, header, decimal, thousands)
+        asked = Reading(delimiter, encoding, header, decimal, thousands, units)
         self.finder = Finder(asked.decimal, asked.thousands)
         self.asked = asked
         self.leading_zeros: dict[str, str] = {}
@@ -195,6 +197,8 @@ class Table:
         self._header_line, has_header = self._line, self.asked.header is not False
         self.header = Header([cell.strip() for cell in row], self.asked.header)
         self.names, self._places = self.header.names, self.header.places
+        units = self.asked.units or {}
+        self._units = {self._places[name]: units[name] for name in {*units} & {*self.names}}
         self._first = [] if has_header else [(row, self._line)]
         self._line = self._text.line + 1
 
@@ -285,6 +289,8 @@ class Table:
                 if len(row) == width + 1 and not row[-1].strip():
                     what += f"; remove the {shown(self.delimiter)} at the end of the row"
                 raise TableError(self.path, what, line=start)
+            for place, unit in self._units.items():
+                row[place] = without_unit(row[place], unit)
             rows.append(row)
             starts.append(start)
             if len(rows) == most:
@@ -337,7 +343,7 @@ class Table:
         first = next(at for at, cell in enumerate(cells) if self.finder.fault(cell))
         what, seen = self.finder.fault(cells[first]), where(first)
         assert what is not None
-        if is_first and _is_text([row[places[first % len(places)]] for row in rows]):
+        if is_first and hold_words([row[places[first % len(places)]] for row in rows]):
             what = f"expected a number, got {shown(cells[first])}"
         if self._first and seen.line == self._header_line:
             what += HEADER_HINT
@@ -366,12 +372,6 @@ class Table:
         first_row = self._first[0][1] if self._first else None
         return [replace(column, notation=notation, first_row=first_row, odd=one)
                 for column, one in zip(columns, odds, strict=True)]  # fmt: skip
-
-
-def _is_text(cells: list[str]) -> bool:
-    """Return whether cells hold text, and no numbers in whatever notation."""
-    filled = [cell for cell in cells if not is_gap(cell)]
-    return bool(filled) and not any(are_numbers(filled))
 
 
 def _trimmed(line: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -120,9 +121,10 @@ class Notation:
         if found.extra in ("−", "–", "()"):
             return ", a negative number; write it with '-'"
         if found.extra:
+            option = "" if in_frame else f", or {unit_option('COLUMN', found.extra)} reads it"
             return (
                 f", a number with {shown(found.extra)}; write only the number (the column's name "
-                "can have the unit)"
+                f"can have the unit){option}"
             )
         ways: dict[float | None, str] = {}
         for other in found.fits:
@@ -140,6 +142,11 @@ class Notation:
             given = ", ".join(f"{name}={mark!r}" for name, mark in used.items())
             return f"pandas.read_csv(…, {given})"
         return " ".join(f"--{name} {MARKS[mark]}" for name, mark in used.items())
+
+
+def unit_option(column: str, unit: str) -> str:
+    """The option that reads a column with a unit, as a shell takes it."""
+    return f"--unit {shlex.quote(f'{column}={unit}')}"
 
 
 @cache
@@ -240,3 +247,9 @@ def hold_numbers(texts: Iterable[str]) -> bool:
     if not filled or (PLAIN.number(filled[0]) is None and quantity(filled[0]) is None):
         return False  # at once, for most columns of text
     return all(are_numbers(filled))
+
+
+def hold_words(cells: Iterable[str]) -> bool:
+    """Return whether cells hold text, and no numbers in whatever notation."""
+    filled = [cell for cell in cells if not is_gap(cell)]
+    return bool(filled) and not any(are_numbers(filled))

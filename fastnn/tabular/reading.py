@@ -8,6 +8,7 @@ from typing import Any
 from ..support.checks import shown
 from ..support.suggestions import hint
 from .notation import MARKS
+from .units import check_units
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space"}
 """Delimiters that have names."""
@@ -31,6 +32,9 @@ class Reading:
     decimal : "." or ",", optional
     thousands : str, optional
         A point, comma, space or apostrophe between groups of three digits; by default none.
+    units : dict of str to str, optional
+        Units or currencies by names of columns, such as ``{"price": "$"}``, which their cells may
+        have before or after the number; no column needs to be there.
 
     Raises
     ------
@@ -43,6 +47,7 @@ class Reading:
     header: bool | None = None
     decimal: str | None = None
     thousands: str | None = None
+    units: dict[str, str] | None = None
 
     def __post_init__(self) -> None:
         for name, marks in (
@@ -59,6 +64,8 @@ class Reading:
             )
         if self.header is not None and not isinstance(self.header, bool):
             raise TypeError(f"header: expected a bool, got {shown(self.header)}")
+        if self.units is not None:
+            object.__setattr__(self, "units", check_units(self.units))
         if self.encoding is not None and not _is_encoding(self.encoding):
             raise ValueError(
                 f"encoding: expected a text encoding such as utf-8, latin-1, cp1252 or utf-16, got "

@@ -262,7 +262,7 @@ def test_few_numbers_with_units_may_be_categories(write, capsys, units, told):
     path = write(rows, ["the term", "n", "kind"])
     done = train(capsys, path, target="kind", code=2)
     way = "; to take each text as a category: --category 'the term'\n"
-    assert done.err.endswith(way if told else "(the column's name can have the unit)\n")
+    assert done.err.endswith(way if told else "or --unit COLUMN=% reads it\n")
     if told:
         done = train(capsys, path, "--category", "the term", target="kind")
         assert "the term: 0 for '36 months', 1 for '60 months'" in done.out

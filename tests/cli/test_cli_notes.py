@@ -1,5 +1,6 @@
 """What a user is told about columns and exports that are probably not what was meant."""
 
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -109,3 +110,71 @@ def test_exports_say_how_many_networks_they_hold(write, capsys, file, average):
     members = len(fastnn.load("data.npz").parameters)
     told = f"the average of {members} networks, and as many times as large as one; fastnn train"
     assert (told in capsys.readouterr().out) == (members > 1) == (average > 1)
+
+
+# Units and currencies
+
+
+def in_units(form, n=60):
+    return [form.format(i % 7 + 1) for i in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("form", "unit", "options"),
+    [
+        ("${}", "$", []), ("{} kg", "kg", []), ("{}%", "%", []), ("-${}", "$", []),
+        ("€ {}", "€", []), ("{} sq ft", "sq ft", []), ("{}m2", "m2", []), ("USD {}", "USD", []),
+        ("${}'000", "$", ["--thousands", "'"]), ("+{}.5 °C", "°C", []),
+        ("{}", "kg", []),
+    ],
+)  # fmt: skip
+def test_units_are_read_where_they_are_given(write, capsys, form, unit, options):
+    sign = -1 if form[0] == "-" else 1
+    scale, more = (1000 if "000" in form else 1), (0.5 if ".5" in form else 0)
+    if form != "{}" and unit != "sq ft":
+        told = train(capsys, write(price=in_units(form)), *options, code=2).err
+        assert "line 2, column 'price': expected a number, got " in told
+        assert f"or --unit {shlex.quote(f'COLUMN={unit}')} reads it" in told
+    path = write(price=[*in_units(form, 7), "NA"], classes=in_units(form, 5))
+    units = ["--unit", f"price={unit}", "--unit", f"kind={unit}"]
+    train(capsys, path, *options, *units, "--task", "regression")
+    model = fastnn.load("data.npz")
+    column = model.encoding.columns[0]
+    assert column.name == "price"
+    assert 1 <= column.fill / sign / scale <= 7.5
+    assert model.reading.units == {"price": unit, "kind": unit}
+    assert main(["predict", "data.npz", path]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert len(out) == 61
+    numbers = np.array([[sign * (i % 7 + 1) * scale + sign * more] for i in range(7)], dtype=object)
+    table = np.hstack([numbers, np.arange(7)[:, np.newaxis].astype(object)])
+    np.testing.assert_array_equal(np.array(out[1:8], dtype=float), model.predict(table)[:, 0])
+
+
+def test_other_units_are_refused(write, capsys):
+    path = write(weight=in_units("{} kg"))
+    train(capsys, path, "--unit", "weight=kg")
+    write(weight=[*in_units("{} kg", 5), "7 lb"])
+    assert main(["predict", "data.npz", path]) == 2
+    told = "line 7, column 'weight': expected a number, got '7 lb', a number with 'lb'; write only"
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        (["weight"], "--unit: expected COLUMN=UNIT once for a column, got 'weight'"),
+        (["weight="], "--unit: expected COLUMN=UNIT once for a column, got 'weight='"),
+        (
+            ["weight=kg", "weight=g"],
+            "--unit: expected COLUMN=UNIT once for a column, got 'weight=g",
+        ),
+        (["weight=10"], "--unit: expected a unit such as kg, $ or %, got '10'"),
+        (["weight=."], "--unit: expected a unit such as kg, $ or %, got '.'"),
+        (["wieght=kg"], "--unit: expected a column 'wieght'"),
+    ],
+)
+def test_wrong_units_are_refused(write, capsys, given, error):
+    path = write(weight=in_units("{} kg"))
+    options = [part for text in given for part in ("--unit", text)]
+    assert error in train(capsys, path, *options, code=2).err
