@@ -17,6 +17,8 @@ from ..support.group_labels import GroupLabels, listed
 if TYPE_CHECKING:
     import pandas
 
+BEST_OF_EACH = "each group has a best of its own: runs.best_of_groups()"
+
 
 @dataclass(frozen=True, eq=False)
 class GroupTable:
@@ -64,11 +66,20 @@ class GroupTable:
         return pandas.DataFrame(columns, index=pandas.Index(self.labels, name="group"))
 
 
+def refuse_groups(job: Job, name: str, instead: str) -> None:
+    """Raise ValueError if the restarts of a job belong to groups."""
+    if job.groups is not None:
+        raise ValueError(f"{name}: expected runs of one data set, got groups; {instead}")
+
+
 class Grouped:
     """Restarts that may belong to groups of rows."""
 
-    job: Job
     indices: Any
+    if TYPE_CHECKING:
+
+        @property
+        def job(self) -> Job: ...
 
     def _outcomes(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Indices, losses and statuses of the restarts, in one or several parts."""
@@ -78,10 +89,6 @@ class Grouped:
         if self.job.groups is None:
             raise ValueError(f"{what}: expected runs of groups, trained with groups=, got others")
         return self.job.groups
-
-    def _refuse_groups(self, name: str, instead: str) -> None:
-        if self.job.groups is not None:
-            raise ValueError(f"{name}: expected runs of one data set, got groups; {instead}")
 
     @property
     def group(self) -> np.ndarray:
@@ -145,7 +152,7 @@ class Grouped:
         ValueError
             If a group has no restart with a finite loss, and `missing` is None.
         """
-        best, _ = self._best()
+        best, _ = self._lowest_of_groups()
         gone = np.flatnonzero(best < 0)
         if len(gone) and missing is None:
             raise ValueError(
@@ -156,7 +163,7 @@ class Grouped:
             best[gone] = integer("missing", missing, -(2**63), 2**63 - 1)
         return best
 
-    def _best(self) -> tuple[np.ndarray, np.ndarray]:
+    def _lowest_of_groups(self) -> tuple[np.ndarray, np.ndarray]:
         """The index of each group's best restart, or -1, and its loss, or infinity."""
         groups = self._groups("best_of_groups")
         lowest, best = np.full(groups.count, np.inf), np.full(groups.count, -1, dtype=np.int64)
@@ -180,7 +187,7 @@ class Grouped:
         GroupTable
         """
         groups = self._groups("by_group")
-        best, lowest = self._best()
+        best, lowest = self._lowest_of_groups()
         counts = np.zeros((3, groups.count), dtype=np.int64)
         losses = []
         for indices, loss, status in self._outcomes():

@@ -22,7 +22,7 @@ from ..support.frames import Names
 from ..support.gate import frozen
 from ..support.guesses import Guessed
 from ..support.savable import Savable
-from .by_group import Grouped
+from .by_group import BEST_OF_EACH, Grouped, refuse_groups
 from .censoring import CutOff
 from .histories import Replayed
 from .replay import asked_indices, replay, replay_parameters, replay_with_history
@@ -193,7 +193,7 @@ class Runs(RunColumns, Grouped, Replayed, Savable, Guessed):
         ValueError
             If no restart has a finite loss.
         """
-        self._refuse_groups("best", "each group has a best of its own: runs.best_of_groups()")
+        refuse_groups(self.job, "best", BEST_OF_EACH)
         finite = np.flatnonzero(np.isfinite(self.loss) & (self.status != Status.NOT_RUN))
         if not len(finite):
             raise ValueError(f"best: expected a restart with a finite loss, got {self!r}; {REMEDY}")
@@ -220,7 +220,7 @@ class Runs(RunColumns, Grouped, Replayed, Savable, Guessed):
 
     def before(self, restarts: int | None) -> Checkpoint:
         """The state from which training continues."""
-        self._refuse_groups("continue_from", "it is not available with groups")
+        refuse_groups(self.job, "continue_from", "it is not available with groups")
         state = self._columns.get("state")
         if self.parameters is None or state is None or "epochs" not in self._columns:
             raise ValueError(

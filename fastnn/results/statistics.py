@@ -14,6 +14,7 @@ from ..spec.status import Status
 from ..support.checks import MAX_COUNT, integer, shown
 from ..support.gate import check_array
 from ..support.savable import Savable
+from .by_group import BEST_OF_EACH, refuse_groups
 from .epoch_statistics import EpochStatistics
 from .histogram import LOSS_EDGES, quantile, span
 from .histories import Replayed
@@ -252,8 +253,9 @@ class Statistics(EpochStatistics, Replayed, Savable):
         Raises
         ------
         ValueError
-            If no restart has a finite loss.
+            If no restart has a finite loss, or restarts belong to groups.
         """
+        refuse_groups(self.job, "best", BEST_OF_EACH)
         if self._best < 0:
             raise ValueError(f"best: expected a restart with a finite loss, got {self!r}")
         return replay(self.job, self._best)

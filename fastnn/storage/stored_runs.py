@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..job.keep import Keep, check_ranges, result_types
+from ..results.by_group import BEST_OF_EACH, Grouped, refuse_groups
 from ..results.censoring import CutOff
 from ..results.histories import Replayed
 from ..results.replay import asked_indices, replay_with_history
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from ..job.job import Job
 
 
-class StoredRuns(Replayed):
+class StoredRuns(Grouped, Replayed):
     """The restarts in a run directory, read from its files on demand.
 
     A file is checked against its digest before it is first read.  Restarts that are written later
@@ -289,6 +291,7 @@ class StoredRuns(Replayed):
     @property
     def best(self) -> Run:
         """The run of the lowest finite loss, trained again; ties go to the lowest index."""
+        refuse_groups(self.job, "best", BEST_OF_EACH)
         return self.statistics.best
 
     def predict(self, X: Any, which: Any = "best") -> np.ndarray:
@@ -306,6 +309,10 @@ class StoredRuns(Replayed):
             return self[there].predict(X, wanted)
         status = np.ones(len(wanted), dtype=np.int8)
         return Runs(self.job, wanted.astype(np.int64), status=status).predict(X, wanted)
+
+    def _outcomes(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        loss, status = self.loss.shards(), self.status.shards()
+        yield from zip(self.indices.shards(), loss, status, strict=True)
 
     def _restarts(self) -> Indices:
         return self.indices

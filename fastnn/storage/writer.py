@@ -265,7 +265,9 @@ def _resumed(folder: Path, job: Job, keep: Keep | None) -> Manifest:
             name for name in differences(_texts(old_arrays), _texts(arrays)) if name not in names
         ]
         text = f"resume: expected the job of {folder}, got one that differs in {', '.join(names)}"
-        if fixed_restarts(job) or not manifest.extendable:
+        if job.groups is not None or manifest.job.groups is not None:
+            text += "; a run of groups cannot be extended to more restarts"
+        elif fixed_restarts(job) or not manifest.extendable:
             text += (
                 "; a job with an array of one number for each restart cannot be extended to more "
                 "restarts"

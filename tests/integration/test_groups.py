@@ -14,6 +14,7 @@ import fastnn
 from fastnn.engine.chunk import train_chunk
 from fastnn.job.build import make_job
 from fastnn.job.group_data import Asked
+from fastnn.scheduling.collectors import Columns
 
 SIZES = [1, 30, 2, 2, 17, 3, 40, 1, 8, 9, 33, 16]
 RPROP = {"optimizer": "rprop", "epochs": 40}
@@ -184,3 +185,19 @@ def test_many_groups():
     runs = fastnn.train_many(NET, X, y, groups=labels, restarts=1, **arguments)
     assert len(runs) == count
     assert_alone(runs, X, y, labels, some=range(0, count, 9973), **arguments)
+
+
+def test_ctrl_c_keeps_the_restarts_that_ended(expected, monkeypatch):
+    def add(self, part, add=Columns.add):
+        add(self, part)
+        if part.start > 20:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Columns, "add", add)
+    X, y, labels = data_of(SIZES)
+    with pytest.raises(fastnn.Interrupted) as caught:
+        fastnn.train_many(NET, X, y, groups=labels, restarts=5, chunk=6, threads=1, **RPROP)
+    runs = caught.value.runs
+    assert 20 < len(runs) < len(expected)
+    assert_same_bits(runs, expected[runs.indices])
+    assert runs.best_of_groups(missing=-1).min() == -1

@@ -1,0 +1,70 @@
+"""Folders of runs of groups: written, resumed, read by group."""
+
+import numpy as np
+import pytest
+from conftest import assert_same_bits
+from group_examples import NET, data_of
+
+import fastnn
+from fastnn.storage import shards
+
+X, Y, LABELS = data_of([1, 30, 2, 2, 17, 3, 40, 1, 8, 9, 33, 16])
+NAMES = np.array([f"zone {i}" for i in range(12)])[LABELS]
+
+
+def many(**options):
+    settings = {"optimizer": "rprop", "epochs": 20, "restarts": 5, "groups": NAMES}
+    return fastnn.train_many(NET, X, Y, **settings | options)
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return many()
+
+
+def test_results_by_group(folder, expected):
+    stored = many(out=folder, chunk=7)
+    assert stored.shards > 5
+    again = fastnn.open_run(folder)
+    assert_same_bits(again.load(), expected)
+    for name in ("group", "group_labels", "restart_in_group"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(expected, name))
+    np.testing.assert_array_equal(again.best_of_groups(), expected.best_of_groups())
+    for name, column in vars(expected.by_group()).items():
+        np.testing.assert_array_equal(getattr(again.by_group(), name), column)
+    k = int(again.restarts_of("zone 4")[1])
+    np.testing.assert_array_equal(again.restart(k).parameters, expected.parameters[k])
+    for runs in (again, again.statistics):
+        with pytest.raises(ValueError, match="best: expected runs of one data set, got groups"):
+            _ = runs.best
+
+
+def test_resuming(folder, expected):
+    stored = many(out=folder, chunk=9)
+    for path in shards.shard_paths(folder)[1::2]:
+        shards.remove_shard(path)
+    stored.refresh()
+    assert 0 < len(stored) < len(expected)
+    some = stored.by_group()  # of what is there
+    assert 0 < some.ended.sum() == len(stored)
+    assert_same_bits(many(out=folder, resume=True, chunk=4).load(), expected)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"groups": LABELS}, r"differs in groups\.labels; a run of groups cannot be extended"),
+        ({"groups": NAMES[::-1].copy()}, "differs in .*; a run of groups cannot be extended"),
+        ({"groups": None, "restarts": 60}, "differs in groups"),
+        ({"restarts": 6}, "differs in groups"),
+    ],
+)
+def test_another_job_is_refused(folder, changed, message):
+    many(out=folder)
+    with pytest.raises(ValueError, match=message):
+        many(out=folder, resume=True, **changed)
+
+
+def test_labels_that_files_do_not_hold(folder):
+    with pytest.raises(TypeError, match="groups: expected labels of type str, int, float or bool"):
+        many(out=folder, groups=[(i, i) for i in LABELS.tolist()])
