@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..spec.status import Status
-from ..support.figures import BLUE, GREY, ORANGE, new_axes
+from ..support.figures import BLUE, GREY, ORANGE, colour_bar, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -324,7 +324,7 @@ def plot_grid(runs: Runs, values: Any = "epochs", ax: Axes | None = None) -> Axe
     ax.set_facecolor("lightgrey")  # cells without a finite value
     what = {"success": "share converged", "epochs": "mean epochs", "loss": "mean loss"}
     label_of_bar = what.get(values, "") if isinstance(values, str) else ""
-    ax.figure.colorbar(mesh, ax=ax, label=label_of_bar)
+    colour_bar(ax, mesh, label=label_of_bar)
     return ax
 
 

@@ -10,7 +10,7 @@ from ..engine.evaluate import loss as loss_of
 from ..job.data import Data, check_data
 from ..job.job import Job
 from ..support.checks import hyperparameter, integer, real_array, shown
-from ..support.figures import BLUE, ORANGE, literal, new_axes
+from ..support.figures import BLUE, ORANGE, colour_bar, literal, new_axes
 from ..support.suggestions import hint
 from .plots import LARGEST_DRAWN, in_full
 
@@ -105,7 +105,7 @@ def _draw_output(
         *plane, surface, cmap=colors, vmin=low, vmax=high, shading="nearest", rasterized=True,
         alpha=0.6 if two else 1.0,
     )  # fmt: skip
-    ax.figure.colorbar(mesh, ax=ax, label="output", extend=_beyond(surface, low, high))
+    colour_bar(ax, mesh, label="output", extend=_beyond(surface, low, high))
     if two:
         _draw_line(ax, plane, surface, (low + high) / 2)
         for value, marker in zip(values, MARKERS, strict=False):
@@ -307,4 +307,4 @@ def _draw_losses(
         ax.contour(across, up, losses, levels=levels[1:-1], colors="white", linewidths=0.5,
                    alpha=0.7)  # fmt: skip
     extend = _beyond(losses, low, high)
-    ax.figure.colorbar(mesh, ax=ax, label=in_full(loss_name), extend=extend)
+    colour_bar(ax, mesh, label=in_full(loss_name), extend=extend)

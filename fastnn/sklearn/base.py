@@ -212,10 +212,16 @@ class BaseMLP(Curves, BaseEstimator):
     ) -> tuple[Any, ...]:
         """The samples to train on and to validate on, each with their weights."""
         rows = np.arange(len(X)) if weights is None else np.flatnonzero(weights)
-        train, held = train_test_split(
-            rows, test_size=self.validation_fraction, random_state=seed % 2**32,
-            stratify=self._strata(targets[rows]),
-        )  # fmt: skip
+        try:
+            train, held = train_test_split(
+                rows, test_size=self.validation_fraction, random_state=seed % 2**32,
+                stratify=self._strata(targets[rows]),
+            )  # fmt: skip
+        except ValueError as error:
+            raise ValueError(
+                "early_stopping: expected enough samples to hold out the share validation_fraction="
+                f"{self.validation_fraction:g} of them, of every class, got {len(rows)}: {error}"
+            ) from error
         own, theirs = (None, None) if weights is None else (weights[train], weights[held])
         return X[train], targets[train], own, (X[held], targets[held]), theirs
 

@@ -166,3 +166,11 @@ def test_without_batches_there_is_no_partial_fit(kind, solver):
         f"got {solver!r}; use one of these, or fit with warm_start=True, which goes on too"
     )
     assert kind.partial_fit.__doc__.startswith("Train all restarts for one epoch")
+
+
+@pytest.mark.parametrize("rows", [np.arange(0, 150, 15), [0, 1, 2, 3, 50, 51, 52, 100], [0, 50]])
+def test_too_few_samples_to_hold_some_out(rows):
+    model = quick(MLPClassifier, early_stopping=True)
+    message = rf"^early_stopping: expected enough samples .*, of every class, got {len(rows)}: "
+    with pytest.raises(ValueError, match=message):
+        model.fit(IRIS[rows], KINDS[rows])

@@ -1,5 +1,8 @@
 """Histories of chosen restarts, boundaries, and surfaces of the loss."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from conftest import bits
@@ -270,3 +273,36 @@ def test_a_diverged_run_has_no_surface():
         patch.setitem(vars(run), "parameters", np.full(net.n_parameters, np.inf))
         with pytest.raises(ValueError, match="expected a run with finite parameters"):
             run.plot_loss_surface()
+
+
+@pytest.mark.parametrize("cleared", [True, False])
+def test_frames_of_an_animation_share_a_colour_bar(task, cleared):
+    figure, (left, right, cells) = pyplot.subplots(1, 3)
+    grid = fastnn.Grid(learning_rate=[0.1, 0.5], momentum=[0.0, 0.5])
+    sweep = fastnn.train_many(*task, grid=grid, epochs=3)
+    bars = []
+    for epochs in (5, 50, 300):
+        run = fastnn.train(*task, epochs=epochs, optimizer=fastnn.GradientDescent(2.0))
+        run.plot_boundary(left)
+        run.plot_loss_surface(ax=right, points=9)
+        sweep.plot_grid("loss", cells)
+        figure.canvas.draw()
+        bars.append(figure.axes[3:])
+        for ax in (left, right, cells):
+            if cleared:
+                ax.clear()
+    assert len(bars[0]) == 3
+    assert bars[0] == bars[1] == bars[2]
+    figure.delaxes(bars[0][0])
+    run.plot_boundary(left)
+    assert len(figure.axes) == 6
+
+
+def test_colour_bars_keep_no_figure(task):
+    figure, ax = pyplot.subplots()
+    fastnn.train(*task, epochs=5).plot_boundary(ax)
+    left = weakref.ref(figure)
+    pyplot.close(figure)
+    del figure, ax
+    gc.collect()
+    assert left() is None
