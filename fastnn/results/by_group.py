@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..job.grouping import Groups
 from ..job.job import Job
 from ..spec.status import CONVERGED, NOT_RUN, Status
 from ..support.checks import integer, shown
 from ..support.group_labels import GroupLabels, listed
+from .model import Model
+from .models import Models
+from .scaling import Scaling
+from .scalings import Scalings, check_scalings
 
 if TYPE_CHECKING:
     import pandas
@@ -83,6 +88,10 @@ class Grouped:
 
     def _outcomes(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Indices, losses and statuses of the restarts, in one or several parts."""
+        raise NotImplementedError
+
+    def _parameters_at(self, positions: np.ndarray) -> np.ndarray:
+        """The parameters of the restarts at some positions, trained again if they were not kept."""
         raise NotImplementedError
 
     def _groups(self, what: str) -> Groups:
@@ -179,6 +188,61 @@ class Grouped:
         ranks = groups.ranks
         return best[ranks], lowest[ranks]
 
+    def models(
+        self,
+        *,
+        inputs: Scaling | Sequence[Scaling] | None = None,
+        outputs: Scaling | Sequence[Scaling] | None = None,
+        classes: ArrayLike | None = None,
+        features: Sequence[str] | None = None,
+        targets: Sequence[str] | None = None,
+        by: str | None = None,
+        fallback: Model | None = None,
+    ) -> Models:
+        """The best network of each group, which predict rows by their group.
+
+        Parameters that were not kept are trained again.
+
+        Parameters
+        ----------
+        inputs, outputs, classes, by : optional
+            As for `Models`; scalings of groups in the order of `group_labels`.
+        features, targets : sequence of str, optional
+            As for `Models`; by default the names of the columns on which the restarts were trained.
+        fallback : Model, optional
+            As for `Models`.  With it, groups without a restart of finite loss are left out, so that
+            it predicts their rows, too.
+
+        Returns
+        -------
+        Models
+            In the order of `group_labels`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument has the wrong type or value, or a group has no restart with a finite loss
+            and there is no fallback.
+        """
+        labels, best = self.group_labels, self.best_of_groups(missing=-1)
+        there = best >= 0
+        if not there.all() and (fallback is None or not there.any()):
+            raise ValueError(
+                "models: expected a restart with a finite loss in each group, got none in "
+                f"{listed(labels[~there].tolist())}; pass fallback=, a model for such groups"
+            )
+        n_in, n_out, count = self.job.net.sizes[0], self.job.net.sizes[-1], len(labels)
+        of_inputs = check_scalings("inputs", inputs, count, n_in, log=False)
+        of_outputs = check_scalings("outputs", outputs, count, n_out, log=True)
+        order = np.argsort(self.indices, kind="stable")
+        places = order[np.searchsorted(self.indices, best[there], sorter=order)]
+        return Models(
+            self.job.net, self._parameters_at(places), labels[there],
+            inputs=_of_some(of_inputs, there), outputs=_of_some(of_outputs, there), classes=classes,
+            features=self.job.features if features is None else features,
+            targets=self.job.targets if targets is None else targets, by=by, fallback=fallback,
+        )  # fmt: skip
+
     def by_group(self) -> GroupTable:
         """Outcomes by group: counts, the best restart, and the losses.
 
@@ -212,6 +276,11 @@ class Grouped:
             loss=np.where(best < 0, np.nan, lowest),
             median_loss=_medians(losses, groups.count)[ranks],
         )
+
+
+def _of_some(scaling: Scaling | Scalings | None, there: np.ndarray) -> Scaling | Scalings | None:
+    """The scaling of all groups, or those of some."""
+    return scaling.of_rows(there) if isinstance(scaling, Scalings) else scaling
 
 
 def _medians(parts: list[tuple[np.ndarray, np.ndarray]], count: int) -> np.ndarray:

@@ -308,11 +308,12 @@ class Runs(RunColumns, Grouped, Replayed, Savable, Guessed):
             wanted = asked_indices(which)
             positions = np.array([self._position(k) for k in wanted], dtype=np.int64)
         inputs = check_inputs(self.network, X, self.job.dtype, features=self.features)
+        return predict(self.network, self._parameters_at(positions), inputs)
+
+    def _parameters_at(self, positions: np.ndarray) -> np.ndarray:
         if self.parameters is not None:
-            chosen = np.ascontiguousarray(self.parameters[positions])
-        else:
-            chosen = replay_parameters(self.job, self.indices[positions])
-        return predict(self.network, chosen, inputs)
+            return np.ascontiguousarray(self.parameters[positions])
+        return replay_parameters(self.job, self.indices[positions])
 
     def summary(self) -> Summary:
         """Counts by status, the success rate with its interval, quartiles of epochs and loss."""
