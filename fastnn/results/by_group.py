@@ -106,7 +106,7 @@ class Grouped:
 
     @property
     def restart_in_group(self) -> np.ndarray:
-        """Each restart's place in its group, (restarts,) int64: `train` calls it `restart`."""
+        """The place of each restart (restarts,) in its group, which `train` calls `restart`."""
         return np.asarray(self.indices) % self._groups("restart_in_group").restarts
 
     @property
