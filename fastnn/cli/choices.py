@@ -204,7 +204,7 @@ def class_weights(
         if not equals or not 1e-6 <= weight <= 1e6:
             raise ValueError(
                 "--class-weight: expected NAME=W with a weight from 1e-06 to 1e+06, got "
-                f"{shown(text)}"
+                f"{shown(text)}{'; did you mean --balanced?' if text == 'balanced' else ''}"
             )
         if name not in names:
             known = ", ".join([*names][:20])

@@ -174,6 +174,9 @@ def _read(
 
 def _features(options: argparse.Namespace, table: Table) -> list[str]:
     """Check the columns that the options name; returns the names of the inputs."""
+    # As pandas calls columns without a name, which are ignored anyway.
+    unnamed = [f"Unnamed: {place - 1}" for place in table.header.unnamed]
+    options.ignore = [name for name in options.ignore if name not in unnamed]
     for option in ("target", "ignore", "category"):
         table.check_names(getattr(options, option), f"--{option}: ")
     table.check_names(table.asked.units or {}, "--unit: ")

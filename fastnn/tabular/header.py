@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 
 from ..support.checks import shown
@@ -59,6 +60,8 @@ class Header:
         elif len(self.row) == 1:
             meant += "; the header must be the first line, and --delimiter says what separates "
             meant += "columns"
+        elif not meant and re.fullmatch(r"-?\d+", name):
+            meant = "; a column is given by its name, not by its place"
         return f"expected a column {shown(name)}, got {listed}{more}{meant}"
 
     def fault(self, needed: Sequence[str] = ()) -> str | None:

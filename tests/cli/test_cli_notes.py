@@ -178,3 +178,28 @@ def test_wrong_units_are_refused(write, capsys, given, error):
     path = write(weight=in_units("{} kg"))
     options = [part for text in given for part in ("--unit", text)]
     assert error in train(capsys, path, *options, code=2).err
+
+
+# Names of columns
+
+
+def test_columns_without_a_name_may_be_ignored_as_pandas_calls_them(write, capsys):
+    path = Path(write())
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(f"{i - 1 if i else ''},{line}" for i, line in enumerate(lines)))
+    done = train(capsys, str(path), "--ignore", "Unnamed: 0")
+    assert "note: column 1 has no name, and is ignored\n" in done.out
+    assert "expected a column 'Unnamed: 1'" in train(
+        capsys, str(path), "--ignore", "Unnamed: 1", code=2).err  # fmt: skip
+
+
+@pytest.mark.parametrize("place", ["1", "-1", "0"])
+def test_columns_are_not_given_by_their_places(write, capsys, place):
+    assert main(["train", write(), "--target", place]) == 2
+    told = f"expected a column '{place}', got 'n', 'kind'; a column is given by its name, not by"
+    assert told in capsys.readouterr().err
+
+
+def test_balanced_is_no_weight_of_a_class(write, capsys):
+    told = train(capsys, write(), "--class-weight", "balanced", code=2).err
+    assert told.endswith("got 'balanced'; did you mean --balanced?\n")
