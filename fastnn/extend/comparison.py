@@ -1,15 +1,22 @@
-"""Comparison of an activation's four parts: formulas, NumPy forms, and slopes with differences."""
+"""Comparison of the forms of what is added: code, NumPy forms, slopes, and with more digits.
+
+Code and NumPy forms are compared with each other, with the formula in extended precision, and
+slopes with differences and with complex steps.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
 from llvmlite import binding, ir
 from numba import types
 
+from ..expressions import Expression
+from ..expressions.complex_numbers import slope_by_complex_step
 from ..lanes.formulas import Term
 from ..lanes.types import llvm_value
 from ..spec.activations import EVERYTHING
@@ -47,23 +54,26 @@ def points(dtype: Any) -> np.ndarray:
     return np.concatenate([-positive[::-1], [0.0], positive]).astype(dtype)
 
 
-def compiled(function: Callable[[Term], Term], kind: types.Type) -> Callable[[Any], np.ndarray]:
+def compiled(
+    function: Callable[..., Term], kind: types.Type, arguments: int = 1
+) -> Callable[..., np.ndarray]:
     """The formula as a function of arrays, compiled by LLVM without Numba, in milliseconds."""
     value = llvm_value(kind)
     module = ir.Module()
     module.triple = binding.get_default_triple()
-    code = ir.Function(module, ir.FunctionType(value, [value]), "formula")
+    code = ir.Function(module, ir.FunctionType(value, [value] * arguments), "formula")
     builder = ir.IRBuilder(code.append_basic_block())
-    builder.ret(function(Term(builder, kind, code.args[0])).value)
+    builder.ret(function(*(Term(builder, kind, given) for given in code.args)).value)
     parsed = binding.parse_assembly(str(module))
     parsed.verify()
     machine = binding.Target.from_triple(module.triple).create_target_machine()
     engine = binding.create_mcjit_compiler(parsed, machine)
     engine.finalize_object()
-    call = function_at(engine.get_function_address("formula"), DTYPES[kind])
+    call = function_at(engine.get_function_address("formula"), DTYPES[kind], arguments)
 
-    def evaluate(x: Any, _: Any = engine) -> np.ndarray:  # the code lives as long as the engine
-        return np.array([call(one) for one in np.ravel(x).tolist()], dtype=DTYPES[kind])
+    def evaluate(*x: Any, _: Any = engine) -> np.ndarray:  # the code lives as long as the engine
+        rows = zip(*(np.ravel(each).tolist() for each in x), strict=True)
+        return np.array([call(*row) for row in rows], dtype=DTYPES[kind])
 
     return evaluate
 
@@ -152,6 +162,69 @@ def _check_slope(
         raise ValueError(
             f"slope: expected the derivative of function, about {sides[:, at].mean():.6g} at "
             f"x = {x[at]:.9g}, got {slopes[at]:.9g}; {advice}"
+        )
+
+
+def check_digits(function: Expression, slope: Expression, of_input: bool) -> None:
+    """Raise unless the code has half of the digits of the formula with more digits.
+
+    The slope is also compared with complex steps.  Both are in float64, up to where well-meant
+    formulas do not overflow.
+    """
+    x = points(np.float64)
+    x = x[np.abs(x) <= MODERATE]
+    y, exact = compiled(function, types.float64)(x), function(x.astype(np.longdouble))
+    slopes = compiled(slope, types.float64)(x if of_input else y)
+    exact_slopes = slope(x.astype(np.longdouble) if of_input else exact)
+    more = "the formula with more digits"
+    _same(("function", more, DERIVED[0]), x, y, exact, at_kinks=False)
+    _same(("slope", more, DERIVED[1]), x, slopes, exact_slopes, at_kinks=True)
+    steps = slope_by_complex_step(function, 0, x)
+    told = np.isfinite(steps) & np.isfinite(y) & ~np.isnan(slopes)  # differences tell of NaN
+    steps = np.where(told, steps, slopes)
+    _same(("slope", "complex steps of the function", DERIVED[1]), x, slopes, steps, at_kinks=True)
+
+
+def check_loss(
+    argument: str, term: Expression, slopes: Sequence[Expression], numbers: Mapping[str, float]
+) -> None:
+    """Raise unless the forms of a loss agree, and its slopes are those of complex steps.
+
+    The points are ordinary random numbers, and -1, 0 and 1 in all ways; `numbers` are constant.
+    """
+    free = len(term.arguments) - len(numbers)
+    few = [*product((-1.0, 0.0, 1.0), repeat=free)] if free <= 4 else []
+    drawn = np.random.default_rng(0).normal(0, 1.5, (60, free))
+    rows = np.vstack([drawn, *few])
+    constant = [np.full(len(rows), number) for number in numbers.values()]
+    values = [*rows.T, *constant]
+    for place, formula in enumerate((term, *slopes), -1):
+        what = argument if place < 0 else f"{argument}: the slope by {term.arguments[place]}"
+        for kind, dtype in DTYPES.items():
+            given = [value.astype(dtype) for value in values]
+            found = compiled(formula, kind, len(given))(*given)
+            _agree(what, "numpy", term.arguments, given, found, formula(*given))
+        exact = formula(*(value.astype(np.longdouble) for value in values))
+        found = compiled(formula, types.float64, len(values))(*values)
+        _agree(what, "the formula with more digits", term.arguments, values, found, exact)
+        if place >= 0:
+            steps = slope_by_complex_step(term, place, *values)
+            steps = np.where(np.isfinite(steps) & np.isfinite(term(*values)), steps, found)
+            _agree(what, "complex steps", term.arguments, values, found, steps)
+
+
+def _agree(
+    what: str, other: str, names: Sequence[str], values: list[np.ndarray], got: Any, expected: Any
+) -> None:
+    tolerance = math.sqrt(np.finfo(values[0].dtype).eps)
+    with np.errstate(all="ignore"):
+        close = np.isclose(got, expected, rtol=tolerance, atol=tolerance, equal_nan=True)
+    if not close.all():
+        at = int(np.argmin(close))
+        where = ", ".join(f"{name} = {x[at]:.6g}" for name, x in zip(names, values, strict=True))
+        raise ValueError(
+            f"{what}: expected the values of {other}, {expected[at]:.9g} at {where} in "
+            f"{values[0].dtype}, got {got[at]:.9g}; {DERIVED[0]}"
         )
 
 

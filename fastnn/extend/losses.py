@@ -8,9 +8,11 @@ from typing import Any, overload
 
 from ..expressions import record
 from ..spec import own_losses
+from ..spec.loss_formulas import square_of
 from ..spec.own_losses import OwnLoss
 from ..support.checks import shown
 from ..support.suggestions import suggests
+from .comparison import check_loss
 
 SHAPE = "arguments such as (prediction, target, *, q=0.5)"
 Formula = Callable[..., Any]
@@ -60,8 +62,8 @@ def loss(
     Raises
     ------
     TypeError, ValueError
-        If the function is no such formula, does not depend on its outputs, or the name is taken by
-        another loss.  Then nothing is added.
+        If the function is no such formula, does not depend on its outputs, loses half of its
+        digits, or the name is taken by another loss.  Then nothing is added.
 
     Examples
     --------
@@ -95,7 +97,8 @@ def _made(function: Any, argument: str, name: str | None) -> type[OwnLoss]:
     is_residual = argument == "residual"
     if is_residual and len(outputs) != 2:
         raise TypeError(f"residual: expected one output and a target, got {', '.join(outputs)}")
-    formula = record(function, [*outputs, *numbers])
+    names = [*outputs, *numbers]
+    formula = record(function, names)
     for output in outputs[:-1]:
         slope = formula.derivative(output).result
         if (slope.kind, slope.value) == ("constant", 0.0):
@@ -112,6 +115,8 @@ def _made(function: Any, argument: str, name: str | None) -> type[OwnLoss]:
             "formula": formula.to_data(),
         }
     )
+    term = formula if not is_residual else record(lambda *x: square_of(formula(*x)), names)
+    check_loss(argument, term, [term.derivative(output) for output in outputs[:-1]], numbers)
     own_losses.add(kind)
     if getattr(function, "__qualname__", "") == kind.name:  # where pickle finds the class
         kind.__module__ = function.__module__

@@ -19,7 +19,7 @@ from ..spec.activations import BY_NAME, Activation
 from ..spec.activations import slope_of as slope_of_formula
 from ..support.checks import integer, shown
 from ..support.suggestions import suggests
-from .comparison import DERIVED, check_forms, check_symmetry, range_of, symmetry_of
+from .comparison import DERIVED, check_digits, check_forms, check_symmetry, range_of, symmetry_of
 
 Decorator = Callable[[Callable[..., Any]], Expression]
 
@@ -42,7 +42,8 @@ def activation(
     `Expression.derivative` in the sources for its values at kinks), the form in NumPy for
     `fastnn.reference`, the range of its values, and whether it is even or odd.  Compiled form and
     NumPy form are compared at some 150 points, from -10,000 to 10,000 and close to 0, in both
-    number types, and the slope with differences of the function.
+    number types, and from -8 to 8 with the formula in extended precision; the slope is compared
+    with differences and complex steps of the function.
 
     Parameters
     ----------
@@ -91,6 +92,7 @@ def activation(
     _check_name(name)
     expression = record(function, ["x"])
     slope, of_input = slope_of_formula(expression)
+    check_digits(expression, slope, of_input)
     check_forms(expression, slope, expression, slope, of_input, DERIVED)
     own_activations.add(
         own_activations.made_of(
@@ -176,13 +178,16 @@ def add_activation(
     _check_numpy("numpy", parts.numpy, "numpy_slope", parts.numpy_slope, parts.of_input)
     check_symmetry(parts.numpy, symmetry)
     check_forms(function, parts.slope, parts.numpy, parts.numpy_slope, parts.of_input)
+    recorded = _recorded(parts.slope, parts.of_input)
+    if parts.expression is not None and recorded is not None:
+        check_digits(parts.expression, recorded, parts.of_input)
     own_activations.add(
         replace(
             parts,
             name=name,
             function=formula(function, arguments=1),
             slope=formula(parts.slope, arguments=1),
-            slope_expression=_recorded(parts.slope, parts.of_input),
+            slope_expression=recorded,
             kinks=() if kink is None else (float(kink),),
             symmetry=symmetry,
             range=range_of(function),

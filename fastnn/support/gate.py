@@ -67,10 +67,10 @@ def address_of(name: str, array: np.ndarray, dtype: np.dtype, shape: tuple[int, 
     raise ValueError(f"{name}: expected a plain array, aligned and in C order, got one that is not")
 
 
-def function_at(address: int, dtype: np.dtype) -> Callable[[float], float]:
-    """The machine code at an address, a function of one number, called with the number itself."""
+def function_at(address: int, dtype: np.dtype, arguments: int = 1) -> Callable[..., float]:
+    """The machine code at an address, a function of numbers, called with the numbers themselves."""
     number = c_double if dtype == np.float64 else c_float
-    return CFUNCTYPE(number, number)(address)
+    return CFUNCTYPE(number, *[number] * arguments)(address)
 
 
 def frozen(array: np.ndarray) -> np.ndarray:

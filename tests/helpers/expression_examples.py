@@ -1,8 +1,9 @@
-"""Random expressions, and complex numbers put into them."""
+"""Random expressions, and where rounding decides in them."""
 
 import numpy as np
 from hypothesis import strategies as st
 
+from fastnn.expressions.complex_numbers import in_complex
 from fastnn.expressions.nodes import Node
 
 X = Node("argument", value="x")
@@ -66,64 +67,6 @@ NODES = st.recursive(st.one_of(st.just(X), st.just(X), constants()), operations,
 """Numbers that depend on x, or do not."""
 
 
-def _by_side(condition, yes, no):
-    return np.where(condition, yes, no)
-
-
-COMPLEX = {
-    "neg": lambda x: -x,
-    "add": lambda x, y: x + y,
-    "sub": lambda x, y: x - y,
-    "mul": lambda x, y: x * y,
-    "div": lambda x, y: x / y,
-    "fma": lambda x, y, z: x * y + z,
-    "sqrt": np.sqrt,
-    "magnitude": lambda x: _by_side(np.signbit(x.real), -x, x),
-    "with_sign": lambda x, sign: _by_side(np.signbit(sign.real), -x, x),
-    "at_least": lambda x, bound: _by_side(bound.real > x.real, bound, x),
-    "at_most": lambda x, bound: _by_side(bound.real < x.real, bound, x),
-    "lt": lambda x, y: x.real < y.real,
-    "le": lambda x, y: x.real <= y.real,
-    "gt": lambda x, y: x.real > y.real,
-    "ge": lambda x, y: x.real >= y.real,
-    "and": np.logical_and,
-    "or": np.logical_or,
-    "xor": np.logical_xor,
-    "not": np.logical_not,
-    "select": _by_side,
-    "exp": np.exp,
-    "expm1": np.expm1,
-    "log": np.log,
-    "log1p": np.log1p,
-    "tanh": np.tanh,
-    "atan": np.arctan,
-    "atanh": np.arctanh,
-    "sin": np.sin,
-    "cos": np.cos,
-    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
-    "softplus": lambda x: np.log(1 + np.exp(x)),
-    "softplus_rest": lambda x: np.log(1 + np.exp(_by_side(np.signbit(x.real), x, -x))),
-}
-"""Every operation for complex numbers, whose real parts decide."""
-
-
-def in_complex(expression, x, seen=lambda node, operands: None):
-    """The value at complex x; `seen` is told of every operation and its operands."""
-
-    def step(node, operands):
-        if node.kind == "argument":
-            return x
-        if node.kind == "constant":
-            return np.full(x.shape, complex(node.value))
-        if node.kind == "constant_by_type":
-            return np.full(x.shape, complex(node.value[0]))
-        seen(node, operands)
-        return COMPLEX[node.kind](*operands)
-
-    with np.errstate(all="ignore"):
-        return expression.visit(step)
-
-
 def close_calls(expression, x, margin=1e-6):
     """Where rounding may decide a comparison, or a kink is near: operands that nearly agree."""
     near = np.zeros(x.shape, dtype=bool)
@@ -140,5 +83,5 @@ def close_calls(expression, x, margin=1e-6):
             return
         near = near | ~(np.abs(a - b) > margin * (1 + np.abs(a)))
 
-    in_complex(expression, x.astype(complex), note)
+    in_complex(expression, x.astype(complex), seen=note)
     return near
