@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .expression import Expression
 
 STEP = 1e-100
-"""So small that its square is nothing beside any number."""
+"""The imaginary step: its square is nothing beside any number."""
 
 
 def _by_side(condition: Any, yes: Any, no: Any) -> Any:
