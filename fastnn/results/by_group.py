@@ -90,8 +90,8 @@ class Grouped:
         """Indices, losses and statuses of the restarts, in one or several parts."""
         raise NotImplementedError
 
-    def _parameters_at(self, positions: np.ndarray) -> np.ndarray:
-        """The parameters of the restarts at some positions, trained again if they were not kept."""
+    def _parameters_of(self, indices: np.ndarray) -> np.ndarray:
+        """The parameters of restarts, trained again if they were not kept."""
         raise NotImplementedError
 
     def _groups(self, what: str) -> Groups:
@@ -234,10 +234,8 @@ class Grouped:
         n_in, n_out, count = self.job.net.sizes[0], self.job.net.sizes[-1], len(labels)
         of_inputs = check_scalings("inputs", inputs, count, n_in, log=False)
         of_outputs = check_scalings("outputs", outputs, count, n_out, log=True)
-        order = np.argsort(self.indices, kind="stable")
-        places = order[np.searchsorted(self.indices, best[there], sorter=order)]
         return Models(
-            self.job.net, self._parameters_at(places), labels[there],
+            self.job.net, self._parameters_of(best[there]), labels[there],
             inputs=_of_some(of_inputs, there), outputs=_of_some(of_outputs, there), classes=classes,
             features=self.job.features if features is None else features,
             targets=self.job.targets if targets is None else targets, by=by, fallback=fallback,

@@ -310,6 +310,10 @@ class Runs(RunColumns, Grouped, Replayed, Savable, Guessed):
         inputs = check_inputs(self.network, X, self.job.dtype, features=self.features)
         return predict(self.network, self._parameters_at(positions), inputs)
 
+    def _parameters_of(self, indices: np.ndarray) -> np.ndarray:
+        order = np.argsort(self.indices, kind="stable")
+        return self._parameters_at(order[np.searchsorted(self.indices, indices, sorter=order)])
+
     def _parameters_at(self, positions: np.ndarray) -> np.ndarray:
         if self.parameters is not None:
             return np.ascontiguousarray(self.parameters[positions])

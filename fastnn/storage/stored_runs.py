@@ -303,12 +303,18 @@ class StoredRuns(Grouped, Replayed):
         wanted = asked_indices(which)
         for k in wanted:
             self._ending_of(k)
-        # Trained again, except those whose parameters are stored.
+        return self._some(wanted).predict(X, wanted)
+
+    def _some(self, wanted: np.ndarray) -> Runs:
+        """Restarts that are trained again, except those whose parameters are stored."""
         there = self.indices.find(wanted)
         if self.keep.rows and "parameters" in self.keep.columns and (there >= 0).all():
-            return self[there].predict(X, wanted)
+            return self[there]
         status = np.ones(len(wanted), dtype=np.int8)
-        return Runs(self.job, wanted.astype(np.int64), status=status).predict(X, wanted)
+        return Runs(self.job, wanted.astype(np.int64), status=status)
+
+    def _parameters_of(self, indices: np.ndarray) -> np.ndarray:
+        return self._some(indices)._parameters_of(indices)
 
     def _outcomes(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         loss, status = self.loss.shards(), self.status.shards()

@@ -31,6 +31,14 @@ def test_models_have_the_best_network_of_each_group(keep, dtype):
             np.testing.assert_array_equal(bits(found[rows]), bits(expected))
 
 
+@pytest.mark.parametrize("keep", ["all", "outcomes"])
+def test_models_of_a_folder_are_those_of_memory(keep, folder):
+    expected = many().models()
+    models = many(keep=keep, out=folder, chunk=3).models()
+    np.testing.assert_array_equal(models.labels, expected.labels)
+    np.testing.assert_array_equal(bits(models.parameters), bits(expected.parameters))
+
+
 def test_names_of_columns_go_along():
     frame = pd.DataFrame(X, columns=["a", "b", "c"])
     runs = fastnn.train_many(
