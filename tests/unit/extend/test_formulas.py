@@ -7,13 +7,14 @@ import operator
 
 import numpy as np
 import pytest
+from expression_examples import NODES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from llvmlite import ir
 from numba import types
 
 import fastnn
-from fastnn.expressions import record
+from fastnn.expressions import Expression, record
 from fastnn.extend import add_activation, formulas
 from fastnn.extend.comparison import compiled, points, range_of
 from fastnn.lanes.formulas import Condition, Term
@@ -133,6 +134,17 @@ def test_what_needs_the_number_is_refused(name):
             "own", function=formula, slope=lambda x: x, numpy=lambda x: x, numpy_slope=lambda x: x
         )
     assert before == CODES
+
+
+@settings(deadline=None)
+@given(NODES, NODES, st.sampled_from([*REFUSED]))
+def test_mistakes_within_random_formulas_get_one_line(inner, outer, name):
+    """Whatever is computed before the mistake; what comes after is not reached."""
+    mistake, message = REFUSED[name]
+    before, after = (Expression(("x",), node) for node in (inner, outer))
+    with pytest.raises(TypeError, match=rf"expected a formula .*{message}") as caught:
+        record(lambda x: after(mistake(before(x))), ["x"])
+    assert "\n" not in str(caught.value)
 
 
 def test_a_symbol_of_an_earlier_call_is_refused():
