@@ -86,7 +86,7 @@ _ABSENT = {
 
 
 def meant() -> dict[str, list[str]]:
-    """What each word may mean."""
+    """List what each word may mean."""
     found: dict[str, list[str]] = {}
     for line in _WORDS.strip().splitlines():
         words, _, options = line.partition(":")
