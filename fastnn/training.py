@@ -17,6 +17,7 @@ from .optimizers import Optimizer
 from .results.run import Run, train_one, warned
 from .results.runs import Runs
 from .results.statistics import Statistics
+from .results.trained_start import trained_start
 from .rules.common import Rule
 from .scheduling.collectors import Collector, Columns, StatisticsAndBest
 from .scheduling.executors import workers_of
@@ -108,7 +109,8 @@ def train(
     init : an initialization or explicit weights, default ``Uniform(-1, 1)``
         Initializations are Uniform, Normal, GlorotUniform, GlorotNormal, HeUniform, HeNormal and
         NguyenWidrow.  Explicit weights are a flat vector, ``[W1, W2, …]``, or, with biases,
-        ``[W1, b1, W2, b2, …]`` or ``(weights, biases)``.
+        ``[W1, b1, W2, b2, …]`` or ``(weights, biases)``.  A `Run` or a `Model` of the same network
+        stands for its parameters; a model has to be without scalings and encoding.
     dtype : float64 or float32, default float64
         The type of all numbers; other data are converted.
     history : bool or int, default True
@@ -163,8 +165,8 @@ def train(
     job = make_job(
         net, X, y, optimizer=optimizer, loss=loss, epochs=epochs, target_sse=target_sse, stop=stop,
         validation=validation, batch_size=batch_size, shuffle=shuffle,
-        sample_weight=sample_weight, seed=seed, init=init, dtype=dtype, first=restart,
-        parallel=parallel, before=before,
+        sample_weight=sample_weight, seed=seed, init=trained_start(init, net), dtype=dtype,
+        first=restart, parallel=parallel, before=before,
     )  # fmt: skip
     if threads is not None:
         integer("threads", threads, 1, MAX_THREADS)
@@ -339,9 +341,9 @@ def train_many(
     job = make_job(
         net, X, y, optimizer=optimizer, loss=loss, epochs=epochs, target_sse=target_sse, stop=stop,
         validation=validation, batch_size=batch_size, shuffle=shuffle,
-        sample_weight=sample_weight, seed=seed, init=init, dtype=dtype, first=first,
-        restarts=restarts, parallel=parallel, grid=grid, before=before,
-        groups=Asked(groups),
+        sample_weight=sample_weight, seed=seed, init=trained_start(init, net), dtype=dtype,
+        first=first, restarts=restarts, parallel=parallel, grid=grid,
+        before=before, groups=Asked(groups),
     )  # fmt: skip
     if threads is not None:
         integer("threads", threads, 1, MAX_THREADS)

@@ -17,6 +17,7 @@ from ..job.data import check_inputs
 from ..optimizers import Optimizer
 from ..results.run import Run
 from ..results.runs import Runs
+from ..results.trained_start import trained_start
 from ..spec.network import Network
 from ..support.checks import integer
 from ..support.guesses import no_attribute
@@ -75,7 +76,8 @@ def train(
     job = make_job(
         net, X, y, optimizer=optimizer, loss=loss, epochs=epochs, target_sse=target_sse, stop=stop,
         validation=validation, batch_size=batch_size, shuffle=shuffle,
-        sample_weight=sample_weight, seed=seed, init=init, dtype=dtype, first=restart,
+        sample_weight=sample_weight, seed=seed, init=trained_start(init, net), dtype=dtype,
+        first=restart,
     )  # fmt: skip
     return train_job(job, history_interval(history, job))
 
@@ -109,8 +111,8 @@ def train_many(
     job = make_job(
         net, X, y, optimizer=optimizer, loss=loss, epochs=epochs, target_sse=target_sse, stop=stop,
         validation=validation, batch_size=batch_size, shuffle=shuffle,
-        sample_weight=sample_weight, seed=seed, init=init, dtype=dtype, first=first,
-        restarts=restarts,
+        sample_weight=sample_weight, seed=seed, init=trained_start(init, net), dtype=dtype,
+        first=first, restarts=restarts,
     )  # fmt: skip
     runs = [train_job(job.expand_range(i, i + 1), 0) for i in range(restarts)]
     return Runs(
