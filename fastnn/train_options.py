@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from .job.job import Job
 from .job.keep import Best
 from .optimizers import Optimizer
-from .results.replay import HISTORY_LIMIT
+from .results.again import HISTORY_LIMIT
 from .results.runs import Runs
 from .rules.common import Rule
 from .spec.grid import Grid

@@ -10,7 +10,8 @@ import numpy as np
 from ..job.job import Job
 from ..support.checks import integer
 from ..support.suggestions import suggests
-from .replay import HISTORY_LIMIT, asked_indices, replay
+from .again import HISTORY_LIMIT
+from .replay import asked_indices, replay
 from .run import Run
 
 if TYPE_CHECKING:

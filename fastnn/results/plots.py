@@ -28,14 +28,14 @@ def in_full(loss_name: str) -> str:
 
 
 def plot_history(run: Run, ax: Axes | None = None, *, log: bool = True) -> Axes:
-    """Plot the loss of `run` against the epoch; without a history it is trained again."""
-    if run.history is None and run.job is None:
+    """Plot the loss of `run` against the epoch."""
+    history = run.history
+    if history is None:
         raise ValueError(
             "plot: expected a run with a history or a job, got one without; train with history=True"
         )
     ax = new_axes(ax)
-    history, every = _history(run)
-    epochs = np.arange(len(history)) * every
+    epochs = np.arange(len(history)) * run.history_every
     marker = "o" if len(epochs) == 1 else None
     shown_loss = _drawable(history)
     ax.plot(epochs, shown_loss, color=BLUE, marker=marker)
@@ -46,17 +46,6 @@ def plot_history(run: Run, ax: Axes | None = None, *, log: bool = True) -> Axes:
     fate = "diverged" if run.status == Status.DIVERGED else f"{run.loss_name} {run.loss:.3g}"
     ax.set_title(f"Restart {run.restart}: {fate} after {run.epochs:,} epochs")
     return ax
-
-
-def _history(run: Run) -> tuple[np.ndarray, int]:
-    """The losses of a run, and the epochs between two of them."""
-    if run.history is None:
-        from .replay import replay_with_history
-
-        assert run.job is not None
-        run = replay_with_history(run.job, run.restart, epochs=run.epochs, status=run.status)
-    assert run.history is not None
-    return run.history, run.history_every
 
 
 def plot_histories(

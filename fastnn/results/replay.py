@@ -12,10 +12,9 @@ from ..job.job import Job
 from ..spec.status import Status
 from ..support.checks import as_array, integer, shown
 from ..support.suggestions import hint
+from .again import epochs_between, job_again
 from .run import Run, train_one
 
-HISTORY_LIMIT = 2**30
-"""Maximum bytes of a run's history."""
 # Number of neighbouring restarts trained together.
 TOGETHER = 1024
 
@@ -32,18 +31,10 @@ def replay(
 
     `epochs` and `status`, if known, tell where it ends, which saves a search.
     """
-    start = index - job.first
-    own = job.isolate_restart(start)
-    alone = own or job.expand_range(start, start + 1)
+    own = job.isolate_restart(index - job.first)
+    run = train_one(job_again(job, index, epochs=epochs, status=status), history)
     if epochs is None:
-        run = train_one(alone, history)
         return run if own else replace(run, job=job)
-    # It will end after the same number of epochs, whatever ended it.
-    before = 0 if alone.start_epochs is None else int(alone.start_epochs[0])
-    made = epochs - before
-    if status == Status.DIVERGED:  # perhaps in a batch of the next epoch
-        made = min(made + 1, alone.epochs)
-    run = train_one(replace(alone, epochs=made), history)
     if run.epochs != epochs or status not in (None, run.status):
         raise ValueError(
             f"restart: expected results of this job, got results of a different one: restart "
@@ -62,12 +53,10 @@ def replay_with_history(
     Raises TypeError or ValueError if k is not in the job.
     """
     index = integer("restart", k, job.first, job.first + job.restarts - 1)
-    size = job.dtype.itemsize
-    if epochs is None and (job.epochs + 1) * size > HISTORY_LIMIT:
+    if epochs is None and epochs_between(job, job.epochs) > 1:
         run = replay(job, index)
         epochs, status = run.epochs, run.status
-    most = job.epochs if epochs is None else epochs
-    every = 1 + (most + 1) * size // HISTORY_LIMIT
+    every = epochs_between(job, job.epochs if epochs is None else epochs)
     return replay(job, index, every, epochs=epochs, status=status)
 
 

@@ -24,6 +24,7 @@ from ..support.interrupts import CtrlC
 from ..support.savable import Savable
 from ..support.suggestions import suggests
 from ..support.threads import Pool
+from .again import epochs_between, job_again
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -217,7 +218,14 @@ class Run(Savable, Guessed):
         """
         from .plots import plot_history
 
-        return plot_history(self, ax, log=log)
+        return plot_history(self._with_history(), ax, log=log)
+
+    def _with_history(self) -> Run:
+        """The run itself, or trained again for its losses if its job is known."""
+        if self.history is not None or self.job is None:
+            return self
+        alone = job_again(self.job, self.restart, epochs=self.epochs, status=self.status)
+        return train_one(alone, epochs_between(alone, self.epochs))
 
     @suggests
     def plot_boundary(

@@ -32,7 +32,7 @@ from ..support.suggestions import hint
 SMALL_ALPHA = 0.0001
 """The penalty of scikit-learn, where none is chosen."""
 ADAPTIVE_FACTOR, LEAST_RATE = 0.2, 1e-6
-"""What "adaptive" multiplies the rate by, and the rate at which it ends, as in scikit-learn."""
+"""Factor of the rate for "adaptive", and the rate at which it ends, as in scikit-learn."""
 ACTIVATIONS = {"logistic": "sigmoid"}
 """Activations with another name in scikit-learn."""
 

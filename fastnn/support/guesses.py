@@ -149,7 +149,7 @@ run = fastnn.train(net, X, y)
 
 @cache
 def _advice(owner: str) -> dict[str, str]:
-    """What to write instead of each word, for a module or class."""
+    """List what to write instead of each word, for a module or class."""
     found = {}
     for line in GUESSES.get(owner, "").strip().splitlines():
         words, _, instead = line.strip().partition(": ")

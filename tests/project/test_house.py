@@ -219,7 +219,7 @@ def test_modules_are_imported_when_they_are_first_used():
         "except AttributeError as error:\n"
         "    print(error)\n"
     )
-    said = "True to_c\nTrue\nmodule 'fastnn' has no attribute 'exports'\n"
+    said = "True to_c\nTrue\nmodule 'fastnn' has no attribute 'exports'; did you mean export?\n"
     assert python(code).stdout == said
 
 

@@ -159,7 +159,7 @@ def test_indices_and_epoch_limits_may_be_huge(xor, exercise):
 
 def test_long_histories_are_thinned(xor, exercise, monkeypatch):
     runs = fastnn.train_many(*xor, restarts=8, epochs=100, **exercise)
-    monkeypatch.setattr("fastnn.results.replay.HISTORY_LIMIT", 100)
+    monkeypatch.setattr("fastnn.results.again.HISTORY_LIMIT", 100)
     run = runs.restart(3)
     assert run.history.nbytes <= 100
     monkeypatch.undo()
