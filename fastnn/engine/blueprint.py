@@ -115,6 +115,8 @@ class Blueprint:
         self.uses_special = False
         self.may_change = False
         """True while the special kernel may still take over."""
+        self.mixed = job.groups is not None and job.groups.is_mixed
+        """True if lanes have different numbers of samples."""
         self.reluctance = 1
         """Factor by which jobs must take longer than small ones before it is compiled."""
         self.address = 0
@@ -177,7 +179,7 @@ class Blueprint:
         plan = self.plan
         known = {name: plan.get(name) for name in (*SIZES, *REGIONS)}
         known |= {name: 0 for name in KERNELS if name not in (*self.pieces, "epochs_kernel")}
-        if self.kind.own_data:  # which change when lanes take restarts
+        if self.mixed:  # lanes change it when they take restarts
             del known["samples"]
         return Sizes(
             fields=tuple(known.items()),
@@ -300,7 +302,8 @@ def _key(job: Job, lanes: int) -> tuple[Any, ...]:
         job.loss_formula, loss.reduction, loss.has_penalties, job.has_plain_loss,
         given, getattr(weighting, "number", 0), job.has_own_weights,
         tuple((type(rule), rule.slots(job.net.n_parameters)) for rule in job.rules),
-        job.validation is not None, job.start.kind.begin, job.groups is not None,
+        job.validation is not None, job.start.kind.begin,
+        None if job.groups is None else job.groups.is_mixed,
     )  # fmt: skip
 
 

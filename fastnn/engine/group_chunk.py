@@ -1,8 +1,8 @@
 """Pieces of a chunk whose restarts have samples of their own: those that one kernel call trains.
 
-Lanes of one call have the same memory, the same number of batches, and for Levenberg–Marquardt,
-whose systems grow with the samples, the same number of samples.  Groups are in order of size, so a
-chunk has few pieces.
+Lanes of one call have the same memory, the same number of batches, and for Levenberg–Marquardt's
+dual form, whose systems grow with the samples, the same number of samples.  Groups are in order of
+size, so a chunk has few pieces.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..job.job import Job
+from ..spec.loss_formulas import SQUARES
 
 
 class GroupPiece(NamedTuple):
@@ -52,16 +53,26 @@ def _classes(job: Job, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The capacity and the batch size for each of these sizes, in descending order."""
     assert job.groups is not None
     whole = job.groups.sizes
-    if job.setup.compute is not None or whole[0] == whole[-1]:
+    capacities = 2 ** np.ceil(np.log2(sizes)).astype(np.int64)
+    if whole[0] == whole[-1]:
         capacities = sizes
-    else:
-        capacities = 2 ** np.ceil(np.log2(sizes)).astype(np.int64)
+    elif job.setup.compute is not None:
+        capacities = np.where(_must_be_equal(job, sizes), sizes, capacities)
     size = job.batch_size
     if size >= whole[0]:
         return capacities, capacities
     in_batches = sizes > size
     capacities = np.where(in_batches, -(-sizes // size) * size, np.minimum(capacities, size))
     return capacities, np.where(in_batches, size, capacities)
+
+
+def _must_be_equal(job: Job, sizes: np.ndarray) -> np.ndarray:
+    """Return which of these sizes must be those of all networks of a kernel."""
+    if job.loss.formula is not SQUARES:  # whose residuals need not be 0 where all numbers are
+        return np.ones(len(sizes), dtype=bool)
+    distinct, places = np.unique(sizes, return_inverse=True)
+    setups = [job.optimizer.setup(job.net, size) for size in distinct.tolist()]
+    return np.array([setup.equal_samples for setup in setups])[places]
 
 
 def job_of(job: Job, piece: GroupPiece) -> Job:

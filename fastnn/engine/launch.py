@@ -223,9 +223,6 @@ class Launch:
         plan = self.plan_of_chunk(chunk_job, stop_flag, outputs)
         lanes = plan.get("lanes")
         plan.point("lane_state", np.zeros(4 * lanes, dtype=np.int64), 4 * lanes)
-        if plan.get("settle_rows"):
-            strips = plan.get("strips")
-            plan.point("shortest", np.zeros(strips, dtype=np.int64), strips)
         if self.shuffled:
             orders = np.zeros(lanes * self.shuffled, dtype=np.int64)
             plan.point("order", orders, len(orders))

@@ -101,6 +101,12 @@ class Groups:
         return self.capacity or int(self.rows[1])
 
     @property
+    def is_mixed(self) -> bool:
+        """True if not all groups have as many samples as there is memory for."""
+        sizes = self.sizes
+        return not sizes[0] == sizes[-1] == self.samples
+
+    @property
     def mean_samples(self) -> float:
         """Mean number of samples of a restart."""
         return float(self.rows[-1]) / self.count

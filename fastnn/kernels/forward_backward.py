@@ -14,7 +14,7 @@ from .activation import activation_of, slope_of
 from .matmul import matmul as general_matmul
 from .matmul import matmul_of_known_size
 from .matmul_tile import ITSELF, ROW, ZERO
-from .own_rows import count_rows, own_samples, tails_of
+from .own_rows import counter_of, own_samples, tails_of
 from .pieces import piece_for
 from .textbook import add_gradient, backpropagate, preactivate, squared_errors
 from .views import biases, call, deltas, layer_at, outputs, weights
@@ -180,15 +180,10 @@ def plain_errors(kind):
     return of_strip if kind.is_unrolled else of_all
 
 
-@inlined
-def _no_count(net, start, end):
-    pass
-
-
 def _pass_over(kind, samples_of, is_gathered):
     """Make the pass over samples shared by all networks or, gathered, each network's own."""
     forward, backward, parts = forward_pass(kind), backward_pass(kind), parts_of(kind)
-    errors, count_samples = plain_errors(kind), count_rows if kind.own_data else _no_count
+    errors, count_samples = plain_errors(kind), counter_of(kind)
 
     @inlined
     def errors_and_gradient(net, X, Y, fresh):

@@ -15,7 +15,7 @@ from ..spec.loss_formulas import SQUARES
 from ..spec.network import Network
 from .activation import slope_of
 from .forward_backward import forward_pass, layer_products, parts_of, shared_samples
-from .losses import mean_factor, numbers_of_loss, weigh
+from .losses import mean_factor, numbers_of_loss, weigh_of
 from .pieces import piece_for
 from .views import biases, deltas, layer_at, outputs, weights
 
@@ -31,13 +31,18 @@ def n_outputs(net):
     return layer_at(net, net.depth - 1).n_out
 
 
-@inlined
-def square_roots(net, first, samples, roots):
-    """The square roots of the samples' factors in the loss."""
-    weigh(net, first, samples, mean_factor(net, roots.zero), roots)
-    for n in range(samples):
-        for s in range(net.strips):
-            roots[n, s] = sqrt(roots[n, s])
+def square_roots_of(kind):
+    """The square roots of the samples' factors in the loss: (net, first, samples, roots)."""
+    weigh = weigh_of(kind)
+
+    @inlined
+    def square_roots(net, first, samples, roots):
+        weigh(net, first, samples, mean_factor(net, roots.zero), roots)
+        for n in range(samples):
+            for s in range(net.strips):
+                roots[n, s] = sqrt(roots[n, s])
+
+    return square_roots
 
 
 @inlined

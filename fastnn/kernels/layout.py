@@ -48,6 +48,7 @@ REGIONS = _fields(REGION, """
     validation_losses
     gathered_x gathered_y gathered_weights  # each network's own batch
     own_rows lane_rows pass_rows    # own data: samples, their number, and that in the pass
+    shortest                    # the least number of samples of any network in the strip
     spare sums sum_of_losses    # one network: a transposed matrix; sums of gradient and loss
 """)  # fmt: skip
 KERNELS = _fields(KERNEL, """
@@ -97,7 +98,6 @@ CHANGING = {
         indices                 # of the restarts, if they are not consecutive
         slots start_epochs
         group_rows              # own data: the first row of each group, and the end of the last
-        shortest                # own data: the fewest samples of any network in a strip
         lane_state              # see `train_loop.lane_lists`
         out_epochs out_status   # results
         rules                   # see `rules.judging.rule_table`

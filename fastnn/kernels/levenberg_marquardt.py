@@ -19,11 +19,12 @@ from ..spec.status import Status
 from . import levenberg_marquardt_memory as memory
 from .errors import watch_accepted
 from .forward_backward import forward_pass, samples_of
-from .jacobian import SAMPLES_AT_ONCE, always, jacobian_pass, square_roots
+from .jacobian import SAMPLES_AT_ONCE, always, jacobian_pass, square_roots_of
 from .levenberg_marquardt_memory import column
 from .linear_solve import damped_solve, normal_products
 from .losses import numbers_of_loss
 from .matmul_tile import ITSELF, ZERO
+from .own_rows import counter_of, without_tail
 from .pieces import Piece, piece_for
 from .strips import by_strips
 from .views import call, outputs
@@ -82,19 +83,18 @@ def outputs_of_samples(kind):
 
     @inlined
     def outputs_of(net, first, count):
-        X, Y = tile_of(net, first, count)
+        X, _ = tile_of(net, first, count)
         net.tile_first, net.tile_count = first, count
         forward(net, X)
         if net.monitor != 0:
             call(net, net.monitor)
-        return X, Y
 
     return outputs_of
 
 
-def residuals_of_tile(formula):
+def residuals_of_tile(kind, formula):
     """Make a function for the residuals r of a tile, which adds their squares to the losses."""
-    errors = weighted_errors
+    errors, square_roots = weighted_errors, square_roots_of(kind)
     if formula is not SQUARES:
         errors = weighted_residuals(formula_at(formula.residual[0], 1, formula.numbers))
 
@@ -168,12 +168,14 @@ def take_step(net):
 
 def dual_pass(kind, formula):
     """The pass at the trial parameters, and ``J Jᵀ`` at accepted ones."""
-    outputs_of, add_residuals = outputs_of_samples(kind), residuals_of_tile(formula)
+    outputs_of, add_residuals = outputs_of_samples(kind), residuals_of_tile(kind, formula)
     jacobian = jacobian_pass(kind, where_accepted, formula)
     gram, projection = normal_products(kind)
+    tile_of, count_samples = samples_of(kind), counter_of(kind)
 
     @inlined
-    def build(net, X, Y):
+    def build(net):
+        X, Y = tile_of(net, FIRST, net.samples)
         p, q = net.n_parameters, memory.n_residuals(net)
         J, r = sized(memory.jacobian_of(net), q, p), memory.residuals_of(net)
         begin_losses(net)
@@ -192,8 +194,9 @@ def dual_pass(kind, formula):
     @inlined
     def compute(net):
         net.pass_samples = net.samples
-        X, Y = outputs_of(net, FIRST, net.samples)
-        build_by_strips(net, X, Y)
+        count_samples(net, FIRST, net.samples)
+        outputs_of(net, FIRST, net.samples)
+        build_by_strips(net)
 
     return compute
 
@@ -228,23 +231,76 @@ def dual_update(kind):
     return by_strips(kind, update)
 
 
-def tile_sums(kind, formula):
-    """A tile's share of ``Jᵀ J`` and ``Jᵀ r`` at the trial: a function of (net, first, X, Y)."""
-    jacobian, (gram, projection) = jacobian_pass(kind, always, formula), normal_products(kind)
-    add_residuals = residuals_of_tile(formula)
+def length_before_tail_of(kind):
+    """The number of a tile's samples that all networks have: a function of (net, count)."""
 
     @inlined
-    def add_tile(net, first, X, Y):
+    def all_samples(net, count):
+        return count
+
+    @inlined
+    def common_samples(net, count):
+        shortest = count
+        for s in range(net.strips):
+            shortest = min(shortest, without_tail(net, s) - net.tile_first)
+        return max(shortest, FIRST)
+
+    return common_samples if kind.own_data else all_samples
+
+
+@inlined
+def add_row(net, s, inside, J, r, S, g):
+    """``S += J.T @ J`` and ``g += J.T @ r`` for one row, in the lanes that are `inside`."""
+    for i in range(J.columns):
+        for j in range(i + 1):
+            S[i, j] = select(inside, fma(J[0, i], J[0, j], S[i, j]), S[i, j])
+        g[i, 0] = select(inside, fma(J[0, i], r[0, 0], g[i, 0]), g[i, 0])
+
+
+def tail_sums_of(kind):
+    """The rest of the sums, over samples that not all networks have: (net, Y, S, g)."""
+    before_tail = length_before_tail_of(kind)
+
+    @inlined
+    def nothing(net, Y, S, g):
+        pass
+
+    @inlined
+    def add_tail(net, Y, S, g):
+        J = sized(memory.tile_jacobian(net), Y.rows * Y.columns, net.n_parameters)
+        r = column(memory.tile_residuals(net), Y.rows * Y.columns)
+        for n in range(before_tail(net, Y.rows), Y.rows):
+            for s in range(net.strips):
+                rows = net.lane_rows[0, s]
+                inside = like(rows, net.tile_first + n) < rows
+                for m in range(n * Y.columns, (n + 1) * Y.columns):
+                    add_row(net, s, inside, (J + m)[s], (r + m)[s], S[s], g[s])
+
+    return add_tail if kind.own_data else nothing
+
+
+def tile_sums(kind, formula):
+    """A tile's share of ``Jᵀ J`` and ``Jᵀ r`` at the trial: a function of (net, first, count)."""
+    jacobian, (gram, projection) = jacobian_pass(kind, always, formula), normal_products(kind)
+    tile_of, before_tail = samples_of(kind), length_before_tail_of(kind)
+    add_residuals, add_tail = residuals_of_tile(kind, formula), tail_sums_of(kind)
+
+    @inlined
+    def add_tile(net, first, count):
+        X, Y = tile_of(net, first, count)
         add_residuals(net, first, Y, memory.tile_roots(net), memory.tile_residuals(net))
         jacobian(net, X, Y, memory.tile_roots(net), memory.tile_jacobian(net))
-        p, rows = net.n_parameters, Y.rows * Y.columns
+        p, rows = net.n_parameters, before_tail(net, Y.rows) * Y.columns
         J, r = (
             sized(memory.tile_jacobian(net), rows, p),
             column(memory.tile_residuals(net), rows),
         )
+        S, g = sized(memory.trial_system(net), p, p), column(memory.trial_side(net), p)
         begin = ZERO if first == 0 else ITSELF
-        gram(net, J.T, sized(memory.trial_system(net), p, p), begin)
-        projection(net, J.T, r, column(memory.trial_side(net), p), begin)
+        if rows > 0:
+            gram(net, J.T, S, begin)
+            projection(net, J.T, r, g, begin)
+        add_tail(net, Y, S, g)
 
     return by_strips(kind, add_tile)
 
@@ -252,6 +308,7 @@ def tile_sums(kind, formula):
 def primal_pass(kind, formula):
     """The pass at the trial parameters, ``Jᵀ J`` and ``Jᵀ r``, kept where accepted."""
     outputs_of, add_tile = outputs_of_samples(kind), tile_sums(kind, formula)
+    count_samples = counter_of(kind)
 
     @inlined
     def settle(net):
@@ -271,11 +328,13 @@ def primal_pass(kind, formula):
     def compute(net):
         tile = min(min(net.tile, SAMPLES_AT_ONCE), net.samples)
         net.pass_samples = net.samples
+        count_samples(net, FIRST, net.samples)
         begin_losses(net)
         first = 0
         while first < net.samples and load_shared(net.stop) == 0:
-            X, Y = outputs_of(net, first, min(tile, net.samples - first))
-            add_tile(net, first, X, Y)
+            count = min(tile, net.samples - first)
+            outputs_of(net, first, count)
+            add_tile(net, first, count)
             first += tile
         settle_by_strips(net)
 

@@ -43,11 +43,27 @@ def count_rows(net, start, end):
 
 
 @inlined
+def _no_count(net, start, end):
+    pass
+
+
+def counter_of(kind):
+    """The function that counts the samples of a pass, if networks differ in them."""
+    return count_rows if kind.own_data else _no_count
+
+
+@inlined
+def without_tail(net, s):
+    """The number of samples that all networks of strip s have."""
+    return np.int64(numbers(net.shortest[s].data)[0])
+
+
+@inlined
 def fill_tail(net, s, A, value):
     """Write `value` into the rows of A, a tile's in strip s, beyond each network's last sample."""
     rows = net.lane_rows[0, s]
     filler = like(rows, value)
-    for n in range(max(net.shortest[s] - net.tile_first, LOWEST), A.rows):
+    for n in range(max(without_tail(net, s) - net.tile_first, LOWEST), A.rows):
         inside = like(rows, net.tile_first + n) < rows
         for j in range(A.columns):
             A[n, j] = select(inside, A[n, j], filler)
@@ -139,6 +155,7 @@ def settle_rows(net):
         for lane in range(s * width, (s + 1) * width):
             if net.lane_state[lane] >= 0:
                 shortest = min(shortest, np.int64(count[lane]))
-        net.shortest[s] = shortest
+        for lane in range(s * width, (s + 1) * width):
+            numbers(net.shortest.data)[lane] = like(count[lane], shortest)
     if longest > 0:
         net.samples = longest

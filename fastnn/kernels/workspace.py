@@ -168,7 +168,7 @@ def make_plan(net: Network, samples: int, lanes: int, itemsize: int, needs: Need
     if needs.own_weights:
         plan.regions(own_weights=needs.own_weights)
     if needs.own_rows:
-        plan.regions(lane_rows=1, pass_rows=1, own_rows=needs.own_rows)
+        plan.regions(lane_rows=1, pass_rows=1, shortest=1, own_rows=needs.own_rows)
     return plan
 
 

@@ -43,6 +43,8 @@ class Setup:
     """Size of the scratch memory."""
     one_tile: bool = False
     """True if a pass keeps the outputs of all samples at once."""
+    equal_samples: bool = False
+    """True if networks that are trained together must have equally many samples."""
     full_batch: bool = False
     """True if every step needs all samples."""
     squares_only: bool = False

@@ -108,6 +108,7 @@ class LevenbergMarquardt(Optimizer):
             scratch=memory.scratch_numbers(net, samples),
             option=int(np.any(self.gradient_tolerance)),
             one_tile=dual,
+            equal_samples=dual,
             full_batch=True,
             squares_only=True,
         )

@@ -201,3 +201,31 @@ def test_ctrl_c_keeps_the_restarts_that_ended(expected, monkeypatch):
     assert 20 < len(runs) < len(expected)
     assert_same_bits(runs, expected[runs.indices])
     assert runs.best_of_groups(missing=-1).min() == -1
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("sizes", [[4] * 30, [1, 2, 3, 4, 5, 4, 3, 2, 8, 7]], ids=["equal", "any"])
+@pytest.mark.parametrize("optimizer", ["rprop", "lm"])
+def test_special_kernels(sizes, optimizer, monkeypatch):
+    monkeypatch.setenv("FASTNN_KERNELS", "special")
+    net = fastnn.Network([2, 2, 1], bias=False)
+    X, y, labels = data_of(sizes, 2)
+    arguments = {"optimizer": optimizer, "epochs": 30}
+    runs = fastnn.train_many(net, X, y, groups=labels, restarts=3, **arguments)
+    assert_alone(runs, X, y, labels, net=net, some=range(0, len(runs), 7), **arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"loss": "mse", "stop": fastnn.ErrorsWithin(0.3), "dtype": "float32"},
+        {"loss": fastnn.Asymmetric(under=0.3)},
+        {"sample_weight": np.random.default_rng(0).random(260), "loss": "mse"},
+    ],
+    ids=["rules", "residuals", "weights"],
+)
+def test_tails_of_systems(arguments):
+    X, y, labels = data_of([1, 33, 16, 2, 17, 40, 41, 5, 42, 63])
+    arguments = {"optimizer": "lm", "epochs": 25} | arguments
+    runs = fastnn.train_many(NET, X, y, groups=labels, restarts=3, **arguments)
+    assert_alone(runs, X, y, labels, **arguments)
