@@ -187,3 +187,60 @@ def test_frames_are_those_of_one_training():
             optimizer=fastnn.RPROP(initial_step=0.02),
         )  # fmt: skip
         np.testing.assert_array_equal(bits(run.parameters), bits(once.parameters))
+
+
+def test_shops_have_networks_of_their_own():
+    shops_of = example("shops")
+    shops = shops_of["Shops"](12)
+    X, y, of = shops.weeks(np.arange(30, 42))
+    assert np.abs(X).max() <= 1
+    np.testing.assert_array_equal(np.bincount(of), np.arange(30, 42))
+    noise = y - shops.demand(X, of)
+    assert noise.std() == pytest.approx(shops_of["NOISE"], rel=0.2)  # 426 samples
+    from sklearn.metrics import r2_score
+
+    predicted = y + np.random.default_rng(0).normal(size=y.shape)
+    expected = [r2_score(y[of == i], predicted[of == i]) for i in range(12)]
+    np.testing.assert_allclose(shops_of["scores"](predicted, y, of), expected, rtol=1e-9)
+    runs = fastnn.train_many(shops_of["NET"], X, y, groups=of, restarts=3, **shops_of["TRAINING"])
+    assert (runs.status == "STALLED").all()
+    own = shops_of["scores"](runs.models().predict(X, of), y, of)
+    assert own.min() > 0.9
+
+
+def test_p_values_are_those_of_single_trainings():
+    test = example("permutation_test")
+    X, y = test["samples"](20)
+    targets = test["shuffled"](y, 30)
+    np.testing.assert_array_equal(targets[0], y)
+    np.testing.assert_array_equal(np.sort(targets, axis=1), np.tile(np.sort(y), (31, 1)))
+    assert len(np.unique(targets, axis=0)) == 31
+    settings = {**test["TRAINING"]}
+    del settings["keep"]
+    scores = test["network_scores"](X, targets, 2)
+    for score, target in zip(scores, targets, strict=True):
+        runs = [fastnn.train(test["NET"], X, target, restart=r, **settings) for r in range(2)]
+        assert score == pytest.approx(1 - min(run.sse for run in runs) / (20 * y.var()))
+    lines = np.column_stack([X, np.ones(20)])
+    rest = [np.linalg.lstsq(lines, target)[1][0] for target in targets]
+    np.testing.assert_allclose(
+        test["linear_scores"](X, targets), 1 - np.array(rest) / (20 * y.var())
+    )
+    assert test["p_value"](np.array([2.0, 1, 2, 3]))[0] == 3 / 4
+
+
+def test_fields_are_had_again_from_their_numbers():
+    fields = example("neural_fields")
+    images = fields["digits"](5)
+    assert images.shape == (5, 64)
+    assert (images.min(), images.max()) == (0, 1)
+    places = fields["coordinates"](2)
+    np.testing.assert_array_equal(places, [[-0.5, -0.5], [-0.5, 0.5], [0.5, -0.5], [0.5, 0.5]])
+    runs = fields["train"](images, 2)
+    for k in range(len(runs)):
+        run = fields["again"](images, runs, k)
+        np.testing.assert_array_equal(bits(run.parameters), bits(runs.parameters[k]))
+    errors = runs.models().predict(
+        np.tile(fields["coordinates"](8), (5, 1)), np.repeat(range(5), 64)
+    )
+    assert np.sqrt(np.mean((errors.ravel() - images.ravel()) ** 2)) < 0.15
