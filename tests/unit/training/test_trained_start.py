@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import bits
+from conftest import assert_same_bits, bits
 from group_examples import NET, assert_alone, data_of
 
 import fastnn
@@ -23,6 +23,22 @@ def common():
 def test_the_start_of_each_group(common):
     runs = fastnn.train_many(NET, X, Y, groups=LABELS, restarts=1, init=common, **SETTINGS)
     assert_alone(runs, X, Y, LABELS, init=common.parameters, **SETTINGS)
+
+
+def test_a_folder_keeps_the_start(common, tmp_path):
+    def many(init, **options):
+        return fastnn.train_many(
+            NET, X, Y, groups=LABELS, restarts=1, init=init, out=tmp_path / "runs", **options
+        )
+
+    stored = many(common, **SETTINGS)
+    alone = fastnn.train_many(NET, X, Y, groups=LABELS, restarts=1, init=common, **SETTINGS)
+    assert_same_bits(many(fastnn.Model(NET, common.parameters), resume=True, **SETTINGS), alone)
+    run = stored.restart(2)
+    np.testing.assert_array_equal(bits(run.parameters), bits(alone.parameters[2]))
+    other = fastnn.train(NET, X, Y, restart=1, **SETTINGS)
+    with pytest.raises(ValueError, match="differs in init"):
+        many(other, resume=True, **SETTINGS)
 
 
 @pytest.mark.parametrize("train", [fastnn.train, fastnn.reference.train])
