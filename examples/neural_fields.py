@@ -52,10 +52,10 @@ def again(images, runs, k):
     return fastnn.train(NET, coordinates(8), images[image], restart=restart, **TRAINING)
 
 
-def draw(images, models, shown=10):
-    """Draw images, their reconstructions and the fields; returns a figure."""
+def draw(images, models):
+    """Draw the first images, their reconstructions and the fields; returns a figure."""
     figure = Figure(figsize=(10, 3.3), layout="constrained")
-    rows = figure.subplots(3, shown)
+    rows = figure.subplots(3, min(10, len(images)), squeeze=False)
     for i, column in enumerate(rows.T):
         pictures = [images[i], *(models[i].evaluate(coordinates(n)) for n in (8, 80))]
         for ax, values in zip(column, pictures, strict=True):
@@ -71,7 +71,7 @@ def main():
     """Train, check and draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("figure", nargs="?", default="neural_fields.png")
-    parser.add_argument("--images", type=int, default=1797, help="at least 10, default %(default)s")
+    parser.add_argument("--images", type=int, default=1797, help="default %(default)s")
     parser.add_argument("--restarts", type=int, default=5, help="of each, default %(default)s")
     options = parser.parse_args()
 

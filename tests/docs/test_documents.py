@@ -19,7 +19,7 @@ SMALL = {
     "basins.py": "--cells 24",
     "kolen_pollack.py": "--cells 40 --restarts 5",
     "learning.py": "--frames 4 --epochs 20",
-    "neural_fields.py": "--images 12 --restarts 2",
+    "neural_fields.py": "--images 3 --restarts 2",
     "permutation_test.py": "--permutations 50",
     "quantiles.py": "--samples 200",
     "shops.py": "--groups 20 --restarts 2",
