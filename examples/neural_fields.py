@@ -43,7 +43,8 @@ def coordinates(side):
 
 def train(images, restarts):
     """Train the fields of all images; returns the runs."""
-    return fastnn.train_many(NET, coordinates(8), images, restarts=restarts, **TRAINING)
+    targets = images[:, :, np.newaxis]  # (images, pixels, 1)
+    return fastnn.train_many(NET, coordinates(8), targets, restarts=restarts, **TRAINING)
 
 
 def again(images, runs, k):
