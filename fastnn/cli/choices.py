@@ -16,12 +16,14 @@ from ..tabular.target import LAST, ORDERS, Target
 from ..tabular.text_file import STANDARD_INPUT, title
 from .arguments import whole
 from .files import check_output
+from .grouping import FEWEST_ROWS
 from .reading import check_input
 
 AUTO = (0.0, 1e-4, 1e-3, 1e-2, 1e-1)
 """Penalties that ``--l2 auto`` tries."""
 LARGEST_PENALTY = 1e6
 FEWEST_FOLDS, MOST_FOLDS = 2, 100
+NOT_WITH_GROUPS = ("test-file", "balanced", "class-weight", "cv", "importance", "time-limit")
 
 
 def add_choices(parser: argparse.ArgumentParser) -> None:
@@ -35,9 +37,15 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
         help="weigh classes so that rare ones count as much as common ones")  # fmt: skip
     add("--class-weight", action="append", default=[], metavar="NAME=W",
         help="weight of a class, by default 1; may be repeated")  # fmt: skip
-    add("--l2", type=penalties, default=[0.0], metavar="P[,P…]",
-        help="penalty on squared weights, default 0; the validation rows choose one of several, "
-             "and of 0, 0.0001 … 0.1 with auto")  # fmt: skip
+    add("--l2", type=penalties, metavar="P[,P…]",
+        help="penalty on squared weights, default 0, or auto with --group-by; the validation rows "
+             "choose one of several, and of 0, 0.0001 … 0.1 with auto")  # fmt: skip
+    add("--group-by", metavar="COLUMN",
+        help="train a network for each group of rows with the same text in this column, which is "
+             "no input")  # fmt: skip
+    add("--group-rows", type=whole, metavar="N",
+        help=f"rows that a group needs for a network of its own, default {FEWEST_ROWS}; others "
+             "have that of all rows")  # fmt: skip
     add("--loss", metavar="NAME",
         help=f"loss of a target of numbers: {', '.join(of_numbers())}; default mse")  # fmt: skip
     add("--loss-number", action="append", default=[], metavar="NAME=N",
@@ -108,7 +116,11 @@ def penalties(text: str) -> list[float]:
 
 
 def check_choices(options: argparse.Namespace) -> None:
-    """Check all that needs no data."""
+    """Check all that needs no data, and set defaults that depend on other options."""
+    _check_groups(options)
+    if options.l2 is None:
+        chosen = options.group_by is not None and options.validation and options.optimizer != "lm"
+        options.l2 = list(AUTO) if chosen else [0.0]
     if options.test_file is not None:
         if options.test is not None:
             raise ValueError("--test: expected no share with --test-file, got one; leave one out")
@@ -149,6 +161,22 @@ def check_choices(options: argparse.Namespace) -> None:
             raise ValueError(
                 f"--report: expected a file other than the input, got {options.report}"
             )
+
+
+def _check_groups(options: argparse.Namespace) -> None:
+    """Refuse by name what does not go with groups, or needs them."""
+    if options.group_by is None:
+        if options.group_rows is not None:
+            raise ValueError("--group-rows: expected --group-by beside it, got none")
+        return
+    for option in NOT_WITH_GROUPS:
+        if getattr(options, option.replace("-", "_")):
+            raise ValueError(
+                f"--{option}: not available with --group-by, a network for each group; leave out "
+                "one of the two"
+            )
+    options.group_rows = FEWEST_ROWS if options.group_rows is None else options.group_rows
+    integer("--group-rows", options.group_rows, 1, 10**12)
 
 
 def penalty_to_try(options: argparse.Namespace) -> str | None:

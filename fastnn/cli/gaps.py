@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..results.model import Model
+from ..results.models import Models
 from ..tabular.cells import Cells, n_rows, numbers_of, taken
 from ..tabular.csv_table import Labels, Table
 from ..tabular.encoding import Column, Encoding
@@ -39,7 +40,7 @@ class Read:
     notes: list[str]
 
 
-def read_with_gaps(table: Table, model: Model, keep: Sequence[str]) -> Read:
+def read_with_gaps(table: Table, model: Model | Models, keep: Sequence[str]) -> Read:
     """Read the inputs, the targets if the file has all of them, and the columns to keep.
 
     Raises

@@ -11,6 +11,7 @@ import argparse
 import os
 import platform
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,10 +23,12 @@ from ..engine.specialize import mode
 from ..jit.cache import SPECIAL, kept_files
 from ..kernels.pieces import Kind
 from ..kernels.train_loop import train_restarts
+from ..results.model import Model
+from ..results.models import Models
 from ..storage.stored_runs import open_run
 from ..support.machine import available_threads
 from ..support.version import NUMERICS_VERSION, __version__
-from .models import check_exists, load_model
+from .models import check_exists, load_exported
 from .report import PRINTED, escaped, listed, short
 
 
@@ -46,36 +49,48 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _model_info(path: Path) -> int:
-    model = load_model(path)
-    members = f", the average of {len(model.parameters)}" if len(model.parameters) > 1 else ""
-    rows = [("model", str(path)), ("network", f"{model.network!r}, {model.dtype}{members}")]
+    model = load_exported(path)
+    rows = [("model", str(path)), ("network", f"{model.network!r}, {model.dtype}{_members(model)}")]
+    if isinstance(model, Models):
+        by = "" if model.by is None else f"of column {short(model.by)}: "
+        groups = f"{len(model):,} {by}{listed([str(label) for label in model])}"
+        other = model.fallback
+        common = "refused" if other is None else f"a common network{_members(other)}"
+        rows += [("groups", groups), ("others", common)]
     if model.classes is not None:
         classes = ", ".join(short(label) for label in model.classes[:PRINTED].tolist())
         more = len(model.classes) - PRINTED
         rows.append(("classes", classes + (f" and {more:,} more" if more > 0 else "")))
     if model.targets is not None:
         rows.append(("target" if len(model.targets) == 1 else "targets", listed(model.targets)))
-    scaled = [name for name in ("inputs", "outputs") if getattr(model, name) is not None]
-    if model.outputs is not None and model.outputs.log:
-        scaled[-1] = "the logarithms of outputs"
-    rows.append(("scales", " and ".join(scaled) or "nothing"))
-    if model.residuals is not None:
-        rows.append(("intervals", f"from the errors on {len(model.residuals):,} rows"))
-    if model.reading is not None and (options := model.reading.to_record()):
-        rows.append(("reads", ", ".join(f"{name} {value!r}" for name, value in options.items())))
-    if model.encoding is None:
-        rows.append(
-            ("inputs", listed(model.features or ()) or f"{model.network.sizes[0]}, unnamed")
-        )
-    else:
-        rows.append(
-            ("inputs", f"{model.network.sizes[0]} of {len(model.encoding.columns)} columns")
-        )
+    rows += _meanings(model)
     for name, value in rows:
         print(f"{name:<12}{value}")
     for column in model.encoding.columns if model.encoding is not None else ():
         print(f"  {short(column.name)}: {escaped(column.describe())}")
     return 0
+
+
+def _members(model: Model | Models) -> str:
+    if isinstance(model, Models):
+        return ", one for each group"
+    return f", the average of {len(model.parameters)}" if len(model.parameters) > 1 else ""
+
+
+def _meanings(model: Model | Models) -> Iterator[tuple[str, str]]:
+    """Yield what is scaled and read, and the inputs."""
+    scaled = [name for name in ("inputs", "outputs") if getattr(model, name) is not None]
+    if model.outputs is not None and model.outputs.log:
+        scaled[-1] = "the logarithms of outputs"
+    yield "scales", " and ".join(scaled) or "nothing"
+    if isinstance(model, Model) and model.residuals is not None:
+        yield "intervals", f"from the errors on {len(model.residuals):,} rows"
+    if model.reading is not None and (options := model.reading.to_record()):
+        yield "reads", ", ".join(f"{name} {value!r}" for name, value in options.items())
+    if model.encoding is None:
+        yield "inputs", listed(model.features or ()) or f"{model.network.sizes[0]}, unnamed"
+    else:
+        yield "inputs", f"{model.network.sizes[0]} of {len(model.encoding.columns)} columns"
 
 
 def _run_info(folder: Path) -> int:

@@ -6,10 +6,12 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..results.model import Model
+from ..results.models import Models
 from ..support.checks import shown
 from ..tabular.cells import ADVICE_ON_DATES, ADVICE_ON_TIMES, Cells, gaps_of, n_rows, written_alike
 from ..tabular.csv_table import Labels, Table, TableError
@@ -69,10 +71,18 @@ class Inputs:
 
     def model_of(self, model: Model, reading: Reading) -> Model:
         """A model of a file's columns, from one of the encoded inputs."""
-        more: dict[str, object] = {"reading": reading}
-        if self.encoding.changes:
-            more |= {"encoding": self.encoding, "features": None}
-        return Model(**model.__getstate__() | more)
+        return Model(**model.__getstate__() | self._of_columns(reading))
+
+    def models_of(self, models: Models, reading: Reading) -> Models:
+        """Models of a file's columns, from those of the encoded inputs."""
+        more = self._of_columns(reading)
+        more["fallback"] = models.fallback and self.model_of(models.fallback, reading)
+        return Models(**models.__getstate__() | more)
+
+    def _of_columns(self, reading: Reading) -> dict[str, Any]:
+        if not self.encoding.changes:
+            return {"reading": reading}
+        return {"reading": reading, "encoding": self.encoding, "features": None}
 
     def alike(self, target: Target) -> Iterator[str]:
         """A note for each column, also the target, with texts that seem to mean the same."""

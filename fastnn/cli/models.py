@@ -56,17 +56,3 @@ def load_exported(path: Path) -> Model | Models:
     if not isinstance(thing, Model | Run):
         raise DamagedFile(path, f"expected a model or a single run, got {type(thing).__name__}")
     return as_model(thing)
-
-
-def load_model(path: Path) -> Model:
-    """Load a model, or a single run as one.
-
-    Raises
-    ------
-    ValueError
-        If there is no such file, or it holds something else.
-    """
-    thing = load_exported(path)
-    if isinstance(thing, Models):
-        raise DamagedFile(path, "expected a model or a single run, got models of groups")
-    return thing

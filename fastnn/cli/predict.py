@@ -1,11 +1,12 @@
 """Predict with a model for every row of a CSV file.
 
-MODEL is a file that ``fastnn train`` wrote.  FILE has the model's inputs as columns, in any order,
-and may have others.  FILE is read as the file of ``fastnn train`` was: options given there hold
-here too, unless they are given anew.  Texts and empty cells are encoded as in training; a note
-tells of texts that training did not see.  Predictions are written as CSV, one row for each row of
-FILE, in order; a row without a number that training never missed has an empty one.  If FILE also
-has the targets, scores go to standard error.
+MODEL is a file that ``fastnn train`` wrote.  FILE has the model's inputs as columns, in any
+order, and may have others.  FILE is read as the file of ``fastnn train`` was: options given there
+hold here too, unless they are given anew.  Texts and empty cells are encoded as in training; a
+note tells of texts that training did not see.  Models of groups find each row's group in the
+column of ``--group-by``; other groups have the common network.  Predictions are written as CSV,
+one row for each row of FILE, in order; a row without a number that training never missed has an
+empty one.  If FILE also has the targets, scores go to standard error.
 
 Names and labels are written unchanged.  Spreadsheets read some texts as formulas: a warning says
 so, and --safe-for-spreadsheets writes them so that they are read as text.
@@ -17,7 +18,7 @@ import argparse
 import csv
 import io
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -25,18 +26,20 @@ import numpy as np
 
 from ..results.intervals import half_width
 from ..results.model import Model
+from ..results.models import Models
 from ..storage.npz import load
 from ..support.atomic_files import DamagedFile, write_file
 from ..support.checks import integer, shown
 from ..support.suggestions import hint
 from ..tabular.cells import taken
-from ..tabular.csv_table import TableError
+from ..tabular.csv_table import Labels, TableError
 from ..tabular.metrics import confusion
 from ..tabular.notation import PLAIN, is_gap
 from ..tabular.target import places_of
 from .arguments import number, whole
 from .files import check_output
 from .gaps import Read, read_with_gaps
+from .grouping import groups_of_rows
 from .models import check_exists, check_order
 from .reading import FILE_HELP, add_reading, check_input, opened
 from .report import confusion_rows, errors_rows, rates_text, table
@@ -83,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
     _check(options)
     model = _model(options)
     threshold = _threshold(options.threshold, model)
-    if options.interval is not None:
+    if options.interval is not None and isinstance(model, Model):
         half_width(model.residuals, options.interval)
     names = list(model.targets or ()) or [
         f"output_{j}" for j in range(1 if model.classes is not None else model.network.sizes[-1])
@@ -95,15 +98,21 @@ def run(options: argparse.Namespace) -> int:
             raise ValueError(
                 f"--{option}: expected columns other than those that are written, got {shown(name)}"
             )
+    by = model.by if isinstance(model, Models) else None
     with opened(options, model.reading) as file:
-        rows = read_with_gaps(file, model, options.keep)
-    cells, guesses = _predicted(model.without_encoding(), rows.X, options, threshold)
-    told = "".join(f"fastnn: note: {note}\n" for note in rows.notes) + _gaps_text(rows.complete)
+        file.check_names([] if by is None else [by])
+        more = [] if by is None or by in options.keep else [by]
+        rows = read_with_gaps(file, model, [*options.keep, *more])
+    evaluate, notes = _evaluator(model, rows)
+    cells, guesses = _predicted(model, evaluate, rows.X, options, threshold)
+    notes = [*rows.notes, *notes]
+    told = "".join(f"fastnn: note: {note}\n" for note in notes) + _gaps_text(rows.complete)
     try:
         told += _scores(model, rows, guesses)
     except TableError as error:  # perhaps the targets are not known yet
         told += f"fastnn: not scored: {error}\n"
-    written = [header, *_in_place(cells, rows, len(header) - len(options.keep))]
+    kept = rows.kept[: len(options.keep)]
+    written = [header, *_in_place(cells, rows.complete, kept, len(header) - len(kept))]
     formulas = _formulas(written)
     if options.safe_for_spreadsheets:
         written = [[f"'{cell}" if is_formula(cell) else cell for cell in row] for row in written]
@@ -133,10 +142,10 @@ def _check(options: argparse.Namespace) -> None:
         integer("--digits", options.digits, 1, MOST_DIGITS)
 
 
-def _model(options: argparse.Namespace) -> Model:
+def _model(options: argparse.Namespace) -> Model | Models:
     """Load the model, which must have what the options need."""
     model = load(options.model)
-    if not isinstance(model, Model):
+    if not isinstance(model, Model | Models):
         raise DamagedFile(options.model, f"expected a model, got {type(model).__name__}")
     if model.features is None:
         raise DamagedFile(
@@ -155,12 +164,20 @@ def _model(options: argparse.Namespace) -> Model:
                 f"--{name}: expected a model whose last activation is 'sigmoid' or 'softmax', "
                 f"got {model.network.activation[-1]!r}"
             )
+    if isinstance(model, Models):
+        if model.by is None:
+            raise DamagedFile(
+                options.model, "expected models that name the column of their groups, got some "
+                "without; make them with by=",
+            )  # fmt: skip
+        if options.interval is not None:
+            raise ValueError("--interval: expected a model of one network, got models of groups")
     if options.interval is not None and model.classes is not None:
         raise ValueError("--interval: expected a regression model, got one for classification")
     return model
 
 
-def _threshold(text: str | None, model: Model) -> tuple[int, float] | None:
+def _threshold(text: str | None, model: Model | Models) -> tuple[int, float] | None:
     """The position of a class, and the probability from which on it is predicted."""
     if text is None:
         return None
@@ -190,7 +207,7 @@ def _threshold(text: str | None, model: Model) -> tuple[int, float] | None:
     return labels.index(name), share
 
 
-def _header(model: Model, names: list[str], options: argparse.Namespace) -> list[str]:
+def _header(model: Model | Models, names: list[str], options: argparse.Namespace) -> list[str]:
     """The names of the columns that are predicted."""
     header = list(names)
     if options.probabilities:
@@ -201,8 +218,20 @@ def _header(model: Model, names: list[str], options: argparse.Namespace) -> list
     return header
 
 
+def _evaluator(model: Model | Models, rows: Read) -> tuple[Callable[[], np.ndarray], list[str]]:
+    """What computes numbers or scores of the complete rows, and notes on their groups."""
+    method = "evaluate" if model.classes is None else "scores"
+    compute = getattr(model.without_encoding(), method)
+    if isinstance(model, Model):
+        return lambda: compute(rows.X), []
+    column = next(column for column in rows.kept if column.name == model.by)
+    labels, notes = groups_of_rows(model, column, rows.complete)
+    return lambda: compute(rows.X, labels), notes
+
+
 def _predicted(
-    model: Model,
+    model: Model | Models,
+    evaluate: Callable[[], np.ndarray],
     X: np.ndarray,
     options: argparse.Namespace,
     threshold: tuple[int, float] | None,
@@ -211,12 +240,13 @@ def _predicted(
     if not len(X):
         return [], np.empty((0, 1))
     if model.classes is None:
-        guesses = numbers = model.evaluate(X)
-        if options.interval is not None:
-            bounds = np.stack(model.predict(X, interval=options.interval), axis=2)
+        guesses = numbers = evaluate()
+        if options.interval is not None and isinstance(model, Model):
+            found = model.without_encoding().predict(X, interval=options.interval)
+            bounds = np.stack(found, axis=2)
             numbers = np.hstack([numbers, bounds.reshape(len(X), -1)])
         return _rounded(numbers, options.digits), guesses
-    shares = model.scores(X)
+    shares = evaluate()
     guesses = shares.argmax(axis=1)
     if threshold is not None:
         place, least = threshold
@@ -236,12 +266,14 @@ def _rounded(numbers: np.ndarray, digits: int | None) -> list[list[Any]]:
     return [[float(f"{number:.{digits}g}") for number in row] for row in rows]
 
 
-def _in_place(cells: list[list[Any]], rows: Read, width: int) -> Iterator[list[Any]]:
+def _in_place(
+    cells: list[list[Any]], complete: np.ndarray, columns: list[Labels], width: int
+) -> Iterator[list[Any]]:
     """Yield every row of the file: kept cells, and predictions, empty where inputs are missing."""
-    kept = [[column.texts[code] for code in column.codes] for column in rows.kept]
+    kept = [[column.texts[code] for code in column.codes] for column in columns]
     predicted = iter(cells)
-    for place, complete in enumerate(rows.complete.tolist()):
-        yield [column[place] for column in kept] + (next(predicted) if complete else [""] * width)
+    for place, there in enumerate(complete.tolist()):
+        yield [column[place] for column in kept] + (next(predicted) if there else [""] * width)
 
 
 def _gaps_text(complete: np.ndarray) -> str:
@@ -278,7 +310,7 @@ def _formulas(rows: Iterable[list[Any]]) -> list[str]:
     return list(found)[:FORMULAS]
 
 
-def _scores(model: Model, rows: Read, guesses: np.ndarray) -> str:
+def _scores(model: Model | Models, rows: Read, guesses: np.ndarray) -> str:
     """Scores of the predictions, for the rows whose targets are known."""
     scored = rows.complete.copy()
     labels = [] if model.classes is None else [str(label) for label in model.classes.tolist()]

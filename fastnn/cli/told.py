@@ -56,13 +56,18 @@ class Told:
         head = f"<h2>{html.escape(title[:1].upper() + title[1:])}</h2>\n" if title else ""
         self._parts.append(f"{head}<table>\n" + "\n".join(lines) + "\n</table>")
 
-    def save(self, path: Path, title: str, figure: Figure, settings: dict[str, str]) -> None:
-        """Write all of it, a figure and the settings to one HTML file that needs no other."""
+    def save(
+        self, path: Path, title: str, figure: Figure, shows: str, settings: dict[str, str]
+    ) -> None:
+        """Write all of it, a figure and the settings to one HTML file that needs no other.
+
+        `shows` says in words what the figure shows.
+        """
         image = io.BytesIO()
         draw(figure, image, "png")
         encoded = base64.b64encode(image.getvalue()).decode()
         self._parts.append(
-            f'<h2>Figure</h2>\n<img alt="The predictions, and the losses of all restarts" '
+            f'<h2>Figure</h2>\n<img alt="{html.escape(shows)}" '
             f'src="data:image/png;base64,{encoded}">'
         )
         self._keep("Settings", [["option", "value"], *map(list, settings.items())])

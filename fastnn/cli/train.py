@@ -7,7 +7,8 @@ distinct whole numbers, means classification, any other regression; --task overr
 splits the rows into training, validation (to choose the best restarts) and test rows.  Categories,
 medians and scales are learnt from the training rows and are part of the model, which ``fastnn
 predict`` applies and ``fastnn export`` writes in other formats.  Scores stand beside those of a
-constant, and warnings say where a model is worth little.
+constant, and warnings say where a model is worth little.  With --group-by, each group of rows, such
+as those of a shop, has a network of its own, and the scores stand beside those of a common one.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ import re
 import shlex
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -33,12 +36,17 @@ from .arguments import hidden_layers, number, number_type, sizes, whole
 from .choices import add_choices, check_choices
 from .files import check_figure, check_output, save_figure
 from .fitting import AVERAGE, OPTIMIZERS, RESTARTS, Fit
+from .group_fits import fit_groups, restarts_of_groups
+from .group_scores import figure_of_groups, tell_group_scores
 from .models import is_model
 from .reading import FILE_HELP, add_reading, check_input, default_model, opened
-from .report import PRINTED, classes_rows, listed
+from .report import PRINTED, classes_rows, listed, short
 from .scores import cross_validation_rows, figure_of_fit, importance_rows, tell_scores
 from .told import Told
 from .work import TEST, Work, prepared, share_of_test
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Names of columns that tell rows apart: as their first or last word, or as a whole.
 ID_WORDS, ID_NAMES = {"id", "ids", "uuid", "guid"}, {"index", "idx", "row", "rownum", "rowid", "nr"}
@@ -108,8 +116,30 @@ def run(options: argparse.Namespace) -> int:
     if not options.target:
         raise ValueError(f"--target: {_columns_to_choose(options)}")
     work, told = prepared(options), Told()
-    X, target, parts = work.X, work.target, work.main.parts
     _tell_data(told, options, work)
+    train = _train_one if work.groups is None else _train_groups
+    draw, shows, interrupted = train(told, options, work, path)
+    told.say(f"\nsaved {path}")
+    if options.figure is not None or options.report is not None:
+        figure = draw()
+        if options.figure is not None:
+            save_figure(figure, options.figure)
+            print(f"saved {options.figure}")
+        if options.report is not None:
+            name = f"{', '.join(work.target.names)} from {Path(title(options.file)).name}"
+            told.save(options.report, name, figure, shows, _settings(options, work))
+            print(f"saved {options.report}")
+    return 130 if interrupted else 0
+
+
+def _train_one(
+    told: Told, options: argparse.Namespace, work: Work, path: Path
+) -> tuple[Callable[[], Figure], str, bool]:
+    """Train and save a model of all rows, and tell its scores.
+
+    Returns what draws the figure, what it shows, and whether Ctrl-C ended the work.
+    """
+    X, target, parts = work.X, work.target, work.main.parts
     begin = time.perf_counter()
     found = work.fit(options, work.main, X)
     seconds = time.perf_counter() - begin
@@ -132,17 +162,44 @@ def run(options: argparse.Namespace) -> int:
             print("fastnn: interrupted before all folds had ended", file=sys.stderr)
         elif ended is not None:
             told.warn(f"train: expected all folds to be trained, got one that cannot be: {ended}")
-    told.say(f"\nsaved {path}")
-    if options.figure is not None or options.report is not None:
-        figure = figure_of_fit(found, X, target, parts, judged)
-        if options.figure is not None:
-            save_figure(figure, options.figure)
-            print(f"saved {options.figure}")
-        if options.report is not None:
-            name = f"{', '.join(target.names)} from {Path(title(options.file)).name}"
-            told.save(options.report, name, figure, _settings(options, work))
-            print(f"saved {options.report}")
-    return 130 if interrupted else 0
+
+    def draw() -> Figure:
+        return figure_of_fit(found, X, target, parts, judged)
+
+    return draw, "The predictions, and the losses of all restarts", interrupted
+
+
+def _train_groups(
+    told: Told, options: argparse.Namespace, work: Work, path: Path
+) -> tuple[Callable[[], Figure], str, bool]:
+    """Train and save a common network and one for each group, and tell their scores.
+
+    Returns the same as `_train_one`.
+    """
+    groups, inputs = work.groups, work.main.inputs
+    assert groups is not None
+    begin = time.perf_counter()
+    common = work.fit(options, work.main, work.X)
+    if common.interrupted:
+        raise KeyboardInterrupt
+    between = time.perf_counter()
+    found = fit_groups(options, work, work.X, common.model)
+    end = time.perf_counter()
+    inputs.models_of(found.models, work.reading).save(path)  # before any output that could fail
+    if found.interrupted:
+        print("fastnn: interrupted before all groups had ended", file=sys.stderr)
+    several = len(options.l2) > 1
+    told.say(f"common network: {between - begin:.1f} s, average of the "
+             f"{len(common.model.parameters)} best restarts"
+             f"{f', l2 {common.penalty:g}' if several else ''}")  # fmt: skip
+    told.say(f"networks of groups: {end - between:.1f} s, the best restart of each"
+             f"{f', l2 {found.penalty:g} for all' if several else ''}\n")  # fmt: skip
+    scores = tell_group_scores(told, found.models, work.X, work.target, work.main.parts, groups)
+
+    def draw() -> Figure:
+        return figure_of_groups(scores, groups.by)
+
+    return draw, "The scores of the groups beside those of the common network", found.interrupted
 
 
 def _tell_data(told: Told, options: argparse.Namespace, work: Work) -> None:
@@ -159,6 +216,10 @@ def _tell_data(told: Told, options: argparse.Namespace, work: Work) -> None:
     told.say(f"{what} of {', '.join(target.names)}: {target.why}{asked}")
     counts = ", ".join(f"{len(rows):,} {name}" for name, rows in parts.named().items())
     how = f"split by seed {options.seed}" if options.split == RANDOM else "in their order"
+    if work.groups is not None:
+        how += f" within each {short(work.groups.by)}"
+        for line in work.groups.told():
+            told.say(line)
     told.say(f"rows, {how}: {counts}")
     if options.test_file is not None:
         told.say(f"the test rows are those of {title(options.test_file)}")
@@ -184,9 +245,13 @@ def _tell_data(told: Told, options: argparse.Namespace, work: Work) -> None:
             told.say(f"note: no {part} rows tell how well the rarest classes are predicted: "
                      f"{listed(target.classes[absent].tolist())}")  # fmt: skip
         told.show("", classes_rows(target, parts.named()))
-    fewer = options.restarts is None and work.restarts < RESTARTS
-    told.say(f"{work.main.net}, {work.optimizer}, {work.restarts:,} restarts"
-             f"{', fewer for a large file' if fewer else ''}")  # fmt: skip
+    restarts = f"{work.restarts:,} restarts"
+    if work.groups is not None:
+        each = restarts_of_groups(options)
+        restarts += f" of the common network, {each:,} of each group's"
+    elif options.restarts is None and work.restarts < RESTARTS:
+        restarts += ", fewer for a large file"
+    told.say(f"{work.main.net}, {work.optimizer}, {restarts}")
 
 
 def _tell_fit(

@@ -35,11 +35,17 @@ from .fitting import (
     network_for,
     rows_of,
 )
+from .grouping import Grouping, make_grouping
 from .inputs import Inputs, learn_inputs, notes_on, read_columns, read_encoded
 from .reading import opened
 from .scores import fold_splits
 from .verdicts import Tried
 
+OF_OPTIONS = {
+    "target": "the target", "ignore": "those to leave out", "category": "those of categories",
+}  # fmt: skip
+RESTARTS_OF_COMMON = 50
+"""The most restarts of the common network of groups, unless another number is asked for."""
 TEST = 0.2
 """The share of the rows that test, unless another is asked for."""
 
@@ -72,6 +78,8 @@ class Work:
         How the file was read.
     notes : list of str
         Notes on the files.
+    groups : Grouping or None
+        If each group of rows gets a network of its own.
     """
 
     main: Trial
@@ -80,6 +88,7 @@ class Work:
     target: Target
     reading: Reading
     notes: list[str]
+    groups: Grouping | None
     optimizer: str
     restarts: int
     epochs: int
@@ -115,9 +124,9 @@ class Work:
 
 def prepared(options: argparse.Namespace) -> Work:
     """Read and check everything that training needs."""
-    names, cells, target, reading, notes = _read(options)
+    names, cells, target, reading, notes, groups = _read(options)
     check_target(options, target)
-    parts, folds = _splits(options, target)
+    parts, folds = _splits(options, target, groups)
     class_weights(options, target, parts.train)  # refuses wrong ones
     inputs = learn_inputs(options.file, names, cells, parts.train, options.category)
     name = options.optimizer or _optimizer(options, target, parts, inputs)
@@ -134,11 +143,16 @@ def prepared(options: argparse.Namespace) -> Work:
         check_target(options, target)
         main = replace(main, parts=replace(parts, test=np.arange(first, len(X))))
     return Work(
-        main, others, X, target, reading, notes, name,
-        restarts=options.restarts
-        or default_restarts(len(parts.train), main.net, name, len(options.l2)),
+        main, others, X, target, reading, notes, groups, name,
+        restarts=options.restarts or _restarts(options, parts, main.net, name),
         epochs=OPTIMIZERS[name][1] if options.epochs is None else options.epochs,
     )  # fmt: skip
+
+
+def _restarts(options: argparse.Namespace, parts: Split, net: Network, optimizer: str) -> int:
+    """The number of restarts on all rows if none is asked for."""
+    found = default_restarts(len(parts.train), net, optimizer, len(options.l2))
+    return found if options.group_by is None else min(found, RESTARTS_OF_COMMON)
 
 
 def share_of_test(options: argparse.Namespace) -> float:
@@ -150,16 +164,19 @@ def share_of_test(options: argparse.Namespace) -> float:
 
 def _read(
     options: argparse.Namespace,
-) -> tuple[list[str], list[Cells], Target, Reading, list[str]]:
-    """The inputs' names and cells, the target, how the file was read, and notes on it."""
+) -> tuple[list[str], list[Cells], Target, Reading, list[str], Grouping | None]:
+    """The inputs' names and cells, the target, how the file was read, notes on it, and groups."""
     with opened(options) as table:
         features = _features(options, table)
         asked = [name for name in features if name in options.category]
         plain = [name for name in features if name not in asked]
-        found, targets = read_columns(table, plain, asked, options.target)
+        others = [*options.target, *_group_column(options)]
+        found, labels = read_columns(table, plain, asked, others)
         notes = [f"column {place} has no name, and is ignored" for place in table.header.unnamed]
         codes = {name: text for name, text in table.leading_zeros.items() if name in plain}
+    targets, by = labels[: len(options.target)], labels[len(options.target) :]
     target = make_target(targets, options.task)
+    groups = make_grouping(options.file, by[0], options.group_rows) if by else None
     cells = [found[name] if name in asked else as_numbers(found[name]) for name in features]
     for name, column in zip(features, cells, strict=True):
         if name in codes and isinstance(column, np.ndarray):
@@ -169,7 +186,7 @@ def _read(
                 f"{shlex.quote(name)} takes them as categories, and --ignore {shlex.quote(name)} "
                 "leaves them out"
             )
-    return features, cells, target, table.reading, notes
+    return features, cells, target, table.reading, notes, groups
 
 
 def _features(options: argparse.Namespace, table: Table) -> list[str]:
@@ -179,18 +196,26 @@ def _features(options: argparse.Namespace, table: Table) -> list[str]:
     options.ignore = [name for name in options.ignore if name not in unnamed]
     for option in ("target", "ignore", "category"):
         table.check_names(getattr(options, option), f"--{option}: ")
+    by = _group_column(options)
+    table.check_names(by, "--group-by: ")
     table.check_names(table.asked.units or {}, "--unit: ")
     if len(set(options.target)) < len(options.target):
         raise ValueError(f"--target: expected different columns, got {options.target}")
-    for option, other in (("ignore", "target"), ("category", "target"), ("category", "ignore")):
-        both = [name for name in getattr(options, option) if name in getattr(options, other)]
+    named = {"group-by": by} | {
+        option: getattr(options, option) for option in ("target", "ignore", "category")
+    }
+    for option, other in (("ignore", "target"), ("category", "target"), ("category", "ignore"),
+                          ("group-by", "target"), ("group-by", "ignore"),
+                          ("group-by", "category")):  # fmt: skip
+        both = [name for name in named[option] if name in named[other]]
         if both:
-            whose = "the target" if other == "target" else "those to leave out"
+            whose = OF_OPTIONS[other]
             raise ValueError(
                 f"--{option}: expected columns other than {whose}, got {shown(both[0])}, which "
                 f"--{other} names; leave out one of the two"
             )
-    features = [name for name in table.names if name not in (*options.target, *options.ignore)]
+    outside = (*options.target, *options.ignore, *by)
+    features = [name for name in table.names if name not in outside]
     if not features:
         raise TableError(
             options.file, "expected at least one input column besides the target, got none"
@@ -198,11 +223,21 @@ def _features(options: argparse.Namespace, table: Table) -> list[str]:
     return features
 
 
-def _splits(options: argparse.Namespace, target: Target) -> tuple[Split, list[Split]]:
+def _group_column(options: argparse.Namespace) -> list[str]:
+    """The column that names the groups, if there are any."""
+    return [] if options.group_by is None else [options.group_by]
+
+
+def _splits(
+    options: argparse.Namespace, target: Target, groups: Grouping | None
+) -> tuple[Split, list[Split]]:
     """The rows of every part, and those of the folds."""
     share = share_of_test(options)
     try:
-        parts = Split(*split(target, options.validation, share, options.seed, options.split))
+        within = None if groups is None else groups.codes
+        parts = Split(
+            *split(target, options.validation, share, options.seed, options.split, within)
+        )
         if options.cv is None:
             return parts, []
         return parts, [*fold_splits(target, options.cv, options.validation, options.seed)]

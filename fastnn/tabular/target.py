@@ -224,7 +224,12 @@ def _of_classes(column: Labels, why: str) -> Target:
 
 
 def split(
-    target: Target, validation: float, test: float, seed: int, order: str = RANDOM
+    target: Target,
+    validation: float,
+    test: float,
+    seed: int,
+    order: str = RANDOM,
+    within: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Split the rows into training, validation and test rows.
 
@@ -239,6 +244,8 @@ def split(
     seed : int
     order : "random" or "last", default "random"
         "last" keeps the order of the rows: the last ones test, and those before them validate.
+    within : (n,) array of int, optional
+        The group of each row; each is split by itself, and then not by classes.
 
     Returns
     -------
@@ -250,7 +257,11 @@ def split(
         If a part would have no rows, or there would be fewer than 2 to train on.
     """
     rows = len(target.values)
-    groups = [np.arange(rows)[::-1]] if order == LAST else _groups(target, seed)
+    if within is not None:
+        ranks = np.arange(rows)[::-1] if order == LAST else _shuffled(rows, seed)
+        groups = _by_group(ranks, within)
+    else:
+        groups = [np.arange(rows)[::-1]] if order == LAST else _groups(target, seed)
     parts: tuple[list[np.ndarray], ...] = ([], [], [])
     for group in groups:
         held = min(len(group) - 1, _share(test, len(group)))
@@ -292,11 +303,21 @@ def folds(target: Target, count: int, seed: int) -> list[np.ndarray]:
 
 def _groups(target: Target, seed: int) -> list[np.ndarray]:
     """The rows in a random order: those of every class, or all."""
-    key = np.array([seed, SPLIT], dtype=np.uint64)
-    order = np.argsort(np.random.Philox(key=key).random_raw(len(target.values)), kind="stable")
+    order = _shuffled(len(target.values), seed)
     if target.classes is None:
         return [order]
     return [order[target.values[order] == code] for code in range(len(target.classes))]
+
+
+def _shuffled(rows: int, seed: int) -> np.ndarray:
+    key = np.array([seed, SPLIT], dtype=np.uint64)
+    return np.argsort(np.random.Philox(key=key).random_raw(rows), kind="stable")
+
+
+def _by_group(order: np.ndarray, within: np.ndarray) -> list[np.ndarray]:
+    """The rows of each group, in the given order."""
+    sorted_rows = order[np.argsort(within[order], kind="stable")]
+    return np.split(sorted_rows, np.flatnonzero(np.diff(within[sorted_rows])) + 1)
 
 
 def _share(share: float, rows: int) -> int:

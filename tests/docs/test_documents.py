@@ -88,6 +88,25 @@ def test_the_readme_fits_a_file_and_writes_it_for_a_microcontroller(tmp_path):
         assert run(["./a.out"], tmp_path).stdout == f"{printed}\n"
 
 
+def test_the_page_on_groups_says_what_its_commands_print(tmp_path):
+    page = (ROOT / "docs" / "pages" / "groups.md").read_text()
+    (program,) = (block for block in blocks(page, "python") if "sales.csv" in block)
+    check_program((program, []), tmp_path)
+    commands = re.findall(r"^\.venv/bin/fastnn (.*sales.*)$", page, flags=re.MULTILINE)
+    assert [command.split()[0] for command in commands] == ["train", "predict"]
+    outputs = []
+    for command in commands:
+        done = run([sys.executable, "-m", "fastnn", *command.split()], tmp_path)
+        assert done.returncode == 0, done.stderr
+        outputs.append(done.stdout)
+    (shown,) = blocks(page, "console")
+    for part in shown.split("..."):
+        assert part.strip() in outputs[0]
+    lines = (tmp_path / "predicted.csv").read_text().splitlines()
+    assert lines[0] == "store,sales"
+    assert len(lines) == len((tmp_path / "sales.csv").read_text().splitlines())
+
+
 def test_commands_that_documents_name_exist(capsys):
     text = "\n".join(path.read_text() for path in [*DOCUMENTS, *ABOUT])
     shell = "\n".join(blocks(text, "sh"))
