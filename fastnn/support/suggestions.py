@@ -183,8 +183,9 @@ def _check_positions(owner: str, function: Callable[..., Any], args: tuple[Any, 
     more = len(args) - len(free)
     if more > 0 and named and not any(part.kind is part.VAR_POSITIONAL for part in parts):
         own = [name for name in free if name != "self"]
+        expected = f"only {', '.join(own)}" if own else "no arguments"
         raise TypeError(
-            f"{owner}: expected only {', '.join(own)} by position, got {len(own) + more}; pass "
+            f"{owner}: expected {expected} by position, got {len(own) + more}; pass "
             f"others by name: {', '.join(named)}"
         ) from None
 

@@ -48,11 +48,14 @@ def run(capsys, *arguments):
 
 
 def export(model, folder, capsys):
-    """The model's file, and what the command makes of it."""
+    """The model's file, and what the command makes of it, and says of it."""
     saved = folder / "model.npz"
     model.save(saved)
     for name in ("model.onnx", "model.json"):
-        assert run(capsys, saved, folder / name) == (0, f"{folder / name}: {model!r}\n", "")
+        code, told, errors = run(capsys, saved, folder / name)
+        assert (code, errors) == (0, "")
+        counted = f"the average of {len(model.parameters)} networks"
+        assert told.startswith(f"{folder / name}: {model!r}\n{counted}")
     assert run(capsys, saved, folder / "rings.h", "--name", "rings")[0] == 0
 
 
@@ -120,7 +123,7 @@ def saved(tmp_path):
         (["model.npz", "a.h", "--name", "1"], 2, "name: expected a letter, then up to 29 letters"),
         (["model.npz", "a.json", "--name", "b"], 2, "--name: expected only with a C header"),
         (["model.npz", "/nowhere/a.h"], 2, "FILE: expected an existing folder, got /nowhere"),
-        (["none.npz", "a.h"], 1, "No such file or directory: '"),
+        (["none.npz", "a.h"], 2, "none.npz"),
         (["foreign.npz", "a.h"], 2, "foreign.npz: expected a file that fastnn saved, got"),
         (["runs.npz", "a.h"], 2, "runs.npz: expected a model or a single run, got Runs"),
         (["net.npz", "a.h"], 2, "net.npz: expected a model or a single run, got Network"),

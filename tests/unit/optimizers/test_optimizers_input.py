@@ -244,7 +244,7 @@ CASES = [
      "GradientDescent(learning_rate[1]=): expected a number or an array of shape (4,)"),
     (lambda: many(GradientDescent([1, 2, 3], momentum=0.5)), ValueError,
      "GradientDescent(learning_rate=): expected a number or an array of shape (4,)"),
-    (lambda: train(GradientDescent), TypeError, "optimizer: expected one of fastnn.GradientDesc"),
+    (lambda: train(fastnn.SSE), TypeError, "optimizer: expected one of fastnn.GradientDesc"),
     (lambda: train(StepDecay()), TypeError, "optimizer: expected one of fastnn.GradientDescent"),
     (lambda: train(PerLayer(1, 1)), TypeError, "optimizer: expected one of fastnn.GradientDescent"),
     (lambda: train(GradientDescent(momentum=1e-60), dtype="f4"), ValueError,

@@ -51,6 +51,7 @@ FREE = {
     "MeanLossBelow": ["ratio"],
     "Model": ["network", "parameters"],
     "Nadam": ["learning_rate"],
+    "Models": ["network", "parameters", "labels"],
     "Network": ["sizes", "activation", "bias"],
     "NguyenWidrow": ["gain"],
     "NoProgress": ["epochs"],
@@ -74,11 +75,11 @@ FREE = {
 }
 # Made by fastnn, or not by numbers: they are no settings.
 OTHERS = {
-    "DamagedFile", "Incomplete", "Interrupted", "Run", "Runs", "Statistics", "Status",
+    "DamagedFile", "GroupTable", "Incomplete", "Interrupted", "Run", "Runs", "Statistics", "Status",
     "StoredRuns", "Summary", "TrainingWarning",
 }  # fmt: skip
 # They have a constructor of their own.
-OF_THEIR_OWN = ("Encoding", "Grid", "Model", "Network", "PerLayer", "Scaling")
+OF_THEIR_OWN = ("Encoding", "Grid", "Model", "Models", "Network", "PerLayer", "Scaling")
 SETTINGS = {
     kind
     for name in FREE

@@ -22,7 +22,8 @@ import fastnn
 from fastnn.engine import blueprint, launch
 from fastnn.engine.chunk import train_chunk
 from fastnn.job.build import make_job
-from fastnn.kernels import predict, workspace
+from fastnn.job.group_data import Asked
+from fastnn.kernels import predict, predict_groups, workspace
 from fastnn.kernels.layout import POINTERS
 from fastnn.support.gate import address_of, frozen, kept
 
@@ -65,7 +66,8 @@ def used_names(path):
             {"support/gate.py"},
         ),
         ({"address_of"}, {"support/gate.py", "kernels/workspace.py"}),
-        ({"run_piece"}, {"kernels/pieces.py", "kernels/predict.py", "engine/launch.py"}),
+        ({"run_piece"}, {"kernels/pieces.py", "kernels/predict.py", "kernels/predict_groups.py",
+                         "engine/launch.py"}),
         ({"import entry"},
          {"kernels/pieces.py", "kernels/statistics.py", "lanes/rounding.py"}),
         ({"POINTERS"}, {"kernels/layout.py", "kernels/workspace.py"}),
@@ -122,7 +124,8 @@ class Spy:
         self.given, self.seen, self.calls = {}, set(), 0
         patch.setattr(workspace, "address_of", self.address_of)
         patch.setattr(launch, "run_piece", self.run_piece)
-        patch.setattr(predict, "run_piece", self.run_piece)
+        for module in (predict, predict_groups):
+            patch.setattr(module, "run_piece", self.run_piece)
         # Nothing is compiled, since nothing runs.
         patch.setattr(blueprint, "_made", OrderedDict())
         patch.setattr(blueprint.Blueprint, "prepare", lambda made, job: made)
@@ -174,6 +177,7 @@ def jobs():
         "shuffle": job(batch_size=2, shuffle=True),
         "samples": job(parallel="samples"),
         "going on": going_on,
+        "groups": job(groups=Asked(["a", "b", "a", "a"])),
         "picked": job().select_positions(np.array([3, 1])),
         "newton": job(optimizer=fastnn.LevenbergMarquardt()),
         "float32": job(dtype=np.float32, loss=fastnn.SSE(l2=0.1), **VALIDATION),
@@ -194,6 +198,7 @@ def test_every_pointer_of_a_record_passed_the_gate(spy):
             train_chunk(made, 0, 0, lanes=lanes)
     fastnn.jacobian(NET, JOBS["explicit"].start.numbers, X)
     fastnn.gradient(NET, JOBS["explicit"].start.numbers, X, Y)
+    fastnn.Models(NET, JOBS["explicit"].start.numbers, range(4)).predict(X, groups=[0, 1, 1, 3])
     one_run = spy.seen
     spy.seen = set()
     fastnn.forward(NET, JOBS["explicit"].start.numbers, X)

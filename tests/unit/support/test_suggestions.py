@@ -34,8 +34,8 @@ MODULES = [
     "fastnn.extend.pieces", "fastnn.reference", "fastnn.sklearn",
 ]  # fmt: skip
 # What takes any arguments, or is made by fastnn.
-OPEN = {"Grid", "DamagedFile", "FitWarning", "Incomplete", "Interrupted", "Run", "Runs",
-        "Statistics", "Status", "StoredRuns", "Summary", "TrainingWarning"}  # fmt: skip
+OPEN = {"Grid", "DamagedFile", "FitWarning", "GroupTable", "Incomplete", "Interrupted", "Run",
+        "Runs", "Statistics", "Status", "StoredRuns", "Summary", "TrainingWarning"}  # fmt: skip
 
 
 def public(*modules):
