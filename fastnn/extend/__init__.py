@@ -1,9 +1,10 @@
-"""Your own activations, losses and optimizers, available everywhere once added.
+"""Your own activations, losses, optimizers and stopping rules.
 
 An addition holds for this process.  Files, and jobs for other processes, hold the formulas of
-activations, losses, and optimizers of one function, so they need not be added there; the name alone
-must be.  Each process compiles an addition anew, in less than a second, and does not cache it on
-disk, since the cache could not tell whether it is still the same.
+activations, losses, rules, and optimizers of one function, so they need not be added there; the
+name alone must be.  Rules have no name to add.  Each process compiles an addition anew, in less
+than a second, and does not cache it on disk, since the cache could not tell whether it is still the
+same.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from . import formulas, pieces
 from .losses import loss
 from .new_activations import activation, add_activation
 from .optimizers import add_optimizer, optimizer, own_optimizer
+from .rules import rule
 
 __all__ = [
     "activation",
@@ -27,6 +29,7 @@ __all__ = [
     "optimizer",
     "pieces",
     "remove",
+    "rule",
 ]
 
 

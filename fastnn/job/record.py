@@ -18,6 +18,7 @@ from ..optimizers.one_formula import OwnOptimizer, own_optimizer_of
 from ..optimizers.schedules import SCHEDULES
 from ..rules import RULES
 from ..rules.loss_below import LossBelow
+from ..rules.own_rules import OwnRule, own_rule_of
 from ..spec import own_activations
 from ..spec.grid import Grid
 from ..spec.losses import LOSSES
@@ -47,6 +48,10 @@ TYPES: dict[str, type[Any]] = {
     )
 }  # fmt: skip
 """Classes that a record may hold besides optimizers, by name."""
+OWN: dict[type[Any], Callable[..., Any]] = {
+    OwnOptimizer: own_optimizer_of, OwnLoss: own_loss_of, OwnRule: own_rule_of,
+}  # fmt: skip
+"""The bases of users' classes, which records define, and what makes their objects."""
 
 
 def kind_of(name: str) -> Any:
@@ -250,7 +255,7 @@ def _described(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
         return [_described(item, f"{name}.{i}", arrays) for i, item in enumerate(value)]
     if isinstance(value, Grid):
         parts = {"restarts_per_cell": value.restarts_per_cell, **value.axes}
-    elif isinstance(value, OwnLoss):
+    elif isinstance(value, OwnLoss | OwnRule):
         parts = {field.name: getattr(value, field.name) for field in fields(value)}
     else:
         if not isinstance(value, OwnOptimizer) and kind_of(type(value).__name__) is not type(value):
@@ -264,8 +269,8 @@ def _described(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
             if "added_later" not in field.metadata or getattr(value, field.name) is not None
         }
     described = {key: _described(part, f"{name}.{key}", arrays) for key, part in parts.items()}
-    if isinstance(value, OwnOptimizer | OwnLoss):
-        kind = OwnOptimizer if isinstance(value, OwnOptimizer) else OwnLoss
+    if isinstance(value, OwnOptimizer | OwnLoss | OwnRule):
+        kind = next(kind for kind in OWN if isinstance(value, kind))
         return {"type": kind.__name__, "definition": value.definition, "values": described}
     return {"type": type(value).__name__, **described}
 
@@ -278,10 +283,10 @@ def _rebuilt(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
         return value
     if value.keys() == {"array"}:
         return arrays[value["array"]]
-    of = {OwnOptimizer.__name__: own_optimizer_of, OwnLoss.__name__: own_loss_of}
-    if value["type"] in of:
-        values = {name: _rebuilt(part, arrays) for name, part in value["values"].items()}
-        return of[value["type"]](value["definition"], values)
+    for own, own_of in OWN.items():
+        if value["type"] == own.__name__:
+            values = {name: _rebuilt(part, arrays) for name, part in value["values"].items()}
+            return own_of(value["definition"], values)
     kind = kind_of(value["type"])
     if kind is None:
         raise ValueError(

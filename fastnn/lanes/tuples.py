@@ -14,7 +14,7 @@ from .formulas import Term
 
 
 def tuple_formula(function: Callable[..., Sequence[Term]], arguments: int, results: int) -> Any:
-    """Let kernels call `function` of 3 or 6 `arguments`, numbers or tuples of them, of one kind.
+    """Let kernels call `function` of 1, 3 or 6 `arguments`, numbers or tuples of them, of one kind.
 
     Each number is a plain float or a lane vector.  The function gets terms, or lists of terms for
     tuples, and returns a sequence of `results` terms, which becomes a tuple.
@@ -41,6 +41,7 @@ def tuple_formula(function: Callable[..., Sequence[Term]], arguments: int, resul
 
     # Numba takes the number of arguments from the signature.
     forms = {
+        1: lambda typingctx, a: typed(a),
         3: lambda typingctx, a, b, c: typed(a, b, c),
         6: lambda typingctx, a, b, c, d, e, f: typed(a, b, c, d, e, f),
     }

@@ -14,6 +14,7 @@ from .gradient_below import GradientBelow
 from .loss_below import LossBelow
 from .mean_loss_below import MeanLossBelow
 from .no_progress import NoProgress
+from .own_rules import OwnRule
 from .sse_below import SSEBelow
 from .sum_of_losses import SumOfLosses
 from .validation import Validation
@@ -31,13 +32,19 @@ def rule_numbers(rules: tuple[Rule, ...], n_parameters: int) -> int:
 
 
 def make_rules(stop: Any) -> tuple[Rule, ...]:
-    """Convert `stop`, a rule, a sequence of rules or None, to a tuple of rules."""
-    rules = () if stop is None else stop if isinstance(stop, list | tuple) else (stop,)
+    """Convert `stop`, a rule, a sequence of rules or None, to a tuple of rules.
+
+    The class of a user's rule stands for the rule with its defaults.
+    """
+    given = () if stop is None else stop if isinstance(stop, list | tuple) else (stop,)
+    rules = [one() if isinstance(one, type) and issubclass(one, OwnRule) else one for one in given]
     for rule in rules:
         if not isinstance(rule, Rule):
             expected = ", ".join(f"fastnn.{kind.__name__}" for kind in RULES)
+            own = callable(rule) and not isinstance(rule, type)
+            way = "; make a rule of a formula with fastnn.extend.rule" if own else ""
             raise TypeError(
-                f"stop: expected one rule or a list of rules ({expected}), got {shown(rule)}"
+                f"stop: expected one rule or a list of rules ({expected}), got {shown(rule)}{way}"
             )
     if sum(isinstance(rule, Validation) for rule in rules) > 1:
         raise ValueError("stop: expected at most one fastnn.Validation, got several")

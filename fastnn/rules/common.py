@@ -35,6 +35,8 @@ class Rule:
     holds: ClassVar[Callable[..., Any]]
     """Compiled function of (net, s, number, count, memory): the lanes of strip s in which the rule
     holds, given its number and count; `memory` is its memory of the restarts there, a column."""
+    digest: ClassVar[str] = ""
+    """A text that tells formulas of users from all others; empty for the rules of fastnn."""
     prepare: ClassVar[Callable[..., Any]] = staticmethod(nothing)
     """Compiled function of `net` that runs before the rule judges."""
 

@@ -15,12 +15,18 @@ from .common import Judge, Rule, positive
 
 
 @inlined
-def gradient_below(net, s, number, count, memory):
-    """``norm(gradient) < number``."""
+def gradient_norm(net, s):
+    """``norm(gradient)``."""
     gradient, total = net.gradient, net.gradient.zero
     for m in range(net.n_parameters):
         total = fma(gradient[m, s], gradient[m, s], total)
-    return sqrt(total) < number
+    return sqrt(total)
+
+
+@inlined
+def gradient_below(net, s, number, count, memory):
+    """``norm(gradient) < number``."""
+    return gradient_norm(net, s) < number
 
 
 @by_name

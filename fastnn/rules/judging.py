@@ -18,7 +18,12 @@ KIND, STATUS, COUNT, MEMORY = range(RULE_COLUMNS)
 
 def kinds_of(rules: Sequence[Rule]) -> tuple[type[Rule], ...]:
     """The kinds of rules among `rules`; a kind's place is its number in their table."""
-    return tuple(sorted({type(rule) for rule in rules}, key=lambda kind: kind.__name__))
+    return tuple(sorted({type(rule) for rule in rules}, key=_name_of))
+
+
+def _name_of(kind: type[Rule]) -> str:
+    """The name of a kind of rules, which differs from those of all others."""
+    return f"own_{kind.digest}" if kind.digest else kind.__name__
 
 
 def _verdict(kind):
@@ -80,7 +85,8 @@ def _judge_of(kinds: tuple[type[Rule], ...]) -> Piece:
 
         return judge
 
-    return Piece("_".join(["judge", *(kind.__name__ for kind in kinds)]), make)
+    kept = not any(kind.digest for kind in kinds)
+    return Piece("_".join(["judge", *map(_name_of, kinds)]), make, kept=kept)
 
 
 def judge_of(rules: Sequence[Rule]) -> Piece:
