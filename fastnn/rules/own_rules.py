@@ -24,7 +24,7 @@ from .common import Judge, Rule
 from .gradient_below import gradient_norm
 
 VALUES = ("loss", "gradient_norm", "epoch", "last_loss", "last_gradient_norm")
-"""What a formula can ask for, by name."""
+"""Names of the values that a formula can ask for."""
 STATUSES = ("CONVERGED", "STALLED", "GRADIENT")
 """Statuses that a rule can give."""
 MOST_NUMBERS = 16
