@@ -15,6 +15,7 @@ from ..tabular.cells import GAP, key_of, keys
 from ..tabular.csv_table import Labels, TableError
 from ..tabular.notation import LARGEST_WHOLE
 from ..tabular.target import WHOLE
+from .report import short
 
 FEWEST_ROWS = 10
 """Rows that a group needs for a network of its own, unless another number is asked for."""
@@ -60,9 +61,12 @@ class Grouping:
         """Yield lines on the groups, and on rows that have no network of their own."""
         sizes, n = self.sizes, len(self.codes)
         enough = sizes >= self.fewest
+        least, most = sizes[enough].min(), sizes[enough].max()
+        middle = f" to {most:,} rows, median {np.median(sizes[enough]):,.0f}"
+        groups = "group" if enough.sum() == 1 else "groups"
         yield (
-            f"a network for each {self.by}: {enough.sum():,} groups of {sizes[enough].min():,} to "
-            f"{sizes[enough].max():,} rows, median {np.median(sizes[enough]):,.0f}"
+            f"a network for each {short(self.by)}: {enough.sum():,} {groups} of {least:,}"
+            f"{middle if most > least else ' rows'}"
         )
         if few := int((~enough).sum()):
             yield (

@@ -24,6 +24,8 @@ float32 float fp32 single: --dtype=float32
 float64 double fp64: --dtype=float64
 int8 quantize quantise quantized: --dtype=int8
 label labels y response dependent outcome class-column target-column target-name predict t: --target
+group groups group-column partition-by segment-by by: --group-by
+min-group-size min-rows: --group-rows
 drop drop-column drop-columns exclude skip remove omit ignore-column ignore-columns: --ignore
 categorical categorical-features cat-features categories factor factors: --category
 sep separator delim field-separator d: --delimiter

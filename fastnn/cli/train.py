@@ -189,8 +189,9 @@ def _train_groups(
     if found.interrupted:
         print("fastnn: interrupted before all groups had ended", file=sys.stderr)
     several = len(options.l2) > 1
-    told.say(f"common network: {between - begin:.1f} s, average of the "
-             f"{len(common.model.parameters)} best restarts"
+    members = len(common.model.parameters)
+    which = f"average of the {members} best restarts" if members > 1 else "the best restart"
+    told.say(f"common network: {between - begin:.1f} s, {which}"
              f"{f', l2 {common.penalty:g}' if several else ''}")  # fmt: skip
     told.say(f"networks of groups: {end - between:.1f} s, the best restart of each"
              f"{f', l2 {found.penalty:g} for all' if several else ''}\n")  # fmt: skip

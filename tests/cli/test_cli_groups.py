@@ -3,6 +3,7 @@
 import csv
 import html
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 from test_cli_reports import run
 
 import fastnn
+from fastnn.cli import group_fits
+from fastnn.scheduling.scheduler import Interrupted
 from fastnn.tabular.target import Target, split
 
 QUICK = ("--restarts", 3, "--epochs", 60, "--hidden", 4, "--l2", "0,0.001")
@@ -158,6 +161,51 @@ def test_labels_are_whole_numbers_or_the_texts_of_the_file(tmp_path, capsys, kin
     expected = models[labels[2]].predict(np.array([[2.0, "week"]], dtype=object))[0, 0]
     assert done.out.splitlines() == ["sold", str(expected)]
     assert not done.err
+
+
+def test_a_network_is_the_one_that_its_rows_alone_would_give(path, tmp_path, capsys):
+    train(capsys, path, tmp_path, "--l2", 0.001)
+    models = fastnn.load(tmp_path / "m.npz")
+    table = read(path)
+    values = np.array([[float(row["sold"])] for row in table])
+    names = [row["store"] for row in table]
+    first = {name: place for place, name in enumerate(dict.fromkeys(filter(None, names)))}
+    within = np.array([first.get(name, -1) for name in names])
+    trained, *_ = split(Target(("sold",), None, values, ""), 0.2, 0.2, 0, within=within)
+    at = [place for place in trained if names[place] == "west"]
+    X = np.array([[float(table[k]["price"]), table[k]["day"] == "week"] for k in at], dtype=float)
+    runs = fastnn.train_many(
+        models.network, models.inputs.apply(X), models.outputs.apply(values[at]), restarts=3,
+        loss=fastnn.MSE(l2=0.001), optimizer="lbfgs", epochs=60, init=fastnn.GlorotUniform(),
+        stop=fastnn.NoProgress(20),
+    )  # fmt: skip
+    np.testing.assert_array_equal(models["west"].parameters[0], runs.best.parameters)
+
+
+@pytest.mark.parametrize(("ended", "penalty"), [(1, "0.001"), (2, "0.001"), (0, None)])
+def test_ctrl_c_saves_the_groups_that_have_ended(
+    path, tmp_path, capsys, monkeypatch, ended, penalty
+):
+    """It comes while the groups train with the first penalty or the second; or before any."""
+    calls = []
+
+    def interrupted(*data, **options):
+        calls.append(options)
+        runs = fastnn.train_many(*data, **options)
+        if len(calls) < ended:
+            return runs
+        if not ended:
+            runs = SimpleNamespace(loss=np.full(len(runs), np.nan))
+        raise Interrupted(runs, 9, 9)
+
+    monkeypatch.setattr(group_fits, "train_many", interrupted)
+    done = train(capsys, path, tmp_path, "--l2", "0.001,100", code=130)
+    assert len(calls) == max(1, ended)
+    assert "interrupted" in done.err
+    assert (tmp_path / "m.npz").exists() == bool(ended)
+    if penalty is not None:
+        assert f"the best restart of each, l2 {penalty} for all" in done.out
+        assert sorted(fastnn.load(tmp_path / "m.npz")) == ["north", "south", "west"]
 
 
 def test_info_describes_models_of_groups(path, tmp_path, capsys):

@@ -78,6 +78,7 @@ def test_what_follows_two_hyphens_is_no_option(told):
         ("train", "--sep", "did you mean --delimiter?"),
         ("train", "-t", "did you mean --target?"),
         ("train", "--label", "did you mean --target?"),
+        ("train", "--segment-by", "did you mean --group-by?"),
         ("train", "--drop", "did you mean --ignore?"),
         ("train", "--output", "did you mean --model?"),
         ("predict", "--output", "did you mean --out?"),
