@@ -19,6 +19,7 @@ from ..expressions import Expression
 from ..expressions.complex_numbers import slope_by_complex_step
 from ..lanes.formulas import Term
 from ..lanes.types import llvm_value
+from ..optimizers.steps import Step
 from ..spec.activations import EVERYTHING
 from ..support.gate import function_at
 
@@ -211,6 +212,28 @@ def check_loss(
             steps = slope_by_complex_step(term, place, *values)
             steps = np.where(np.isfinite(steps) & np.isfinite(term(*values)), steps, found)
             _agree(what, "complex steps", term.arguments, values, found, steps)
+
+
+def check_steps(step: Step, defaults: Mapping[str, float]) -> None:
+    """Raise unless the code of an optimizer's step agrees with its NumPy form.
+
+    They are compared in ten steps of twenty weights with random gradients, from the start of the
+    memory, with the default numbers: only there need a formula make sense.
+    """
+    names, drawn = step.results[0].arguments, np.random.default_rng(0).normal(size=(11, 20))
+    for kind, dtype in DTYPES.items():
+        codes = [compiled(result, kind, len(names)) for result in step.results]
+        constants = [start if isinstance(start, float) else defaults[start]
+                     for _, start in step.memory]  # fmt: skip
+        memory = [np.full(20, start, dtype) for start in constants]
+        numbers = [np.full(20, defaults[name], dtype) for name in step.numbers]
+        w, *gradients = drawn.astype(dtype)
+        for g in gradients:
+            values = [w, g, *memory, *numbers]
+            news = [result(*values) for result in step.results]
+            for name, code, new in zip((names[0], *names[2:]), codes, news, strict=False):
+                _agree(f"{step.name}: the new {name}", "numpy", names, values, code(*values), new)
+            w, *memory = news
 
 
 def _agree(

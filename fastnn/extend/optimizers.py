@@ -17,6 +17,7 @@ from ..optimizers.steps import COUNT, FORM, NO_DEFAULT, numbers_of, record_step
 from ..spec.network import Network
 from ..support.checks import shown
 from ..support.suggestions import hint, suggests
+from .comparison import check_steps
 
 OptimizerClass = TypeVar("OptimizerClass", bound=type[Optimizer])
 Bounds = Mapping[str, tuple[float, float]]
@@ -85,8 +86,9 @@ def optimizer(
     Raises
     ------
     TypeError, ValueError
-        If the function is no such formula, an argument has the wrong type or value, or the name is
-        taken.  Then nothing is added.
+        If the function is no such formula, its code and its NumPy form differ in more than half of
+        the digits, an argument has the wrong type or value, or the name is taken.  Then nothing is
+        added.
 
     Examples
     --------
@@ -120,6 +122,7 @@ def optimizer(
                 f"{COUNT}: expected no default, as it counts the updates, got {numbers[COUNT]!r}"
             )
         kind = own_class(formula, defaults, _checked_bounds(bounds, formula.numbers), function)
+        check_steps(formula, defaults)
         OPTIMIZERS.append(kind)
         return kind
 

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn.extend import activation, add_activation, formulas, loss
-from fastnn.extend.comparison import check_digits, check_loss
+from fastnn.extend import activation, add_activation, formulas, loss, optimizer
+from fastnn.extend.comparison import check_digits, check_loss, check_steps
+from fastnn.optimizers import OPTIMIZERS
+from fastnn.optimizers.one_formula import OneFormula
 from fastnn.spec.activations import ACTIVATIONS, CODES, KEPT, slope_of
 from fastnn.spec.losses import BY_NAME
 
@@ -84,3 +86,29 @@ def test_where_a_formula_is_no_number_all_forms_are_none():
     made = loss(lambda y, t: y - t * formulas.log(y), name="of_positive")
     assert np.isnan(made.formula.term(-1.0, 1.0))
     fastnn.extend.remove(made)
+
+
+@pytest.mark.parametrize(
+    "kind", [one for one in OPTIMIZERS if issubclass(one, OneFormula)], ids=lambda one: one.__name__
+)
+def test_steps_of_built_in_optimizers(kind):
+    numbers = {name: getattr(kind(), name) for name in kind._formula.numbers}
+    check_steps(kind._formula, numbers)
+
+
+def test_an_optimizer_whose_step_is_a_rounding_error():
+    """Code rounds `fma` once, NumPy twice, which leaves no digits of this difference."""
+
+    def rest(w, g, v, *, rate=1e20):
+        return w - g, rate * formulas.fma(g, g, -(g * g)) + v
+
+    before = [*OPTIMIZERS]
+    with pytest.raises(
+        ValueError,
+        match=r"^rest: the new v: expected the values of numpy, .* at w = .*, rate = 1e\+20 in "
+        r"float64, got .*; write it so that no digits are lost",
+    ):
+        optimizer(rest)
+    assert before == OPTIMIZERS
+    optimizer(lambda w, g, v, *, rate=0.1: (w - rate * v, g + v), name="rest")
+    fastnn.extend.remove("rest")
