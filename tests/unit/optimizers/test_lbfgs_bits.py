@@ -266,7 +266,7 @@ CASES = [
      "c1, c2: expected arrays of equal length, got 2 and 3"),
     (lambda: fastnn.train(*PROBLEM, optimizer=LBFGS(c1=[0.1, 0.2])), ValueError,
      "LBFGS(c1=): expected a number or an array of shape (1,), one for each restart"),
-    (lambda: fastnn.train(*PROBLEM, optimizer=LBFGS), TypeError, "optimizer: expected one of "),
+    (lambda: fastnn.train(*PROBLEM, optimizer=fastnn.MSE), TypeError, "optimizer: expected one of "),
     (lambda: fastnn.train(*PROBLEM, optimizer=LBFGS(), batch_size=7), ValueError,
      "batch_size: expected None with LBFGS, which needs all samples in every step, got 7"),
     (lambda: many(LBFGS(), batch_size=7, shuffle=True), ValueError, "batch_size: expected None"),
