@@ -56,7 +56,7 @@ class GroupScores:
 
     @property
     def better(self) -> np.ndarray:
-        """Which groups' own networks are better than the common one."""
+        """Tell which groups' own networks are better than the common one."""
         return self.own > self.common if self.high_is_good else self.own < self.common
 
 

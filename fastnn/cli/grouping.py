@@ -49,7 +49,7 @@ class Grouping:
 
     @property
     def own(self) -> np.ndarray:
-        """Which rows are of groups with enough rows for a network of their own (n,)."""
+        """Tell which rows (n,) are of groups with enough rows for a network of their own."""
         enough = np.append(self.sizes >= self.fewest, False)  # the last one for -1
         return np.asarray(enough[self.codes])
 

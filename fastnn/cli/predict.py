@@ -219,7 +219,7 @@ def _header(model: Model | Models, names: list[str], options: argparse.Namespace
 
 
 def _evaluator(model: Model | Models, rows: Read) -> tuple[Callable[[], np.ndarray], list[str]]:
-    """What computes numbers or scores of the complete rows, and notes on their groups."""
+    """Make the function that computes numbers or scores of complete rows, and notes on groups."""
     method = "evaluate" if model.classes is None else "scores"
     compute = getattr(model.without_encoding(), method)
     if isinstance(model, Model):
