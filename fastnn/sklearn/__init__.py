@@ -6,10 +6,18 @@ except ImportError as error:  # pragma: no cover
     raise ImportError("fastnn.sklearn needs scikit-learn: pip install scikit-learn") from error
 
 from .classifier import MLPClassifier
+from .grouped_classifier import GroupedMLPClassifier
+from .grouped_regressor import GroupedMLPRegressor
 from .outcome import FitWarning
 from .regressor import MLPRegressor
 
-__all__ = ["FitWarning", "MLPClassifier", "MLPRegressor"]
+__all__ = [
+    "FitWarning",
+    "GroupedMLPClassifier",
+    "GroupedMLPRegressor",
+    "MLPClassifier",
+    "MLPRegressor",
+]
 
 
 def __dir__() -> list[str]:

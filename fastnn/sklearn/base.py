@@ -6,12 +6,10 @@ import numbers
 import os
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from inspect import signature
 from typing import Any
 
 import numpy as np
 from joblib.parallel import get_active_backend
-from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -38,15 +36,15 @@ from .outcome import warn_of_outcome
 from .parameters import ACTIVATIONS, solver_of
 from .penalty import alpha_of
 from .problem import problem_of
-from .searches import search_here
 from .selection import Selection, best_of, best_restarts
+from .stored import Stored
 
 
 def _dense(X: Any) -> np.ndarray:
     return X.toarray() if hasattr(X, "toarray") else X
 
 
-class BaseMLP(Curves, BaseEstimator):
+class BaseMLP(Curves, Stored):
     """The base of both estimators, whose docstrings describe the parameters."""
 
     hidden_layer_sizes: Any
@@ -65,28 +63,12 @@ class BaseMLP(Curves, BaseEstimator):
     halving: bool
     n_estimators: int | None
     n_jobs: int | None
-
-    def _store(self, parameters: dict[str, Any]) -> None:
-        """Store the arguments of the constructor as they are."""
-        others = ("self", "__class__")
-        self.__dict__.update({name: v for name, v in parameters.items() if name not in others})
+    _inner_of: str | None = None
+    """The name of the estimator with groups for which this one works, if any."""
 
     def __getstate__(self) -> Any:
         state = super().__getstate__()
         return {name: value for name, value in state.items() if name != "_replay"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        defaults = signature(type(self).__init__).parameters.values()  # new ones, in an old pickle
-        super().__setstate__(
-            {one.name: one.default for one in defaults if one.default is not one.empty} | state
-        )
-
-    def __sklearn_clone__(self) -> Any:
-        clone = super().__sklearn_clone__()
-        search = search_here() or getattr(self, "_search", None)
-        if search is not None:  # this one too, which a search may clone again
-            self._search = clone._search = search
-        return clone
 
     def _check(self) -> None:
         """Raise unless all parameters are valid."""
@@ -291,7 +273,10 @@ class BaseMLP(Curves, BaseEstimator):
             self.best_validation_score_ = self._score(outputs, validation[1], held_weights)
         if judged:
             worse = is_worse_than(self.loss_, constant)
-            warn_of_outcome(self.status_, worse, getattr(self, "_search", None), self.solver)
+            warn_of_outcome(
+                self.status_, worse, getattr(self, "_search", None), self.solver,
+                inner=self._inner_of is not None,
+            )  # fmt: skip
 
     def _going_on(
         self, net: Network, options: dict[str, Any], before: Runs | np.ndarray | None

@@ -100,9 +100,10 @@ def _check_learning_rate(estimator: Any) -> None:
         raise ValueError(f"learning_rate: expected one of {known}, got {shown(value)}; the number "
                          "is learning_rate_init")  # fmt: skip
     if value == "invscaling" and _is(estimator.solver, "sgd"):
+        name = getattr(estimator, "_inner_of", None) or type(estimator).__name__
         raise ValueError(
             "learning_rate: expected 'constant' or 'adaptive' with solver='sgd' of "
-            f"{type(estimator).__name__}, got {value!r}; use solver=fastnn.GradientDescent(rate, "
+            f"{name}, got {value!r}; use solver=fastnn.GradientDescent(rate, "
             "momentum=0.9, schedule=fastnn.ExponentialDecay(…)), or 'adam'"
         )
 

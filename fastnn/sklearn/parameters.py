@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from inspect import cleandoc
+from inspect import cleandoc, signature
 from typing import Any
 
 from ..optimizers import (
@@ -325,8 +326,17 @@ ATTRIBUTES = """network_ : fastnn.Network
 
 
 def documented(kind: Any) -> Any:
-    """Fill in the common parts of both estimators' docstrings."""
+    """Fill in the common parts of an estimator's docstring; those that it has are left out."""
     text = cleandoc(kind.__doc__)  # from Python 3.13 on it is not indented
-    text = text.replace("{parameters}", cleandoc(PARAMETERS))
+    names = signature(kind).parameters
+    entries = re.split(r"\n(?=\w)", cleandoc(PARAMETERS).partition("---\n")[2])
+    common = [
+        entry
+        for entry in entries
+        if entry.partition(":")[0].partition(",")[0].strip() in names
+        and f"\n{entry.partition(':')[0]}:" not in text
+    ]
+    text = text.replace("{parameters}", "\n".join(["Parameters", "----------", *common]))
+    text = text.replace("{common}", "\n".join(common))
     kind.__doc__ = text.replace("{attributes}", cleandoc(ATTRIBUTES))
     return kind

@@ -7,6 +7,7 @@ trained so quickly that asking them is cheap.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,6 @@ from ..kernels.predict import predict
 from ..results.verdict import are_stuck, loss_of_constant
 from ..spec.loss_formulas import BINARY, CROSS_ENTROPY
 from ..spec.losses import Penalized
-from ..spec.network import Network
 from ..training import train_many
 from .parameters import SMALL_ALPHA, solver_of
 from .problem import problem_of
@@ -57,8 +57,8 @@ def alpha_of(
         stratify=_strata(estimator._strata(targets[rows])),
     )  # fmt: skip
     own, theirs = (None, None) if weights is None else (weights[train], weights[held])
-    best, lowest = SMALL_ALPHA, np.inf
-    for alpha in ALPHAS:
+
+    def held_loss(alpha: float) -> float:
         net, options = problem_of(
             estimator, X[train], targets[train], own, alpha=alpha, epochs=epochs, seed=seed,
             validation=None, judged=True,
@@ -69,7 +69,19 @@ def alpha_of(
         )  # fmt: skip
         constant = loss_of_constant(options["loss"], targets[train], options["sample_weight"])
         parameters = runs.parameters[~are_stuck(runs.loss, constant)]
-        found = _loss(net, parameters, X[held], targets[held], theirs, options["loss"])
+        if not len(parameters):
+            return np.inf
+        outputs = predict(net, parameters, X[held]).mean(axis=0)
+        return loss_of_outputs(outputs, targets[held], theirs, options["loss"])
+
+    return best_alpha(held_loss)
+
+
+def best_alpha(held_loss: Callable[[float], float]) -> float:
+    """The penalty of lowest loss on held-out samples, in turns until one is worse."""
+    best, lowest = SMALL_ALPHA, np.inf
+    for alpha in ALPHAS:
+        found = held_loss(alpha)
         if not found < lowest:
             break
         best, lowest = alpha, found
@@ -84,18 +96,10 @@ def _strata(classes: np.ndarray | None) -> np.ndarray | None:
     return classes if counts.min() > 1 and len(counts) <= HELD * len(classes) else None
 
 
-def _loss(
-    net: Network,
-    parameters: np.ndarray,
-    X: np.ndarray,
-    targets: np.ndarray,
-    weights: np.ndarray | None,
-    loss: Penalized,
+def loss_of_outputs(
+    outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None, loss: Penalized
 ) -> float:
-    """The loss of the networks' average, without penalties; infinite if it is not a number."""
-    if not len(parameters):
-        return np.inf
-    outputs = predict(net, parameters, X).mean(axis=0)
+    """The loss of outputs, without penalties; infinite if it is not a number."""
     if not np.isfinite(outputs).all():
         return np.inf
     if loss.formula not in (BINARY, CROSS_ENTROPY):

@@ -43,15 +43,53 @@ def problem_of(
     solver = solver_of(estimator.solver)
     # Weights with mean 1: the loss is the weighted mean over the samples.
     total = float(len(X)) if weights is None else float(weights.sum())
-    batch = len(X)
-    if solver.stochastic:
-        asked = AUTO_BATCH if isinstance(estimator.batch_size, str) else int(estimator.batch_size)
-        batch = min(asked, len(X))
+    batch = batch_of(estimator, len(X))
     penalty = alpha / (2 * total * batch / len(X)) if solver.penalized else 0.0
+    net, options = arguments_of(
+        estimator, X.shape[1], targets.shape[1], penalty, epochs=epochs, seed=seed,
+        validated=validation is not None, judged=judged,
+    )  # fmt: skip
+    # Also for L-BFGS, whose memory for 8 networks of 200 parameters fills a second-level cache.
+    large = net.n_parameters >= LARGE or estimator.solver == "lbfgs"
+    in_lanes = large and len(X) >= SAMPLES_IN_LANES
+    in_lanes = in_lanes and validation is None and not solver.squares
+    return net, options | {
+        "validation": validation,
+        "batch_size": batch,
+        "shuffle": bool(estimator.shuffle and batch < len(X)),
+        "sample_weight": None if weights is None else weights * (len(X) / total),
+        "parallel": "samples" if in_lanes else "restarts",
+    }
+
+
+def batch_of(estimator: Any, samples: int) -> int:
+    """The samples per update, of so many."""
+    if not solver_of(estimator.solver).stochastic:
+        return samples
+    asked = AUTO_BATCH if isinstance(estimator.batch_size, str) else int(estimator.batch_size)
+    return min(asked, samples)
+
+
+def arguments_of(
+    estimator: Any,
+    n_in: int,
+    n_targets: int,
+    penalty: float,
+    *,
+    epochs: int,
+    seed: int,
+    validated: bool = False,
+    judged: bool = True,
+) -> tuple[Network, dict[str, Any]]:
+    """The network, and the arguments of a job that are the same for all data of this shape.
+
+    `penalty` is the factor of the squared weights in scikit-learn's loss.
+    """
+    solver = solver_of(estimator.solver)
     loss, output, scale = estimator._objective(penalty)
     hidden = hidden_sizes(estimator.hidden_layer_sizes)
     net = Network(
-        [X.shape[1], *hidden, targets.shape[1] * loss.formula.outputs],
+        [n_in, *hidden, n_targets * loss.formula.outputs],
         [activation_of(estimator.activation)] * len(hidden) + [output],
     )
     if solver.squares and net.n_parameters > MAX_PARAMETERS:
@@ -59,22 +97,13 @@ def problem_of(
             f"solver: expected one for {net.n_parameters} parameters, got 'lm', which takes at "
             f"most {MAX_PARAMETERS}; use 'lbfgs' or fewer units in hidden_layer_sizes"
         )
-    # Also for L-BFGS, whose memory for 8 networks of 200 parameters fills a second-level cache.
-    large = net.n_parameters >= LARGE or estimator.solver == "lbfgs"
-    in_lanes = large and len(X) >= SAMPLES_IN_LANES
-    in_lanes = in_lanes and validation is None and not solver.squares
     return net, {
         "loss": loss,
         "optimizer": solver.make(estimator, scale),
         "epochs": epochs,
-        "stop": _rules(estimator, net, solver, validation is not None) if judged else None,
-        "validation": validation,
-        "batch_size": batch,
-        "shuffle": bool(estimator.shuffle and batch < len(X)),
-        "sample_weight": None if weights is None else weights * (len(X) / total),
+        "stop": _rules(estimator, net, solver, validated) if judged else None,
         "seed": seed,
         "init": GlorotUniform(GAINS.get(net.activation[0], 1.0)),
-        "parallel": "samples" if in_lanes else "restarts",
     }
 
 

@@ -82,6 +82,14 @@ def frame_columns(
     return [_column(frame[:, place]) for place in range(len(names))], names
 
 
+def split_frame(name: str, value: Any, place: int) -> tuple[np.ndarray, Any]:
+    """The cells (n,) of one column of a data frame, and the frame of all others."""
+    frame = _frame(name, value)
+    assert frame is not None
+    others = [other for other in range(len(frame.columns)) if other != place]
+    return _column(frame[:, place]), frame[:, others].to_native()
+
+
 def series_values(value: Any) -> Any:
     """The cells (n,) of a data frame's series; anything else as it is."""
     if isinstance(value, _NO_FRAMES):
