@@ -34,8 +34,9 @@ def numbers_only(argument: str, value: Any, advice: str) -> Iterator[None]:
 
     Raises
     ------
-    ValueError
-        If there are dates, or if the block converts what is not a number.
+    TypeError, ValueError
+        If there are dates, or if the block converts what is not a number: ValueError for a text
+        or a date, TypeError for any other object.
     """
     names = columns_of_dates(argument, value)
     if names or getattr(getattr(value, "dtype", None), "kind", "") in ("M", "m"):
@@ -46,8 +47,11 @@ def numbers_only(argument: str, value: Any, advice: str) -> Iterator[None]:
     except (TypeError, ValueError) as error:
         if TEXT not in str(error) and OBJECT not in str(error):
             raise
-        way = advice if TEXT in str(error) else OF_DATES
-        raise ValueError(f"{argument}: expected numbers: {error}; {way}") from error
+        if TEXT in str(error):
+            raise ValueError(f"{argument}: expected numbers: {error}; {advice}") from error
+        if "date" in str(error):
+            raise ValueError(f"{argument}: expected numbers: {error}; {OF_DATES}") from error
+        raise TypeError(f"{argument}: expected numbers: {error}") from error
 
 
 def as_numbers(y: Any) -> np.ndarray:

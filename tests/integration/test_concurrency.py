@@ -244,5 +244,6 @@ def test_many_threads():
     mixed(threads=20, calls=50, kinds=14)
 
 
-def test_many_threads_compile(tmp_path):
-    mixed(threads=20, calls=4, kinds=8, NUMBA_CACHE_DIR=str(tmp_path))
+@pytest.mark.parametrize("kinds", [3, pytest.param(8, marks=pytest.mark.slow)])
+def test_many_threads_compile(kinds, tmp_path):
+    mixed(threads=20, calls=4, kinds=kinds, NUMBA_CACHE_DIR=str(tmp_path))

@@ -153,37 +153,24 @@ def test_other_digests_of_special_kernels(monkeypatch):
     assert other_results() == OTHER_DIGESTS
 
 
-def found_elsewhere(**environment):
+def found_elsewhere(kernels, *jobs):
     """The digests of new Pythons under the other instruction sets."""
-    code = on_path() + (
-        "import json, test_machines\n"
-        "print(json.dumps([test_machines.results(), test_machines.other_results()]))"
-    )
-    environments = [{**target, **environment} for target in TARGETS.values()]
+    found = ", ".join(f"test_machines.{name}()" for name in jobs)
+    code = on_path() + f"import json, test_machines\nprint(json.dumps([{found}]))"
+    environments = [{**target, "FASTNN_KERNELS": kernels} for target in TARGETS.values()]
     return dict(zip(TARGETS, map(json.loads, outputs(code, environments)), strict=True))
 
 
-@pytest.fixture(scope="module")
-def elsewhere():
-    """Those of general kernels."""
-    return found_elsewhere(FASTNN_KERNELS="general")
-
-
-@pytest.fixture(scope="module")
-def specially_elsewhere():
-    """Those of special kernels."""
-    return found_elsewhere(FASTNN_KERNELS="special")
-
-
-@pytest.mark.parametrize("target", TARGETS)
-def test_digests_under_other_instruction_sets(target, elsewhere):
-    assert elsewhere[target] == [DIGESTS, OTHER_DIGESTS]
+def test_digests_under_other_instruction_sets():
+    found = found_elsewhere("general", "results")
+    assert found == {target: [DIGESTS] for target in TARGETS}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", TARGETS)
-def test_digests_of_special_kernels_under_other_instruction_sets(target, specially_elsewhere):
-    assert specially_elsewhere[target] == [DIGESTS, OTHER_DIGESTS]
+@pytest.mark.parametrize("kernels", ["general", "special"])
+def test_all_digests_under_other_instruction_sets(kernels):
+    found = found_elsewhere(kernels, "results", "other_results")
+    assert found == {target: [DIGESTS, OTHER_DIGESTS] for target in TARGETS}
 
 
 @pytest.mark.slow

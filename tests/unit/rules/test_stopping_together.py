@@ -224,7 +224,7 @@ def test_validation_beside_divergence():
         expected = fastnn.reference.train(net, X, Y, **arguments)
         assert run.status == expected.status == Status.DIVERGED
         np.testing.assert_allclose(run.parameters, expected.parameters)
-        start = fastnn.train(net, X, Y, epochs=0, init=init)
+        start = fastnn.train(net, X, Y, epochs=0, init=init, optimizer=GradientDescent(rate))
         np.testing.assert_array_equal(run.parameters, start.parameters)
         assert run.loss == start.loss
     # Where only the data overflow, the validation set does not decide.
