@@ -337,6 +337,11 @@ def train_many(
         restarts = len(continue_from)
     if restarts is None and isinstance(grid, Grid):
         restarts = grid.restarts - integer("first", first, 0, grid.restarts - 1)
+    if restarts is None:
+        raise TypeError(
+            "restarts: expected the number of networks to train, such as restarts=1000, got None; "
+            "fastnn.train trains a single one"
+        )
     restarts = integer("restarts", restarts, 1, 10**12)
     job = make_job(
         net, X, y, optimizer=optimizer, loss=loss, epochs=epochs, target_sse=target_sse, stop=stop,

@@ -136,6 +136,7 @@ CASES = [
     (train(net=BIASED, init=[X[:2], Y[:2]]), ValueError, "[W1, b1, W2, b2, …]"),
     (train(net=BIASED, init=([X[:2], Y[:2]], [[0.0, 0.0]])), ValueError, "2 weight and 2 bias"),
     (train(net=BIASED, init=([X[:2], Y[:2]], None)), ValueError, "init: expected 2 weight and 2"),
+    (many(restarts=None), TypeError, "restarts: expected the number of networks to train, such as"),
     (many(restarts=0), ValueError, "restarts: expected an integer from 1"),
     (many(restarts=-5), ValueError, "restarts: expected an integer from 1"),
     (many(restarts=1e6), TypeError, "restarts: expected an integer, got 1000000.0"),
