@@ -41,6 +41,7 @@ def test_bench(capsys, tmp_path):
     assert all(0 < share <= 1 for share in saved["lanes_busy"].values())
 
 
+@pytest.mark.thorough
 def test_bench_times_nothing_that_computes_something_else(monkeypatch):
     task = bench.tasks(64)[0]
     assert bench._check(task) < 1e-9

@@ -24,6 +24,7 @@ COLUMN = 88
 """Characters of code that a page shows without a scroll bar."""
 
 
+@pytest.mark.thorough
 def test_it_builds_without_warnings(tmp_path):
     pytest.importorskip("sphinx")
     done = subprocess.run(

@@ -224,6 +224,7 @@ def test_special_kernels(sizes, optimizer, monkeypatch):
     ],
     ids=["rules", "residuals", "weights"],
 )
+@pytest.mark.thorough
 def test_tails_of_systems(arguments):
     X, y, labels = data_of([1, 33, 16, 2, 17, 40, 41, 5, 42, 63])
     arguments = {"optimizer": "lm", "epochs": 25} | arguments

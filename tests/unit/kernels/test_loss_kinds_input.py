@@ -70,6 +70,7 @@ def test_losses_are_equal_by_their_numbers():
     assert Poisson() != GaussianNLL()
 
 
+@pytest.mark.thorough
 def test_classes_and_names_stand_for_the_defaults():
     for name, kind in (("quantile", Quantile), ("log_cosh", fastnn.LogCosh), ("huber", Huber)):
         losses = {

@@ -78,6 +78,7 @@ def test_lanes_take_no_more_than_some_times_the_data(kind, dtype):
 
 
 @pytest.mark.parametrize("kind", OWN)
+@pytest.mark.thorough
 def test_the_bytes_that_a_chunk_takes(kind):
     """NumPy tells `tracemalloc` of each array: so many bytes above those of the job."""
     train_chunk(job_of(kind, 16, epochs=0), 0, RESTARTS)
