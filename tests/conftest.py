@@ -15,6 +15,7 @@ from paths import FOLDERS
 import fastnn
 from fastnn.engine import blueprint
 from fastnn.kernels import workspace
+from fastnn.spec.activations import CODES, KEPT
 
 matplotlib.use("Agg")
 sys.path[:0] = FOLDERS
@@ -68,6 +69,12 @@ def assert_same_bits(runs, expected):
         np.testing.assert_array_equal(bits(getattr(runs, name)), bits(getattr(expected, name)))
     for name in ("indices", "epochs", "status"):
         np.testing.assert_array_equal(getattr(runs, name), getattr(expected, name))
+
+
+def remove_own_activations():
+    """Remove all activations that are not built in."""
+    for name in [name for name, code in CODES.items() if code > KEPT]:
+        fastnn.extend.remove(name)
 
 
 def python(code, *, check=True, **environment):

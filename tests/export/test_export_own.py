@@ -5,6 +5,7 @@ from itertools import count
 
 import numpy as np
 import pytest
+from conftest import remove_own_activations
 from export_examples import (
     COMPILER,
     TOLERANCES,
@@ -28,7 +29,7 @@ from fastnn.expressions.texts import INFIX
 from fastnn.extend import activation, add_activation, formulas
 from fastnn.results.model import Model
 from fastnn.spec import activations
-from fastnn.spec.activations import BY_NAME, CODES, KEPT, Activation
+from fastnn.spec.activations import BY_NAME, Activation
 
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="there is no cc")
 counted = count()
@@ -39,8 +40,7 @@ STRICT = ["-O2", "-Wconversion", "-Wshadow"]
 @pytest.fixture(autouse=True)
 def _removed():
     yield
-    for name in [name for name, code in CODES.items() if code > KEPT]:
-        fastnn.extend.remove(name)
+    remove_own_activations()
 
 
 def session(proto):

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from conftest import remove_own_activations
 
 import fastnn
 from fastnn.extend import activation, add_activation, formulas, loss, optimizer
 from fastnn.extend.comparison import check_digits, check_loss, check_steps
 from fastnn.optimizers import OPTIMIZERS
 from fastnn.optimizers.one_formula import OneFormula
-from fastnn.spec.activations import ACTIVATIONS, CODES, KEPT, slope_of
+from fastnn.spec.activations import ACTIVATIONS, CODES, slope_of
 from fastnn.spec.losses import BY_NAME
 
 
@@ -18,8 +19,7 @@ def _nothing_was_added():
     losses = set(BY_NAME)
     yield
     assert losses == set(BY_NAME)
-    for name in [name for name, code in CODES.items() if code > KEPT]:
-        fastnn.extend.remove(name)
+    remove_own_activations()
 
 
 @pytest.mark.parametrize("name", [one.name for one in ACTIVATIONS])

@@ -16,7 +16,7 @@ import test_activations
 import test_gradients
 import test_optimizers
 import test_optimizers_bits
-from conftest import assert_same_bits, bits, python
+from conftest import assert_same_bits, bits, python, remove_own_activations
 from pages import blocks
 from paths import ROOT
 
@@ -26,7 +26,6 @@ from fastnn.job.record import kind_of
 from fastnn.kernels.pieces import Kind
 from fastnn.kernels.train_loop import train_restarts
 from fastnn.optimizers import OPTIMIZERS
-from fastnn.spec.activations import CODES, KEPT
 from fastnn.storage.writer import is_begun
 
 pytestmark = pytest.mark.thorough
@@ -97,8 +96,7 @@ def own(source, tmp_path, monkeypatch):
     before = list(OPTIMIZERS)
     yield importlib.import_module("own")
     del sys.modules["own"]
-    for name in [name for name, code in CODES.items() if code > KEPT]:
-        fastnn.extend.remove(name)
+    remove_own_activations()
     for kind in set(OPTIMIZERS) - set(before):
         fastnn.extend.remove(kind)
     assert before == OPTIMIZERS

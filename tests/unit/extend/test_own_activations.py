@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from conftest import remove_own_activations
 
 import fastnn
 from fastnn.expressions import Expression
 from fastnn.extend import activation, add_activation, formulas
-from fastnn.spec.activations import BY_NAME, CODES, KEPT
+from fastnn.spec.activations import BY_NAME
 
 XOR = fastnn.datasets.xor()
 
@@ -16,8 +17,7 @@ XOR = fastnn.datasets.xor()
 @pytest.fixture(autouse=True)
 def _taken_back():
     yield
-    for name in [name for name, code in CODES.items() if code > KEPT]:
-        fastnn.extend.remove(name)
+    remove_own_activations()
 
 
 def softclip(x):

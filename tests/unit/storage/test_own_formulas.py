@@ -9,12 +9,12 @@ from multiprocessing import get_context
 
 import numpy as np
 import pytest
-from conftest import assert_same_bits, bits, python
+from conftest import assert_same_bits, bits, python, remove_own_activations
 
 import fastnn
 from fastnn.extend import activation, add_activation, formulas
 from fastnn.spec import own_activations
-from fastnn.spec.activations import BY_NAME, CODES, KEPT
+from fastnn.spec.activations import BY_NAME, CODES
 from fastnn.support.atomic_files import DamagedFile
 
 XOR = fastnn.datasets.xor()
@@ -24,12 +24,7 @@ SIZES = [2, 3, 1]
 @pytest.fixture(autouse=True)
 def _removed():
     yield
-    _remove()
-
-
-def _remove():
-    for name in [name for name, code in CODES.items() if code > KEPT]:
-        fastnn.extend.remove(name)
+    remove_own_activations()
 
 
 def swish(x):
@@ -69,7 +64,7 @@ def folder(tmp_path_factory):
     trained(out=folder / "folder")
     fastnn.export.to_json(runs.restart(2), folder / "model.json")
     (folder / "network.pickle").write_bytes(pickle.dumps(runs.network))
-    _remove()
+    remove_own_activations()
     return folder
 
 
@@ -121,7 +116,7 @@ print(len(more), stored.network.activation)
 def test_a_loaded_formula_can_be_added_again(name, folder):
     network()
     before = {own: BY_NAME[own] for own in ("swish", "lowered")}
-    _remove()
+    remove_own_activations()
     READERS[name](folder / name)
     for own, known in before.items():
         assert BY_NAME[own] is not known
@@ -145,7 +140,7 @@ def test_another_formula_of_the_name_is_told(name, folder):
     with pytest.raises(ValueError, match=re.escape(message)):
         READERS[name](folder / name)
     assert "lowered" not in CODES  # all or nothing
-    _remove()
+    remove_own_activations()
     add_activation("lowered", function=lowered, kink=0.0)  # with another slope at 0
     with pytest.raises(ValueError, match=r"here it is .*, there Expression\(y: select\(y >= 0.0"):
         READERS[name](folder / name)
@@ -153,7 +148,7 @@ def test_another_formula_of_the_name_is_told(name, folder):
 
 def test_jobs_of_a_folder_need_the_same_formula(tmp_path):
     trained(out=tmp_path / "folder")
-    _remove()
+    remove_own_activations()
     add_activation("lowered", function=lowered, kink=0.0)
     activation(swish)
     with pytest.raises(ValueError, match="expected 'lowered' as this process knows it"):
@@ -167,7 +162,7 @@ def test_bits_are_those_of_the_first_process(tmp_path):
     spawn = get_context("spawn")
     with ProcessPoolExecutor(1, spawn) as pool:
         assert_same_bits(trained(restarts=40, executor=pool, chunk=20), runs)
-    _remove()
+    remove_own_activations()
     loaded = fastnn.load(tmp_path / "runs.npz")
     np.testing.assert_array_equal(bits(loaded.restart(30).parameters), bits(runs.parameters[30]))
     for again in (copy.copy(loaded.network), copy.deepcopy(loaded.network)):
