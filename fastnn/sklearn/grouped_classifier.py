@@ -10,32 +10,17 @@ from sklearn.base import ClassifierMixin
 from ..optimizers import Optimizer
 from ..support.suggestions import suggests
 from .classifier import MLPClassifier
+from .group_docs import documented_with_groups
 from .grouped import GroupedMLP
-from .parameters import documented
 
 
-@documented
+@documented_with_groups
 class GroupedMLPClassifier(ClassifierMixin, GroupedMLP):
     """Classifier with a network for each group of rows, which a column of X tells.
 
     Parameters
     ----------
-    groups : str or int
-        Name or index of the column of X that holds the groups, such as shops or sensors: numbers,
-        texts, or anything hashable.  It is no feature.
-    scaling : "group" or "common", default "group"
-        Networks see features with mean 0 and standard deviation 1: in each group,
-        or in all rows together.  Where a group is constant, the deviation is that of all rows.
-    fallback : bool, default True
-        If True, an `MLPClassifier` is trained on all rows, and predicts rows of groups that are
-        unknown, or whose networks diverged.  If False, unknown groups are an error.
-    alpha : float or "auto", default "auto"
-        Penalty on the squares of the weights, as in scikit-learn, for each group by its own number
-        of rows.  "auto" is chosen as by `MLPClassifier`: with "lbfgs", if a fifth of each group's
-        rows, rounded down, are at least 20 in all, these are held out, and the one of 0.0001, 0.03,
-        3 and 10 with which the groups' networks predict them best is used.
-    n_restarts : int, default 10
-        Number of networks to train for each group, of which that of lowest loss is kept.
+    {groups}
     {common}
     class_weight : dict or "balanced", optional
         As of `MLPClassifier`; "balanced" is by the rows of all groups together.
@@ -44,29 +29,7 @@ class GroupedMLPClassifier(ClassifierMixin, GroupedMLP):
     ----------
     classes_ : (n_classes,) array
         The labels of all groups.  A group may lack some.
-    models_ : fastnn.Models
-        The best network of each group, and the fallback, in the units of the data.  It can be saved
-        and exported.
-    by_group_ : table
-        The outcomes, as ``Runs.by_group()`` returns them, with losses as the networks were trained.
-    alpha_ : float
-        The penalty that was used for the groups.
-    n_iter_ : int
-        The most epochs of a group's network.
-    n_features_in_ : int
-        Number of columns of X, with that of the groups.
-    feature_names_in_ : array of str
-        Their names, in a data frame.
-
-    Raises
-    ------
-    TypeError, ValueError
-        From `fit`, before any training: if a parameter or the data are invalid.
-
-    Warns
-    -----
-    FitWarning, ConvergenceWarning
-        From `fit`: of networks that diverged, or were still improving at `max_iter`.
+    {attributes}
 
     Examples
     --------
