@@ -337,7 +337,7 @@ def train_many(
         restarts = len(continue_from)
     if restarts is None and isinstance(grid, Grid):
         restarts = grid.restarts - integer("first", first, 0, grid.restarts - 1)
-    if restarts is None:
+    if restarts is None and grid is None:
         raise TypeError(
             "restarts: expected the number of networks to train, such as restarts=1000, got None; "
             "fastnn.train trains a single one"

@@ -166,7 +166,7 @@ CASES = [
      "restarts_per_cell: expected an integer, got [2]"),
     (lambda: Grid(learning_rate=np.ones(10**6), momentum=np.ones(10**6), restarts_per_cell=2),
      ValueError, "Grid: restarts: expected an integer from 1 to 1000000000000, got 2000000000000"),
-    (lambda: many(grid={"learning_rate": [1]}), TypeError, "restarts: expected the number of"),
+    (lambda: many(grid={"learning_rate": [1]}), TypeError, "restarts: expected an integer, got No"),
     (lambda: many(grid={"learning_rate": [1]}, restarts=1), TypeError,
      "grid: expected a fastnn.Grid, got {'learning_rate': [1]}"),
     (lambda: many(grid=Grid, restarts=1), TypeError, "grid: expected a fastnn.Grid, got <class"),
