@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..support.suggestions import bare, hint
+from ..support.suggestions import bare, hint, meanings
 
 # What other programs call options, and what to write here; the first whose option the command has.
-_WORDS = """
+WORDS = """
 epoch n-epochs num-epochs nb-epoch max-epochs max-iter n-iter iterations steps: --epochs
 n-restarts num-restarts n-init n-runs runs trials tries: --restarts
 n-estimators estimators ensemble bagging members top-k best: --average
@@ -87,20 +87,10 @@ _ABSENT = {
 }  # fmt: skip
 
 
-def meant() -> dict[str, list[str]]:
-    """List what each word may mean."""
-    found: dict[str, list[str]] = {}
-    for line in _WORDS.strip().splitlines():
-        words, _, options = line.partition(":")
-        for word in words.split():
-            found.setdefault(bare(word), []).extend(options.split())
-    return found
-
-
 def advice_on(option: str, known: Iterable[str]) -> str:
     """The end of a message on an unknown option: the one that is meant, or why there is none."""
     known, word = list(known), bare(option)
-    for way in meant().get(word, []):
+    for way in meanings(WORDS).get(word, []):
         if way.partition("=")[0] in known:
             return f"; did you mean {way.replace('=', ' ')}?"
     for words, reason in _ABSENT.items():

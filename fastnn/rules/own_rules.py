@@ -19,7 +19,7 @@ from ..lanes.matrices import rows_at
 from ..lanes.operations import like, select
 from ..lanes.tuples import tuple_formula
 from ..spec.status import Status
-from ..support.checks import by_name, real_array, shown
+from ..support.checks import by_name, check_keys, real_array, shown
 from .common import Judge, Rule
 from .gradient_below import gradient_norm
 
@@ -96,8 +96,7 @@ def class_of(definition: Any) -> type[OwnRule]:
     ValueError, TypeError
         If it is no such definition.
     """
-    if not isinstance(definition, dict) or {*definition} != KEYS:
-        raise ValueError(f"rule: expected {', '.join(sorted(KEYS))}, got {shown(definition)}")
+    check_keys("rule", definition, KEYS)
     return _class_of(json.dumps(definition, sort_keys=True))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..expressions import Expression, formula_of
-from ..support.checks import integer, real_array, shown
+from ..support.checks import check_keys, integer, real_array, shown
 from . import activations
 from .activations import ACTIVATIONS, BY_NAME, CODES, Activation
 
@@ -66,8 +66,7 @@ def activation_of(definition: Any) -> Activation:
     ValueError
         If it is no such definition.
     """
-    if not isinstance(definition, dict) or {*definition} != KEYS:
-        raise _bad(", ".join(sorted(KEYS)), definition)
+    check_keys("activation", definition, KEYS)
     name, slope_of = definition["name"], definition["slope_of"]
     if not isinstance(name, str) or not name.isidentifier():
         raise _bad("a name of letters, digits and underscores", name)

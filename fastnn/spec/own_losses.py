@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from ..expressions import Expression, record
 from ..support.bounds import ANY
-from ..support.checks import by_name, integer, real_array, shown
+from ..support.checks import by_name, check_keys, integer, real_array, shown
 from .loss_formulas import LossFormula, square_of
 from .losses import BY_NAME, LOSSES, Penalized
 
@@ -50,8 +50,7 @@ def class_of(definition: Any) -> type[OwnLoss]:
     ValueError
         If it is no such definition.
     """
-    if not isinstance(definition, dict) or {*definition} != KEYS:
-        raise ValueError(f"loss: expected {', '.join(sorted(KEYS))}, got {shown(definition)}")
+    check_keys("loss", definition, KEYS)
     return _class_of(json.dumps(definition, sort_keys=True))
 
 

@@ -161,6 +161,12 @@ def per_restart(
     return rows
 
 
+def check_keys(name: str, given: Any, keys: set[str]) -> None:
+    """Raise ValueError unless `given` is a dict with exactly these keys."""
+    if not isinstance(given, dict) or {*given} != keys:
+        raise ValueError(f"{name}: expected {', '.join(sorted(keys))}, got {shown(given)}")
+
+
 def float_type(value: Any) -> np.dtype:
     """Convert `value` to the dtype float64 or float32."""
     dtype: np.dtype | None

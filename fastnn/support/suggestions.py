@@ -125,10 +125,10 @@ def bare(name: str) -> str:
 
 
 @cache
-def _synonyms() -> dict[str, list[str]]:
-    """The names that each word may mean."""
+def meanings(table: str) -> dict[str, list[str]]:
+    """Read what each word may mean from lines such as ``words that people type: names of ours``."""
     names: dict[str, list[str]] = {}
-    for line in WORDS.strip().splitlines():
+    for line in table.strip().splitlines():
         words, _, meant = line.partition(":")
         for word in words.split():
             names.setdefault(bare(word), []).extend(meant.split())
@@ -142,7 +142,7 @@ def _written(name: str, known: Iterable[str]) -> list[str]:
 
 def _synonymous(name: str, known: Iterable[str]) -> list[str]:
     """The `known` names that `name` may mean by `WORDS`."""
-    meant = _synonyms().get(bare(name), [])
+    meant = meanings(WORDS).get(bare(name), [])
     return [other for other in known if other in meant]
 
 
@@ -169,7 +169,7 @@ def hint(name: Any, known: Iterable[str], form: Callable[[str], str] = repr) -> 
 def _hint_of_argument(name: str, known: list[str]) -> str:
     """The hint for an argument, which may also be a number that belongs to a `known` one."""
     inner = [part for part, (argument, _) in PARTS.items() if argument in known]
-    meant = _synonyms().get(bare(name), [])
+    meant = meanings(WORDS).get(bare(name), [])
     if not _written(name, known) and ({name, *meant} & {*inner} or not hint(name, known)):
         return hint(name, inner, lambda part: "=".join(PARTS[part]))
     return hint(name, known, str)

@@ -5,6 +5,7 @@ import pytest
 import fastnn
 from fastnn.cli import bench, export, habits, info, main, predict, restarts, train, xor
 from fastnn.cli.arguments import Parser
+from fastnn.support.suggestions import meanings
 
 MODULES = {"xor": xor, "restarts": restarts, "train": train, "predict": predict,
            "export": export, "bench": bench, "info": info}  # fmt: skip
@@ -109,7 +110,7 @@ def test_options_of_other_programs(told, command, word, advice):
 
 def test_the_words_of_other_programs_mean_options_that_there_are():
     known = {option for command in MODULES for option in options_of(command)}
-    meant = {way.partition("=")[0] for ways in habits.meant().values() for way in ways}
+    meant = {way.partition("=")[0] for ways in meanings(habits.WORDS).values() for way in ways}
     assert meant <= known
 
 
