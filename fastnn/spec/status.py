@@ -51,8 +51,8 @@ class Status(IntEnum):
     def __eq__(self, other: object) -> bool:
         return int(self) == (int(Status.named(other)) if isinstance(other, str) else other)
 
-    def __ne__(self, other: object) -> bool:
-        return not self == other
+    def __ne__(self, other: object) -> bool:  # not the negation, which an array does not have
+        return int(self) != (int(Status.named(other)) if isinstance(other, str) else other)
 
     __hash__ = int.__hash__
 

@@ -88,3 +88,12 @@ def test_plain_numbers_come_of_calculations(runs):
     for result in (runs.status + 1, runs.status > 1, abs(runs.status)):
         assert type(result) is np.ndarray
     assert runs.status.mean() == np.asarray(runs.status).mean()
+
+
+@pytest.mark.parametrize("compare", [operator.eq, operator.ne])
+def test_a_status_compares_with_arrays_on_either_side(compare, runs):
+    plain = np.asarray(runs.status)
+    expected = compare(plain, int(Status.CONVERGED))
+    for codes in (runs.status, plain):
+        np.testing.assert_array_equal(compare(Status.CONVERGED, codes), expected)
+        np.testing.assert_array_equal(compare(codes, Status.CONVERGED), expected)
