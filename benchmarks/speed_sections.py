@@ -69,6 +69,10 @@ def _full(record: dict[str, Any]) -> Iterator[str]:
         yield ""
         yield from million(figures)
     yield from _optimizers(values)
+    groups = list(_groups(values))
+    if groups:
+        yield "\n## Groups\n"
+        yield from groups
     yield ""
     for name, text in FIGURES.items():
         if name in values:
@@ -198,6 +202,41 @@ def _optimizers(values: dict[str, Any]) -> Iterator[str]:
         ratio = batches["shuffled"] / batches["given order"]
         take = f"take {ratio:.2f} times as long as in the given order"
         yield f"Shuffled batches of 15 of Iris {take}."
+
+
+def _groups(values: dict[str, Any]) -> Iterator[str]:
+    """Networks of their own for many data sets: all together, one by one, and by others."""
+    found = values.get("groups to convergence")
+    if not found:
+        return
+    alone = ""
+    if "scikit-learn" in found:
+        alone = (
+            f"; scikit-learn's, one fit for each group, {number(found['scikit-learn'])} µs, "
+            f"R² {found['score of scikit-learn']:.3f}"
+        )
+    yield (
+        "A 3-8-1 network for each of 1,000 groups of 30 to 300 rows, trained to convergence by "
+        f"L-BFGS, takes {number(found['fastnn, ten restarts'])} µs with ten restarts for each "
+        f"group, {number(found['fastnn, one restart'])} µs with one, and "
+        f"{number(found['fastnn, one by one'])} µs with a call for each group; median test R² "
+        f"{found['score']:.3f}{alone}."
+    )
+    if "groups in JAX" in values:
+        ns = values["groups in JAX"]
+        yield (
+            f"An epoch of gradient descent takes {number(ns['fastnn'])} ns per row, and "
+            f"{number(ns['JAX'])} ns with JAX's `vmap` over data that are padded."
+        )
+    if "cost of groups" in values:
+        shares = [
+            f"{name} {number(times['1'])} and {number(times['10'])}"
+            for name, times in values["cost of groups"].items()
+        ]
+        yield (
+            "In times of data that all restarts share, a row takes, with one restart and with ten: "
+            f"{', '.join(shares)}."
+        )
 
 
 def _targets(figures: Figures) -> Iterator[str]:

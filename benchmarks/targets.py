@@ -154,6 +154,20 @@ def solved(figures: Figures) -> float:
     return 100 * about["solved"] / about["restarts"]
 
 
+def of_groups(times: str, measured: str = "groups to convergence") -> Callable[[Figures], float]:
+    """The time that groups take in another way, in times of fastnn's."""
+    own = "fastnn, ten restarts" if measured == "groups to convergence" else "fastnn"
+    return lambda figures: float(
+        figures.measurement(measured, times) / figures.measurement(measured, own)
+    )
+
+
+def cost_of_groups(figures: Figures) -> float:
+    """The largest time per row of groups, in times of data that all restarts share."""
+    costs = figures.measurement("cost of groups")
+    return max(ratio for of_optimizer in costs.values() for ratio in of_optimizer.values())
+
+
 def ahead_of_limit(work: str) -> Target:
     """The target that fastnn is no slower than the C++ limit."""
     return Target(named(work), "time of the C++ limit", longer((work, MANY), (work, LIMIT)), 1,
@@ -243,6 +257,10 @@ TARGETS = [
     Target("Levenberg–Marquardt", "a million solved",
            lambda f: f.measurement("solved", "seconds"), 0.5, 1, least=False, unit="s"),
     Target("Levenberg–Marquardt", "solved in 30 trials", solved, 84, unit="%"),
+    Target("groups", "scikit-learn, one fit a group", of_groups("scikit-learn"), 100),
+    Target("groups", "JAX vmap over padded data", of_groups("JAX", "groups in JAX"), 3),
+    Target("groups", "one call a group", of_groups("fastnn, one by one"), 5),
+    Target("groups", "time per row of common data", cost_of_groups, 1.3, least=False),
     Target("scale", "10^3 … 10^7 restarts, spread of ns", flatness, 10, least=False, unit="%"),
     Target("scale", "growth of memory beyond results", growth, 32, least=False, unit="MiB"),
     Target("start", "import", start("import"), 0.4, least=False, unit="s"),

@@ -84,6 +84,32 @@ def test_targets_are_met_missed_or_without_a_figure(record):
     assert len(outcomes(Figures(record))) == len(TARGETS)
 
 
+def with_groups(record):
+    record["measurements"] |= {
+        "groups to convergence": {
+            "fastnn, one restart": 900.0, "fastnn, ten restarts": 800.0,
+            "fastnn, one by one": 3600.0, "score": 0.98, "scikit-learn": 96000.0,
+            "score of scikit-learn": 0.975,
+        },
+        "cost of groups": {"RPROP": {"1": 1.2, "10": 1.1}, "L-BFGS": {"1": 1.4, "10": 1.0}},
+        "groups in JAX": {"fastnn": 10.0, "JAX": 45.0},
+    }  # fmt: skip
+    return record
+
+
+def test_groups_have_a_section_and_targets(record):
+    assert "## Groups" not in speed_sections.full(record)
+    page = speed_sections.full(with_groups(record))
+    assert "takes 800 µs with ten restarts for each group, 900 µs with one, and 3,600" in page
+    assert "one fit for each group, 96,000 µs, R² 0.975" in page
+    assert "RPROP 1.20 and 1.10, L-BFGS 1.40 and 1.00" in page
+    met = {o.target.what: o.met for o in outcomes(Figures(record)) if o.target.work == "groups"}
+    assert met == {
+        "scikit-learn, one fit a group": True, "JAX vmap over padded data": True,
+        "one call a group": False, "time per row of common data": False,
+    }  # fmt: skip
+
+
 def with_before(record):
     record["machine"]["before"] = {"version": "0.0", "commit": "abc1234", "numerics_version": 2}
     record["rows"].append(row("W2", "before many", "before", 16.0, 18.0, 32.0))
