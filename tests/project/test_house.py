@@ -4,13 +4,14 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 
 import grimp
-import pytest
 from paths import TESTS
+from sources import ALL, ROOT, SOURCES, broken, name, tree_of
 
 import fastnn
 from fastnn.optimizers import OPTIMIZERS
@@ -18,19 +19,8 @@ from fastnn.rules import RULES
 from fastnn.spec.losses import LOSSES
 from fastnn.starts import INITIALIZATIONS
 
-ROOT = Path(fastnn.__file__).parent.parent
-SOURCES = sorted((ROOT / "fastnn").rglob("*.py"))
-ALL = SOURCES + sorted(
-    path for folder in ("tests", "benchmarks", "examples") for path in (ROOT / folder).rglob("*.py")
-)
-
-
 COMPILED = ("kernels", "optimizers", "rules", "starts")
 """The folders of compiled functions that training calls."""
-
-
-def name(path):
-    return str(path.relative_to(ROOT))
 
 
 # A docstring opens with a noun or a verb; articles and formulas may come first.
@@ -53,23 +43,31 @@ def calls(tree):
             yield ast.unparse(node.func), node
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_kernels_get_their_flags_from_one_place(path):
-    tree = ast.parse(path.read_text())
+def own_flags(path):
+    """Compiled functions whose flags are not those of `jit.compiling`."""
+    tree = tree_of(path)
     if path.name == "compiling.py":
         for function, node in calls(tree):
             if function.endswith("njit"):
                 spread = {
                     ast.unparse(keyword.value) for keyword in node.keywords if not keyword.arg
                 }
-                assert spread & {"FLAGS", "_INNER"}
+                if not spread & {"FLAGS", "_INNER"}:
+                    yield ast.unparse(node)
         return
-    assert not any(function.split(".")[-1] in ("njit", "jit") for function, _ in calls(tree))
+    yield from (
+        function for function, _ in calls(tree) if function.split(".")[-1] in ("njit", "jit")
+    )
     if "from ..jit.compiling import inlined as njit\n" in path.read_text():  # with the flags
         return
     for node in ast.walk(tree):
         for decorator in getattr(node, "decorator_list", []):
-            assert ast.unparse(decorator).split(".")[-1] not in ("njit", "jit", "vectorize")
+            if ast.unparse(decorator).split(".")[-1] in ("njit", "jit", "vectorize"):
+                yield ast.unparse(decorator)
+
+
+def test_kernels_get_their_flags_from_one_place():
+    assert broken(own_flags, SOURCES) == {}
 
 
 def test_every_compiled_function_has_the_flags():
@@ -103,7 +101,7 @@ def test_functions_that_are_made_are_inlined():
     for path in SOURCES:
         if path.parent.name not in COMPILED:
             continue
-        for outer in ast.walk(ast.parse(path.read_text())):
+        for outer in ast.walk(tree_of(path)):
             if isinstance(outer, ast.FunctionDef):
                 for inner in ast.walk(outer):
                     if inner is not outer and isinstance(inner, ast.FunctionDef):
@@ -111,23 +109,28 @@ def test_functions_that_are_made_are_inlined():
                         assert "kernel" not in decorators, f"{name(path)}: {inner.name}"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_only_the_command_line_prints(path):
+def prints(path):
     if path.parent.name != "cli":
-        assert not any(function == "print" for function, _ in calls(ast.parse(path.read_text())))
+        yield from (node.lineno for function, node in calls(tree_of(path)) if function == "print")
 
 
-@pytest.mark.parametrize("path", ALL, ids=name)
-def test_files_are_short_and_say_what_they_are(path):
-    text = path.read_text()
-    assert text.count("\n") <= 400
-    assert not text or ast.get_docstring(ast.parse(text))
+def test_only_the_command_line_prints():
+    assert broken(prints, SOURCES) == {}
 
 
-def defined_in(tree):
+def test_files_are_short():
+    assert {name(p): n for p in ALL if (n := p.read_text().count("\n")) > 400} == {}
+
+
+def test_files_say_what_they_are():
+    assert [name(p) for p in ALL if p.read_text() and not ast.get_docstring(tree_of(p))] == []
+
+
+@cache
+def defined_in(path):
     """Every name that a module defines, at whatever depth."""
     names = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names.add(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -141,23 +144,30 @@ def home_of(path, node):
     return base.joinpath(*(node.module or "").split("."))
 
 
-@pytest.mark.parametrize("path", ALL, ids=name)
-def test_names_are_imported_from_where_they_are_defined(path):
-    """Only the `__init__` of a package passes names on."""
-    for node in ast.walk(ast.parse(path.read_text())):
+def names_from_elsewhere(path):
+    """Names that are imported from modules that import them, too."""
+    for node in ast.walk(tree_of(path)):
         home = home_of(path, node) if isinstance(node, ast.ImportFrom) else ROOT
         if home.is_dir() or not home.is_relative_to(ROOT / "fastnn"):
             continue
         source = home.with_suffix(".py")
-        assert source.is_file(), f"there is no {node.module}"
-        passed_on = {each.name for each in node.names} - defined_in(ast.parse(source.read_text()))
-        assert not passed_on, f"{node.module} does not define {passed_on}"
+        if not source.is_file():
+            yield f"there is no {node.module}"
+        elif passed_on := {each.name for each in node.names} - defined_in(source):
+            yield f"{node.module} does not define {passed_on}"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_docstrings_open_with_a_noun_or_a_verb(path):
-    for text in docstrings(ast.parse(path.read_text())):
-        assert not OPENERS.match(text), text
+def test_names_are_imported_from_where_they_are_defined():
+    """Only the `__init__` of a package passes names on."""
+    assert broken(names_from_elsewhere, ALL) == {}
+
+
+def odd_openers(path):
+    return filter(OPENERS.match, docstrings(tree_of(path)))
+
+
+def test_docstrings_open_with_a_noun_or_a_verb():
+    assert broken(odd_openers, SOURCES) == {}
 
 
 def test_wings_import_only_downwards():

@@ -4,11 +4,8 @@ import ast
 from pathlib import Path
 
 import pytest
+from sources import PACKAGE, SOURCES, broken
 
-import fastnn
-
-PACKAGE = Path(fastnn.__file__).parent
-SOURCES = sorted(PACKAGE.rglob("*.py"))
 KERNELS = sorted((PACKAGE / "kernels").glob("*.py"))
 COMPILED = sorted(
     path
@@ -24,10 +21,6 @@ ALLOWED = {
 KNOW_PLACES = ("views.py", "workspace.py")
 WAYS_OF_WEIGHTING = {"UNWEIGHTED", "COMMON", "OWN"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-
-
-def name(path):
-    return str(path.relative_to(PACKAGE))
 
 
 def functions(node, outer=()):
@@ -130,25 +123,27 @@ def places_of_fields(text):
     return [each for each in found if each not in WAYS_OF_WEIGHTING]
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_no_text_is_run_as_code(path):
-    assert run_texts(path.read_text()) == []
+def in_files(rule, paths):
+    """What a rule of texts finds in each of some files."""
+    return broken(lambda path: rule(path.read_text()), paths)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_nothing_is_named_only_to_be_closed_over(path):
-    assert idle_expressions(path.read_text()) == []
+def test_no_text_is_run_as_code():
+    assert in_files(run_texts, SOURCES) == {}
 
 
-@pytest.mark.parametrize("path", KERNELS, ids=name)
-def test_kernels_have_few_arguments(path):
-    assert functions_of_many_arguments(path.read_text()) == []
+def test_nothing_is_named_only_to_be_closed_over():
+    assert in_files(idle_expressions, SOURCES) == {}
 
 
-@pytest.mark.parametrize("path", KERNELS, ids=name)
-def test_kernels_are_short(path):
-    found = {f"{path.name}: {function}" for function in long_functions(path.read_text())}
-    assert found - set(ALLOWED) == set()
+def test_kernels_have_few_arguments():
+    assert in_files(functions_of_many_arguments, KERNELS) == {}
+
+
+def test_kernels_are_short():
+    found = in_files(long_functions, KERNELS)
+    long = {f"{Path(file).name}: {each}" for file, every in found.items() for each in every}
+    assert long - set(ALLOWED) == set()
 
 
 @pytest.mark.parametrize("function", ALLOWED)
@@ -159,9 +154,8 @@ def test_only_what_emits_code_is_long(function):
     assert "from llvmlite import ir" in text
 
 
-@pytest.mark.parametrize("path", COMPILED, ids=name)
-def test_imports_are_short(path):
-    assert long_imports(path.read_text()) == []
+def test_imports_are_short():
+    assert in_files(long_imports, COMPILED) == {}
 
 
 def test_textbook_is_made_of_formulas():
@@ -170,10 +164,9 @@ def test_textbook_is_made_of_formulas():
     assert len(list(functions(ast.parse(text)))) > 5
 
 
-@pytest.mark.parametrize("path", COMPILED, ids=name)
-def test_kernels_read_fields_by_name(path):
-    if path.name not in KNOW_PLACES:
-        assert places_of_fields(path.read_text()) == []
+def test_kernels_read_fields_by_name():
+    others = [path for path in COMPILED if path.name not in KNOW_PLACES]
+    assert in_files(places_of_fields, others) == {}
 
 
 def body(count):
