@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .job.build import make_job
 from .job.group_data import Asked
-from .job.keep import Best, make_keep
+from .job.keep import make_keep
 from .job.reach import warn_of_targets
 from .optimizers import Optimizer
 from .results.run import Run, train_one, warned
@@ -268,8 +268,9 @@ def train_many(
         Results to keep of every restart.  "outcomes" are loss, epochs and status; "parameters" adds
         the parameters, and "all" also the state for `continue_from`.  A list names columns from
         "loss", "epochs", "status", "parameters" and "state".  ``Best(n)`` keeps the n restarts of
-        lowest loss, "statistics" none: both take constant memory.  None keeps everything up to 1
-        GiB, otherwise the parameters up to 1 GiB, and raises beyond that.
+        lowest loss, of each group if there are any, "statistics" none: both take constant memory.
+        None keeps everything up to 1 GiB, otherwise the parameters up to 1 GiB, and raises beyond
+        that.
     out : str or PathLike, optional
         A folder to write results to as they arrive, new or empty except for hidden files, which are
         left alone.  Written chunks survive a crash of the process or the machine; only chunks in
@@ -360,11 +361,6 @@ def train_many(
         raise TypeError(f"progress: expected True, False or None, got {shown(progress)}")
     limit = checked_seconds(time_limit)
     folder = check_out(out, resume)
-    if job.groups is not None and isinstance(keep, Best):
-        raise ValueError(
-            "keep: expected 'all', 'parameters', 'outcomes' or 'statistics' with groups, got "
-            f"{keep!r}, the best restarts of all groups together"
-        )
     warn_of_targets(job)
 
     def collect(collector: Collector) -> Any:

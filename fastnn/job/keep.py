@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..spec.status import EPOCH_LIMIT, NOT_RUN, Status
+from ..spec.status import EPOCH_LIMIT, Status
 from ..support.checks import by_name, integer, shown
 from ..support.gate import kept
 from ..support.machine import physical_memory
@@ -30,6 +30,8 @@ _UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
 @dataclass(frozen=True)
 class Best:
     """Value of `keep`: only the n restarts of lowest loss, and statistics of all.
+
+    With groups these are the n restarts of each group.
 
     Parameters
     ----------
@@ -54,7 +56,7 @@ class Keep(NamedTuple):
     columns: tuple[str, ...]
     """Names from `COLUMNS`, in that order."""
     best: int = 0
-    """Number of restarts of lowest loss to keep; 0 keeps all."""
+    """Number of restarts of lowest loss to keep, of each group if there are any; 0 keeps all."""
     statistics: bool = False
     """True if statistics of all restarts are kept."""
 
@@ -82,6 +84,14 @@ class Keep(NamedTuple):
     def row_bytes(self, job: Job) -> int:
         """Bytes of a row of these columns."""
         return sum(dtype.itemsize * math.prod(shape) for dtype, shape in self.types(job).values())
+
+    def most_rows(self, job: Job) -> int:
+        """Maximum number of rows to keep."""
+        if not self.best:
+            return job.restarts
+        if job.groups is None:
+            return min(self.best, job.restarts)
+        return job.groups.count * min(self.best, job.groups.restarts)
 
 
 def result_types(job: Job) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
@@ -158,7 +168,7 @@ def make_keep(keep: Any, job: Job, *, on_disk: bool = False) -> Keep:
     """
     asked = _asked(keep)
     if asked is not None:
-        rows = min(asked.best, job.restarts) if asked.best else job.restarts
+        rows = asked.most_rows(job)
         size, memory = rows * asked.row_bytes(job), physical_memory()
         if size > memory and not (on_disk and not asked.best):
             raise ValueError(
@@ -205,13 +215,3 @@ def _asked(keep: Any) -> Keep | None:
             )
     # All columns need the status, which says which restarts have ended.
     return Keep(tuple(name for name in COLUMNS if name in {*keep, "status"}))
-
-
-def best_rows(columns: Mapping[str, np.ndarray], n: int) -> dict[str, np.ndarray]:
-    """The n rows of lowest finite loss in columns with "restart"; ties go to the lowest index."""
-    loss, index = columns["loss"], columns["restart"]
-    there = np.flatnonzero(np.isfinite(loss) & (columns["status"] != NOT_RUN))
-    if len(there) > n:  # all candidates, with ties
-        there = there[loss[there] <= np.partition(loss[there], n - 1)[n - 1]]
-    chosen = there[np.lexsort((index[there], loss[there]))[:n]]
-    return {name: values[chosen] for name, values in columns.items()}

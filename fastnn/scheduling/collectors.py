@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ..job.best_rows import BestRows
 from ..job.job import Job
-from ..job.keep import Keep, best_rows, result_types
+from ..job.keep import Keep, result_types
 from ..results.censoring import CutOff
 from ..results.runs import Runs
 from ..results.statistics import Statistics
@@ -110,14 +111,14 @@ class StatisticsAndBest(Collector):
     def __init__(self, job: Job, keep: Keep) -> None:
         super().__init__(job, keep)
         self.statistics = Statistics.empty(job)
-        self.best: dict[str, np.ndarray] = {}
+        self.best = BestRows(job, keep)
 
     def add(self, part: Part) -> None:
         """Add a part."""
         if part.statistics is not None:
             self.statistics.add(Statistics.from_arrays(self.job, part.statistics))
         if self.keep.best and part.columns:
-            self.best = better_of(self.best, part.columns, self.keep.best)
+            self.best.add(part.columns)
         super().add(part)
 
     def result(self) -> Runs | Statistics:
@@ -125,22 +126,11 @@ class StatisticsAndBest(Collector):
         self.statistics.cut_short(self.cut)
         if not self.keep.best:
             return self.statistics
-        return runs_of_best(self.job, self.keep, self.best, self.statistics)
+        return runs_of_best(self.best, self.statistics)
 
 
-def better_of(
-    one: dict[str, np.ndarray], other: dict[str, np.ndarray], n: int
-) -> dict[str, np.ndarray]:
-    """The n best rows of two sets of columns, the first of which may be empty."""
-    if not one:
-        return best_rows(other, n)
-    return best_rows({name: np.concatenate([one[name], other[name]]) for name in one}, n)
-
-
-def runs_of_best(job: Job, keep: Keep, best: dict[str, np.ndarray], statistics: Statistics) -> Runs:
+def runs_of_best(best: BestRows, statistics: Statistics) -> Runs:
     """The best restarts as results."""
-    columns: dict[str, Any] = best or {
-        name: np.empty((0, *shape), dtype) for name, (dtype, shape) in keep.types(job).items()
-    }
+    columns: dict[str, Any] = best.columns()
     columns = columns | {"epochs": columns["epochs"].astype(np.int64)}
-    return Runs(job, columns.pop("restart"), **columns, statistics=statistics)
+    return Runs(best.job, columns.pop("restart"), **columns, statistics=statistics)

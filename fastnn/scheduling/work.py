@@ -43,7 +43,7 @@ class ChunkSizes:
         self.width = vector_width(self.lanes, job.dtype)
         self.smallest = 2 * self.lanes
         self.seconds = max(FAR_CHUNK_SECONDS if far else CHUNK_SECONDS, workers / CHUNKS_PER_SECOND)
-        self.kept = keep.row_bytes(job) if keep is not None and keep.rows else 0
+        self.kept = 0 if keep is None else kept_bytes(job, keep)
         self.largest = PART_BYTES // self.kept if self.kept else job.restarts
         self.memory = FLIGHT_SHARE * physical_memory()
         self.pace = job.seconds_of_a_restart
@@ -86,6 +86,15 @@ class ChunkSizes:
             shorter = int(math.sqrt(self.memory / self.kept / self.pace / CHUNKS_PER_SECOND))
             wanted = max(int(self.memory / self.kept / (2 * self.workers)), min(wanted, shorter))
         self.size = max(self.smallest, min(self.largest, wanted, 8 * size))
+
+
+def kept_bytes(job: Job, keep: Keep) -> int:
+    """Bytes that a restart of a chunk takes on average, 0 if chunks of any length take little."""
+    if keep.rows:
+        return keep.row_bytes(job)
+    if keep.best and job.groups is not None:
+        return max(1, keep.most_rows(job) * keep.row_bytes(job) // job.restarts)
+    return 0
 
 
 class Work:

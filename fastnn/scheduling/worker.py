@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..engine.chunk import REFILLS, ChunkResult, most_lanes, train_chunk
+from ..job.best_rows import best_rows
 from ..job.job import Job
-from ..job.keep import COLUMNS, Keep, best_rows, check_ranges
+from ..job.keep import COLUMNS, Keep, check_ranges
 from ..results.censoring import CutOff
 from ..results.statistics import Statistics
 from ..spec.status import CONVERGED, NOT_RUN
@@ -103,7 +104,7 @@ def train_part(
         ended += rows if only_whole else rows - len(left)
         converged += int(np.count_nonzero(columns["status"] == CONVERGED))
         kept = {name: columns[name].astype(dtype, copy=False) for name, (dtype, _) in types.items()}
-        slices.append(best_rows(kept, keep.best) if keep.best else kept)
+        slices.append(best_rows(kept, keep.best, job) if keep.best else kept)
         reached += rows
         if len(left):
             break
@@ -111,7 +112,7 @@ def train_part(
     return Part(
         start=at + start,
         rows=reached - start,
-        columns=best_rows(joined, keep.best) if keep.best and joined else joined,
+        columns=best_rows(joined, keep.best, job) if keep.best and joined else joined,
         statistics=None if statistics is None else statistics.to_arrays(),
         ended=ended,
         converged=converged,

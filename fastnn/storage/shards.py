@@ -78,11 +78,24 @@ class Shard(NamedTuple):
 
     def columns(self, manifest: Manifest, statistics: Statistics) -> dict[str, np.ndarray]:
         """All columns: of every restart, or of the best of those with finite loss."""
-        rows = self.stop - self.start
-        if best := manifest.keep.best:
-            _, finite = statistics.loss_histogram()
-            rows = min(best, int(finite.sum()))
-        return {name: self.column(name, manifest, rows) for name in manifest.types}
+        if not manifest.keep.best:
+            return {name: self.column(name, manifest) for name in manifest.types}
+        rows = self._rows_of_best(manifest, statistics)
+        columns = {name: self.column(name, manifest, rows) for name in manifest.types}
+        indices = columns["restart"]
+        if rows and not self.start <= indices.min() <= indices.max() < self.stop:
+            raise DamagedFile(
+                self.path / "restart.npy",
+                f"expected indices from {self.start} to {self.stop - 1}, got others",
+            )
+        return columns
+
+    def _rows_of_best(self, manifest: Manifest, statistics: Statistics) -> int:
+        """The number of its best restarts, of which each group has as many as there are."""
+        _, finite = statistics.loss_histogram()
+        if manifest.job.groups is None:
+            return min(manifest.keep.best, int(finite.sum()))
+        return len(read_array(self.path / "restart.npy", *manifest.types["restart"][:1]))
 
     def statistics(self, manifest: Manifest) -> Statistics:
         """The statistics of its restarts."""

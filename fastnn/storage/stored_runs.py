@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..job.best_rows import BestRows
 from ..job.keep import Keep, check_ranges, result_types
 from ..results.by_group import BEST_OF_EACH, Grouped, refuse_groups
 from ..results.censoring import CutOff
@@ -19,7 +20,7 @@ from ..results.run import Run
 from ..results.runs import Runs
 from ..results.statistics import Statistics
 from ..results.summary import Summary
-from ..scheduling.collectors import better_of, runs_of_best
+from ..scheduling.collectors import runs_of_best
 from ..spec.network import Network
 from ..support.atomic_files import DamagedFile
 from ..support.checks import check_path, integer
@@ -239,14 +240,17 @@ class StoredRuns(Grouped, Replayed):
     @cached_property
     def _best(self) -> Runs:
         """The best restarts, if only they were kept."""
-        best: dict[str, np.ndarray] = {}
+        return runs_of_best(self._best_of(self.keep.columns), self.statistics)
+
+    def _best_of(self, names: tuple[str, ...]) -> BestRows:
+        """Some columns of the best restarts, which are read without the others."""
+        keep = self.keep._replace(columns=names)
+        manifest, best = self._manifest._replace(keep=keep), BestRows(self.job, keep)
         for shard in self._shards:
-            for name in self._manifest.types:
+            for name in manifest.types:
                 shard.check(f"{name}.npy")
-            found = shard.columns(self._manifest, shard.statistics(self._manifest))
-            columns = {name: np.array(column) for name, column in found.items()}
-            best = better_of(best, columns, self.keep.best)
-        return runs_of_best(self.job, self.keep, best, self.statistics)
+            best.add(shard.columns(manifest, shard.statistics(manifest)))
+        return best
 
     def __getitem__(self, key: Any) -> Runs:
         """Load the restarts selected by a mask, a slice or an array of positions.
@@ -306,7 +310,9 @@ class StoredRuns(Grouped, Replayed):
         return self._some(wanted).predict(X, wanted)
 
     def _some(self, wanted: np.ndarray) -> Runs:
-        """Restarts that are trained again, except those whose parameters are stored."""
+        """Runs with these restarts, trained again unless their parameters are stored."""
+        if self.keep.best and np.isin(wanted, self._best.indices).all():
+            return self._best
         there = self.indices.find(wanted)
         if self.keep.rows and "parameters" in self.keep.columns and (there >= 0).all():
             return self[there]
@@ -317,6 +323,10 @@ class StoredRuns(Grouped, Replayed):
         return self._some(indices)._parameters_of(indices)
 
     def _outcomes(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        if self.keep.best:
+            best = self._best_of(("loss", "status")).columns()
+            yield best["restart"], best["loss"], best["status"]
+            return
         loss, status = self.loss.shards(), self.status.shards()
         yield from zip(self.indices.shards(), loss, status, strict=True)
 

@@ -10,7 +10,8 @@ import pytest
 from conftest import bits
 
 import fastnn
-from fastnn.job.keep import COLUMNS, best_rows
+from fastnn.job.best_rows import best_rows
+from fastnn.job.keep import COLUMNS
 from fastnn.storage.shards import FOLDER, read_shards, shard_paths
 from fastnn.storage.stored_runs import StoredRuns
 from fastnn.support.atomic_files import write_new, write_record
@@ -91,7 +92,7 @@ def check_content(folder, template, whole, *, complete=False):
     assert stored.statistics == expected
     part = {name: values[rows] for name, values in whole.items()}
     if stored.keep.best:
-        part = best_rows(part, stored.keep.best)
+        part = best_rows(part, stored.keep.best, stored.job)
         loaded = stored.load()
         columns = {"restart": loaded.indices, **loaded.columns}
         names = {*COLUMNS[:4], "restart"}

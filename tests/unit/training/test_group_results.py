@@ -178,7 +178,7 @@ CASES = [
         {"validation": (X, Y), "stop": fastnn.Validation(3)}, ValueError,
         f"validation: expected None {TEXT}",
     ),
-    ({"keep": fastnn.Best(3)}, ValueError, "keep: expected 'all', 'parameters', 'outcomes' or"),
+    ({"keep": "best"}, ValueError, "keep: expected 'all', 'parameters', 'outcomes', 'statistics'"),
     (
         {"sample_weight": np.where(LABELS == 1, 0.0, 1.0)}, ValueError,
         "sample_weight: expected a weight > 0 in each group, got only zeros in group 1;",
