@@ -45,7 +45,7 @@ from .specialize import (
 # Fields of the record whose pieces a special kernel contains.
 INLINED = ("compute", "update")
 # Those that read samples: their kind says whether each network has its own.
-OF_SAMPLES = ("compute", "loss", "monitor")
+OF_SAMPLES = ("compute", "loss", "monitor", "gather", "compute_gathered", "loss_gathered")
 # Number of kinds of jobs to cache.
 MOST = 256
 

@@ -243,7 +243,6 @@ def refuse_with_groups(job: Job) -> None:
         ("optimizer, init", numbers, "numbers that are the same for all restarts"),
         ("validation", job.validation is not None, "None"),
         ("parallel", job.parallel != "restarts", "'restarts'"),
-        ("shuffle", job.shuffle, "False"),
     ):
         if given:
             raise ValueError(f"{name}: expected {instead} with groups, got something else")

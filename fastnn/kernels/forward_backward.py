@@ -157,8 +157,9 @@ def samples_of(kind):
 
 @inlined
 def gathered_samples(net, first, count):
-    """The same for a batch that was gathered for each network."""
+    """The same for a batch that was gathered for each network, and lies by itself."""
     n_in, n_targets = layer_at(net, LOWEST).n_in, net.n_targets
+    first = first - net.begin * net.batch_size
     X = sized(net.gathered_x + first * n_in, count, n_in)
     return X, sized(net.gathered_y + first * n_targets, count, n_targets)
 
@@ -203,8 +204,6 @@ def _pass_over(kind, samples_of, is_gathered):
         if net.batches > 1:
             start = net.begin * net.batch_size
             end = min(net.samples, net.end * net.batch_size)
-        if is_gathered:  # the batch lies by itself
-            start, end = np.int64(0), end - start
         net.pass_samples = end - start
         count_samples(net, start, end)
         for s in range(net.strips):

@@ -193,23 +193,36 @@ def weigh(net, first, count, scale, factors):
 @inlined
 def weigh_gathered(net, first, count, scale, factors):
     """The same for the batch that was gathered for each network."""
+    place = first - net.begin * net.batch_size
     for n in range(count):
         for s in range(net.strips):
             factor = scale
             if net.weighting != UNWEIGHTED:
-                factor = scale * net.gathered_weights[first + n, s]
+                factor = scale * net.gathered_weights[place + n, s]
             factors[n, s] = factor
 
 
 @inlined
 def weigh_own(net, first, count, scale, factors):
     """The same for samples of each network's own, which may differ in number."""
+    _weigh_by_lane(net, net.own_weights, first, count, factors)
+
+
+@inlined
+def weigh_own_gathered(net, first, count, scale, factors):
+    """The same for the batch that was gathered of them."""
+    place = first - net.begin * net.batch_size
+    _weigh_by_lane(net, net.gathered_weights, place, count, factors)
+
+
+@inlined
+def _weigh_by_lane(net, weights, first, count, factors):
     for s in range(net.strips):
         own = factor_for(net, net.pass_rows[0, s])
         for n in range(count):
             factor = own
             if net.weighting == OWN:
-                factor = own * net.own_weights[first + n, s]
+                factor = own * weights[first + n, s]
             factors[n, s] = factor
 
 
@@ -231,7 +244,12 @@ def _drop_tail(net, L):
     clear_outputs(net, net.depth - 1, L.rows)
 
 
-def _losses_of_tile(terms_and_deltas, samples_of, weigh, drop_tail=_no_tail):
+def drop_tail_of(kind):
+    """The function that takes tails out of the loss, if networks have any."""
+    return _drop_tail if kind.own_data else _no_tail
+
+
+def _losses_of_tile(terms_and_deltas, samples_of, weigh, drop_tail):
     """Make a function that adds a tile's losses, and writes their derivatives into the deltas."""
 
     @inlined
@@ -294,11 +312,11 @@ def loss_pieces(formula: LossFormula) -> LossPieces:
     name, terms, kept = formula.name, _terms_of(formula), not formula.is_own
 
     def shared(kind):
-        drop_tail = _drop_tail if kind.own_data else _no_tail
-        return _losses_of_tile(terms, samples_of(kind), weigh_of(kind), drop_tail)
+        return _losses_of_tile(terms, samples_of(kind), weigh_of(kind), drop_tail_of(kind))
 
     def gathered(kind):
-        return _losses_of_tile(terms, gathered_samples, weigh_gathered)
+        weigh_batch = weigh_own_gathered if kind.own_data else weigh_gathered
+        return _losses_of_tile(terms, gathered_samples, weigh_batch, drop_tail_of(kind))
 
     def one_network(kind):
         return _terms_of_tile(terms)

@@ -34,6 +34,12 @@ def own_samples(net, first, count):
 
 
 @inlined
+def own_count(net, lane):
+    """The number of samples of the network in a lane."""
+    return np.int64(numbers(net.lane_rows.data)[lane])
+
+
+@inlined
 def count_rows(net, start, end):
     """Count the samples of each network that lie in a pass from `start` to `end`."""
     for s in range(net.strips):

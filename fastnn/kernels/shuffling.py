@@ -10,7 +10,8 @@ from ..spec.sample_weights import SHUFFLE_STREAM
 from .draws import in_each_lane
 from .layout import COMMON, OWN, UNWEIGHTED
 from .one_network_views import unit_rows
-from .pieces import piece
+from .own_rows import own_count
+from .pieces import piece, piece_for
 from .rows import drawn_index
 from .views import call, layer_at
 
@@ -49,7 +50,8 @@ def shuffle(net):
             order[n] = n
         if rows[lane] >= 0:
             seed, k = np.uint64(net.seed), np.uint64(drawn_index(net, rows[lane]))
-            exchange(order, net.samples, seed, k, np.uint64(net.tick - starts[lane]))
+            samples = own_count(net, lane) if net.group_restarts > 0 else net.samples
+            exchange(order, samples, seed, k, np.uint64(net.tick - starts[lane]))
 
 
 @inlined
@@ -74,23 +76,45 @@ def copy_row(A, n, source, sample):
         A[n, i] = source[sample, i]
 
 
-@piece
-def gather(net):
+@inlined
+def samples_in_lane(net, lane):
+    """The same of one lane whose samples are its own, with zeros after the last."""
+    n_in, n_targets, lanes = layer_at(net, LOWEST).n_in, net.n_targets, net.lanes
+    rows, step = numbers(net.own_rows.data) + lane, (n_in + n_targets) * lanes
+    X = matrix(rows, net.samples, n_in, step, lanes, 0)
+    return X, matrix(rows + n_in * lanes, net.samples, n_targets, step, lanes, 0)
+
+
+@inlined
+def samples_for_all(net, lane):
+    """The samples of a lane: those that all lanes share."""
+    return all_samples(net, net.x, net.y)
+
+
+@piece_for
+def gather(kind):
     """Gather the samples of the current batch, in each lane's order, side by side."""
-    first, count = current_batch(net)
-    X, Y = all_samples(net, net.x, net.y)
-    batch_x = in_each_lane(net, net.gathered_x, count, X.columns)
-    batch_y = in_each_lane(net, net.gathered_y, count, Y.columns)
-    own, weights = numbers(net.own_weights.data), numbers(net.gathered_weights.data)
-    for n in range(count):
-        for lane in range(net.lanes):
-            sample = net.order[lane * net.samples + first + n]
-            copy_row(batch_x[lane], n, X, sample)
-            copy_row(batch_y[lane], n, Y, sample)
-            if net.weighting == COMMON:
-                weights[n * net.lanes + lane] = net.sample_weights[sample]
-            elif net.weighting == OWN:
-                weights[n * net.lanes + lane] = own[sample * net.lanes + lane]
+    samples_of_lane = samples_in_lane if kind.own_data else samples_for_all
+
+    @inlined
+    def gather_batch(net):
+        first, count = current_batch(net)
+        n_in, lanes = layer_at(net, LOWEST).n_in, net.lanes
+        batch_x = in_each_lane(net, net.gathered_x, count, n_in)
+        batch_y = in_each_lane(net, net.gathered_y, count, net.n_targets)
+        own, weights = numbers(net.own_weights.data), numbers(net.gathered_weights.data)
+        for n in range(count):
+            for lane in range(lanes):
+                X, Y = samples_of_lane(net, lane)
+                sample = net.order[lane * net.samples + first + n]
+                copy_row(batch_x[lane], n, X, sample)
+                copy_row(batch_y[lane], n, Y, sample)
+                if net.weighting == COMMON:
+                    weights[n * lanes + lane] = net.sample_weights[sample]
+                elif net.weighting == OWN:
+                    weights[n * lanes + lane] = own[sample * lanes + lane]
+
+    return gather_batch
 
 
 @piece

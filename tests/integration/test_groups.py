@@ -27,8 +27,9 @@ RPROP = {"optimizer": "rprop", "epochs": 40}
         {"optimizer": "lbfgs", "epochs": 30, "stop": fastnn.GradientBelow(1e-3), "loss": "mse"},
         {"optimizer": "lm", "epochs": 30, "target_sse": 0.02},
         {"optimizer": "adam", "epochs": 9, "batch_size": 4, "stop": fastnn.ErrorsWithin(0.3)},
+        {"optimizer": "adam", "epochs": 9, "batch_size": 4, "shuffle": True},
     ],
-    ids=["gradient descent", "L-BFGS", "Levenberg-Marquardt", "batches"],
+    ids=["gradient descent", "L-BFGS", "Levenberg-Marquardt", "batches", "shuffled batches"],
 )
 def test_alone(arguments):
     X, y, labels = data_of(SIZES)
@@ -65,7 +66,7 @@ def groups_of_any_kind(draw):
         "init": draw(st.sampled_from([None, fastnn.GlorotNormal(), fastnn.NguyenWidrow()])),
     }
     if not whole and optimizer != "rprop" and draw(st.booleans()):
-        arguments["batch_size"] = draw(st.integers(1, 40))
+        arguments |= {"batch_size": draw(st.integers(1, 40)), "shuffle": draw(st.booleans())}
     weights = draw(st.sampled_from([None, "given", fastnn.Bootstrap(), fastnn.KFold(3)]))
     sizes = draw(st.lists(st.integers(1, 9) | st.integers(10, 70), min_size=1, max_size=14))
     if isinstance(weights, fastnn.KFold):
@@ -130,9 +131,13 @@ def test_in_processes(expected):
     assert_same_bits(runs, expected)
 
 
-def test_tails_across_tiles(in_tiles):
+SHUFFLED = {"optimizer": "adam", "batch_size": 128, "shuffle": True}
+
+
+@pytest.mark.parametrize("how", [{"optimizer": "lbfgs"}, SHUFFLED], ids=["whole", "shuffled"])
+def test_tails_across_tiles(in_tiles, how):
     X, y, labels = data_of([300, 290, 257, 250, 140, 139, 131, 130])
-    arguments = {"optimizer": "lbfgs", "epochs": 12, "loss": fastnn.Huber(0.2)}
+    arguments = {"epochs": 12, "loss": fastnn.Huber(0.2)} | how
     runs = in_tiles(
         4096, lambda: fastnn.train_many(NET, X, y, groups=labels, restarts=2, **arguments)
     )
@@ -205,12 +210,16 @@ def test_ctrl_c_keeps_the_restarts_that_ended(expected, monkeypatch):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("sizes", [[4] * 30, [1, 2, 3, 4, 5, 4, 3, 2, 8, 7]], ids=["equal", "any"])
-@pytest.mark.parametrize("optimizer", ["rprop", "lm"])
-def test_special_kernels(sizes, optimizer, monkeypatch):
+@pytest.mark.parametrize(
+    "how",
+    [{"optimizer": "rprop"}, {"optimizer": "lm"}, SHUFFLED | {"batch_size": 3}],
+    ids=["RPROP", "Levenberg-Marquardt", "shuffled batches"],
+)
+def test_special_kernels(sizes, how, monkeypatch):
     monkeypatch.setenv("FASTNN_KERNELS", "special")
     net = fastnn.Network([2, 2, 1], bias=False)
     X, y, labels = data_of(sizes, 2)
-    arguments = {"optimizer": optimizer, "epochs": 30}
+    arguments = {"epochs": 30} | how
     runs = fastnn.train_many(net, X, y, groups=labels, restarts=3, **arguments)
     assert_alone(runs, X, y, labels, net=net, some=range(0, len(runs), 7), **arguments)
 

@@ -166,10 +166,8 @@ CASES = [
     ({"restarts": 0}, ValueError, "restarts: expected an integer from 1 to"),
     ({"restarts": 10**12}, ValueError, "restarts: expected an integer from 1 to 200000000000, got"),
     ({"first": 2}, ValueError, f"first: expected 0 {TEXT}"),
-    (
-        {"shuffle": True, "batch_size": 4, "optimizer": "adam"}, ValueError,
-        f"shuffle: expected False {TEXT}",
-    ),
+    ({"shuffle": True}, ValueError, "shuffle: expected a batch_size with it, got None"),
+    ({"shuffle": True, "batch_size": 4}, ValueError, "batch_size: expected None with RPROP"),
     ({"parallel": "samples"}, ValueError, "parallel: 'samples' is not available with"),
     ({"optimizer": fastnn.GradientDescent(RATES)}, ValueError, "optimizer, init: expected numbers"),
     ({"init": np.zeros((4, NET.n_parameters))}, ValueError, "optimizer, init: expected numbers"),
