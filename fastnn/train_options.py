@@ -37,7 +37,7 @@ class Options(TypedDict, total=False):
     epochs: int
     target_sse: float | None
     stop: Rule | Sequence[Rule] | None
-    validation: tuple[ArrayLike, ArrayLike] | None
+    validation: tuple[Any, ...] | None
     batch_size: int | None
     shuffle: bool
     sample_weight: ArrayLike | Bootstrap | KFold | None

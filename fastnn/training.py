@@ -217,7 +217,7 @@ def train_many(
     epochs: int = 1000,
     target_sse: float | None = None,
     stop: Rule | Sequence[Rule] | None = None,
-    validation: tuple[ArrayLike, ArrayLike] | None = None,
+    validation: tuple[Any, ...] | None = None,
     batch_size: int | None = None,
     shuffle: bool = False,
     sample_weight: ArrayLike | Bootstrap | KFold | None = None,
@@ -244,8 +244,10 @@ def train_many(
 
     Parameters
     ----------
-    net, X, y, loss, epochs, target_sse, stop, validation, batch_size, shuffle, seed, dtype
+    net, X, y, loss, epochs, target_sse, stop, batch_size, shuffle, seed, dtype
         As for `train`.
+    validation : (X, y) or, with `groups`, (X, y, labels), optional
+        As for `train`; the labels tell the group of each row, and each group has at least one.
     restarts : int
         Number of restarts; by default that of the grid, or of the runs to continue.
     optimizer : as for `train`
@@ -258,7 +260,7 @@ def train_many(
         ``k % restarts`` is the restart there.  Groups are numbered by size, the largest first.
         X and y may also be sequences of arrays, one for each group, or only y may have a first
         axis for the groups, ``(groups, n, n_out)`` or, for one output, ``(groups, n)``; then
-        `groups` may name them, and `sample_weight` has the same form.
+        `groups` may name them, and `sample_weight` and `validation` have the same form.
     init : as for `train`
         Its numbers may be arrays ``(restarts,)``, and explicit weights an array
         ``(restarts, n_parameters)``.

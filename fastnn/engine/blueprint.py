@@ -22,7 +22,7 @@ from ..kernels.forward_backward import gathered_loss_and_gradient, loss_and_grad
 from ..kernels.layout import COMMON, KERNELS, LAYER_COLUMNS, LAYERS, OWN, PLACES, REGIONS, SIZES
 from ..kernels.losses import add_penalties, loss_pieces
 from ..kernels.one_network_pass import LEAST_GROUPS, MOST_RUNS, pass_in_lanes, pass_in_order
-from ..kernels.own_rows import begin_own, settle_rows
+from ..kernels.own_rows import begin_own, begin_validation, settle_rows
 from ..kernels.pieces import Kind, Piece, Sizes
 from ..kernels.sample_weights import begin_weighted
 from ..kernels.shuffling import compute_gathered_single, gather, gather_single, shuffle
@@ -45,7 +45,9 @@ from .specialize import (
 # Fields of the record whose pieces a special kernel contains.
 INLINED = ("compute", "update")
 # Those that read samples: their kind says whether each network has its own.
-OF_SAMPLES = ("compute", "loss", "monitor", "gather", "compute_gathered", "loss_gathered")
+OF_SAMPLES = (
+    "compute", "loss", "monitor", "validate", "gather", "compute_gathered", "loss_gathered",
+)  # fmt: skip
 # Number of kinds of jobs to cache.
 MOST = 256
 
@@ -72,12 +74,20 @@ def needs_of(job: Job) -> Needs:
         own_rows=own_numbers(job) if job.groups is not None else 0,
         watches=job.watches,
         validates=job.validation is not None,
+        validation_rows=validation_numbers(job),
     )
 
 
 def own_numbers(job: Job) -> int:
     """Size of the samples of each network's own, inputs and targets."""
     return job.samples * (job.net.sizes[0] + job.n_targets)
+
+
+def validation_numbers(job: Job) -> int:
+    """Size of the validation samples of each network's own, inputs and targets."""
+    if job.groups is None or job.validation is None:
+        return 0
+    return job.groups.validation_samples * (job.net.sizes[0] + job.n_targets)
 
 
 class SampleRuns(NamedTuple):
@@ -165,6 +175,8 @@ class Blueprint:
             pieces.update(
                 begin_plainly=job.start.kind.begin, begin_restart=begin_own, settle_rows=settle_rows
             )
+        if job.groups is not None and job.validation is not None:
+            pieces.update(begin_validation=begin_validation)
         if setup.observe is not None:
             pieces.update(observe=setup.observe)
         if job.loss.has_penalties:
@@ -303,7 +315,7 @@ def _key(job: Job, lanes: int) -> tuple[Any, ...]:
         given, getattr(weighting, "number", 0), job.has_own_weights,
         tuple((type(rule), rule.slots(job.net.n_parameters)) for rule in job.rules),
         job.validation is not None, job.start.kind.begin,
-        None if job.groups is None else job.groups.is_mixed,
+        None if job.groups is None else job.groups.is_mixed, validation_numbers(job),
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from ..lanes.rounding import in_ieee_mode
 from ..lanes.types import register_bytes
 from ..spec.status import NOT_RUN
 from ..support.gate import frozen
-from .blueprint import own_numbers
+from .blueprint import own_numbers, validation_numbers
 from .group_chunk import job_of, pieces_of
 from .launch import Outputs, launch_of, run_kernels
 from .specialize import is_small
@@ -73,7 +73,7 @@ def own_bytes(job: Job) -> int:
     samples, size = job.samples, job.dtype.itemsize
     weights = samples * size if job.has_own_weights else 0
     if job.groups is not None:
-        weights += own_numbers(job) * size
+        weights += (own_numbers(job) + validation_numbers(job)) * size
     if not job.shuffle:
         return weights
     row = job.net.sizes[0] + job.net.sizes[-1] + 1

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..job.grouping import Groups
 from ..job.job import Job
 from ..spec.loss_formulas import SQUARES
 
@@ -24,6 +25,8 @@ class GroupPiece(NamedTuple):
     capacity: int
     """Number of samples for which each lane has memory."""
     batch_size: int
+    validation_capacity: int | None
+    """The same for samples of validation, if there are any."""
 
 
 def pieces_of(job: Job, start: int, stop: int) -> list[GroupPiece]:
@@ -44,9 +47,21 @@ def pieces_of(job: Job, start: int, stop: int) -> list[GroupPiece]:
                 min(stop, (first + end) * groups.restarts - job.first),
                 int(capacities[begin]),
                 int(batches[begin]),
+                _validation_capacity(groups, first + begin, first + end),
             )
         )
     return made
+
+
+def _validation_capacity(groups: Groups, first: int, stop: int) -> int | None:
+    """Room for the validation samples of the groups ``first … stop - 1``, one of few sizes."""
+    if groups.validation_rows is None:
+        return None
+    sizes = np.diff(groups.validation_rows)
+    if (sizes == sizes[0]).all():
+        return int(sizes[0])
+    largest = sizes[first - groups.first : max(stop, first + 1) - groups.first].max()
+    return int(2 ** np.ceil(np.log2(largest)))
 
 
 def _classes(job: Job, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -77,13 +92,17 @@ def _must_be_equal(job: Job, sizes: np.ndarray) -> np.ndarray:
 
 def job_of(job: Job, piece: GroupPiece) -> Job:
     """The job, with memory for the samples of this piece."""
-    key = piece.capacity, piece.batch_size
+    key = piece.capacity, piece.batch_size, piece.validation_capacity
     found = job.piece_jobs.get(key)
     if found is None:
         assert job.groups is not None
         made = replace(
             job,
-            groups=replace(job.groups, capacity=piece.capacity),
+            groups=replace(
+                job.groups,
+                capacity=piece.capacity,
+                validation_capacity=piece.validation_capacity,
+            ),
             batch_size=piece.batch_size,
             shuffle=job.shuffle and piece.batch_size < piece.capacity,
         )

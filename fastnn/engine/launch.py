@@ -26,6 +26,7 @@ EPOCH_OF_ONE = 1e-7
 # A pass for the losses alone, without weights and rules.
 VALIDATION = {
     "forward_only": 1, "weighting": UNWEIGHTED, "monitor": 0, "batches": 1, "begin": 0, "end": 1,
+    "begin_validation": 0,
 }  # fmt: skip
 
 
@@ -126,10 +127,14 @@ class Launch:
         if job.groups is not None:
             self._add_groups(job.groups)
         if job.validation is not None:
-            samples = len(job.validation[0])
+            groups = job.groups
+            samples = len(job.validation[0]) if groups is None else groups.validation_samples
             self._add_validation(samples)
             for name, array, units in zip("xy", job.validation, (n_in, n_targets), strict=True):
-                self.validation_data[name] = array, (samples, units)
+                self.validation_data[name] = array, (len(array), units)
+            if groups is not None and groups.validation_rows is not None:
+                self.validation.update(self.plan.own_validation)
+                self.validation_data["group_rows"] = groups.validation_rows, (groups.count + 1,)
 
     def _add_groups(self, groups: Groups) -> None:
         self.plan.set(

@@ -29,8 +29,8 @@ from ..support.checks import float_type, integer, per_restart, real_array, shown
 from ..support.frames import Names
 from ..support.gate import frozen
 from ..support.suggestions import hint
-from .data import check_validation
 from .group_data import Asked, take_groups
+from .group_validation import take_validation
 from .grouping import Groups, check_group_weights, refuse_with_groups, sorted_rows
 from .job import MAX_RESTART, MAX_SEED, Job, check_epochs
 from .loss_numbers import Columns, hyper_rows, split_axes, with_axes
@@ -81,9 +81,8 @@ def make_job(
     objective = make_loss(loss)
     n_targets = objective.targets_of(net)
     count = 1 if restarts is None else integer("restarts", restarts, 1, 10**12)
-    data, sample_weight, grouping, order = take_groups(
-        net, X, y, sample_weight, groups, dtype, n_targets, count, known
-    )
+    taken = take_groups(net, X, y, sample_weight, groups, dtype, n_targets, count, known)
+    data, sample_weight, grouping, order, _ = taken
     X, y, samples = data.X, data.y, len(data.X)
     per_group = count
     if grouping is not None:
@@ -126,6 +125,7 @@ def make_job(
         if init is not None:
             raise ValueError("init: expected None with continue_from, got an initialization")
         start = Start(Explicit, before.parameters, start.table[:, :0])
+    held, grouping = take_validation(net, validation, rules, taken)
     job = Job(
         net=net,
         X=X,
@@ -144,7 +144,7 @@ def make_job(
         epochs=integer("epochs", epochs, 0),
         target=target,
         rules=rules,
-        validation=check_validation(net, validation, rules, data),
+        validation=held,
         seed=integer("seed", seed, 0, MAX_SEED),
         first=first,
         restarts=count,

@@ -7,10 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..lanes.rounding import in_ieee_mode
-from ..rules.common import Rule
-from ..rules.validation import Validation
 from ..spec.network import Network
-from ..support.checks import real_array, shown
+from ..support.checks import real_array
 from ..support.frames import Names, take_columns
 
 
@@ -86,26 +84,3 @@ def _one_hot(labels: np.ndarray, n_classes: int) -> str:
     if labels.size not in labels.shape or not np.isin(labels, np.arange(n_classes)).all():
         return ""
     return f"; classes are rows with a single 1: numpy.eye({n_classes})[y]"
-
-
-def check_validation(
-    net: Network, validation: Any, rules: tuple[Rule, ...], data: Data
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Check the data for the rule Validation, whose columns have the names of the others."""
-    asked = any(isinstance(rule, Validation) for rule in rules)
-    if validation is None:
-        if asked:
-            raise ValueError(
-                "validation: expected a pair (X, y) for the rule fastnn.Validation, got None"
-            )
-        return None
-    if not isinstance(validation, tuple | list) or len(validation) != 2:
-        raise TypeError(f"validation: expected a pair (X, y), got {shown(validation)}")
-    if not asked:
-        raise ValueError("validation: expected the rule fastnn.Validation in stop, got none")
-    X, y = validation
-    held = check_data(
-        net, X, y, data.X.dtype, data.y.shape[1], names=("validation[0]", "validation[1]"),
-        features=data.features, targets=data.targets,
-    )  # fmt: skip
-    return held.X, held.y

@@ -35,6 +35,8 @@ class GroupData(NamedTuple):
     groups: Groups | None = None
     order: np.ndarray | None = None
     """The rows in the order of the groups, if they lie in another one."""
+    is_separate: bool = False
+    """True if each group came with arrays of its own."""
 
 
 def take_groups(
@@ -52,7 +54,7 @@ def take_groups(
     if asked is None:
         return GroupData(checked(X, y), weights)
     if _is_separate(X):
-        data, sizes = _joined(checked, X, y)
+        data, sizes = joined_rows(checked, X, y)
         weights = _joined_weights(weights, sizes)
     elif (targets := _targets_of_groups(X, y, n_targets)) is not None:
         return _common(checked, X, targets, weights, asked.labels, dtype, n_targets, restarts)
@@ -63,7 +65,8 @@ def take_groups(
         labels, codes = split_labels(asked.labels, len(data.X))
         return _grouped(data, weights, labels, codes, restarts)
     labels = _labels_of(asked.labels, len(sizes), "array of X")
-    return _grouped(data, weights, labels, np.repeat(np.arange(len(sizes)), sizes), restarts)
+    made = _grouped(data, weights, labels, np.repeat(np.arange(len(sizes)), sizes), restarts)
+    return made._replace(is_separate=True)
 
 
 def _grouped(
@@ -94,20 +97,26 @@ def _is_separate(X: Any) -> bool:
     return getattr(first, "ndim", 0) == 2 or len(getattr(first, "shape", ())) == 2
 
 
-def _joined(checked: Any, X: Any, y: Any) -> tuple[Data, np.ndarray]:
+def joined_rows(
+    checked: Any, X: Any, y: Any, names: tuple[str, str] = ("X", "y")
+) -> tuple[Data, np.ndarray]:
     """The rows of all groups one after the other, and their numbers."""
+    x_name, y_name = names
     if not isinstance(y, list | tuple | np.ndarray) or len(y) != len(X):
         count = f"{len(y)} of them" if isinstance(y, list | tuple) else shown(y)
-        raise ValueError(f"y: expected {len(X)} arrays, one for each array of X, got {count}")
+        raise ValueError(
+            f"{y_name}: expected {len(X)} arrays, one for each array of {x_name}, got {count}"
+        )
     parts = [
-        checked(inputs, targets, names=(f"X[{i}]", f"y[{i}]"))
+        checked(inputs, targets, names=(f"{x_name}[{i}]", f"{y_name}[{i}]"))
         for i, (inputs, targets) in enumerate(zip(X, y, strict=True))
     ]
     sizes = np.array([len(part.X) for part in parts])
     for i, part in enumerate(parts):
         if (part.features, part.targets) != (parts[0].features, parts[0].targets):
             raise ValueError(
-                f"X[{i}], y[{i}]: expected the columns of X[0] and y[0], in their order, got others"
+                f"{x_name}[{i}], {y_name}[{i}]: expected the columns of {x_name}[0] and "
+                f"{y_name}[0], in their order, got others"
             )
     joined = Data(
         np.concatenate([part.X for part in parts]),
@@ -159,7 +168,7 @@ def _common(
     if not count:
         raise ValueError("y: expected targets of at least one group, got none")
     first = checked(X, targets[0], names=("X", "y[0]"))
-    rows = _numbers("y", targets, dtype).reshape(-1, n_targets)
+    rows = numbers_of("y", targets, dtype).reshape(-1, n_targets)
     if isinstance(weights, list | tuple | np.ndarray):
         given = real_array("sample_weight", weights, dtype)
         if given.shape not in ((samples,), (count, samples)):
@@ -181,10 +190,10 @@ def _stored(checked: Any, X: Any, y: Any, groups: Groups) -> Data:
         return checked(X, y)  # type: ignore[no-any-return]
     size = int(groups.rows[1])
     first = checked(X, y[:size])
-    return first._replace(y=_numbers("y", y, first.y.dtype))  # type: ignore[no-any-return]
+    return first._replace(y=numbers_of("y", y, first.y.dtype))  # type: ignore[no-any-return]
 
 
-def _numbers(name: str, values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+def numbers_of(name: str, values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Finite numbers of a dtype; those of a file that is mapped for reading are not copied."""
     mapped = isinstance(values, np.memmap) or isinstance(values.base, np.memmap)
     plain = values.dtype == dtype and values.flags.c_contiguous and values.flags.aligned

@@ -7,7 +7,7 @@ for each other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +26,7 @@ MOST_ROWS = 2**24
 # Kinds of arrays whose labels are sorted, which is quicker than looking up each.
 PLAIN = "Uiufb"
 INTEGER = np.dtype(np.int64)
+LATER = {"added_later": True}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,10 @@ class Groups:
     """The number of the first group, in a part of a job; a part has no labels."""
     capacity: int = 0
     """Number of samples for which there is memory in each lane; 0: those of the largest group."""
+    validation_rows: np.ndarray | None = field(default=None, metadata=LATER)
+    """(groups + 1,) int64: as `rows`, of the validation set, if there is one."""
+    validation_capacity: int | None = field(default=None, metadata=LATER)
+    """The same as `capacity`, of the validation set; None: those of the group with the most."""
 
     def __post_init__(self) -> None:
         """Check everything, since compiled code trusts it."""
@@ -62,11 +67,25 @@ class Groups:
             raise ValueError("rows: expected groups of one size, with common inputs")
         if self.capacity:
             integer("capacity", self.capacity, 1, 2 * MOST_ROWS)
+        self._check_validation(count)
         if len(self.labels):
             check_array("places", self.places, INTEGER, (count,))
             check_array("labels", self.labels, self.labels.dtype, (count,))
             if (np.bincount(self.places, minlength=count) != 1).any():
                 raise ValueError("places: expected each group once, got another order")
+
+    def _check_validation(self, count: int) -> None:
+        rows = self.validation_rows
+        if rows is None:
+            return
+        check_array("validation_rows", rows, INTEGER, (count + 1,))
+        sizes = np.diff(rows)
+        if rows[0] != 0 or sizes.min() < 1 or sizes.max() > MOST_ROWS:
+            raise ValueError("validation_rows: expected at least one row of each group, got none")
+        if self.common_inputs and (sizes != sizes[0]).any():
+            raise ValueError("validation_rows: expected groups of one size, with common inputs")
+        if self.validation_capacity is not None:
+            integer("validation_capacity", self.validation_capacity, 1, 2 * MOST_ROWS)
 
     def check_job(self, job: Job) -> None:
         """Raise ValueError unless these are the groups of the job's rows and restarts."""
@@ -76,6 +95,13 @@ class Groups:
             raise ValueError(
                 f"groups: expected groups of {len(job.y)} rows, as many as y has, got {rows}"
             )
+        if (self.validation_rows is None) != (job.validation is None):
+            raise ValueError("validation: expected rows of groups, got others")
+        if self.validation_rows is not None and job.validation is not None:
+            held = int(self.validation_rows[-1])
+            inputs = int(self.validation_rows[1]) if self.common_inputs else held
+            if tuple(map(len, job.validation)) != (inputs, held):
+                raise ValueError(f"validation: expected {held} rows of groups, got others")
         first, last = job.first // self.restarts, (job.first + job.restarts - 1) // self.restarts
         if not self.first <= first <= last < self.first + self.count:
             raise ValueError(f"groups: expected restarts of {self.count} groups, got others")
@@ -107,9 +133,18 @@ class Groups:
         return not sizes[0] == sizes[-1] == self.samples
 
     @property
-    def mean_samples(self) -> float:
-        """Mean number of samples of a restart."""
-        return float(self.rows[-1]) / self.count
+    def validation_samples(self) -> int:
+        """Number of validation samples for which lanes have memory."""
+        if self.validation_rows is None:
+            return 0
+        return self.validation_capacity or int(np.diff(self.validation_rows).max())
+
+    @property
+    def mean_share(self) -> float:
+        """Mean number of a restart's samples, of those for which there is memory."""
+        held = 0 if self.validation_rows is None else int(self.validation_rows[-1])
+        rooms = self.samples + self.validation_samples
+        return (int(self.rows[-1]) + held) / (self.count * rooms)
 
     @property
     def ranks(self) -> np.ndarray:
@@ -134,14 +169,28 @@ class Groups:
 
     def part(self, first: int, last: int) -> tuple[Groups, slice, slice]:
         """The groups ``first … last`` alone, and their rows among inputs and targets."""
-        at = first - self.first
-        rows = self.rows[at : last + 2 - self.first]
+        some = slice(first - self.first, last + 2 - self.first)
+        rows, held = self.rows[some], self.validation_rows
+        if held is not None:
+            held = frozen(held[some] - held[some.start])
         nothing = np.empty(0, dtype=np.int64)
         made = replace(
-            self, labels=nothing, places=nothing, rows=frozen(rows - rows[0]), first=first
-        )
+            self, labels=nothing, places=nothing, rows=frozen(rows - rows[0]), first=first,
+            validation_rows=held,
+        )  # fmt: skip
         targets = slice(int(rows[0]), int(rows[-1]))
         return made, self.inputs_of(first) if self.common_inputs else targets, targets
+
+
+def validation_of(job: Job, first: int, last: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """The validation rows of the groups ``first … last`` of a job, if there are any."""
+    groups = job.groups
+    if job.validation is None or groups is None or groups.validation_rows is None:
+        return None
+    X, y = job.validation
+    rows = groups.validation_rows[[first - groups.first, last + 1 - groups.first]]
+    some = slice(*rows.tolist())
+    return X if groups.common_inputs else X[some], y[some]
 
 
 def named(label: Any) -> str:
@@ -181,6 +230,7 @@ def isolate_group(job: Job, position: int) -> Job:
         X=job.X[groups.inputs_of(group)],
         y=job.y[rows],
         weighting=weighting[:, rows] if isinstance(weighting, np.ndarray) else weighting,
+        validation=validation_of(job, group, group),
         batch_size=size,
         shuffle=job.shuffle and size < samples,
         first=restart,
@@ -201,6 +251,7 @@ def with_groups_of(job: Job, start: int, stop: int) -> Job:
         X=job.X[inputs],
         y=job.y[rows],
         weighting=weighting[:, rows] if isinstance(weighting, np.ndarray) else weighting,
+        validation=validation_of(job, first, last),
         batch_size=min(job.batch_size, groups.samples),
         groups=groups,
     )
@@ -241,7 +292,6 @@ def refuse_with_groups(job: Job) -> None:
         ("first", job.first != 0, "0"),
         ("grid", job.grid is not None, "one value of each number"),
         ("optimizer, init", numbers, "numbers that are the same for all restarts"),
-        ("validation", job.validation is not None, "None"),
         ("parallel", job.parallel != "restarts", "'restarts'"),
     ):
         if given:

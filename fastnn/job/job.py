@@ -95,7 +95,7 @@ class Job:
     targets: Names | None = None
     """The names of the columns of y."""
     groups: Groups | None = None
-    """Groups of rows, each with restarts of its own: the rows of X and y lie in their order."""
+    """Groups of rows, each with restarts of its own: rows of data lie in their order."""
 
     @cached_property
     def is_sound(self) -> bool:
@@ -161,7 +161,7 @@ class Job:
         return {}
 
     @cached_property
-    def piece_jobs(self) -> dict[tuple[int, int], Job]:
+    def piece_jobs(self) -> dict[tuple[int, int, int | None], Job]:
         """Jobs of groups of similar sizes: see `fastnn.engine.group_chunk`."""
         return {}
 
@@ -176,7 +176,8 @@ class Job:
     def work(self) -> float:
         """Approximate number of multiplications in an epoch of one restart."""
         n, p, setup = self.samples, self.net.n_parameters, self.setup
-        validated = 0 if self.validation is None else len(self.validation[0])
+        held, groups = self.validation, self.groups
+        validated = groups.validation_samples if groups else len(held[0]) if held else 0
         passes = (n + validated) * p
         if setup.compute is not None:  # a Jacobian, a system, and its factors, with idle lanes
             residuals = n * self.net.sizes[-1]
@@ -189,7 +190,7 @@ class Job:
         """Estimate, on the high side, for training to the last epoch."""
         units = self.samples * sum(self.net.sizes[1:])
         seconds = 1e-9 * max(1, self.epochs) * (0.2 * self.work + 0.5 * units)
-        return seconds if self.groups is None else seconds * self.groups.mean_samples / self.samples
+        return seconds if self.groups is None else seconds * self.groups.mean_share
 
     @property
     def has_common_weights(self) -> bool:
@@ -385,8 +386,7 @@ class Job:
             for part in (one.optimizer, one.loss, one.init)
         )
         made = replace(one, optimizer=optimizer, loss=loss, init=init)
-        same = made.setup.kind == self.setup.kind and made.n_state == self.n_state
-        return made if same else None
+        return made if (made.setup.kind, made.n_state) == (self.setup.kind, self.n_state) else None
 
     def compact_range(self, start: int, stop: int) -> Job:
         """The job of these restarts, small: without the numbers of other restarts.

@@ -57,6 +57,7 @@ KERNELS = _fields(KERNEL, """
     observe judge update        # after a pass: the optimizer's decision, the rules, the step
     begin_restart begin_plainly # the start; the start alone, if the former also weights samples
     settle_rows                 # own data: after lanes have taken restarts
+    begin_validation            # own data: a restart takes the validation samples of its group
     loss penalty                # a tile's losses if they are not the plain SSE; penalties
     monitor validate            # for rules: a tile's errors; the pass over the validation set
     shuffle gather compute_gathered loss_gathered   # for batches in random order

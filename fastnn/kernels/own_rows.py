@@ -17,7 +17,7 @@ from .layout import OWN
 from .pieces import piece
 from .rows import index_of
 from .sample_weights import weigh_restart
-from .views import call, deltas, layer_at, outputs
+from .views import call, call_at, copy_row, deltas, layer_at, outputs
 
 LOWEST, ONE = np.int64(0), np.int64(1)
 
@@ -136,16 +136,32 @@ def take_rows(net, first, rows):
     count[0, 0] = like(count[0, 0], rows)
 
 
-@piece
-def begin_own(net):
-    """Write the initial parameters, and the samples of the restart's group with their weights."""
-    call(net, net.begin_plainly)
+@inlined
+def take_group(net):
+    """Copy the samples of the restart's group; returns the first of them, and their number."""
     group = index_of(net, net.row) // net.group_restarts - net.first_group
     first = net.group_rows[group]
     rows = net.group_rows[group + 1] - first
     take_rows(net, first, rows)
+    return first, rows
+
+
+@piece
+def begin_validation(net):
+    """Copy the samples of the validation set's record, which has groups of the same numbers."""
+    take_group(net)
+
+
+@piece
+def begin_own(net):
+    """Write the initial parameters, and the samples of the restart's group with their weights."""
+    call(net, net.begin_plainly)
+    first, rows = take_group(net)
     if net.weighting == OWN:
         weigh_restart(net, rows, net.sample_weights + first)
+    if net.begin_validation != 0:
+        copy_row(net, net.validation_record)
+        call_at(net.begin_validation, net.validation_record, net.space)
 
 
 @piece
@@ -165,3 +181,5 @@ def settle_rows(net):
             numbers(net.shortest.data)[lane] = like(count[lane], shortest)
     if longest > 0:
         net.samples = longest
+    if net.begin_validation != 0:
+        call_at(net.settle_rows, net.validation_record, net.space)

@@ -37,6 +37,7 @@ from .layout import (
 
 RECORD = Buffer(types.int64)
 WORD = ir.IntType(64)
+ROW, LANE = PLACES["row"], PLACES["lane"]
 
 
 class View(types.Type):
@@ -259,6 +260,12 @@ def is_given(typingctx, buffer):
         return context.cast(builder, present, types.boolean, types.boolean)
 
     return types.boolean(buffer), generate
+
+
+@inlined
+def copy_row(net, record):
+    """Write the restart that is being started, its row and lane, into another record."""
+    record[ROW], record[LANE] = net.row, net.lane
 
 
 @inlined

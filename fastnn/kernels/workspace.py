@@ -51,6 +51,8 @@ class Plan:
         self.step = step
         self.dtype = np.dtype(f"f{itemsize}")
         self.held: dict[str, np.ndarray] = {}
+        self.own_validation: dict[str, int] = {}
+        """Regions of the validation samples of each network's own, by field."""
         self.end = 0
         self.record = np.zeros(LAYERS + net.depth * LAYER_COLUMNS, dtype=np.int64)
         self.layers = self.record[LAYERS:].reshape(net.depth, LAYER_COLUMNS)
@@ -142,6 +144,8 @@ class Needs(NamedTuple):
     watches: bool = False
     """True if rules look at more than loss and gradient."""
     validates: bool = False
+    validation_rows: int = 0
+    """Size of the validation samples of each network's own."""
     gathers: int = 0
     """Number of samples private to each network: those of a shuffled batch."""
 
@@ -169,6 +173,10 @@ def make_plan(net: Network, samples: int, lanes: int, itemsize: int, needs: Need
         plan.regions(own_weights=needs.own_weights)
     if needs.own_rows:
         plan.regions(lane_rows=1, pass_rows=1, shortest=1, own_rows=needs.own_rows)
+    if needs.validation_rows:
+        counts = {"lane_rows": 1, "pass_rows": 1, "shortest": 1}
+        counts["own_rows"] = needs.validation_rows
+        plan.own_validation = {name: plan.take(count) for name, count in counts.items()}
     return plan
 
 

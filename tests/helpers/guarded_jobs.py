@@ -211,10 +211,15 @@ class RandomJob:
             0, 1 + self.samples // 3, self.samples
         )
         rules = [made(kind) for kind in RULES if kind is not fastnn.Validation]
+        rules = rules[: self.samples % 5]
+        if self.restarts % 2:
+            held = np.append(np.unique(groups, return_index=True)[1], np.arange(self.samples // 2))
+            arguments["validation"] = self.X[held], self.y[held], groups[held]
+            rules.append(fastnn.Validation(2))
         try:
             found = fastnn.train_many(
                 self.net, self.X, self.y, groups=groups, restarts=1 + self.restarts % 5,
-                stop=rules[: self.samples % 5], keep="all", **arguments,
+                stop=rules, keep="all", **arguments,
             )  # fmt: skip
         except ValueError as error:
             yield np.frombuffer(str(error).encode(), dtype=np.uint8)

@@ -6,7 +6,7 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 from conftest import assert_same_bits
-from group_examples import NET, assert_alone, data_of
+from group_examples import NET, assert_alone, data_of, validation_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,8 +28,14 @@ RPROP = {"optimizer": "rprop", "epochs": 40}
         {"optimizer": "lm", "epochs": 30, "target_sse": 0.02},
         {"optimizer": "adam", "epochs": 9, "batch_size": 4, "stop": fastnn.ErrorsWithin(0.3)},
         {"optimizer": "adam", "epochs": 9, "batch_size": 4, "shuffle": True},
+        {
+            "optimizer": "rprop",
+            "epochs": 40,
+            "stop": fastnn.Validation(3),
+            "validation": validation_of(SIZES),
+        },
     ],
-    ids=["gradient descent", "L-BFGS", "Levenberg-Marquardt", "batches", "shuffled batches"],
+    ids=["gradient descent", "L-BFGS", "Levenberg-Marquardt", "batches", "shuffled", "validation"],
 )
 def test_alone(arguments):
     X, y, labels = data_of(SIZES)
@@ -47,6 +53,7 @@ LOSSES = ["sse", "mse", fastnn.LogCosh(l2=0.01), fastnn.BinaryCrossEntropy(), fa
 RULES = [
     None, fastnn.NoProgress(3), fastnn.SSEBelow(0.3), fastnn.ErrorsWithin(0.3),
     fastnn.GradientBelow(0.1), fastnn.MeanLossBelow(0.3, last=2), fastnn.SumOfLosses(),
+    fastnn.Validation(2), (fastnn.Validation(4), fastnn.ErrorsWithin(0.3)),
 ]  # fmt: skip
 
 
@@ -76,6 +83,9 @@ def groups_of_any_kind(draw):
     if weights is not None:
         arguments["sample_weight"] = weights
     units = draw(st.lists(st.integers(1, 9), min_size=2, max_size=4))
+    if "Validation" in repr(arguments["stop"]):
+        seed = draw(st.integers(0, 99))
+        arguments["validation"] = validation_of(sizes, units[0], units[-1], seed)
     return sizes, units, arguments
 
 

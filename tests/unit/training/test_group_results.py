@@ -172,10 +172,6 @@ CASES = [
     ({"optimizer": fastnn.GradientDescent(RATES)}, ValueError, "optimizer, init: expected numbers"),
     ({"init": np.zeros((4, NET.n_parameters))}, ValueError, "optimizer, init: expected numbers"),
     ({"grid": fastnn.Grid(initial_step=[0.1, 0.2])}, ValueError, "grid: expected "),
-    (
-        {"validation": (X, Y), "stop": fastnn.Validation(3)}, ValueError,
-        f"validation: expected None {TEXT}",
-    ),
     ({"keep": "best"}, ValueError, "keep: expected 'all', 'parameters', 'outcomes', 'statistics'"),
     (
         {"sample_weight": np.where(LABELS == 1, 0.0, 1.0)}, ValueError,
