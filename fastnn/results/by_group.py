@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike
 
 from ..job.grouping import Groups
 from ..job.job import Job
-from ..spec.status import CONVERGED, NOT_RUN, Status
+from ..spec.status import NOT_RUN
 from ..support.checks import integer, shown
 from ..support.group_labels import GroupLabels, listed
+from .group_counts import GroupCounts
 from .model import Model
 from .models import Models
 from .scaling import Scaling
@@ -22,6 +23,10 @@ from .scalings import Scalings, check_scalings
 if TYPE_CHECKING:
     import pandas
 
+    from .statistics import Statistics
+
+Outcome = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Indices, losses and statuses of restarts."""
 BEST_OF_EACH = "each group has a best of its own: runs.best_of_groups()"
 
 
@@ -39,8 +44,10 @@ class GroupTable:
         Number of restarts that ended, that met a target, and that diverged.
     best : array of int64
         Index k of the restart of lowest finite loss; -1 if there is none.
-    loss, median_loss : arrays of float
-        The lowest finite loss, and the median of the finite ones; NaN if there is none.
+    loss : array of float
+        The lowest finite loss; NaN if there is none.
+    median_loss : array of float, or None
+        The median of the finite losses; NaN if there is none, and None if they were not kept.
     """
 
     labels: np.ndarray
@@ -50,13 +57,13 @@ class GroupTable:
     diverged: np.ndarray
     best: np.ndarray
     loss: np.ndarray
-    median_loss: np.ndarray
+    median_loss: np.ndarray | None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def to_frame(self) -> pandas.DataFrame:
-        """A pandas frame with these columns, indexed by label.
+        """A pandas frame with the columns that there are, indexed by label.
 
         Raises
         ------
@@ -67,7 +74,8 @@ class GroupTable:
             import pandas
         except ImportError as error:
             raise ImportError("to_frame() needs pandas: pip install pandas") from error
-        columns = {name: values for name, values in vars(self).items() if name != "labels"}
+        columns = {name: values for name, values in vars(self).items() if values is not None}
+        del columns["labels"]
         return pandas.DataFrame(columns, index=pandas.Index(self.labels, name="group"))
 
 
@@ -77,17 +85,20 @@ def refuse_groups(job: Job, name: str, instead: str) -> None:
         raise ValueError(f"{name}: expected runs of one data set, got groups; {instead}")
 
 
-class Grouped:
-    """Restarts that may belong to groups of rows."""
+class ByGroup:
+    """Results of restarts that may belong to groups of rows."""
 
-    indices: Any
     if TYPE_CHECKING:
 
         @property
         def job(self) -> Job: ...
 
-    def _outcomes(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Indices, losses and statuses of the restarts, in one or several parts."""
+    def _counts(self) -> GroupCounts:
+        """The outcomes by group."""
+        raise NotImplementedError
+
+    def _losses(self) -> Iterator[Outcome] | None:
+        """Indices, losses and statuses of all restarts, or None if they were not kept."""
         raise NotImplementedError
 
     def _parameters_of(self, indices: np.ndarray) -> np.ndarray:
@@ -98,16 +109,6 @@ class Grouped:
         if self.job.groups is None:
             raise ValueError(f"{what}: expected runs of groups, trained with groups=, got others")
         return self.job.groups
-
-    @property
-    def group(self) -> np.ndarray:
-        """The label of each restart's group, (restarts,)."""
-        return self._groups("group").labels_of(np.asarray(self.indices))
-
-    @property
-    def restart_in_group(self) -> np.ndarray:
-        """The place of each restart (restarts,) in its group, which `train` calls `restart`."""
-        return np.asarray(self.indices) % self._groups("restart_in_group").restarts
 
     @property
     def group_labels(self) -> np.ndarray:
@@ -161,7 +162,8 @@ class Grouped:
         ValueError
             If a group has no restart with a finite loss, and `missing` is None.
         """
-        best, _ = self._lowest_of_groups()
+        self._groups("best_of_groups")
+        best = self._counts().of_labels().best
         gone = np.flatnonzero(best < 0)
         if len(gone) and missing is None:
             raise ValueError(
@@ -171,22 +173,6 @@ class Grouped:
         if missing is not None:
             best[gone] = integer("missing", missing, -(2**63), 2**63 - 1)
         return best
-
-    def _lowest_of_groups(self) -> tuple[np.ndarray, np.ndarray]:
-        """The index of each group's best restart, or -1, and its loss, or infinity."""
-        groups = self._groups("best_of_groups")
-        lowest, best = np.full(groups.count, np.inf), np.full(groups.count, -1, dtype=np.int64)
-        for indices, loss, status in self._outcomes():
-            there = np.flatnonzero(np.isfinite(loss) & (status != NOT_RUN))
-            indices, loss = indices[there], loss[there].astype(np.float64)
-            group = indices // groups.restarts
-            before = lowest.copy()
-            np.minimum.at(lowest, group, loss)
-            wins = np.flatnonzero((loss == lowest[group]) & (loss < before[group]))
-            wins = wins[np.argsort(-indices[wins], kind="stable")]  # the lowest is written last
-            best[group[wins]] = indices[wins]
-        ranks = groups.ranks
-        return best[ranks], lowest[ranks]
 
     def models(
         self,
@@ -244,36 +230,62 @@ class Grouped:
     def by_group(self) -> GroupTable:
         """Outcomes by group: counts, the best restart, and the losses.
 
+        Statistics, and results of which only the best restarts were kept, count all restarts that
+        ended.  They have no median losses.
+
         Returns
         -------
         GroupTable
         """
         groups = self._groups("by_group")
-        best, lowest = self._lowest_of_groups()
-        counts = np.zeros((3, groups.count), dtype=np.int64)
-        losses = []
-        for indices, loss, status in self._outcomes():
-            group = indices // groups.restarts
-            for row, chosen in zip(
-                counts,
-                (status != NOT_RUN, status == CONVERGED, status == Status.DIVERGED),
-                strict=True,
-            ):
-                row += np.bincount(group[chosen], minlength=groups.count)
-            there = np.isfinite(loss) & (status != NOT_RUN)
-            losses.append((group[there], loss[there].astype(np.float64)))
-        ranks = groups.ranks
-        ended, converged, diverged = counts[:, ranks]
+        outcomes = self._counts().of_labels()
+        ended, converged, diverged, _ = outcomes.counts
+        losses = self._losses()
         return GroupTable(
             labels=groups.labels,
-            rows=groups.sizes[ranks],
+            rows=groups.sizes[groups.ranks],
             ended=ended,
             converged=converged,
             diverged=diverged,
-            best=best,
-            loss=np.where(best < 0, np.nan, lowest),
-            median_loss=_medians(losses, groups.count)[ranks],
+            best=outcomes.best,
+            loss=np.where(outcomes.best < 0, np.nan, outcomes.lowest),
+            median_loss=None if losses is None else _medians(losses, groups)[groups.ranks],
         )
+
+
+class Grouped(ByGroup):
+    """Restarts, one by one, that may belong to groups of rows."""
+
+    indices: Any
+    if TYPE_CHECKING:
+
+        @property
+        def statistics(self) -> Statistics | None: ...
+
+    def _counts(self) -> GroupCounts:
+        if self.statistics is not None:
+            return self.statistics._counts()
+        counts = GroupCounts(self._groups("by_group"))
+        for outcomes in self._outcomes():
+            counts.add(GroupCounts.of(counts.groups, *outcomes))
+        return counts
+
+    def _losses(self) -> Iterator[Outcome] | None:
+        return self._outcomes() if self.statistics is None else None
+
+    def _outcomes(self) -> Iterator[Outcome]:
+        """Indices, losses and statuses of the restarts, in one or several parts."""
+        raise NotImplementedError
+
+    @property
+    def group(self) -> np.ndarray:
+        """The label of each restart's group, (restarts,)."""
+        return self._groups("group").labels_of(np.asarray(self.indices))
+
+    @property
+    def restart_in_group(self) -> np.ndarray:
+        """The place of each restart (restarts,) in its group, which `train` calls `restart`."""
+        return np.asarray(self.indices) % self._groups("restart_in_group").restarts
 
 
 def _of_some(scaling: Scaling | Scalings | None, there: np.ndarray) -> Scaling | Scalings | None:
@@ -281,14 +293,18 @@ def _of_some(scaling: Scaling | Scalings | None, there: np.ndarray) -> Scaling |
     return scaling.of_rows(there) if isinstance(scaling, Scalings) else scaling
 
 
-def _medians(parts: list[tuple[np.ndarray, np.ndarray]], count: int) -> np.ndarray:
-    """The median of the numbers of each group; NaN if it has none."""
-    group = np.concatenate([group for group, _ in parts]) if parts else np.empty(0, np.int64)
-    loss = np.concatenate([loss for _, loss in parts]) if parts else np.empty(0)
+def _medians(parts: Iterator[Outcome], groups: Groups) -> np.ndarray:
+    """The median of the finite losses of each group; NaN if it has none."""
+    chosen = []
+    for indices, losses, status in parts:
+        there = np.isfinite(losses) & (status != NOT_RUN)
+        chosen.append((indices[there] // groups.restarts, losses[there].astype(np.float64)))
+    group = np.concatenate([np.empty(0, np.int64), *(each for each, _ in chosen)])
+    loss = np.concatenate([np.empty(0), *(each for _, each in chosen)])
     loss = loss[np.lexsort((loss, group))]
-    sizes = np.bincount(group, minlength=count)
+    sizes = np.bincount(group, minlength=groups.count)
     ends = np.cumsum(sizes)
-    medians, there = np.full(count, np.nan), np.flatnonzero(sizes)
+    medians, there = np.full(groups.count, np.nan), np.flatnonzero(sizes)
     low = loss[(ends - sizes)[there] + (sizes[there] - 1) // 2]
     high = loss[(ends - sizes)[there] + sizes[there] // 2]
     medians[there] = low + (high - low) / 2

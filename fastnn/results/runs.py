@@ -22,7 +22,7 @@ from ..support.frames import Names
 from ..support.gate import frozen
 from ..support.guesses import Guessed
 from ..support.savable import Savable
-from .by_group import BEST_OF_EACH, Grouped, refuse_groups
+from .by_group import BEST_OF_EACH, Grouped, Outcome, refuse_groups
 from .censoring import CutOff
 from .histories import Replayed
 from .replay import asked_indices, replay, replay_parameters, replay_with_history
@@ -130,7 +130,7 @@ class Runs(RunColumns, Grouped, Replayed, Savable, Guessed):
             inputs, rows = job.groups.inputs_of(number), job.groups.rows_of(number)
             yield job.X[inputs], job.y[rows], positions[some]
 
-    def _outcomes(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def _outcomes(self) -> Iterator[Outcome]:
         yield self.indices, self.loss, self.status
 
     def __len__(self) -> int:

@@ -14,12 +14,13 @@ from ..spec.status import Status
 from ..support.checks import MAX_COUNT, integer, shown
 from ..support.gate import check_array
 from ..support.savable import Savable
-from .by_group import BEST_OF_EACH, refuse_groups
+from .by_group import BEST_OF_EACH, ByGroup, refuse_groups
 from .epoch_statistics import EpochStatistics
+from .group_counts import GroupCounts
 from .histogram import LOSS_EDGES, quantile, span
 from .histories import Replayed
 from .minima import Minima, Minimum
-from .replay import replay, replay_with_history
+from .replay import replay, replay_parameters, replay_with_history
 from .run import Run
 from .statistics_arrays import UNITS, fill, to_arrays
 from .summary import QUARTILES, Summary
@@ -27,7 +28,7 @@ from .summary import QUARTILES, Summary
 SHOWN_MINIMA = 5
 
 
-class Statistics(EpochStatistics, Replayed, Savable):
+class Statistics(EpochStatistics, ByGroup, Replayed, Savable):
     """Statistics of restarts that need not be kept one by one.
 
     Statistics of the parts of a job add up to those of the whole, exactly, in any order and
@@ -53,6 +54,7 @@ class Statistics(EpochStatistics, Replayed, Savable):
         self._loss_range = (np.inf, -np.inf)
         self._best = -1
         self._minima = Minima.none()
+        self._of_groups = None if job.groups is None else GroupCounts(job.groups)
 
     @classmethod
     def empty(cls, job: Job) -> Statistics:
@@ -113,6 +115,9 @@ class Statistics(EpochStatistics, Replayed, Savable):
         result._loss_range = (float(found.loss_range[0]), float(found.loss_range[1]))
         result._best = int(found.best[0])
         result._minima = Minima.of(found)
+        if job.groups is not None:
+            indices = np.arange(first, first + size)
+            result._of_groups = GroupCounts.of(job.groups, indices, loss, status)
         return result
 
     def add(self, other: Statistics) -> None:
@@ -137,6 +142,8 @@ class Statistics(EpochStatistics, Replayed, Savable):
         lowest, self._best = min(bests, default=(np.inf, -1))
         self._loss_range = (lowest, max(self._loss_range[1], other._loss_range[1]))
         self._minima.add(other._minima)
+        if self._of_groups is not None and other._of_groups is not None:
+            self._of_groups.add(other._of_groups)
 
     def merge(self, other: Statistics) -> Statistics:
         """The statistics of the restarts of both, as with ``+``."""
@@ -271,6 +278,16 @@ class Statistics(EpochStatistics, Replayed, Savable):
             If k is not in the job.
         """
         return replay_with_history(self.job, k)
+
+    def _counts(self) -> GroupCounts:
+        groups = self._groups("by_group")
+        return GroupCounts(groups) if self._of_groups is None else self._of_groups
+
+    def _losses(self) -> None:
+        return None
+
+    def _parameters_of(self, indices: np.ndarray) -> np.ndarray:
+        return replay_parameters(self.job, indices)
 
     def _restarts(self) -> range:
         return range(self.job.first, self.job.first + self.job.restarts)

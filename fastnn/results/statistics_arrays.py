@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..job.grouping import Groups
 from ..kernels.statistics import FORMS, N_EPOCH_BINS, N_KEYS, N_LOSS_BINS
 from ..spec.status import Status
 from ..support.checks import MAX_COUNT, shown
+from .group_counts import OF_GROUPS, GroupCounts
 from .histogram import EPOCH_EDGES, LOSS_EDGES, place_of
 from .minima import Minima
 
@@ -53,14 +55,16 @@ def to_arrays(statistics: Statistics) -> dict[str, np.ndarray]:
         "loss_range": np.array(statistics._loss_range),
         "best": np.array(statistics._best),
         **{name: columns[column].copy() for name, column in MINIMA.items()},
+        **({} if statistics._of_groups is None else statistics._of_groups.to_arrays()),
     }
 
 
-def most_bytes(restarts: int) -> int:
+def most_bytes(restarts: int, *, by_group: bool = False) -> int:
     """Maximum size of the arrays of statistics of this many restarts, with headers and texts."""
     bins = len(Status) * N_EPOCH_BINS + 2 * N_LOSS_BINS
     rows = min(restarts, N_KEYS)
-    return 8 * (2 * bins + rows * 3 * (1 + FORMS)) + 2**16
+    groups = restarts * (3 + len(OF_GROUPS)) if by_group else 0
+    return 8 * (2 * bins + rows * 3 * (1 + FORMS) + groups) + 2**16
 
 
 def fill(statistics: Statistics, arrays: Mapping[str, Any]) -> None:
@@ -88,6 +92,50 @@ def fill(statistics: Statistics, arrays: Mapping[str, Any]) -> None:
     if sum(minima.counts.tolist()) > statistics._loss_bins[0].sum():
         _refuse("minima_counts", "counts that agree with those of the losses")
     statistics._minima = minima
+    if job.groups is not None:
+        statistics._of_groups = _groups_of(statistics, arrays, job.groups)
+
+
+def _groups_of(statistics: Statistics, arrays: Mapping[str, Any], groups: Groups) -> GroupCounts:
+    """Read the outcomes by group, which agree with those of all restarts."""
+    job = statistics.job
+    numbers = _read(arrays, "groups_numbers", INT, (None,))
+    size = (len(numbers),)
+    counts = _read(arrays, "groups_counts", INT, (len(OF_GROUPS), *size))
+    lowest = _read(arrays, "groups_lowest", np.dtype(np.float64), size)
+    best = _read(arrays, "groups_best", INT, size)
+    first, last = job.first // groups.restarts, (job.first + job.restarts - 1) // groups.restarts
+    if (np.diff(numbers) <= 0).any() or (
+        size[0] and not first <= numbers[0] <= numbers[-1] <= last
+    ):
+        _refuse("groups_numbers", "numbers of groups in ascending order")
+    ended, converged, diverged, finite = counts
+    fits = (counts >= 0) & (counts <= groups.restarts)
+    fits &= (ended > 0) & (converged + diverged <= ended) & (finite <= ended)
+    bins = statistics._epoch_bins.sum(axis=1)
+    totals = [
+        bins.sum(),
+        bins[Status.CONVERGED],
+        bins[Status.DIVERGED],
+        statistics._loss_bins.sum(),
+    ]
+    if not fits.all() or counts.sum(axis=1).tolist() != [int(total) for total in totals]:
+        _refuse("groups_counts", "counts that agree with those of all restarts")
+    has = finite > 0
+    inside = np.isfinite(lowest) & (best // groups.restarts == numbers)
+    inside &= (best >= job.first) & (best < job.first + job.restarts)
+    if not np.where(has, inside, (lowest == np.inf) & (best == -1)).all():
+        _refuse("groups_lowest, groups_best", "the best restarts of the groups")
+    lowest_of_all = min(zip(lowest[has].tolist(), best[has].tolist(), strict=True), default=None)
+    if lowest_of_all not in (None, (statistics._loss_range[0], statistics._best)):
+        _refuse("groups_lowest, groups_best", "the best restarts of the groups")
+    made = GroupCounts(groups)
+    if size[0]:
+        made.reach(int(numbers[0]), int(numbers[-1]) + 1)
+        some = made.outcomes
+        places = numbers - numbers[0]
+        some.counts[:, places], some.lowest[places], some.best[places] = counts, lowest, best
+    return made
 
 
 def fill_cut_off(statistics: Statistics, arrays: Mapping[str, Any], most: int) -> None:

@@ -95,7 +95,8 @@ class Shard(NamedTuple):
         _, finite = statistics.loss_histogram()
         if manifest.job.groups is None:
             return min(manifest.keep.best, int(finite.sum()))
-        return len(read_array(self.path / "restart.npy", *manifest.types["restart"][:1]))
+        finite = statistics._counts().outcomes.counts[-1]
+        return int(np.minimum(finite, manifest.keep.best).sum())
 
     def statistics(self, manifest: Manifest) -> Statistics:
         """The statistics of its restarts."""
@@ -104,7 +105,8 @@ class Shard(NamedTuple):
         rows, content = self.stop - self.start, io.BytesIO(path.read_bytes())
         try:
             with zipfile.ZipFile(content) as archive:
-                members = members_of(archive, most_bytes(rows))
+                grouped = manifest.job.groups is not None
+                members = members_of(archive, most_bytes(rows, by_group=grouped))
                 known = Statistics.empty(manifest.job).to_arrays()
                 if unknown := sorted(members.keys() - known.keys()):
                     raise ValueError(f"it contains {unknown[0]!r}, which is unknown")

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..job.best_rows import BestRows
 from ..job.keep import Keep, check_ranges, result_types
-from ..results.by_group import BEST_OF_EACH, Grouped, refuse_groups
+from ..results.by_group import BEST_OF_EACH, Grouped, Outcome, refuse_groups
 from ..results.censoring import CutOff
 from ..results.histories import Replayed
 from ..results.replay import asked_indices, replay_with_history
@@ -240,17 +240,12 @@ class StoredRuns(Grouped, Replayed):
     @cached_property
     def _best(self) -> Runs:
         """The best restarts, if only they were kept."""
-        return runs_of_best(self._best_of(self.keep.columns), self.statistics)
-
-    def _best_of(self, names: tuple[str, ...]) -> BestRows:
-        """Some columns of the best restarts, which are read without the others."""
-        keep = self.keep._replace(columns=names)
-        manifest, best = self._manifest._replace(keep=keep), BestRows(self.job, keep)
+        best = BestRows(self.job, self.keep)
         for shard in self._shards:
-            for name in manifest.types:
+            for name in self._manifest.types:
                 shard.check(f"{name}.npy")
-            best.add(shard.columns(manifest, shard.statistics(manifest)))
-        return best
+            best.add(shard.columns(self._manifest, shard.statistics(self._manifest)))
+        return runs_of_best(best, self.statistics)
 
     def __getitem__(self, key: Any) -> Runs:
         """Load the restarts selected by a mask, a slice or an array of positions.
@@ -322,11 +317,10 @@ class StoredRuns(Grouped, Replayed):
     def _parameters_of(self, indices: np.ndarray) -> np.ndarray:
         return self._some(indices)._parameters_of(indices)
 
-    def _outcomes(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        if self.keep.best:
-            best = self._best_of(("loss", "status")).columns()
-            yield best["restart"], best["loss"], best["status"]
-            return
+    def _losses(self) -> Iterator[Outcome] | None:
+        return self._outcomes() if self.keep.rows and "loss" in self.keep.columns else None
+
+    def _outcomes(self) -> Iterator[Outcome]:
         loss, status = self.loss.shards(), self.status.shards()
         yield from zip(self.indices.shards(), loss, status, strict=True)
 
