@@ -32,6 +32,7 @@ from numba.core import config
 from ..jit.cache import is_kept
 from ..kernels.pieces import Kind, Piece, Sizes
 from ..kernels.train_loop import train_epochs
+from ..lanes.types import register_bytes
 from ..spec.activations import BY_NAME
 from ..support.locks import sole_holder
 from ..support.suggestions import hint
@@ -42,13 +43,16 @@ if TYPE_CHECKING:
     from .launch import Launch
 
 MODES = ("auto", "general", "special")
-# Products of parameters and samples up to which all loops are unrolled, in lanes and for one
-# network.  10-5-10 on ten samples, which has 1,150, takes 294 ns unrolled in lanes and 267 in
-# blocks, but alone 970 and 1,220.
-MOST_IN_LANES, MOST_ALONE = 500, 1200
+# Products of parameters and samples up to which all loops are unrolled: for one network, and in
+# lanes with the 32 registers of AVX-512 and with 16.  In times of general kernels, with 16:
+# 2-3-2-1 on four samples (80) 0.84 unrolled and 0.87 in blocks, 3-4-1 on eight (168) 1.05 and 0.92,
+# 3-8-1 on twelve (492) 1.43 and 1.00.  With 32: 3-4-1 0.90 unrolled, 10-5-10 on ten (1,150) 0.98
+# and 0.89, but alone 0.80.
+MOST_ALONE, MOST_IN_LANES, MOST_IN_LANES_OF_16 = 1200, 200, 80
 # The same in lanes up to which known sizes pay without unrolling, in products of blocks: 10-5-10
-# on ten samples takes 271 and 243 ns, 4-8-3 on 150 samples (10,050) 2,546 and 2,432.
-MOST_IN_BLOCKS = 12_000
+# on ten samples takes 271 and 243 ns, 4-8-3 on 150 samples (10,050) 2,546 and 2,432, 8-16-1 on 300
+# samples (48,300) 94 % and, in float32, 97 % of the time.
+MOST_IN_BLOCKS = 50_000
 # How many times as long as small jobs these must take before a compilation starts.
 FOR_BLOCKS = 8
 # Up to this product a special kernel compiles faster than the general ones; if all of these are
@@ -83,19 +87,20 @@ def mode() -> str:
 
 def is_small(job: Job, lanes: int) -> bool:
     """Return whether network and data are small enough for a special kernel to pay."""
-    work = job.samples * (job.net.n_parameters + job.setup.scratch)
-    most = MOST_IN_LANES if lanes > 1 else MOST_ALONE
+    work = job.samples * job.net.n_parameters
+    in_lanes = MOST_IN_LANES if register_bytes() == 64 else MOST_IN_LANES_OF_16
+    most = in_lanes if lanes > 1 else MOST_ALONE
     return job.parallel == "restarts" and work <= most
 
 
 def gains_in_blocks(job: Job, lanes: int) -> bool:
     """Return whether a special kernel pays in a long job, though its loops are not unrolled."""
-    work = job.samples * (job.net.n_parameters + job.setup.scratch)
+    work = job.samples * job.net.n_parameters
     return lanes > 1 and job.parallel == "restarts" and work <= MOST_IN_BLOCKS
 
 
 def is_quickly_compiled(job: Job) -> bool:
-    """Return whether a special kernel takes no longer to compile than general ones."""
+    """Return whether an unrolled kernel takes no longer to compile than general ones."""
     plain = job.setup.compute is None and job.has_plain_loss and not job.rules
     return plain and job.samples * job.net.n_parameters <= QUICKLY_COMPILED
 
