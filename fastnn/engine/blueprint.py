@@ -20,7 +20,7 @@ from ..kernels.activation import activation_pieces
 from ..kernels.errors import single_watch_errors, watch_errors
 from ..kernels.forward_backward import gathered_loss_and_gradient, loss_and_gradient
 from ..kernels.layout import COMMON, KERNELS, LAYER_COLUMNS, LAYERS, OWN, PLACES, REGIONS, SIZES
-from ..kernels.losses import add_penalties, loss_pieces
+from ..kernels.losses import add_penalties, add_penalties_from_start, loss_pieces
 from ..kernels.one_network_pass import LEAST_GROUPS, MOST_RUNS, pass_in_lanes, pass_in_order
 from ..kernels.own_rows import begin_own, begin_validation, settle_rows
 from ..kernels.pieces import Kind, Piece, Sizes
@@ -180,7 +180,8 @@ class Blueprint:
         if setup.observe is not None:
             pieces.update(observe=setup.observe)
         if job.loss.has_penalties:
-            pieces.update(penalty=add_penalties)
+            towards_start = job.loss.pulls_to_start
+            pieces.update(penalty=add_penalties_from_start if towards_start else add_penalties)
         if job.shuffle:
             pieces.update(shuffle=shuffle)
         if job.rules:
@@ -314,8 +315,8 @@ def _key(job: Job, lanes: int) -> tuple[Any, ...]:
         setup.update, setup.compute, setup.observe, setup.n_state, job.hyper.shape[1],
         setup.option, setup.other_option, setup.spans, setup.span_numbers, setup.scratch,
         setup.one_tile, setup.slope_offset != 0,
-        job.loss_formula, loss.reduction, loss.has_penalties, job.has_plain_loss,
-        given, getattr(weighting, "number", 0), job.has_own_weights,
+        job.loss_formula, loss.reduction, loss.has_penalties, loss.pulls_to_start,
+        job.has_plain_loss, given, getattr(weighting, "number", 0), job.has_own_weights,
         tuple((type(rule), rule.slots(job.net.n_parameters)) for rule in job.rules),
         job.validation is not None, job.start.kind.begin,
         None if job.groups is None else job.groups.is_mixed, validation_numbers(job),

@@ -16,6 +16,7 @@ from ..kernels.predict import predict
 from ..optimizers import Optimizer, Setup
 from ..optimizers.gradient_descent import plain_update
 from ..spec.activations import SOFTMAX
+from ..spec.losses import make_loss
 from ..spec.network import Network
 from ..support.checks import real_array, shown
 from ..support.suggestions import suggests
@@ -198,6 +199,11 @@ def _job(
     optimizer: Optimizer | None = None,
 ) -> tuple[Job, bool]:
     rows, alone = _rows(net, parameters)
+    if make_loss(loss).pulls_to_start:
+        raise ValueError(
+            f"loss: expected one without l2_towards, since parameters alone tell no start, got "
+            f"{shown(loss)}"
+        )
     job = make_job(
         net, X, y, loss=loss, sample_weight=sample_weight, init=rows, epochs=0,
         restarts=len(rows), dtype=rows.dtype, optimizer=optimizer,

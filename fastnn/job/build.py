@@ -203,7 +203,12 @@ def _continued(job: Job, before: Checkpoint) -> Job:
             "parameters; use other stopping rules"
         )
     p, own = job.net.n_parameters, job.setup.n_state
-    kind = before.optimizer.setup(before.net, len(job.X)).kind
+    if before.loss.pulls_to_start != job.loss.pulls_to_start:
+        raise ValueError(
+            "loss: expected a penalty towards the start, or none, as before, with continue_from, "
+            f"got {job.loss!r} after {before.loss!r}"
+        )
+    kind = setup_of(before.optimizer, before.net, len(job.X), before.loss).kind
     if type(job.optimizer) is not type(before.optimizer) or job.setup.kind != kind:
         raise ValueError(
             f"continue_from: expected the same kind of optimizer as before, {before.optimizer!r}, "

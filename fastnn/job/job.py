@@ -23,7 +23,7 @@ from ..support.checks import MAX_COUNT, integer, shown
 from ..support.frames import Names, checked_names
 from ..support.gate import check_array
 from .grouping import Groups, isolate_group, with_groups_of
-from .parts import ends, laid_out, setup_of, with_numbers
+from .parts import ends, laid_out, setup_of, slot_table, with_numbers
 
 MAX_SEED = 2**64 - 1
 MAX_RESTART = 2**63 - 1
@@ -248,17 +248,11 @@ class Job:
         return self.setup.n_state + rule_numbers(self.rules, self.net.n_parameters)
 
     def state_slots(self) -> tuple[np.ndarray, np.ndarray]:
-        """Initial content of that memory: (count, hyperparameter or -1) rows, and constants."""
-        names = list(self.setup.numbers)
+        """Initial content of that memory: see `parts.slot_table`."""
         slots = [*self.setup.slots]
         for rule in self.rules:
             slots += rule.slots(self.net.n_parameters)
-        rows, constants = np.zeros((len(slots), 2), dtype=np.int64), np.zeros(len(slots))
-        for place, (count, value) in enumerate(slots):
-            is_name = isinstance(value, str)
-            rows[place] = count, names.index(str(value)) if is_name else -1
-            constants[place] = 0.0 if is_name else value
-        return rows, constants
+        return slot_table(slots, list(self.setup.numbers))
 
     @cached_property
     def column_types(self) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:

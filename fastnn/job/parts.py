@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..optimizers import Optimizer, Setup
+from ..optimizers.common import START
 from ..optimizers.schedules import SCHEDULES
 from ..spec.loss_formulas import SQUARES
 from ..spec.losses import Penalized
@@ -23,9 +24,29 @@ from .grouping import Groups
 def setup_of(optimizer: Optimizer, net: Network, samples: int, loss: Penalized) -> Setup:
     """The setup of an optimizer for this network and loss."""
     setup = optimizer.setup(net, samples)
+    if loss.pulls_to_start:
+        setup = replace(setup, slots=(*setup.slots, (net.n_parameters, START)))
     if setup.compute_of is None or loss.formula is SQUARES or loss.formula.residual is None:
         return setup
     return replace(setup, compute=setup.compute_of(loss.formula))
+
+
+def slot_table(
+    slots: list[tuple[int, float | str]], names: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Initial content of a memory: (count, source) rows, and constants.
+
+    A source is the place of a hyperparameter, -1 for the constant, -2 for the initial parameters.
+    """
+    rows, constants = np.zeros((len(slots), 2), dtype=np.int64), np.zeros(len(slots))
+    for place, (count, value) in enumerate(slots):
+        if value == START:
+            rows[place] = count, -2
+        elif isinstance(value, str):
+            rows[place] = count, names.index(value)
+        else:
+            rows[place], constants[place] = (count, -1), value
+    return rows, constants
 
 
 def ends(array: np.ndarray) -> np.ndarray:

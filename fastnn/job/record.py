@@ -255,10 +255,9 @@ def _described(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
         return [_described(item, f"{name}.{i}", arrays) for i, item in enumerate(value)]
     if isinstance(value, Grid):
         parts = {"restarts_per_cell": value.restarts_per_cell, **value.axes}
-    elif isinstance(value, OwnLoss | OwnRule):
-        parts = {field.name: getattr(value, field.name) for field in fields(value)}
     else:
-        if not isinstance(value, OwnOptimizer) and kind_of(type(value).__name__) is not type(value):
+        own = isinstance(value, OwnOptimizer | OwnLoss | OwnRule)
+        if not own and kind_of(type(value).__name__) is not type(value):
             raise TypeError(
                 f"{name}: expected a class of fastnn, or an optimizer added by "
                 f"fastnn.extend.add_optimizer, got {shown(value)}"

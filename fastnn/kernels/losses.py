@@ -29,7 +29,7 @@ from .layout import COMMON, OWN, UNWEIGHTED
 from .one_network_views import outputs as unit_outputs
 from .one_network_views import unit_rows
 from .own_rows import clear_outputs, fill_tail
-from .pieces import Piece, piece
+from .pieces import Piece, piece_for
 from .views import deltas, layer_at, outputs
 
 # A literal would make Numba compile the called function again.
@@ -328,17 +328,45 @@ def loss_pieces(formula: LossFormula) -> LossPieces:
     )
 
 
-@piece
-def add_penalties(net):
+def _penalties(distance):
+    """Make a function that adds penalties, the squares those of ``distance(net, m, s)``."""
+
+    @inlined
+    def add(net):
+        parameters, gradient = net.parameters, net.gradient
+        l2, l1 = net.penalties, net.penalties + net.n_parameters
+        for s in range(net.strips):
+            loss, zero = net.losses[0, s], net.losses.zero
+            for m in range(net.n_parameters):
+                w, square, size = parameters[m, s], l2[m], like(zero, l1[m])
+                d = distance(net, m, s)
+                loss = fma(square * d, d, loss)
+                loss = fma(size, magnitude(w), loss)
+                sign = select(w > zero, size, select(w < zero, -size, zero))
+                gradient[m, s] = fma(like(loss, square + square), d, gradient[m, s]) + sign
+            net.losses[0, s] = loss
+
+    return add
+
+
+@inlined
+def _from_zero(net, m, s):
+    return net.parameters[m, s]
+
+
+@inlined
+def _from_start(net, m, s):
+    start = net.rule_state + -net.n_parameters  # the optimizer's last slot
+    return net.parameters[m, s] - start[m, s]
+
+
+@piece_for
+def add_penalties(kind):
     """``loss += sum(l2 * w**2 + l1 * abs(w))``, with its derivative added to the gradient."""
-    parameters, gradient = net.parameters, net.gradient
-    l2, l1 = net.penalties, net.penalties + net.n_parameters
-    for s in range(net.strips):
-        loss, zero = net.losses[0, s], net.losses.zero
-        for m in range(net.n_parameters):
-            w, square, size = parameters[m, s], l2[m], like(zero, l1[m])
-            loss = fma(square * w, w, loss)
-            loss = fma(size, magnitude(w), loss)
-            sign = select(w > zero, size, select(w < zero, -size, zero))
-            gradient[m, s] = fma(like(loss, square + square), w, gradient[m, s]) + sign
-        net.losses[0, s] = loss
+    return _penalties(_from_zero)
+
+
+@piece_for
+def add_penalties_from_start(kind):
+    """The same with ``l2 * (w - v)**2``, v being the parameter at the start."""
+    return _penalties(_from_start)

@@ -19,6 +19,8 @@ from .rows import canonical, drawn_index, write_row
 from .views import call, is_given
 
 IDLE = -1
+# The source of a slot that keeps the initial parameters, as in `job.parts.slot_table`.
+FROM_START = -2
 NEVER = np.iinfo(np.int64).max
 EPOCH_LIMIT, CONVERGED, DIVERGED = (
     int(status) for status in (Status.EPOCH_LIMIT, Status.CONVERGED, Status.DIVERGED)
@@ -53,13 +55,18 @@ def begin_memory(net, row, lane):
         for m in range(net.n_state):
             memory[m * lanes] = net.start_state[row * net.n_state + m]
         return
-    hyper, m = numbers(net.hyper.data) + lane, 0
+    hyper, start = numbers(net.hyper.data) + lane, numbers(net.parameters.data) + lane
+    m = 0
     for i in range(net.n_slots):
-        value = net.slot_values[i]
-        if net.slots[2 * i + 1] >= 0:
-            value = hyper[net.slots[2 * i + 1] * lanes]
-        fill(memory + m * lanes, lanes, net.slots[2 * i], value)
-        m += net.slots[2 * i]
+        count, source, value = net.slots[2 * i], net.slots[2 * i + 1], net.slot_values[i]
+        if source == FROM_START:
+            for n in range(count):
+                memory[(m + n) * lanes] = start[n * lanes]
+        else:
+            if source >= 0:
+                value = hyper[source * lanes]
+            fill(memory + m * lanes, lanes, count, value)
+        m += count
 
 
 @inlined

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from ..spec.network import Network
 
 
+START = "initial parameters"
+"""The value of a slot that keeps the start."""
+
+
 @dataclass(frozen=True)
 class Setup:
     """Description of an optimizer for the engine, for one network."""
@@ -28,7 +32,7 @@ class Setup:
     """Piece that computes the next parameters from the gradient."""
     slots: tuple[tuple[int, float | str], ...] = ()
     """Slots of the memory between steps, each with its size and its initial value, a constant or
-    the name of a hyperparameter."""
+    the name of a hyperparameter; the last may be the initial parameters, `START`."""
     observe: Piece | None = None
     """Piece that runs after a pass and decides whether to accept its parameters."""
     compute: Piece | None = None
@@ -102,8 +106,6 @@ class Setup:
         return sum(count for count, _ in self.slots)
 
 
-# Of a field that is newer than some files: records have it only where it is given.
-ADDED_LATER = {"added_later": True}
 # Bounds that also hold in float32: the smallest positive number, the largest below 1.
 TINY = float(np.finfo(np.float32).tiny)
 BELOW_ONE = float(np.nextafter(np.float32(1.0), np.float32(0.0)))

@@ -13,8 +13,9 @@ from ..kernels.pieces import piece
 from ..kernels.spans import common_numbers, span_at
 from ..lanes.operations import fma, like, select
 from ..spec.per_layer import PerLayer, numbers_of_arrays
+from ..support.bounds import ADDED_LATER
 from ..support.checks import by_name, shown
-from .common import ADDED_LATER, TINY, Optimizer, Setup
+from .common import TINY, Optimizer, Setup
 from .schedule_common import Schedule, Slots
 from .schedule_steps import CONSTANT, advance
 from .schedules import (

@@ -15,8 +15,9 @@ from . import losses
 class Problem:
     """The loss of one restart of `job`, as a function of its parameters."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, start: np.ndarray) -> None:
         self.job = job
+        self.pull = start.copy() if job.loss.pulls_to_start else np.zeros_like(start)
         self.net = job.net
         self.loss: Penalized = job.loss
         self.numbers: list[float] = job.hyper[0, len(job.setup.numbers) :].tolist()
@@ -99,8 +100,9 @@ class Problem:
             gradients += [d.sum(axis=0) for d in deltas]
         if self.penalties is not None:
             squares, magnitudes = self.penalties
-            loss += (squares * parameters**2 + magnitudes * np.abs(parameters)).sum()
-            slopes = 2 * squares * parameters + magnitudes * np.sign(parameters)
+            distances = parameters - self.pull
+            loss += (squares * distances**2 + magnitudes * np.abs(parameters)).sum()
+            slopes = 2 * squares * distances + magnitudes * np.sign(parameters)
             by_weights, by_biases = self.net.unpack(slopes)
             pairs = zip(gradients, by_weights + by_biases, strict=True)
             gradients = [gradient + more for gradient, more in pairs]

@@ -77,7 +77,7 @@ def epochs_of(job: Job, problem: Problem, parameters: np.ndarray) -> Iterator[An
 
 
 def _train(job: Job, parameters: np.ndarray, every: int) -> tuple[Any, ...]:
-    problem = Problem(job)
+    problem = Problem(job, parameters)
     judges = [rule.numpy_judge(problem) for rule in job.rules]
     history: list[float] = []
     status, epoch, loss = Status.NOT_RUN, 0, math.nan

@@ -85,7 +85,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         super()._check()
         loss = self._loss()
         numbers = [*loss.numbers.values()]
-        if loss.output is not None or loss.has_penalties or any(map(np.ndim, numbers)):
+        penalized = loss.has_penalties or loss.l2_towards is not None
+        if loss.output is not None or penalized or any(map(np.ndim, numbers)):
             raise ValueError(
                 "loss: expected a loss of numbers, with one value of each of its own numbers and "
                 f"without penalties, which alpha gives, got {shown(self.loss)}"
@@ -98,7 +99,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         if self.loss is None:
             raise TypeError("loss: expected 'squared_error' or a loss of fastnn, got None")
         loss = make_loss(self.loss)
-        return MSE(l2=loss.l2, l1=loss.l1) if loss.formula is SQUARES else loss
+        return (
+            MSE(l2=loss.l2, l1=loss.l1, l2_towards=loss.l2_towards)
+            if loss.formula is SQUARES
+            else loss
+        )
 
     def _targets(self, y: Any, classes: Any = None) -> np.ndarray:
         targets = as_numbers(y)

@@ -7,16 +7,15 @@ formulas, in `fastnn.spec.loss_formulas`.
 
 from __future__ import annotations
 
-import math
-from dataclasses import KW_ONLY, dataclass, fields
+from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..support.bounds import NOT_NEGATIVE, POSITIVE, SHARE, Bounds
-from ..support.checks import by_name, real_array, shown
+from ..support.bounds import ADDED_LATER, NOT_NEGATIVE, POSITIVE, SHARE, Bounds, by_layer
+from ..support.checks import by_name, shown
 from ..support.suggestions import hint
 from . import loss_formulas as formulas
 from .activations import SOFTMAX
@@ -40,6 +39,8 @@ class Penalized:
         all layers or one for each, finite and non-negative.  The slope of ``abs`` at 0 is 0.
     penalize_biases : bool, default False
         If True, biases are penalized too.
+    l2_towards : "start", optional
+        Pull each parameter towards its initial value v, not 0: ``l2 * (w - v)**2`` is added.
 
     Raises
     ------
@@ -50,6 +51,7 @@ class Penalized:
     l2: float | tuple[float, ...] = 0.0
     l1: float | tuple[float, ...] = 0.0
     penalize_biases: bool = False
+    l2_towards: str | None = field(default=None, metadata=ADDED_LATER)
 
     name: ClassVar[str]
     formula: ClassVar[LossFormula]
@@ -62,22 +64,14 @@ class Penalized:
         for name, bounds in self.bounds.items():
             object.__setattr__(self, name, bounds.check(name, getattr(self, name)))
         for name in ("l2", "l1"):
-            if type(getattr(self, name)) is float and 0 <= getattr(self, name) < math.inf:
-                continue
-            array = real_array(name, getattr(self, name))
-            if isinstance(getattr(self, name), bool | np.bool_):
-                raise TypeError(f"{name}: expected a number, got {shown(getattr(self, name))}")
-            if array.ndim > 1 or array.size == 0 or (array < 0).any():
-                raise ValueError(
-                    f"{name}: expected a number >= 0 or one for each layer, got "
-                    f"{shown(getattr(self, name))}"
-                )
-            value = float(array) if array.ndim == 0 else tuple(array.tolist())
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, by_layer(name, getattr(self, name)))
         if not isinstance(self.penalize_biases, bool | np.bool_):
             raise TypeError(
                 f"penalize_biases: expected True or False, got {shown(self.penalize_biases)}"
             )
+        towards = self.l2_towards
+        if towards is not None and not (isinstance(towards, str) and towards == "start"):
+            raise ValueError(f"l2_towards: expected 'start' or None, got {shown(towards)}")
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -138,6 +132,12 @@ class Penalized:
         return any(
             any(value) if isinstance(value, tuple) else value > 0 for value in (self.l2, self.l1)
         )
+
+    @property
+    def pulls_to_start(self) -> bool:
+        """True if there is a penalty that pulls parameters towards the start."""
+        some = any(self.l2) if isinstance(self.l2, tuple) else self.l2 > 0
+        return some and self.l2_towards is not None
 
     def penalties(self, net: Network, dtype: np.dtype) -> np.ndarray | None:
         """The factors of the squares and of the magnitudes of all parameters; None if all are 0."""

@@ -68,6 +68,7 @@ def test_bad_parameters_are_refused_by_fit(options, exception, message):
     "loss",
     [
         None, 3, "hubert", "cross_entropy", "binary_cross_entropy", fastnn.MSE(l2=0.1),
+        fastnn.Huber(l2_towards="start"),
         fastnn.Quantile([0.1, 0.9]), fastnn.Network,
     ],
 )  # fmt: skip

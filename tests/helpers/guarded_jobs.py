@@ -68,7 +68,9 @@ def loss_of(r, last, n_out, squares_only):
     kind = fastnn.CrossEntropy if last == "softmax" else r.choice(fitting)
     if r.random() < 0.7:
         return kind()
-    return kind(l1=r.choice([0.0, 0.01]), l2=0.01, penalize_biases=r.random() < 0.5)
+    towards = "start" if r.random() < 0.4 else None
+    biases = r.random() < 0.5
+    return kind(l1=r.choice([0.0, 0.01]), l2=0.01, penalize_biases=biases, l2_towards=towards)
 
 
 class RandomJob:

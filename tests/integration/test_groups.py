@@ -49,7 +49,10 @@ OPTIMIZERS = [
     fastnn.RPROP("iRprop+"), fastnn.LevenbergMarquardt(gradient_tolerance=1e-2),
     fastnn.GradientDescent(1e3),  # diverges
 ]  # fmt: skip
-LOSSES = ["sse", "mse", fastnn.LogCosh(l2=0.01), fastnn.BinaryCrossEntropy(), fastnn.Huber(0.1)]
+LOSSES = [
+    "sse", "mse", fastnn.LogCosh(l2=0.01), fastnn.BinaryCrossEntropy(), fastnn.Huber(0.1),
+    fastnn.MSE(l2=0.1, l2_towards="start"),
+]  # fmt: skip
 RULES = [
     None, fastnn.NoProgress(3), fastnn.SSEBelow(0.3), fastnn.ErrorsWithin(0.3),
     fastnn.GradientBelow(0.1), fastnn.MeanLossBelow(0.3, last=2), fastnn.SumOfLosses(),

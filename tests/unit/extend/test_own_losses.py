@@ -61,7 +61,9 @@ def test_by_name_class_and_object():
     built_in = fastnn.train(NET, X, Y, loss=fastnn.Quantile(0.5), **options)
     assert len(losses) == 1
     assert losses.pop() == pytest.approx(built_in.loss, rel=1e-12)
-    assert repr(kind(0.9)) == "pinball(l2=0.0, l1=0.0, penalize_biases=False, q=0.9)"
+    assert (
+        repr(kind(0.9)) == "pinball(l2=0.0, l1=0.0, penalize_biases=False, l2_towards=None, q=0.9)"
+    )
     assert kind(0.9) == kind(q=0.9) != kind(0.8)
     assert fastnn.extend.loss(pinball) is kind  # as in a cell that runs again
     fastnn.extend.remove("pinball")
@@ -200,7 +202,9 @@ assert more.loss < run.loss and more.loss_name == "pinball and penalties"
 print(run.job.loss)
 """
     printed = python(code).stdout
-    assert printed == "pinball(l2=(0.1, 0.0), l1=0.0, penalize_biases=False, q=0.3)\n"
+    assert (
+        printed == "pinball(l2=(0.1, 0.0), l1=0.0, penalize_biases=False, l2_towards=None, q=0.3)\n"
+    )
 
 
 def test_other_processes_get_the_formula():

@@ -131,9 +131,11 @@ def test_what_the_errors_say():
             fastnn.GradientDescent(0.5, 0.9)
         ),
         "Huber: expected only delta by position, got 2; "
-        "pass others by name: l2=…, l1=…, penalize_biases=…": lambda: fastnn.Huber(0.4, 0.1),
+        "pass others by name: l2=…, l1=…, penalize_biases=…, l2_towards=…": lambda: fastnn.Huber(
+            0.4, 0.1
+        ),
         "SSE: expected no arguments by position, got 1; "
-        "pass others by name: l2=…, l1=…, penalize_biases=…": lambda: fastnn.SSE(0.1),
+        "pass others by name: l2=…, l1=…, penalize_biases=…, l2_towards=…": lambda: fastnn.SSE(0.1),
         "SumOfLosses: expected no arguments by position, got 1": (lambda: fastnn.SumOfLosses(3)),
     }
     for text, call in cases.items():
@@ -146,7 +148,7 @@ def test_the_number_of_huber_is_its_delta():
     assert fastnn.Huber(0.4) == fastnn.Huber(delta=0.4)
     assert fastnn.Huber(0.4).l2 == 0
     assert repr(fastnn.Huber(0.4, l2=0.1)) == (
-        "Huber(l2=0.1, l1=0.0, penalize_biases=False, delta=0.4)"
+        "Huber(l2=0.1, l1=0.0, penalize_biases=False, l2_towards=None, delta=0.4)"
     )
 
 
