@@ -203,6 +203,7 @@ def test_files_in_the_wrong_order(told, arguments, right):
     assert f"expected the model before the file, got {arguments[1]} first; try {right}\n" in err
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "dtype"), [("float", "float32"), ("double", "float64"), ("float32", "float32")]
 )

@@ -100,6 +100,7 @@ def test_a_calibration_with_few_samples_is_told(write, capsys, rows, is_told, dt
     assert (told in capsys.readouterr().err) is is_told
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("file", ["m.h", "m.json"])
 @pytest.mark.parametrize("average", [1, 3])
 def test_exports_say_how_many_networks_they_hold(write, capsys, file, average):

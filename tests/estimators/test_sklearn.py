@@ -53,7 +53,7 @@ def fitted(estimator, *arguments, **options):
     ("kind", "options"),
     [
         (MLPClassifier, {}),
-        (MLPRegressor, {}),
+        pytest.param(MLPRegressor, {}, marks=pytest.mark.slow),
         pytest.param(
             MLPClassifier,
             {"solver": "adam", "hidden_layer_sizes": (30,), "learning_rate_init": 0.01},
@@ -372,6 +372,7 @@ def test_a_warning_says_that_it_was_still_learning():
         quick(MLPClassifier, solver="adam").fit(IRIS, KINDS)
 
 
+@pytest.mark.slow
 def test_fits_take_no_more_threads_than_their_share():
     """One fit takes all CPUs; workers of joblib take their share, and threads beside others one."""
     code = """

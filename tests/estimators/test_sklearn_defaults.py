@@ -200,6 +200,7 @@ def test_a_search_warns_once(name):
         assert len(told) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 def test_a_search_in_processes_warns_once():
     code = """

@@ -106,6 +106,7 @@ def test_few_restarts_use_another_kernel(dtype, xor, exercise):
     assert_same_bits(few, runs[30:32])
 
 
+@pytest.mark.thorough
 @given(
     sizes=st.lists(st.integers(1, 6) | st.integers(7, 35), min_size=2, max_size=4),
     names=st.lists(st.sampled_from(NAMES), min_size=3, max_size=3),

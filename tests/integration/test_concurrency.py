@@ -244,6 +244,7 @@ def test_many_threads():
     mixed(threads=20, calls=50, kinds=14)
 
 
-@pytest.mark.parametrize("kinds", [3, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kinds", [3, 8])
 def test_many_threads_compile(kinds, tmp_path):
     mixed(threads=20, calls=4, kinds=kinds, NUMBA_CACHE_DIR=str(tmp_path))

@@ -25,7 +25,9 @@ RPROP = {"optimizer": "rprop", "epochs": 40}
     [
         {"optimizer": fastnn.GradientDescent(0.01, momentum=0.5), "epochs": 30},
         {"optimizer": "lbfgs", "epochs": 30, "stop": fastnn.GradientBelow(1e-3), "loss": "mse"},
-        {"optimizer": "lm", "epochs": 30, "target_sse": 0.02},
+        pytest.param(
+            {"optimizer": "lm", "epochs": 30, "target_sse": 0.02}, marks=pytest.mark.thorough
+        ),
         {"optimizer": "adam", "epochs": 9, "batch_size": 4, "stop": fastnn.ErrorsWithin(0.3)},
         {"optimizer": "adam", "epochs": 9, "batch_size": 4, "shuffle": True},
         {
@@ -100,7 +102,7 @@ def groups_of_any_kind(draw):
     chunk=st.none() | st.integers(1, 40),
     data=st.data(),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_groups(problem, restarts, hidden, chunk, data):
     sizes, units, arguments = problem
     activation = [*[hidden] * (len(units) - 2), "sigmoid"]
@@ -225,7 +227,11 @@ def test_ctrl_c_keeps_the_restarts_that_ended(expected, monkeypatch):
 @pytest.mark.parametrize("sizes", [[4] * 30, [1, 2, 3, 4, 5, 4, 3, 2, 8, 7]], ids=["equal", "any"])
 @pytest.mark.parametrize(
     "how",
-    [{"optimizer": "rprop"}, {"optimizer": "lm"}, SHUFFLED | {"batch_size": 3}],
+    [
+        {"optimizer": "rprop"},
+        pytest.param({"optimizer": "lm"}, marks=pytest.mark.slow),
+        SHUFFLED | {"batch_size": 3},
+    ],
     ids=["RPROP", "Levenberg-Marquardt", "shuffled batches"],
 )
 def test_special_kernels(sizes, how, monkeypatch):

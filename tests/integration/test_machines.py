@@ -142,6 +142,7 @@ def test_other_digests_on_this_machine():
     assert other_results() == OTHER_DIGESTS
 
 
+@pytest.mark.slow
 def test_digests_of_special_kernels(monkeypatch):
     monkeypatch.setenv("FASTNN_KERNELS", "special")
     assert results() == DIGESTS

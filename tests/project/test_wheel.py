@@ -138,6 +138,7 @@ def test_the_installed_command_runs(installed, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_type_checker_sees_the_types(installed, tmp_path):
     program = HELPERS / "typed_user.py"
     told = run(

@@ -103,7 +103,9 @@ def test_against_a_loop_over_the_history(kind):
 @pytest.mark.parametrize(("kernels", "dtype", "batches"), [
     ("general", "float64", {}),
     ("general", "float32", {"batch_size": 6, "shuffle": True}),
-    ("special", "float64", {"batch_size": 6, "shuffle": True}),
+    pytest.param(
+        "special", "float64", {"batch_size": 6, "shuffle": True}, marks=pytest.mark.slow
+    ),
     ("special", "float32", {}),
 ])  # fmt: skip
 def test_alone_and_among_others(kernels, dtype, batches, monkeypatch):

@@ -66,6 +66,7 @@ def test_an_edit_of_a_helper_is_seen(copy, tmp_path):
     assert len(tags) == 1
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_compiled_again(copy, tmp_path):
     cache = tmp_path / "cache"
     before, _ = train(copy, cache)

@@ -70,6 +70,7 @@ def functions(tmp_path_factory):
     return dict(zip(KINDS, map(json.loads, outputs(CODE, environments)), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_passes_in_lanes_compute_with_whole_vectors(functions, kind):
     found = functions[kind]

@@ -65,7 +65,7 @@ def test_float32(name, penalty, weighting):
         np.testing.assert_allclose(run.history, double.history, rtol=1e-3)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("dtype", ["float64", pytest.param("float32", marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("weighting", WEIGHTS)
 @pytest.mark.parametrize("name", LOSSES)
 def test_lanes_chunks_and_threads_change_no_bit(name, weighting, dtype):

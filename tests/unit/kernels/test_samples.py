@@ -123,6 +123,7 @@ def results():
     return found
 
 
+@pytest.mark.slow
 def test_the_same_bits_without_wide_vectors():
     code = on_path() + ("import json, test_samples\nprint(json.dumps(test_samples.results()))")
     done = python(code, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="")

@@ -199,7 +199,7 @@ def test_tiles_change_no_bit(loss, in_tiles):
         assert_same_bits(tiled, whole)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("dtype", ["float64", pytest.param("float32", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("weighting", ["none", "common", "Bootstrap"])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_bits(loss, weighting, dtype):

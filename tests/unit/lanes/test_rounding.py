@@ -91,6 +91,7 @@ def said(library, modes):
     return {int(mode): tuple(values) for mode, values in json.loads(done.stdout).items()}
 
 
+@pytest.mark.thorough
 def test_no_mode_changes_a_bit_and_each_stays(library):
     found = said(library, [STANDARD, *ODD])
     _, expected, _ = found[STANDARD]
@@ -99,6 +100,7 @@ def test_no_mode_changes_a_bit_and_each_stays(library):
         assert found[mode] == (False, expected, mode), hex(mode)
 
 
+@pytest.mark.thorough
 def test_a_process_that_begins_in_another_mode(library):
     """Whose jobs, launches and compiled functions are made in it."""
     (expected,) = said(library, [STANDARD]).values()

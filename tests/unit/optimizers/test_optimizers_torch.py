@@ -135,8 +135,9 @@ PAIRS = {
 @pytest.mark.parametrize("name", PAIRS)
 def test_trajectories(name, seed):
     optimizer, theirs = PAIRS[name]
+    # Rounding errors grow along the way: up to 3.1e-12, depending on the machine.
     np.testing.assert_allclose(
-        ours(optimizer, seed=seed), trajectory(theirs, seed=seed), rtol=0, atol=1e-12
+        ours(optimizer, seed=seed), trajectory(theirs, seed=seed), rtol=0, atol=1e-11
     )
 
 

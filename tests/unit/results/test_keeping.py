@@ -62,6 +62,7 @@ def test_the_best_of_restarts_that_diverge():
     assert best.statistics.counts == everything.summary().counts
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 def test_memory_is_constant():
     code = (

@@ -247,6 +247,7 @@ def warm():
     fastnn.train_many(net, *fastnn.datasets.xor(), restarts=50, epochs=1, threads=1)
 
 
+@pytest.mark.slow
 def test_time_limit(client, xor, exercise, tmp_path):
     arguments = {"restarts": 10**8, "epochs": 10_000, **exercise}
     limits = {"executor": client.get_executor(), "time_limit": 2.0, "chunk": 50}
@@ -263,7 +264,7 @@ def test_time_limit(client, xor, exercise, tmp_path):
     assert len(more) > len(stored)
 
 
-@pytest.mark.parametrize("what", ["cluster", "client"])
+@pytest.mark.parametrize("what", ["cluster", pytest.param("client", marks=pytest.mark.slow)])
 def test_a_cluster_that_is_closed_on_the_way(what, xor, tmp_path):
     arguments = settings(restarts=5000, epochs=3000, target_sse=None)
     with new_cluster() as cluster, distributed.Client(cluster) as client:

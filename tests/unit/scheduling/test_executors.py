@@ -276,7 +276,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("chunk", [None, 50])
+@pytest.mark.parametrize("chunk", [None, pytest.param(50, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_time_limit(kind, chunk, xor, exercise, tmp_path):
     """Soon after it the restarts are there that have ended, and a folder goes on from there."""

@@ -159,7 +159,9 @@ def test_a_worker_returns_what_had_ended():
 
 
 @pytest.mark.parametrize("to_all", [True, False], ids=["to all", "to the first"])
-@pytest.mark.parametrize("method", ["spawn", "fork", "forkserver"])
+@pytest.mark.parametrize(
+    "method", ["spawn", "fork", pytest.param("forkserver", marks=pytest.mark.slow)]
+)
 def test_processes(method, to_all, tmp_path, xor, exercise):
     file = tmp_path / "runs.npz"
     script = Script(PROCESSES, tmp_path, method, file)

@@ -57,6 +57,7 @@ def used_names(path):
             yield node.value
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("names", "files"),
     [
