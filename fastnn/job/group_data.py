@@ -6,12 +6,14 @@ only targets of their own.
 
 from __future__ import annotations
 
+from mmap import mmap
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..spec.network import Network
 from ..support.checks import as_array, integer, real_array, shown
+from ..support.gate import frozen
 from ..support.group_labels import GroupLabels
 from .data import Data, check_data
 from .grouping import Groups, groups_of, split_labels
@@ -178,9 +180,10 @@ def _common(
             )
         weights = np.broadcast_to(given, (count, samples)).reshape(-1)
     integer("restarts", restarts, 1, 10**12 // count)
-    codes = np.repeat(np.arange(count), samples)
     named = _labels_of(labels, count, "array of y")
-    groups, _ = groups_of(named, codes, restarts, common_inputs=True)
+    numbers = np.arange(count + 1, dtype=np.int64)
+    places, ends = numbers[:-1].copy(), numbers * samples
+    groups = Groups(frozen(named), frozen(places), frozen(ends), restarts, common_inputs=True)
     return GroupData(Data(first.X, rows, first.features, first.targets), weights, groups)
 
 
@@ -193,10 +196,19 @@ def _stored(checked: Any, X: Any, y: Any, groups: Groups) -> Data:
     return first._replace(y=numbers_of("y", y, first.y.dtype))  # type: ignore[no-any-return]
 
 
+def _is_mapped(values: Any) -> bool:
+    """Return whether an array, or what it is a view of, is a memory-mapped file."""
+    while values is not None and not isinstance(values, np.memmap | mmap):
+        values = getattr(values, "base", None)
+    return values is not None
+
+
 def numbers_of(name: str, values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Finite numbers of a dtype; those of a file that is mapped for reading are not copied."""
-    mapped = isinstance(values, np.memmap) or isinstance(values.base, np.memmap)
-    plain = values.dtype == dtype and values.flags.c_contiguous and values.flags.aligned
+    mapped, plain = (
+        _is_mapped(values),
+        values.dtype == dtype and values.flags.c_contiguous and values.flags.aligned,
+    )
     if not (mapped and plain) or values.flags.writeable:
         return real_array(name, values, dtype)
     made = np.asarray(values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from .scalings import Scalings, check_scalings
 if TYPE_CHECKING:
     import pandas
 
+    from .runs import Runs
     from .statistics import Statistics
 
 Outcome = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -277,15 +278,45 @@ class Grouped(ByGroup):
         """Indices, losses and statuses of the restarts, in one or several parts."""
         raise NotImplementedError
 
-    @property
-    def group(self) -> np.ndarray:
-        """The label of each restart's group, (restarts,)."""
-        return self._groups("group").labels_of(np.asarray(self.indices))
+    def of_group(self, label: Any) -> Runs:
+        """The restarts of a group that are among these; a folder reads only the files with them.
+
+        Parameters
+        ----------
+        label : label of a group
+
+        Returns
+        -------
+        Runs
+
+        Raises
+        ------
+        ValueError
+            If there is no such group, or no restart was kept.
+        """
+        return self._some_of(self.restarts_of(label))
+
+    def _some_of(self, indices: np.ndarray) -> Runs:
+        """The restarts of some consecutive indices, as far as they are there."""
+        raise NotImplementedError
 
     @property
-    def restart_in_group(self) -> np.ndarray:
+    def group(self) -> Any:
+        """The label of each restart's group, (restarts,)."""
+        groups = self._groups("group")
+        return self._by_index(groups.labels_of, groups.labels.dtype)
+
+    @property
+    def restart_in_group(self) -> Any:
         """The place of each restart (restarts,) in its group, which `train` calls `restart`."""
-        return np.asarray(self.indices) % self._groups("restart_in_group").restarts
+        restarts = self._groups("restart_in_group").restarts
+        return self._by_index(lambda indices: indices % restarts, np.dtype(np.int64))
+
+    def _by_index(self, function: Callable[[np.ndarray], np.ndarray], dtype: np.dtype) -> Any:
+        """A function of the indices: an array, or a lazy column if they are one."""
+        if isinstance(self.indices, np.ndarray):
+            return function(self.indices)
+        return self.indices.mapped(function, dtype)
 
 
 def _of_some(scaling: Scaling | Scalings | None, there: np.ndarray) -> Scaling | Scalings | None:

@@ -130,6 +130,9 @@ class Runs(RunColumns, Grouped, Replayed, Savable, Guessed):
             inputs, rows = job.groups.inputs_of(number), job.groups.rows_of(number)
             yield job.X[inputs], job.y[rows], positions[some]
 
+    def _some_of(self, indices: np.ndarray) -> Runs:
+        return self[np.isin(self.indices, indices)]
+
     def _outcomes(self) -> Iterator[Outcome]:
         yield self.indices, self.loss, self.status
 

@@ -129,8 +129,10 @@ class StatisticsAndBest(Collector):
         return runs_of_best(self.best, self.statistics)
 
 
-def runs_of_best(best: BestRows, statistics: Statistics) -> Runs:
+def runs_of_best(best: BestRows, statistics: Statistics | None) -> Runs:
     """The best restarts as results."""
     columns: dict[str, Any] = best.columns()
     columns = columns | {"epochs": columns["epochs"].astype(np.int64)}
+    for values in columns.values():
+        frozen(values)
     return Runs(best.job, columns.pop("restart"), **columns, statistics=statistics)

@@ -184,6 +184,12 @@ class Indices(_Lazy):
         shard = np.searchsorted(self._ends, positions, side="right")
         return np.asarray(self._stops[shard] - self._ends[shard] + positions)
 
+    def mapped(
+        self, function: Callable[[np.ndarray], np.ndarray], dtype: np.dtype
+    ) -> _FunctionOfIndices:
+        """A column that is a function of the indices."""
+        return _FunctionOfIndices(self, function, dtype)
+
     def find(self, indices: np.ndarray) -> np.ndarray:
         """The positions of the restarts with these indices; -1 for missing ones."""
         wanted = np.asarray(indices).astype(np.int64)
@@ -194,3 +200,21 @@ class Indices(_Lazy):
         rows = shard[inside]
         found[inside] = self._ends[rows] - self._stops[rows] + wanted[inside]
         return found
+
+
+class _FunctionOfIndices(_Lazy):
+    """Labels, or other numbers, that follow from the indices alone."""
+
+    def __init__(
+        self, indices: Indices, function: Callable[[np.ndarray], np.ndarray], dtype: np.dtype
+    ) -> None:
+        self.indices, self.function, self.dtype = indices, function, dtype
+        self.ranges = indices.ranges
+
+    def shards(self) -> Iterator[np.ndarray]:
+        """The column shard by shard."""
+        return map(self.function, self.indices.shards())
+
+    def take(self, positions: np.ndarray | slice) -> np.ndarray:
+        """The rows at `positions`."""
+        return self.function(self.indices.take(positions))

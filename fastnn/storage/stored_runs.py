@@ -240,12 +240,15 @@ class StoredRuns(Grouped, Replayed):
     @cached_property
     def _best(self) -> Runs:
         """The best restarts, if only they were kept."""
+        return runs_of_best(self._best_in(self._shards), self.statistics)
+
+    def _best_in(self, shards: list[Shard]) -> BestRows:
         best = BestRows(self.job, self.keep)
-        for shard in self._shards:
+        for shard in shards:
             for name in self._manifest.types:
                 shard.check(f"{name}.npy")
             best.add(shard.columns(self._manifest, shard.statistics(self._manifest)))
-        return runs_of_best(best, self.statistics)
+        return best
 
     def __getitem__(self, key: Any) -> Runs:
         """Load the restarts selected by a mask, a slice or an array of positions.
@@ -314,7 +317,19 @@ class StoredRuns(Grouped, Replayed):
         status = np.ones(len(wanted), dtype=np.int8)
         return Runs(self.job, wanted.astype(np.int64), status=status)
 
+    def _some_of(self, indices: np.ndarray) -> Runs:
+        if self.keep.best:
+            first, last = indices[0], indices[-1]
+            shards = [each for each in self._shards if each.start <= last and first < each.stop]
+            found = runs_of_best(self._best_in(shards), None)
+            return found[np.isin(found.indices, indices)]
+        there = self.indices.find(indices)
+        return self[there[there >= 0]]
+
     def _parameters_of(self, indices: np.ndarray) -> np.ndarray:
+        there = self.indices.find(indices)
+        if self.keep.rows and "parameters" in self.keep.columns and (there >= 0).all():
+            return self.parameters.take(there)
         return self._some(indices)._parameters_of(indices)
 
     def _losses(self) -> Iterator[Outcome] | None:

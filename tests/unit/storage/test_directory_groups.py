@@ -39,12 +39,74 @@ def test_results_by_group(folder, expected):
             _ = runs.best
 
 
+@pytest.fixture
+def checked(monkeypatch):
+    """The files that were checked before they were read, as (first restart, name)."""
+    found = set()
+
+    def check(self, name, check=shards.Shard.check):
+        found.add((self.start, name))
+        check(self, name)
+
+    monkeypatch.setattr(shards.Shard, "check", check)
+    return found
+
+
+@pytest.mark.parametrize("keep", ["all", fastnn.Best(2)], ids=str)
+def test_one_group_is_read_without_the_others(folder, expected, checked, keep):
+    many(out=folder, chunk=3, keep=keep)
+    stored = fastnn.open_run(folder)
+    checked.clear()
+    own = expected.of_group("zone 4")
+    runs = stored.of_group("zone 4")
+    if keep == "all":
+        assert_same_bits(runs, own)
+    else:
+        assert_same_bits(runs, own[np.argsort(own.loss)[:2]])
+    first, last = own.indices[0], own.indices[-1]
+    begins = {start for start, _ in checked}
+    assert begins == {start for start, stop in starts(stored) if start <= last and first < stop}
+    with pytest.raises(ValueError, match="label: expected one of 'zone "):
+        stored.of_group("zone 40")
+
+
+def starts(stored):
+    return [(shard.start, shard.stop) for shard in stored._shards]
+
+
+def test_the_best_are_found_without_reading_columns(folder, expected, checked):
+    many(out=folder, chunk=7)
+    stored = fastnn.open_run(folder)
+    checked.clear()
+    np.testing.assert_array_equal(stored.best_of_groups(), expected.best_of_groups())
+    assert {name for _, name in checked} == {shards.STATISTICS}
+    models = stored.models()
+    assert {name for _, name in checked} == {shards.STATISTICS, "parameters.npy"}
+    np.testing.assert_array_equal(
+        models.predict(X, NAMES), expected.models().predict(X, NAMES)
+    )  # fmt: skip
+
+
+def test_labels_of_restarts_are_a_lazy_column(folder, expected):
+    stored = many(out=folder, chunk=7)
+    for name in ("group", "restart_in_group"):
+        column, whole = getattr(stored, name), getattr(expected, name)
+        assert column.shape == whole.shape
+        assert column.dtype == whole.dtype
+        assert column[17] == whole[17]
+        np.testing.assert_array_equal(column[40:20:-3], whole[40:20:-3])
+        np.testing.assert_array_equal(np.concatenate(list(column.shards())), whole)
+    assert_same_bits(stored[stored.group == "zone 4"], expected[expected.group == "zone 4"])
+
+
 def test_resuming(folder, expected):
     stored = many(out=folder, chunk=9)
     for path in shards.shard_paths(folder)[1::2]:
         shards.remove_shard(path)
     stored.refresh()
     assert 0 < len(stored) < len(expected)
+    there = expected[np.asarray(stored.indices)]
+    assert_same_bits(stored.of_group("zone 9"), there.of_group("zone 9"))
     some = stored.by_group()  # of what is there
     assert 0 < some.ended.sum() == len(stored)
     assert_same_bits(many(out=folder, resume=True, chunk=4).load(), expected)

@@ -35,6 +35,15 @@ def test_numbers_of_groups(runs):
         np.testing.assert_array_equal(runs.group[runs.restarts_of(label)], label)
 
 
+def test_of_group(runs):
+    for label in runs.group_labels:
+        assert_same_bits(runs.of_group(label), runs[runs.group == label])
+    some = runs[runs.restart_in_group > 1]
+    np.testing.assert_array_equal(some.of_group(3).restart_in_group, [2, 3])
+    with pytest.raises(ValueError, match="label: expected one of "):
+        runs.of_group(17)
+
+
 def test_best_of_groups(runs):
     best = runs.best_of_groups()
     for label, k in zip(runs.group_labels, best, strict=True):
