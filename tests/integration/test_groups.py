@@ -231,14 +231,17 @@ def test_ctrl_c_keeps_the_restarts_that_ended(expected, monkeypatch):
         {"optimizer": "rprop"},
         pytest.param({"optimizer": "lm"}, marks=pytest.mark.slow),
         SHUFFLED | {"batch_size": 3},
+        SHUFFLED | {"batch_size": 3, "stop": fastnn.Validation(4)},
     ],
-    ids=["RPROP", "Levenberg-Marquardt", "shuffled batches"],
+    ids=["RPROP", "Levenberg-Marquardt", "shuffled batches", "validation"],
 )
 def test_special_kernels(sizes, how, monkeypatch):
     monkeypatch.setenv("FASTNN_KERNELS", "special")
     net = fastnn.Network([2, 2, 1], bias=False)
     X, y, labels = data_of(sizes, 2)
     arguments = {"epochs": 30} | how
+    if "stop" in how:
+        arguments["validation"] = validation_of(sizes, 2)
     runs = fastnn.train_many(net, X, y, groups=labels, restarts=3, **arguments)
     assert_alone(runs, X, y, labels, net=net, some=range(0, len(runs), 7), **arguments)
 

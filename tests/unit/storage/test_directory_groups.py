@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from conftest import assert_same_bits
 from group_examples import NET, data_of
+from test_forged import seal
 
 import fastnn
 from fastnn.storage import shards
@@ -72,6 +73,19 @@ def test_one_group_is_read_without_the_others(folder, expected, checked, keep):
 
 def starts(stored):
     return [(shard.start, shard.stop) for shard in stored._shards]
+
+
+@pytest.mark.thorough
+def test_fewer_of_the_best_of_groups_are_not_all_of_them(folder, expected):
+    whole = many(out=folder, chunk=12, keep=fastnn.Best(2)).load()
+    shard = shards.shard_paths(folder)[1]
+    for path in shard.glob("*.npy"):
+        np.save(path, np.load(path)[:-1])
+    seal(shard)
+    with pytest.raises(fastnn.DamagedFile, match=r"expected .* of shape \("):
+        fastnn.open_run(folder).load()
+    again = many(out=folder, resume=True, keep=fastnn.Best(2))
+    assert_same_bits(again.load(), whole)
 
 
 def test_the_best_are_found_without_reading_columns(folder, expected, checked):
