@@ -251,7 +251,7 @@ def train_many(
     restarts : int
         Number of restarts; by default that of the grid, or of the runs to continue.
     optimizer : as for `train`
-        Its numbers may be arrays ``(restarts,)``.
+        Its numbers may be arrays ``(restarts,)``, the same for each group.
     sample_weight : (n,) or (restarts, n) array of float, Bootstrap or KFold, optional
         As for `train`; (n,) with groups.
     groups : (n,) labels, optional
@@ -301,7 +301,8 @@ def train_many(
         With "samples" each thread trains one network after another, and restart k has the same bits
         as ``train(…, restart=k, parallel="samples")``.
     grid : Grid, optional
-        Values of the optimizer's numbers; the restarts go through their combinations.
+        Values of the optimizer's numbers; the restarts, of each group if there are any, go through
+        their combinations.
     continue_from : Runs, optional
         Continue where those restarts ended, with their seed and indices: as for `train`.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
@@ -19,7 +18,6 @@ from ..spec.grid import Grid
 from ..spec.loss_formulas import SQUARES
 from ..spec.losses import Penalized, make_loss
 from ..spec.network import Network
-from ..spec.per_layer import PerLayer, arrays_among, layer_numbers
 from ..spec.sample_weights import check_any_weight, make_weighting
 from ..starts import INITIALIZATIONS, make_start
 from ..starts.common import Start
@@ -33,8 +31,9 @@ from .group_data import Asked, take_groups
 from .group_validation import take_validation
 from .grouping import Groups, check_group_weights, refuse_with_groups, sorted_rows
 from .job import MAX_RESTART, MAX_SEED, Job, check_epochs
-from .loss_numbers import Columns, hyper_rows, split_axes, with_axes
+from .loss_numbers import Columns, hyper_rows
 from .parts import setup_of
+from .sweeps import check_kind_in_groups, rows_of_all, with_grid
 
 PARALLEL = ("restarts", "samples")
 _DEFAULT_INIT = Uniform()
@@ -86,14 +85,14 @@ def make_job(
     X, y, samples = data.X, data.y, len(data.X)
     per_group = count
     if grouping is not None:
-        count, samples = grouping.total, grouping.samples
+        per_group, count, samples = grouping.restarts, grouping.total, grouping.samples
     optimizer = make_optimizer(optimizer)
     first_name = "restart" if restarts is None else "first"
     first = integer(first_name, first, 0, MAX_RESTART - count)
     columns: Columns = ()
     if grid is not None:
         optimizer, objective, columns = with_grid(
-            optimizer, objective, grid, net, samples, first + count
+            optimizer, objective, grid, net, samples, first + per_group
         )
         for values in grid.axes.values():
             per_restart(type(optimizer).__name__, {"": values}, len(values), dtype)
@@ -120,11 +119,13 @@ def make_job(
     if isinstance(init, type) and init in INITIALIZATIONS:
         init = init()
     chosen = _DEFAULT_INIT if init is None else init
-    start = make_start(chosen, net, restarts, dtype)
+    start = make_start(chosen, net, None if restarts is None else per_group, dtype)
     if before is not None:
         if init is not None:
             raise ValueError("init: expected None with continue_from, got an initialization")
         start = Start(Explicit, before.parameters, start.table[:, :0])
+    start = replace(start, numbers=rows_of_all(start.numbers, grouping))
+    hyper = hyper_rows(optimizer, setup, objective, columns, per_group, dtype)
     held, grouping = take_validation(net, validation, rules, taken)
     job = Job(
         net=net,
@@ -134,7 +135,7 @@ def make_job(
         loss=objective,
         weighting=weighting,
         optimizer=optimizer,
-        hyper=hyper_rows(optimizer, setup, objective, columns, per_group, dtype),
+        hyper=rows_of_all(hyper, grouping),
         grid=grid,
         grid_columns=columns,
         start=start,
@@ -157,6 +158,7 @@ def make_job(
     check_combination(job)
     if grouping is not None:
         refuse_with_groups(job)
+        check_kind_in_groups(job)
         grouping.check_job(job)
     for array in (X, y, job.hyper, start.numbers, weighting, *(job.validation or ())):
         if isinstance(array, np.ndarray):
@@ -228,79 +230,6 @@ def _continued(job: Job, before: Checkpoint) -> Job:
         start_epochs=frozen(before.epochs),
         resumes_rules=same,
     )
-
-
-def with_grid(
-    optimizer: Optimizer, loss: Penalized, grid: Grid, net: Network, samples: int, last: int
-) -> tuple[Optimizer, Penalized, Columns]:
-    """Optimizer and loss with the grid's values, and the columns that the axes fill."""
-    if not isinstance(grid, Grid):
-        raise TypeError(f"grid: expected a fastnn.Grid, got {shown(grid)}")
-    if last > grid.restarts:
-        raise ValueError(
-            f"grid: expected first + restarts up to {grid.restarts}, the restarts of {grid!r}, got "
-            f"{last}"
-        )
-    own, of_loss = split_axes(optimizer, loss, grid.axes)
-    axes = _fields_of(optimizer, own, net)
-    # If any combination is invalid, so is the largest value of some axis with the smallest of the
-    # others.
-    pool = dict(arrays_among(vars(optimizer) | axes))
-    corners = {name: np.full(len(pool) + 1, values.min()) for name, values in pool.items()}
-    for i, (name, values) in enumerate(pool.items()):
-        corners[name][i + 1] = values.max()
-    replace(optimizer, **_fields_of(optimizer, corners, net))  # type: ignore[type-var]
-    made = copy(optimizer)
-    for field, values in axes.items():
-        object.__setattr__(made, field, values)
-    columns = []
-    for axis in own:
-        field, _, layer = axis.rpartition("_")
-        per_layer = field in axes and isinstance(axes[field], PerLayer)
-        value = getattr(made, field).values[int(layer)] if per_layer else getattr(made, axis)
-        found = [
-            i for i, number in enumerate(made.setup(net, samples).numbers.values())
-            if number is value
-        ]  # fmt: skip
-        if not found:
-            raise ValueError(f"grid: expected an axis of numbers, got {axis}")
-        columns += [(column, axis) for column in found]
-    loss, more = with_axes(loss, of_loss, len(made.setup(net, samples).numbers))
-    return made, loss, (*columns, *more)
-
-
-def _fields_of(optimizer: Optimizer, axes: dict[str, Any], net: Network) -> dict[str, Any]:
-    """Fields of the optimizer with the values of the axes, which may belong to single layers."""
-    names = [field.name for field in fields(optimizer)]  # type: ignore[arg-type]
-    found: dict[str, Any] = {}
-    layers: dict[str, list[Any]] = {}
-    for name, values in axes.items():
-        field, _, layer = name.rpartition("_")
-        if name in names:
-            found[name] = values
-        elif field in axes:
-            raise ValueError(
-                f"grid: expected an axis {field}, or one for each layer, got both {field} and "
-                f"{name}"
-            )
-        elif field in names and layer.isdecimal() and layer == str(int(layer)):
-            given = layer_numbers(field, getattr(optimizer, field), net).values()
-            if int(layer) >= net.depth:
-                raise ValueError(f"grid: expected {field}_0 to {field}_{net.depth - 1}, got {name}")
-            layers.setdefault(field, list(given))[int(layer)] = values
-        else:
-            raise ValueError(
-                f"grid: expected axes among {', '.join(names)}, numbers of "
-                f"{type(optimizer).__name__}, got {name}{hint(name, names, str)}"
-            )
-    for field, numbers in layers.items():
-        if any(number is None for number in numbers):
-            raise ValueError(
-                f"grid: expected {field}_0 to {field}_{net.depth - 1}, or a value of {field} in "
-                "the optimizer for the other layers, got only some of them"
-            )
-        found[field] = PerLayer(*numbers)
-    return found
 
 
 def check_combination(job: Job) -> None:

@@ -217,11 +217,11 @@ def groups_of(
     return made, np.argsort(ranks[codes], kind="stable")
 
 
-def isolate_group(job: Job, position: int) -> Job:
-    """The job of one restart of a group, on its rows alone."""
+def isolate_group(job: Job) -> Job:
+    """The job of a single restart, on its group's rows alone."""
     groups, weighting = job.groups, job.weighting
     assert groups is not None
-    group, restart = divmod(job.first + position, groups.restarts)
+    group, restart = divmod(job.first, groups.restarts)
     rows = groups.rows_of(group)
     samples = rows.stop - rows.start
     size = samples if job.batch_size == job.samples else min(samples, job.batch_size)
@@ -234,7 +234,6 @@ def isolate_group(job: Job, position: int) -> Job:
         batch_size=size,
         shuffle=job.shuffle and size < samples,
         first=restart,
-        restarts=1,
         groups=None,
     )
 
@@ -287,11 +286,8 @@ def check_group_weights(weighting: Weighting, groups: Groups) -> None:
 
 def refuse_with_groups(job: Job) -> None:
     """Raise ValueError for what is not available with groups, by name."""
-    numbers = len(job.hyper) > 1 or len(job.start.numbers) > 1
     for name, given, instead in (
         ("first", job.first != 0, "0"),
-        ("grid", job.grid is not None, "one value of each number"),
-        ("optimizer, init", numbers, "numbers that are the same for all restarts"),
         ("parallel", job.parallel != "restarts", "'restarts'"),
     ):
         if given:

@@ -290,13 +290,18 @@ class Job:
         part = self.select_range(start, stop)
         if part.grid is None:
             return part
-        values = part.grid.values(np.arange(part.first, part.first + part.restarts))
+        values = part.grid.values(part.indices_of_numbers(0, part.restarts))
         hyper = np.array(
             np.broadcast_to(part.hyper, (part.restarts, part.hyper.shape[1])), order="C"
         )
         for column, axis in part.grid_columns:
             hyper[:, column] = values[axis]
         return replace(part, hyper=hyper, grid=None)
+
+    def indices_of_numbers(self, start: int, stop: int) -> np.ndarray:
+        """The indices by which the numbers of these restarts differ: with groups, those in each."""
+        indices = np.arange(start, stop) + self.first
+        return indices if self.groups is None else indices % self.groups.restarts
 
     def select_range(self, start: int, stop: int) -> Job:
         """The job of the restarts at these positions, with the grid unchanged."""
@@ -345,11 +350,14 @@ class Job:
     def isolate_range(self, start: int, stop: int) -> Job:
         """The job of these restarts, for results: optimizer and start have only their numbers."""
         axes = self.axes_of_numbers()
-        values = {} if self.grid is None else self.grid.values(np.arange(start, stop) + self.first)
+        indices = self.indices_of_numbers(start, stop)
+        values = {} if self.grid is None else self.grid.values(indices)
 
         def own(array: np.ndarray) -> np.ndarray:
             axis = axes.get(id(array))
-            return array[start:stop] if axis is None else values[axis]
+            if axis is not None:
+                return values[axis]
+            return array[start:stop] if self.groups is None else array[indices]
 
         return replace(
             self.expand_range(start, stop),
@@ -372,21 +380,19 @@ class Job:
         None if that would be a different kind of job, such as one without momentum where others
         have some.  With groups it is the job of the group's rows alone.
         """
-        if self.groups is not None:
-            return isolate_group(self, position)
         one = self.isolate_range(position, position + 1)
+        if self.groups is not None:
+            one = isolate_group(one)
         optimizer, loss, init = (
             with_numbers(part, lambda array: float(array[0]))
             for part in (one.optimizer, one.loss, one.init)
         )
         made = replace(one, optimizer=optimizer, loss=loss, init=init)
-        return made if (made.setup.kind, made.n_state) == (self.setup.kind, self.n_state) else None
+        same = (made.setup.kind, made.n_state) == (self.setup.kind, self.n_state)
+        return made if same or self.groups is not None else None
 
     def compact_range(self, start: int, stop: int) -> Job:
-        """The job of these restarts, small: without the numbers of other restarts.
-
-        It is sent to other processes.
-        """
+        """The job of these restarts for other processes, without the numbers of other restarts."""
         optimizer, loss = with_numbers(self.optimizer, ends), with_numbers(self.loss, ends)
         part = with_groups_of(self, start, stop).select_range(start, stop)
         if part.grid is not None and part.grid.bytes > part.restarts * part.hyper[0].nbytes:

@@ -76,7 +76,11 @@ def network_of(record: Any) -> Network:
 def job_record(job: Job) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """A job, without the number of its restarts, as a record and the arrays that it names."""
     rules = job.rules if job.target == -np.inf else (LossBelow(job.target), *job.rules)
-    explicit = job.start.kind is Explicit
+    init = job.init
+    if job.start.kind is Explicit:
+        goes_on, groups = job.start_state is not None, job.groups
+        own = slice(None) if goes_on or groups is None else slice(groups.restarts)
+        init = job.start.numbers[own]
     whole = job.batch_size == job.samples
     weights = job.weighting
     if isinstance(weights, np.ndarray) and len(weights) == 1:
@@ -102,7 +106,7 @@ def job_record(job: Job) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         "epochs": job.epochs,
         "batch_size": None if whole else job.batch_size,
         "shuffle": job.shuffle,
-        "init": job.start.numbers if explicit else job.init,
+        "init": init,
         "seed": job.seed,
         "first": job.first,
         "parallel": job.parallel,

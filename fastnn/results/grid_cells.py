@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 def grid_cells(runs: Runs, job: Job, values: Any) -> np.ndarray:
     """One number for each cell of the grid: see `Runs.in_grid`."""
-    grid = job.grid
-    if grid is None or not np.array_equal(runs.indices, np.arange(grid.restarts)):
+    grid, groups = job.grid, job.groups
+    total = 0 if grid is None else grid.restarts * (1 if groups is None else groups.count)
+    if grid is None or not np.array_equal(runs.indices, np.arange(total)):
         raise ValueError(
             "in_grid: expected all restarts of train_many(…, grid=fastnn.Grid(…)) in order, got "
-            f"{len(runs)} restarts" + ("" if grid is None else f" of {grid.restarts}")
+            f"{len(runs)} restarts" + ("" if grid is None else f" of {total}")
         )
     wanted = Status.CONVERGED if job.has_targets else Status.EPOCH_LIMIT
     columns: dict[str, Callable[[], np.ndarray]] = {
@@ -43,7 +44,9 @@ def grid_cells(runs: Runs, job: Job, values: Any) -> np.ndarray:
             raise ValueError(f"values: expected shape ({len(runs)},), got {shown(values)}")
         if column.dtype.kind not in "biuf":
             raise TypeError(f"values: expected real numbers, got dtype {column.dtype}")
-    cells = column.astype(np.float64).reshape(*grid.shape, grid.restarts_per_cell)
+    shape = *grid.shape, grid.restarts_per_cell
+    cells = column.astype(np.float64).reshape(-1, *shape)
+    cells = cells[0] if groups is None else cells[groups.ranks]
     there = ~np.isnan(cells)
     with np.errstate(over="ignore", invalid="ignore"):
         return np.asarray(np.where(there, cells, 0).sum(axis=-1) / there.sum(axis=-1))

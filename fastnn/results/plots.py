@@ -9,6 +9,7 @@ import numpy as np
 
 from ..spec.status import Status
 from ..support.figures import BLUE, GREY, ORANGE, colour_bar, new_axes
+from .by_group import refuse_groups
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -288,6 +289,7 @@ def _pair(axes: Any) -> np.ndarray:
 def plot_grid(runs: Runs, values: Any = "epochs", ax: Axes | None = None) -> Axes:
     """Draw a heat map of a grid of two axes, the first upwards, the second to the right."""
     grid = runs.grid
+    refuse_groups(runs.job, "plot_grid", "in_grid has the numbers of each group")
     if grid is None or len(grid.shape) != 2:
         raise ValueError(
             "plot_grid: expected restarts of a fastnn.Grid of two axes, got "

@@ -255,7 +255,8 @@ class Runs(RunColumns, Grouped, Replayed, Savable, Guessed):
 
         Returns
         -------
-        array of float, of the grid's shape; NaN for cells in which no restart has a number
+        array of float, of the grid's shape; NaN for cells in which no restart has a number.  With
+        groups it has a first axis for them, in the order of `group_labels`.
 
         Raises
         ------

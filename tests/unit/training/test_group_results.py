@@ -160,7 +160,6 @@ def replaced(values, at, value):
     return changed
 
 
-RATES = np.full(4, 0.01)
 TEXT = "with groups, got something else"
 CASES = [
     # arguments, exception, part of the message
@@ -178,8 +177,6 @@ CASES = [
     ({"shuffle": True}, ValueError, "shuffle: expected a batch_size with it, got None"),
     ({"shuffle": True, "batch_size": 4}, ValueError, "batch_size: expected None with RPROP"),
     ({"parallel": "samples"}, ValueError, "parallel: 'samples' is not available with"),
-    ({"optimizer": fastnn.GradientDescent(RATES)}, ValueError, "optimizer, init: expected numbers"),
-    ({"init": np.zeros((4, NET.n_parameters))}, ValueError, "optimizer, init: expected numbers"),
     ({"grid": fastnn.Grid(initial_step=[0.1, 0.2])}, ValueError, "grid: expected "),
     ({"keep": "best"}, ValueError, "keep: expected 'all', 'parameters', 'outcomes', 'statistics'"),
     (
