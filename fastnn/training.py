@@ -304,7 +304,8 @@ def train_many(
         Values of the optimizer's numbers; the restarts, of each group if there are any, go through
         their combinations.
     continue_from : Runs, optional
-        Continue where those restarts ended, with their seed and indices: as for `train`.
+        Continue where those restarts ended, with their seed and indices: as for `train`.  Runs of
+        groups are continued with the same groups, of as many rows.
 
     Returns
     -------
@@ -338,7 +339,7 @@ def train_many(
             )
         before = continue_from.before(restarts)
         seed, first = _same("seed", seed, before.seed), _same("first", first, before.first)
-        restarts = len(continue_from)
+        restarts = len(continue_from) if before.groups is None else before.groups.restarts
     if restarts is None and isinstance(grid, Grid):
         restarts = grid.restarts - integer("first", first, 0, grid.restarts - 1)
     if restarts is None and grid is None:

@@ -29,7 +29,7 @@ from ..support.gate import frozen
 from ..support.suggestions import hint
 from .group_data import Asked, take_groups
 from .group_validation import take_validation
-from .grouping import Groups, check_group_weights, refuse_with_groups, sorted_rows
+from .grouping import Groups, check_group_weights, refuse_with_groups, same_groups, sorted_rows
 from .job import MAX_RESTART, MAX_SEED, Job, check_epochs
 from .loss_numbers import Columns, hyper_rows
 from .parts import setup_of
@@ -120,11 +120,11 @@ def make_job(
         init = init()
     chosen = _DEFAULT_INIT if init is None else init
     start = make_start(chosen, net, None if restarts is None else per_group, dtype)
+    start = replace(start, numbers=rows_of_all(start.numbers, grouping))
     if before is not None:
         if init is not None:
             raise ValueError("init: expected None with continue_from, got an initialization")
         start = Start(Explicit, before.parameters, start.table[:, :0])
-    start = replace(start, numbers=rows_of_all(start.numbers, grouping))
     hyper = hyper_rows(optimizer, setup, objective, columns, per_group, dtype)
     held, grouping = take_validation(net, validation, rules, taken)
     job = Job(
@@ -189,6 +189,8 @@ class Checkpoint(NamedTuple):
     """X and y, to which the rules' memory refers."""
     names: tuple[Names | None, Names | None]
     """The names of their columns."""
+    groups: Groups | None = None
+    """The groups of their rows, if there are any."""
 
 
 def _continued(job: Job, before: Checkpoint) -> Job:
@@ -205,12 +207,17 @@ def _continued(job: Job, before: Checkpoint) -> Job:
             "parameters; use other stopping rules"
         )
     p, own = job.net.n_parameters, job.setup.n_state
+    if not same_groups(before.groups, job.groups):
+        raise ValueError(
+            "groups: expected the groups of the runs to continue, with as many rows and restarts, "
+            f"or None if they have none, got {'others' if job.groups else 'None'}"
+        )
     if before.loss.pulls_to_start != job.loss.pulls_to_start:
         raise ValueError(
             "loss: expected a penalty towards the start, or none, as before, with continue_from, "
             f"got {job.loss!r} after {before.loss!r}"
         )
-    kind = setup_of(before.optimizer, before.net, len(job.X), before.loss).kind
+    kind = setup_of(before.optimizer, before.net, job.samples, before.loss).kind
     if type(job.optimizer) is not type(before.optimizer) or job.setup.kind != kind:
         raise ValueError(
             f"continue_from: expected the same kind of optimizer as before, {before.optimizer!r}, "

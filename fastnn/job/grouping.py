@@ -217,6 +217,14 @@ def groups_of(
     return made, np.argsort(ranks[codes], kind="stable")
 
 
+def same_groups(one: Groups | None, other: Groups | None) -> bool:
+    """Return whether both have the same labels, restarts and numbers of rows, or both are None."""
+    if one is None or other is None:
+        return one is other
+    arrays = ((one.labels, other.labels), (one.places, other.places), (one.rows, other.rows))
+    return one.restarts == other.restarts and all(np.array_equal(*pair) for pair in arrays)
+
+
 def isolate_group(job: Job) -> Job:
     """The job of a single restart, on its group's rows alone."""
     groups, weighting = job.groups, job.weighting

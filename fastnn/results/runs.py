@@ -223,24 +223,29 @@ class Runs(RunColumns, Grouped, Replayed, Savable, Guessed):
 
     def before(self, restarts: int | None) -> Checkpoint:
         """The state from which training continues."""
-        refuse_groups(self.job, "continue_from", "it is not available with groups")
-        state = self._columns.get("state")
+        state, groups = self._columns.get("state"), self.job.groups
         if self.parameters is None or state is None or "epochs" not in self._columns:
             raise ValueError(
                 "continue_from: expected results of keep='all', got results with fewer columns"
             )
-        if restarts is not None and restarts != len(self):
-            raise ValueError(f"restarts: expected None or {len(self)}, got {shown(restarts)}")
+        count = len(self) if groups is None else groups.restarts
+        if restarts is not None and restarts != count:
+            raise ValueError(f"restarts: expected None or {count}, got {shown(restarts)}")
+        if groups is not None and len(self) != groups.total:
+            raise ValueError(
+                f"continue_from: expected all {groups.total} restarts of all groups, got "
+                f"{len(self)} of them"
+            )
         if not len(self) or (np.diff(self.indices) != 1).any():
             raise ValueError(
                 "continue_from: expected at least one restart and consecutive indices, got "
                 f"{shown(self.indices)}"
             )
         start = int(self.indices[0]) - self.job.first
-        job = self.job.isolate_range(start, start + len(self))
+        job = self.job.isolate_range(start, start + count)  # each group has the same numbers
         return Checkpoint(
             self.network, self.parameters, state, self.epochs, job.rules, job.optimizer,
-            job.loss, job.seed, job.first, (job.X, job.y), (job.features, job.targets),
+            job.loss, job.seed, job.first, (job.X, job.y), (job.features, job.targets), groups,
         )  # fmt: skip
 
     def in_grid(self, values: Any = "epochs") -> np.ndarray:

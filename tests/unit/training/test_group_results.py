@@ -205,10 +205,6 @@ def test_what_groups_have_not(runs):
             "best: expected runs of one data set, got groups; each group has",
         ),
         (lambda: runs.restarts_of(17), "label: expected one of "),
-        (
-            lambda: fastnn.train_many(NET, X, Y, continue_from=runs),
-            "continue_from: expected runs of one data set, got groups",
-        ),
     ):
         with pytest.raises(ValueError, match=re.escape(message)):
             call()
