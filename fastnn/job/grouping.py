@@ -292,6 +292,12 @@ def check_group_weights(weighting: Weighting, groups: Groups) -> None:
         )
 
 
+def refuse_groups(job: Job, name: str, instead: str) -> None:
+    """Raise ValueError if the restarts of a job belong to groups."""
+    if job.groups is not None:
+        raise ValueError(f"{name}: expected runs of one data set, got groups; {instead}")
+
+
 def refuse_with_groups(job: Job) -> None:
     """Raise ValueError for what is not available with groups, by name."""
     for name, given, instead in (

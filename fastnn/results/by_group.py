@@ -80,12 +80,6 @@ class GroupTable:
         return pandas.DataFrame(columns, index=pandas.Index(self.labels, name="group"))
 
 
-def refuse_groups(job: Job, name: str, instead: str) -> None:
-    """Raise ValueError if the restarts of a job belong to groups."""
-    if job.groups is not None:
-        raise ValueError(f"{name}: expected runs of one data set, got groups; {instead}")
-
-
 class ByGroup:
     """Results of restarts that may belong to groups of rows."""
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..job.grouping import refuse_groups
 from ..spec.status import Status
 from ..support.figures import BLUE, GREY, ORANGE, colour_bar, new_axes
-from .by_group import refuse_groups
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..job.build import Checkpoint
 from ..job.data import check_inputs
+from ..job.grouping import refuse_groups
 from ..job.job import MAX_RESTART
 from ..kernels.predict import predict
 from ..rules import rule_numbers
@@ -22,7 +23,7 @@ from ..support.frames import Names
 from ..support.gate import frozen
 from ..support.guesses import Guessed
 from ..support.savable import Savable
-from .by_group import BEST_OF_EACH, Grouped, Outcome, refuse_groups
+from .by_group import BEST_OF_EACH, Grouped, Outcome
 from .censoring import CutOff
 from .histories import Replayed
 from .replay import asked_indices, replay, replay_parameters, replay_with_history

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..job.grouping import refuse_groups
 from ..job.job import Job
 from ..job.record import joined_job
 from ..kernels.statistics import N_LOSS_BINS, tally
@@ -14,7 +15,7 @@ from ..spec.status import Status
 from ..support.checks import MAX_COUNT, integer, shown
 from ..support.gate import check_array
 from ..support.savable import Savable
-from .by_group import BEST_OF_EACH, ByGroup, refuse_groups
+from .by_group import BEST_OF_EACH, ByGroup
 from .epoch_statistics import EpochStatistics
 from .group_counts import GroupCounts
 from .histogram import LOSS_EDGES, quantile, span

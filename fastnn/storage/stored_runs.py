@@ -12,7 +12,7 @@ import numpy as np
 
 from ..job.best_rows import BestRows
 from ..job.keep import Keep, check_ranges, result_types
-from ..results.by_group import BEST_OF_EACH, Grouped, Outcome, refuse_groups
+from ..results.by_group import BEST_OF_EACH, Grouped, Outcome
 from ..results.censoring import CutOff
 from ..results.histories import Replayed
 from ..results.replay import asked_indices, replay_with_history
@@ -33,7 +33,8 @@ from .manifest import NAME, Manifest, read_manifest
 from .shards import Shard, read_shards, shard_paths
 
 if TYPE_CHECKING:
-    from ..job.job import Job
+    from ..job.grouping import refuse_groups
+from ..job.job import Job
 
 
 class StoredRuns(Grouped, Replayed):

@@ -223,7 +223,7 @@ def test_long_jobs_begin_a_compilation(monkeypatch):
         ([10, 5, 10], 10, 2.0, False),  # gains less, so it must take longer
         ([10, 5, 10], 10, 16.0, True),
         ([4, 8, 3], 150, 16.0, True),
-        ([4, 8, 3], 200, 16.0, False),  # too many samples to gain
+        ([4, 8, 3], 1000, 16.0, False),  # too many samples to gain
     ],
 )
 def test_larger_networks_begin_later(sizes, samples, seconds, begins, monkeypatch):
