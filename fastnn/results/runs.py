@@ -25,6 +25,7 @@ from ..support.guesses import Guessed
 from ..support.savable import Savable
 from .by_group import BEST_OF_EACH, Grouped, Outcome
 from .censoring import CutOff
+from .checkpoint import checkpoint_of
 from .histories import Replayed
 from .replay import asked_indices, replay, replay_parameters, replay_with_history
 from .run import Run, sse_of
@@ -224,30 +225,7 @@ class Runs(RunColumns, Grouped, Replayed, Savable, Guessed):
 
     def before(self, restarts: int | None) -> Checkpoint:
         """The state from which training continues."""
-        state, groups = self._columns.get("state"), self.job.groups
-        if self.parameters is None or state is None or "epochs" not in self._columns:
-            raise ValueError(
-                "continue_from: expected results of keep='all', got results with fewer columns"
-            )
-        count = len(self) if groups is None else groups.restarts
-        if restarts is not None and restarts != count:
-            raise ValueError(f"restarts: expected None or {count}, got {shown(restarts)}")
-        if groups is not None and len(self) != groups.total:
-            raise ValueError(
-                f"continue_from: expected all {groups.total} restarts of all groups, got "
-                f"{len(self)} of them"
-            )
-        if not len(self) or (np.diff(self.indices) != 1).any():
-            raise ValueError(
-                "continue_from: expected at least one restart and consecutive indices, got "
-                f"{shown(self.indices)}"
-            )
-        start = int(self.indices[0]) - self.job.first
-        job = self.job.isolate_range(start, start + count)  # each group has the same numbers
-        return Checkpoint(
-            self.network, self.parameters, state, self.epochs, job.rules, job.optimizer,
-            job.loss, job.seed, job.first, (job.X, job.y), (job.features, job.targets), groups,
-        )  # fmt: skip
+        return checkpoint_of(self, self._columns, restarts)
 
     def in_grid(self, values: Any = "epochs") -> np.ndarray:
         """One number for each cell of the grid, the mean over its restarts that have one.
