@@ -257,7 +257,7 @@ def train_many(
     groups : (n,) labels, optional
         The label of each row's group, of any hashable kind.  Each group has `restarts` networks of
         its own, trained on its rows alone, with the bits of ``train`` on these rows; index
-        ``k % restarts`` is the restart there.  Groups are numbered by size, the largest first.
+        ``first + k % restarts`` is the restart there.  Groups are numbered by size, largest first.
         X and y may also be sequences of arrays, one for each group, or only y may have a first
         axis for the groups, ``(groups, n, n_out)`` or, for one output, ``(groups, n)``; then
         `groups` may name them, and `sample_weight` and `validation` have the same form.
@@ -265,7 +265,7 @@ def train_many(
         Its numbers may be arrays ``(restarts,)``, and explicit weights an array
         ``(restarts, n_parameters)``.
     first : int, default 0
-        Index of the first restart.
+        Index of the first restart, of each group if there are any.
     keep : "all", "parameters", "outcomes", "statistics", list of names, Best or None, default None
         Results to keep of every restart.  "outcomes" are loss, epochs and status; "parameters" adds
         the parameters, and "all" also the state for `continue_from`.  A list names columns from

@@ -139,6 +139,7 @@ class Launch:
     def _add_groups(self, groups: Groups) -> None:
         self.plan.set(
             group_restarts=groups.restarts,
+            group_begin=groups.begin,
             first_group=groups.first,
             common_inputs=groups.common_inputs,
         )

@@ -29,7 +29,7 @@ from ..support.gate import frozen
 from ..support.suggestions import hint
 from .group_data import Asked, take_groups
 from .group_validation import take_validation
-from .grouping import Groups, check_group_weights, refuse_with_groups, same_groups, sorted_rows
+from .grouping import Groups, check_group_weights, same_groups, sorted_rows
 from .job import MAX_RESTART, MAX_SEED, Job, check_epochs
 from .loss_numbers import Columns, hyper_rows
 from .parts import setup_of
@@ -80,19 +80,26 @@ def make_job(
     objective = make_loss(loss)
     n_targets = objective.targets_of(net)
     count = 1 if restarts is None else integer("restarts", restarts, 1, 10**12)
+    first_name = "restart" if restarts is None else "first"
+    first = integer(first_name, first, 0, MAX_RESTART - count)
     taken = take_groups(net, X, y, sample_weight, groups, dtype, n_targets, count, known)
+    if first and taken.groups is not None:  # which count restarts from 0, one group after another
+        taken, first = taken._replace(groups=replace(taken.groups, first_restart=first)), 0
     data, sample_weight, grouping, order, _ = taken
     X, y, samples = data.X, data.y, len(data.X)
     per_group = count
     if grouping is not None:
         per_group, count, samples = grouping.restarts, grouping.total, grouping.samples
     optimizer = make_optimizer(optimizer)
-    first_name = "restart" if restarts is None else "first"
-    first = integer(first_name, first, 0, MAX_RESTART - count)
     columns: Columns = ()
     if grid is not None:
         optimizer, objective, columns = with_grid(
-            optimizer, objective, grid, net, samples, first + per_group
+            optimizer,
+            objective,
+            grid,
+            net,
+            samples,
+            per_group + (first if grouping is None else grouping.begin),
         )
         for values in grid.axes.values():
             per_restart(type(optimizer).__name__, {"": values}, len(values), dtype)
@@ -157,7 +164,6 @@ def make_job(
     vars(job).update(setup=setup, is_sound=True, launches={})  # all are computed only once
     check_combination(job)
     if grouping is not None:
-        refuse_with_groups(job)
         check_kind_in_groups(job)
         grouping.check_job(job)
     for array in (X, y, job.hyper, start.numbers, weighting, *(job.validation or ())):
@@ -263,9 +269,9 @@ def check_combination(job: Job) -> None:
         job.requires_lanes or job.watches or job.validation is not None
     ):
         raise ValueError(
-            "parallel: 'samples' is not available with validation, SSEBelow for a loss other than "
-            "the plain SSE, ErrorsWithin, sample weights that differ between restarts, or "
-            "LevenbergMarquardt; use 'restarts' with these"
+            "parallel: 'samples' is not available with groups, validation, SSEBelow for a loss "
+            "other than the plain SSE, ErrorsWithin, sample weights that differ between restarts, "
+            "or LevenbergMarquardt; use 'restarts' with these"
         )
 
 

@@ -31,7 +31,10 @@ LATER = {"added_later": True}
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """The groups of a job.  Restart k is restart ``k % restarts`` of group ``k // restarts``."""
+    """The groups of a job.
+
+    Restart k is restart ``begin + k % restarts`` of group ``k // restarts``.
+    """
 
     labels: np.ndarray
     """(groups,): the labels, in the order of their first rows."""
@@ -51,6 +54,8 @@ class Groups:
     """(groups + 1,) int64: as `rows`, of the validation set, if there is one."""
     validation_capacity: int | None = field(default=None, metadata=LATER)
     """The same as `capacity`, of the validation set; None: those of the group with the most."""
+    first_restart: int | None = field(default=None, metadata=LATER)
+    """Index of the first restart of each group, in the group; None: 0."""
 
     def __post_init__(self) -> None:
         """Check everything, since compiled code trusts it."""
@@ -58,6 +63,7 @@ class Groups:
         check_array("rows", self.rows, INTEGER, (max(count, 1) + 1,))
         integer("restarts", self.restarts, 1, 10**12)
         integer("first", self.first, 0)
+        integer("first_restart", self.begin, 0, 2**63 - 1 - self.restarts)
         sizes = self.sizes
         if self.rows[0] != 0 or not (sizes[-1] > 0 and sizes[0] <= MOST_ROWS):
             raise ValueError("rows: expected groups of at least one row, got others")
@@ -105,6 +111,11 @@ class Groups:
         first, last = job.first // self.restarts, (job.first + job.restarts - 1) // self.restarts
         if not self.first <= first <= last < self.first + self.count:
             raise ValueError(f"groups: expected restarts of {self.count} groups, got others")
+
+    @property
+    def begin(self) -> int:
+        """Index of the first restart of each group, in the group."""
+        return self.first_restart or 0
 
     @property
     def count(self) -> int:
@@ -222,7 +233,8 @@ def same_groups(one: Groups | None, other: Groups | None) -> bool:
     if one is None or other is None:
         return one is other
     arrays = ((one.labels, other.labels), (one.places, other.places), (one.rows, other.rows))
-    return one.restarts == other.restarts and all(np.array_equal(*pair) for pair in arrays)
+    same = (one.restarts, one.begin) == (other.restarts, other.begin)
+    return same and all(np.array_equal(*pair) for pair in arrays)
 
 
 def isolate_group(job: Job) -> Job:
@@ -241,7 +253,7 @@ def isolate_group(job: Job) -> Job:
         validation=validation_of(job, group, group),
         batch_size=size,
         shuffle=job.shuffle and size < samples,
-        first=restart,
+        first=groups.begin + restart,
         groups=None,
     )
 
@@ -296,16 +308,6 @@ def refuse_groups(job: Job, name: str, instead: str) -> None:
     """Raise ValueError if the restarts of a job belong to groups."""
     if job.groups is not None:
         raise ValueError(f"{name}: expected runs of one data set, got groups; {instead}")
-
-
-def refuse_with_groups(job: Job) -> None:
-    """Raise ValueError for what is not available with groups, by name."""
-    for name, given, instead in (
-        ("first", job.first != 0, "0"),
-        ("parallel", job.parallel != "restarts", "'restarts'"),
-    ):
-        if given:
-            raise ValueError(f"{name}: expected {instead} with groups, got something else")
 
 
 def split_labels(groups: Any, rows: int) -> tuple[np.ndarray, np.ndarray]:

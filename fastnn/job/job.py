@@ -300,8 +300,8 @@ class Job:
 
     def indices_of_numbers(self, start: int, stop: int) -> np.ndarray:
         """The indices by which the numbers of these restarts differ: with groups, those in each."""
-        indices = np.arange(start, stop) + self.first
-        return indices if self.groups is None else indices % self.groups.restarts
+        indices, groups = np.arange(start, stop) + self.first, self.groups
+        return indices if groups is None else groups.begin + indices % groups.restarts
 
     def select_range(self, start: int, stop: int) -> Job:
         """The job of the restarts at these positions, with the grid unchanged."""
@@ -350,14 +350,14 @@ class Job:
     def isolate_range(self, start: int, stop: int) -> Job:
         """The job of these restarts, for results: optimizer and start have only their numbers."""
         axes = self.axes_of_numbers()
-        indices = self.indices_of_numbers(start, stop)
+        indices, groups = self.indices_of_numbers(start, stop), self.groups
         values = {} if self.grid is None else self.grid.values(indices)
 
         def own(array: np.ndarray) -> np.ndarray:
             axis = axes.get(id(array))
             if axis is not None:
                 return values[axis]
-            return array[start:stop] if self.groups is None else array[indices]
+            return array[start:stop] if groups is None else array[indices - groups.begin]
 
         return replace(
             self.expand_range(start, stop),

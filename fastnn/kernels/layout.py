@@ -82,6 +82,7 @@ CHANGING = {
         tile_first tile_place tile_count    # of the tile at work: first sample, place, samples
         weight_step             # as `hyper_step`
         group_restarts          # own data: the restarts of each group; else 0
+        group_begin             # own data: the index of the first of them
         first_group common_inputs   # the first group among the data; 1 if all have the same inputs
         thread threads round    # threads that share one network, and the passes they have begun
     """),

@@ -17,9 +17,9 @@ def index_of(net, row):
 
 @inlined
 def drawn_index(net, row):
-    """The index of its random numbers: with groups, the place among the restarts of its group."""
+    """The index of its random numbers: with groups, the index in its group."""
     index = index_of(net, row)
-    return index % net.group_restarts if net.group_restarts > 0 else index
+    return net.group_begin + index % net.group_restarts if net.group_restarts > 0 else index
 
 
 @inlined

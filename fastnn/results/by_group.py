@@ -302,9 +302,13 @@ class Grouped(ByGroup):
 
     @property
     def restart_in_group(self) -> Any:
-        """The place of each restart (restarts,) in its group, which `train` calls `restart`."""
-        restarts = self._groups("restart_in_group").restarts
-        return self._by_index(lambda indices: indices % restarts, np.dtype(np.int64))
+        """The index of each restart (restarts,) in its group, which `train` calls `restart`."""
+        groups = self._groups("restart_in_group")
+
+        def places(indices: np.ndarray) -> np.ndarray:
+            return groups.begin + indices % groups.restarts
+
+        return self._by_index(places, np.dtype(np.int64))
 
     def _by_index(self, function: Callable[[np.ndarray], np.ndarray], dtype: np.dtype) -> Any:
         """A function of the indices: an array, or a lazy column if they are one."""

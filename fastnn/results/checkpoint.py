@@ -41,7 +41,8 @@ def checkpoint_of(runs: Runs, columns: dict[str, np.ndarray], restarts: int | No
         )
     start = int(runs.indices[0]) - runs.job.first
     job = runs.job.isolate_range(start, start + count)  # each group has the same numbers
+    first = job.first if groups is None else groups.begin
     return Checkpoint(
         runs.network, runs.parameters, state, runs.epochs, job.rules, job.optimizer,
-        job.loss, job.seed, job.first, (job.X, job.y), (job.features, job.targets), groups,
+        job.loss, job.seed, first, (job.X, job.y), (job.features, job.targets), groups,
     )  # fmt: skip

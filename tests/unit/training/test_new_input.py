@@ -79,7 +79,7 @@ PAIR = "validation: expected a pair (X, y), got "
 STOPPED = {"stop": Validation()}
 SHARES = np.array([[1.0, 0, 0], [0, 0.5, 0.5], [0.2, 0.3, 0.5], [0, 0, 1]])
 TOGETHER = (
-    "parallel: 'samples' is not available with validation, SSEBelow for a loss other than "
+    "parallel: 'samples' is not available with groups, validation, SSEBelow for a loss other than "
     "the plain SSE, ErrorsWithin, sample weights that differ between restarts, or "
     "LevenbergMarquardt; use 'restarts' with these"
 )
