@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..job.best_rows import BestRows
+from ..job.grouping import refuse_groups
+from ..job.job import Job
 from ..job.keep import Keep, check_ranges, result_types
 from ..results.by_group import BEST_OF_EACH, Grouped, Outcome
 from ..results.censoring import CutOff
@@ -31,10 +33,6 @@ from .cut_off import add_cut_off, read_cut_off
 from .lazy_columns import Column, Indices, StatusColumn
 from .manifest import NAME, Manifest, read_manifest
 from .shards import Shard, read_shards, shard_paths
-
-if TYPE_CHECKING:
-    from ..job.grouping import refuse_groups
-from ..job.job import Job
 
 
 class StoredRuns(Grouped, Replayed):

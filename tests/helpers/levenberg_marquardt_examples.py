@@ -30,7 +30,8 @@ def problem_of(net, X, y, **options):
     """The reference's problem of one restart, and its start."""
     optimizer = fastnn.LevenbergMarquardt()
     job = make_job(net, X, y, optimizer=optimizer, **options)
-    return Problem(job), initial_parameters(job)
+    start = initial_parameters(job)
+    return Problem(job, start), start
 
 
 def trials(problem, start, epochs, *, damping=0.01, increase=5.0, decrease=0.7, min_damping=1e-12):

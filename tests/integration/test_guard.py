@@ -46,7 +46,7 @@ def run_jobs(*arguments, kernels, timeout=900):
 
 def test_jobs_and_all_arrays_of_a_record():
     fields = {field for field, kind in CHANGING.items() if kind in (FLOATS, INTEGERS)}
-    seen = run_jobs(0, 60, kernels="general")
+    seen = run_jobs(0, 90, kernels="general")
     assert seen == fields - SET_BY_KERNELS | {"statistics"}
 
 
@@ -55,7 +55,7 @@ def test_jobs_with_special_kernels():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", [60, 1060, 2060])
+@pytest.mark.parametrize("first", [90, 1090, 2090])
 def test_more_jobs(first):
     run_jobs(first, first + 1000, kernels="general", timeout=3600)
 
