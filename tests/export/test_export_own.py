@@ -198,7 +198,7 @@ def test_a_formula_without_its_argument():
 
 @thorough
 @needs_compiler
-@settings(deadline=None, max_examples=25, suppress_health_check=[*HealthCheck])
+@settings(deadline=None, max_examples=15, suppress_health_check=[*HealthCheck])
 @given(result=NODES)
 def test_random_expressions(tmp_path_factory, result):
     """To 1e-12 of the largest number on the way, unless rounding may decide a comparison."""

@@ -38,7 +38,14 @@ MADE = {
     fastnn.LBFGS: lambda rate: fastnn.LBFGS(),
 }
 SEARCHES = (fastnn.LevenbergMarquardt, fastnn.LBFGS)
-CASES = [(kind, loss, batches) for kind in MADE for loss in LOSSES for batches in BATCHES]
+FEW = ("SSE", "CrossEntropy")
+# Shuffled batches train all that batches in order do.
+CASES = [
+    pytest.param(kind, loss, name, marks=[pytest.mark.slow] if name == "given order" else [])
+    for kind in MADE
+    for loss in LOSSES
+    for name in BATCHES
+]
 
 
 def ids(value):
@@ -103,7 +110,9 @@ def test_threads_and_chunks(kind):
 
 
 @pytest.mark.parametrize("kind", MADE, ids=ids)
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(
+    "loss", [pytest.param(n, marks=[] if n in FEW else [pytest.mark.slow]) for n in LOSSES]
+)
 def test_samples_in_lanes(kind, loss):
     data, options = arguments(kind, loss, "full")
     if kind is fastnn.LevenbergMarquardt:

@@ -20,9 +20,9 @@ HERE = Path(fastnn.__file__).parents[1]
 @pytest.mark.parametrize(
     ("script", "examples", "seed"),
     [
-        ("fuzzing.py", 150, 0),
+        ("fuzzing.py", 100, 0),
         pytest.param("fuzzing.py", 10_000, 1, marks=pytest.mark.slow),
-        ("fuzzing_results.py", 400, 0),
+        ("fuzzing_results.py", 200, 0),
         pytest.param("fuzzing_results.py", 10_000, 1, marks=pytest.mark.slow),
     ],
 )

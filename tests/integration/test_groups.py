@@ -102,7 +102,7 @@ def groups_of_any_kind(draw):
     chunk=st.none() | st.integers(1, 40),
     data=st.data(),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_any_groups(problem, restarts, hidden, chunk, data):
     sizes, units, arguments = problem
     activation = [*[hidden] * (len(units) - 2), "sigmoid"]

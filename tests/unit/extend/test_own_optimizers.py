@@ -304,6 +304,7 @@ def test_the_estimators_and_the_command_line(capsys):
 BUILT_IN = (fastnn.RMSProp, fastnn.Adagrad, fastnn.AMSGrad, fastnn.Nadam, fastnn.Lion)
 
 
+@pytest.mark.slow
 def test_special_kernels(monkeypatch):
     """They are compiled elsewhere for built-in ones, and have the same bits."""
     for kind in BUILT_IN:
