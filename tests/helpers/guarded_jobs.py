@@ -9,6 +9,7 @@ import random
 import sys
 import warnings
 from collections import Counter
+from dataclasses import replace
 from unittest.mock import patch
 
 import numpy as np
@@ -68,9 +69,9 @@ def loss_of(r, last, n_out, squares_only):
     kind = fastnn.CrossEntropy if last == "softmax" else r.choice(fitting)
     if r.random() < 0.7:
         return kind()
-    towards = "start" if r.random() < 0.4 else None
-    biases = r.random() < 0.5
-    return kind(l1=r.choice([0.0, 0.01]), l2=0.01, penalize_biases=biases, l2_towards=towards)
+    l1, draw = r.choice([0.0, 0.01]), r.random()
+    towards = "start" if 0.3 < draw < 0.7 else None
+    return kind(l1=l1, l2=0.01, penalize_biases=draw < 0.5, l2_towards=towards)
 
 
 class RandomJob:
@@ -207,7 +208,7 @@ class RandomJob:
 
     def grouped_results(self):
         """Results of networks for groups of the rows, or the error if they do not go together."""
-        left = ("validation", "stop", "first", "keep", "restarts", "shuffle")
+        left = ("validation", "stop", "keep", "restarts")
         arguments = {name: it for name, it in self.arguments.items() if name not in left}
         groups = np.random.default_rng(self.samples).integers(
             0, 1 + self.samples // 3, self.samples
@@ -243,7 +244,8 @@ class RandomJob:
             more = fastnn.train(self.net, self.X, self.y, continue_from=run, **self.going_on())
             yield from (more.parameters, more.state)
         rows = np.tile(run.parameters, (self.restarts % 19 + 1, 1))
-        data, loss = (self.net, rows, self.X, self.y), self.arguments["loss"]
+        data = self.net, rows, self.X, self.y
+        loss = replace(self.arguments["loss"], l2_towards=None)
         yield fastnn.loss(*data, loss=loss)
         yield fastnn.gradient(*data, loss=loss)
         if self.last != "softmax":
